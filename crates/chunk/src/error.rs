@@ -1,0 +1,68 @@
+//! One error for the whole road.
+
+use batch_core_kernels::{FitError, ModelError};
+use batch_core_parts::PartsError;
+use batch_core_scan::ScanError;
+use std::path::PathBuf;
+
+/// What went wrong with a chunk. `code` decides whether a retry can help; the rest is for people.
+#[derive(Debug)]
+pub struct ChunkError {
+    /// One of `TRANSIENT_IO`, `RESOURCE`, `DATA`, `CONFIG`, `BUG`, `CANCELLED`.
+    pub code: &'static str,
+    /// What is wrong, in a sentence.
+    pub message: String,
+    /// The file it is about.
+    pub file: Option<PathBuf>,
+    /// The column it is about.
+    pub column: Option<String>,
+}
+
+impl ChunkError {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), file: None, column: None }
+    }
+
+    pub(crate) fn cancelled() -> Self {
+        Self::new("CANCELLED", "the chunk was asked to stop")
+    }
+}
+
+impl std::fmt::Display for ChunkError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for ChunkError {}
+
+impl From<ScanError> for ChunkError {
+    fn from(error: ScanError) -> Self {
+        Self { code: error.code, message: error.message, file: error.file, column: error.column }
+    }
+}
+
+impl From<PartsError> for ChunkError {
+    fn from(error: PartsError) -> Self {
+        Self { code: error.code, message: error.message, file: Some(error.path), column: None }
+    }
+}
+
+impl From<FitError> for ChunkError {
+    fn from(error: FitError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+impl From<ModelError> for ChunkError {
+    fn from(error: ModelError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+impl From<arrow_schema::ArrowError> for ChunkError {
+    /// Arrow only complains of arrays that we built.
+    fn from(error: arrow_schema::ArrowError) -> Self {
+        Self::new("BUG", format!("output batch: {error}"))
+    }
+}

@@ -1,0 +1,23 @@
+//! Fit: a chunk becomes a summary.
+
+use crate::range::{Selection, for_each_batch};
+use crate::{ChunkError, ChunkRange, Watch};
+use batch_core_kernels::{Fit, Level};
+use batch_core_scan::Scanner;
+
+/// What one pass of `fit` learns from the rows of `range`, as bytes that merge with those of other chunks.
+///
+/// # Errors
+/// What the scan reports, a missing cell where `Missing::Error` was asked for, and `CANCELLED`.
+pub fn summarize(scanner: &Scanner, range: &ChunkRange, fit: &Fit, watch: &Watch) -> Result<Vec<u8>, ChunkError> {
+    let mut observer = fit.observer(Level::detect());
+    let selection = Selection { features: &fit.spec().columns, copied: &[], missing: fit.spec().missing };
+    for_each_batch(scanner, range, &selection, watch, |rows| {
+        observer.observe(&rows.batch);
+        if rows.ends_row_group {
+            observer.end_row_group();
+        }
+        Ok(())
+    })?;
+    Ok(observer.finish())
+}

@@ -1,0 +1,143 @@
+//! A planned chunk, and its rows as kernel batches.
+
+use crate::{ChunkError, Watch};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use batch_core_kernels::{Batch, Column, Missing};
+use batch_core_scan::{Numbers, ScanRequest, Scanner, numeric};
+use std::path::PathBuf;
+
+/// Whole row groups of one file.
+#[derive(Clone, Debug)]
+pub struct ChunkRange {
+    /// The file.
+    pub file: PathBuf,
+    /// The file's place in the plan.
+    pub file_index: u32,
+    /// Row number, in the file, of the first row.
+    pub first_row: u64,
+    /// Rows of each row group of the chunk, in order.
+    pub row_group_rows: Vec<u64>,
+}
+
+impl ChunkRange {
+    /// Rows of the chunk.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.row_group_rows.iter().sum()
+    }
+}
+
+/// What is read of a chunk.
+pub(crate) struct Selection<'a> {
+    /// Columns that are scored, in the model's order.
+    pub(crate) features: &'a [String],
+    /// Columns that are only copied to the output.
+    pub(crate) copied: &'a [String],
+    /// What a missing cell means; `Error` is found here, where file, column and row are known.
+    pub(crate) missing: Missing,
+}
+
+/// Rows of one row group: what kernels see, and what is copied.
+pub(crate) struct Rows<'a> {
+    pub(crate) batch: Batch<'a>,
+    pub(crate) copied: &'a [ArrayRef],
+    /// These are the last rows of their row group.
+    pub(crate) ends_row_group: bool,
+}
+
+/// Calls `each` with the rows of `range` in order, never across a row group's end.
+pub(crate) fn for_each_batch(
+    scanner: &Scanner,
+    range: &ChunkRange,
+    selection: &Selection<'_>,
+    watch: &Watch,
+    mut each: impl FnMut(&Rows<'_>) -> Result<(), ChunkError>,
+) -> Result<(), ChunkError> {
+    let request = ScanRequest {
+        file: range.file.clone(),
+        columns: selection.features.to_vec(),
+        copied: selection.copied.to_vec(),
+        first_row: range.first_row,
+        rows: range.rows(),
+    };
+    let mut scan = scanner.scan(&request)?;
+    let mut numbers: Vec<Numbers> = selection.features.iter().map(|_| Numbers::default()).collect();
+    let mut row = range.first_row;
+    let mut groups = range.row_group_rows.iter().copied().filter(|rows| *rows > 0);
+    let mut left = groups.next().unwrap_or(0);
+
+    while let Some(whole) = scan.next_batch()? {
+        if watch.is_cancelled() {
+            return Err(ChunkError::cancelled());
+        }
+        let mut offset = 0;
+        while offset < whole.num_rows() {
+            if left == 0 {
+                return Err(ChunkError {
+                    file: Some(range.file.clone()),
+                    ..ChunkError::new("DATA", "the file holds more rows than its footer declares")
+                });
+            }
+            let rows = usize::try_from(left).unwrap_or(usize::MAX).min(whole.num_rows() - offset);
+            let batch = if rows == whole.num_rows() { whole.clone() } else { whole.slice(offset, rows) };
+            left -= rows as u64;
+            let ends_row_group = left == 0;
+            give(&batch, range, selection, row, ends_row_group, &mut numbers, &mut each)?;
+            if ends_row_group {
+                left = groups.next().unwrap_or(0);
+            }
+            row += rows as u64;
+            offset += rows;
+        }
+        watch.add_rows(whole.num_rows() as u64);
+    }
+    Ok(())
+}
+
+fn give(
+    batch: &RecordBatch,
+    range: &ChunkRange,
+    selection: &Selection<'_>,
+    row: u64,
+    ends_row_group: bool,
+    numbers: &mut [Numbers],
+    each: &mut impl FnMut(&Rows<'_>) -> Result<(), ChunkError>,
+) -> Result<(), ChunkError> {
+    let (features, copied) = batch.columns().split_at(selection.features.len());
+    let mut columns = Vec::with_capacity(features.len());
+    for (array, numbers) in features.iter().zip(numbers) {
+        let read = numeric(array.as_ref(), numbers)?;
+        columns.push(
+            Column::new(read.values, read.validity)
+                .map_err(|e| ChunkError::new("BUG", format!("a scanned column is malformed: {e}")))?,
+        );
+    }
+    if selection.missing == Missing::Error {
+        refuse_missing(&columns, range, selection, row)?;
+    }
+    let batch = Batch::new(&columns, range.file_index, row)
+        .map_err(|e| ChunkError::new("BUG", format!("a scanned batch is malformed: {e}")))?;
+    each(&Rows { batch, copied, ends_row_group })
+}
+
+fn refuse_missing(
+    columns: &[Column<'_>],
+    range: &ChunkRange,
+    selection: &Selection<'_>,
+    row: u64,
+) -> Result<(), ChunkError> {
+    for (column, name) in columns.iter().zip(selection.features) {
+        if let Some(at) = column.first_missing() {
+            return Err(ChunkError {
+                code: "DATA",
+                message: format!(
+                    "column \"{name}\" has a missing value in row {} and --missing error was asked for",
+                    row + at as u64
+                ),
+                file: Some(range.file.clone()),
+                column: Some(name.clone()),
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! The exact highest rows of a chunk, found by a scan that writes nothing.
+
+use crate::range::{Selection, for_each_batch};
+use crate::{ChunkError, ChunkRange, Watch};
+use batch_core_kernels::{Level, Missing, Model, TopRows};
+use batch_core_scan::Scanner;
+
+/// The `count` highest scores among the rows of `range`.
+///
+/// # Errors
+/// What the scan reports, a missing cell where `Missing::Error` was asked for, and `CANCELLED`.
+pub fn rank(
+    scanner: &Scanner,
+    range: &ChunkRange,
+    model: &Model,
+    missing: Missing,
+    count: usize,
+    watch: &Watch,
+) -> Result<TopRows, ChunkError> {
+    let mut scorer = model.scorer(Level::detect(), missing);
+    let mut top = TopRows::new(count);
+    let mut scores = Vec::new();
+    let selection = Selection { features: model.columns(), copied: &[], missing };
+    for_each_batch(scanner, range, &selection, watch, |rows| {
+        scores.resize(rows.batch.rows(), 0.0);
+        scorer.score(&rows.batch, &mut scores);
+        for (score, row) in scores.iter().zip(rows.batch.first_row()..) {
+            // A skipped row has no score (NaN), and no comparison lets it in.
+            if !score.is_nan() {
+                top.push(*score, range.file_index, row);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(top)
+}

@@ -1,0 +1,54 @@
+//! Codes across the waist.
+
+use batch_core_chunk::ChunkError;
+use batch_core_kernels::{FitError, ModelError};
+use batch_core_parts::PartsError;
+use batch_core_scan::ScanError;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// An error as JavaScript gets it: `code` is the class, `message` a JSON record of message, file and column.
+pub(crate) type Thrown = napi::Error<String>;
+
+/// Runs `call` and makes a thrown error of whatever goes wrong, panics too.
+pub(crate) fn waist<T, E: Into<ChunkError>>(call: impl FnOnce() -> Result<T, E>) -> Result<T, Thrown> {
+    // Unwind safety: a call's own state dies with it, and what outlives it (scanner, watch) is read by no kernel
+    // half-way through a change.
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(thrown(&error.into())),
+        Err(panic) => {
+            let said = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("no message");
+            Err(thrown(&failure("BUG", format!("a panic in the native half: {said}"))))
+        }
+    }
+}
+
+/// An error of the waist's own.
+pub(crate) fn failure(code: &'static str, message: impl Into<String>) -> ChunkError {
+    ChunkError { code, message: message.into(), file: None, column: None }
+}
+
+fn thrown(error: &ChunkError) -> Thrown {
+    let record = serde_json::json!({
+        "message": error.message,
+        "file": error.file.as_ref().map(|f| f.to_string_lossy()),
+        "column": error.column,
+    });
+    napi::Error::new(error.code.to_string(), record.to_string())
+}
+
+/// Lets `?` carry the crates' errors in a closure that returns [`ChunkError`].
+pub(crate) trait Carry<T> {
+    fn carry(self) -> Result<T, ChunkError>;
+}
+
+macro_rules! carries {
+    ($($error:ty),*) => { $(impl<T> Carry<T> for Result<T, $error> {
+        fn carry(self) -> Result<T, ChunkError> { self.map_err(Into::into) }
+    })* };
+}
+carries!(FitError, ModelError, PartsError, ScanError);

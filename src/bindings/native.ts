@@ -1,0 +1,170 @@
+/** The narrow waist: the only file that loads the addon. Our words over native names; errors come back as ours. */
+import { createRequire } from 'node:module';
+import type * as Addon from '../../native/index.js';
+import { BatchCoreError, isErrorCode } from '../errors.ts';
+
+export type Chunk = Addon.Chunk;
+export type WorkerOptions = Addon.WorkerOptions;
+export type ScoreChunkOptions = Addon.ScoreOptions;
+export type ScoreReceipt = Addon.ScoreReceipt;
+export type BestRecord = Addon.BestRecord;
+export type RankedRow = Addon.RankedRow;
+export type PartFormat = Addon.PartFormat;
+export type FileReceipt = Addon.Receipt;
+export type PartFacts = Addon.PartFacts;
+export type FitStep = Addon.FitStep;
+export type Threshold = Addon.ThresholdRecord;
+
+/** What a model says of itself. */
+export interface ModelFacts {
+  digest: string;
+  detector: string;
+  columns: string[];
+  constants: string[];
+  fitRows: number;
+  contamination: number;
+  seed: number;
+  parameters: Record<string, unknown>;
+  state: unknown;
+}
+
+/** A row of the table of detectors. */
+export interface DetectorInfo {
+  name: string;
+  summary: string;
+  passes: number;
+  parameters: ParameterInfo[];
+}
+
+export interface ParameterInfo {
+  name: string;
+  kind: 'integer' | 'number' | 'choice' | 'boolean';
+  default: unknown;
+  min?: number | null;
+  max?: number | null;
+  choices?: string[] | null;
+  help: string;
+}
+
+// Main thread and workers load the same library: one whose last user is a dying worker would be unmapped while its
+// thread-locals are still being torn down (napi-rs#3443). Every entry point therefore imports this file.
+const addon = load();
+
+function load(): typeof Addon {
+  try {
+    return createRequire(import.meta.url)('../../native/index.js') as typeof Addon;
+  } catch (cause) {
+    throw new BatchCoreError(
+      'ADDON_MISSING',
+      `the native part of batch-core for ${process.platform}-${process.arch} cannot be loaded`,
+      { hint: 'install again without --omit=optional, or build it with "npm run build" (needs Rust)', cause },
+    );
+  }
+}
+
+/** Runs a native call; what it throws becomes a {@link BatchCoreError} of the same code. */
+function call<T>(native: () => T): T {
+  try {
+    return native();
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+}
+
+function fromNative(thrown: unknown): BatchCoreError {
+  if (!(thrown instanceof Error) || !('code' in thrown) || !isErrorCode(thrown.code)) return BatchCoreError.from(thrown);
+  let record: { message?: string; file?: string | null; column?: string | null };
+  try {
+    record = JSON.parse(thrown.message);
+  } catch {
+    record = { message: thrown.message };
+  }
+  const where = { ...(record.file && { file: record.file }), ...(record.column && { column: record.column }) };
+  return new BatchCoreError(thrown.code, record.message ?? thrown.message, {
+    ...(Object.keys(where).length > 0 && { where }),
+    cause: thrown,
+  });
+}
+
+/** A thread's own scanner and kernels. Every method deals with one whole chunk. */
+export class ChunkWorker {
+  readonly #native: Addon.ChunkWorker;
+  constructor(options: WorkerOptions) {
+    this.#native = call(() => new addon.ChunkWorker(options));
+  }
+  summarize(chunk: Chunk, fitPath: string): Uint8Array {
+    return call(() => this.#native.summarize(chunk, fitPath));
+  }
+  rank(chunk: Chunk, modelPath: string, missing: string, count: number): Uint8Array {
+    return call(() => this.#native.rank(chunk, modelPath, missing, count));
+  }
+  score(chunk: Chunk, modelPath: string, options: ScoreChunkOptions): ScoreReceipt {
+    return call(() => this.#native.score(chunk, modelPath, options));
+  }
+}
+
+/** Follows, from any thread, the chunks that run under one number. */
+export class Watch {
+  readonly number = call(() => addon.openWatch());
+  get rows(): number {
+    return addon.watchedRows(this.number);
+  }
+  cancel(): void {
+    addon.cancelWatch(this.number);
+  }
+  close(): void {
+    addon.closeWatch(this.number);
+  }
+}
+
+/** A frozen model in native memory. */
+export class NativeModel {
+  readonly #native: Addon.NativeModel;
+  readonly facts: ModelFacts;
+  readonly bytes: Uint8Array;
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.#native = call(() => addon.NativeModel.fromBytes(buffer(bytes)));
+    this.facts = JSON.parse(call(() => this.#native.describe()));
+  }
+  threshold(contamination: number): Threshold {
+    return call(() => this.#native.threshold(contamination));
+  }
+  score(columns: Float64Array[], validity: Uint8Array[], missing: string): Float64Array {
+    return call(() => this.#native.score(columns, validity, missing));
+  }
+}
+
+/** The lock of a job's directory: held by the kernel for as long as this process lives. */
+export class JobLock {
+  readonly #native: Addon.JobLock;
+  /** Who has the lock, when that is not us. */
+  readonly holder: string | undefined;
+  constructor(path: string, holder: string) {
+    this.#native = call(() => addon.JobLock.acquire(path, holder));
+    this.holder = this.#native.holder ?? undefined;
+  }
+  release(): void {
+    this.#native.release();
+  }
+}
+
+function buffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+export const lockIsHeld = (path: string): boolean => call(() => addon.lockIsHeld(path));
+export const beginFit = (spec: unknown): FitStep => call(() => addon.beginFit(JSON.stringify(spec)));
+export const advanceFit = (state: Uint8Array, summaries: Uint8Array[]): FitStep =>
+  call(() => addon.advanceFit(buffer(state), summaries.map(buffer)));
+export const lastOfTop = (ranks: Uint8Array[], count: number): RankedRow | undefined =>
+  call(() => addon.lastOfTop(ranks.map(buffer), count)) ?? undefined;
+export const publishFile = (parts: string[], target: string, temporary: string, metadata: string[][]): FileReceipt =>
+  call(() => addon.publishFile(parts, target, temporary, metadata));
+export const publishDirectory = (parts: string[], target: string, manifest: Uint8Array): void =>
+  call(() => addon.publishDirectory(parts, target, buffer(manifest)));
+export const writeDurable = (path: string, bytes: Uint8Array | string): void =>
+  call(() => addon.writeDurable(path, typeof bytes === 'string' ? Buffer.from(bytes) : buffer(bytes)));
+export const fileDigest = (path: string): string => call(() => addon.fileDigest(path));
+export const partFacts = (path: string): PartFacts => call(() => addon.partFacts(path));
+export const detectorTable = (): DetectorInfo[] => JSON.parse(call(() => addon.detectorTable()));

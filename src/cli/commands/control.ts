@@ -1,0 +1,27 @@
+/** `resume`, `pause`, `cancel`. */
+import { EXIT } from '../../errors.ts';
+import { requestOfJob, resumeJob } from '../../orchestrator/jobs.ts';
+import type { OutputFlags } from '../options.ts';
+import { printJson, printLine, reportText } from '../print.ts';
+import { follow } from './score.ts';
+
+export async function controlCommand(verb: 'pause' | 'cancel', id: string, flags: { home?: string; json?: boolean }): Promise<number> {
+  const status = requestOfJob(flags.home, id, verb);
+  if (flags.json) printJson({ jobId: status.jobId, requested: verb });
+  else printLine(`job ${status.jobId} is asked to ${verb}; chunks in flight are finished first`);
+  return EXIT.ok;
+}
+
+export async function resumeCommand(
+  id: string,
+  flags: { home?: string | undefined; workers?: number | undefined },
+  output: OutputFlags,
+): Promise<number> {
+  const resumed = await resumeJob(flags.home, id);
+  if (resumed.kind === 'continued') {
+    if (output.json) printJson({ jobId: resumed.jobId, requested: 'resume' });
+    else printLine(`job ${resumed.jobId} goes on in its own process`);
+    return EXIT.ok;
+  }
+  return follow(output, (hooks) => resumed.run({ workers: flags.workers }, hooks), reportText);
+}

@@ -1,0 +1,79 @@
+/**
+ * Anomaly scores for Parquet files larger than memory, at the speed of the scan, exactly once.
+ *
+ * @packageDocumentation
+ */
+import { resolve } from 'node:path';
+import { writeDurable } from './bindings/native.ts';
+import { Model } from './model.ts';
+import type { FitOptions, ScoreOptions } from './orchestrator/options.ts';
+import { type PlanReport, planReport } from './orchestrator/preview.ts';
+import { loadModelFile, prepare } from './orchestrator/prepare.ts';
+import type { Progress, RunEvent } from './orchestrator/progress.ts';
+import { runFit, runScore } from './orchestrator/run.ts';
+import type { Report } from './report.ts';
+
+export { BatchCoreError, ERROR_CODES, type ErrorClass, type ErrorCode, type ErrorPlace } from './errors.ts';
+export { Model } from './model.ts';
+export type { FitOptions, Missing, Parameters, ScoreOptions } from './orchestrator/options.ts';
+export type { PlanReport } from './orchestrator/preview.ts';
+export type { Phase, Progress, RunEvent } from './orchestrator/progress.ts';
+export type { Report, TopRow } from './report.ts';
+
+/** How a run is followed and stopped. */
+export interface RunControls {
+  /** Aborting stops the run; finished chunks are kept and the same call goes on from them. */
+  signal?: AbortSignal | undefined;
+  /** Called at least twice a second while the run goes on. */
+  onProgress?: ((progress: Progress) => void) | undefined;
+  /** Called for what happens once: started, resumed, retry, published, finished and so on. */
+  onEvent?: ((event: RunEvent) => void) | undefined;
+}
+
+/**
+ * Scores every row of `source` into one Parquet file or a directory of parts.
+ *
+ * Runs plan, fit (unless `model` is given), score and publish. When the same job was interrupted, only what is missing
+ * is done; when it is finished and its output is there, nothing is.
+ *
+ * @param source - A Parquet file, a directory, a glob, or several of them. A path that exists is taken literally.
+ * @returns The report, as `report.json` in the job's directory has it.
+ * @throws {@link BatchCoreError} with a stable `code`; nothing half-written is left under the output's name.
+ */
+export function score(source: string | readonly string[], options: ScoreOptions & RunControls = {}): Promise<Report> {
+  const { signal, onProgress, onEvent, ...rest } = options;
+  return runScore(source, rest, { signal, onProgress, onEvent });
+}
+
+/**
+ * Fits a model on `source`.
+ *
+ * @returns The frozen model; `model.save(path)` writes it.
+ * @throws {@link BatchCoreError} as {@link score} does.
+ */
+export async function fit(
+  source: string | readonly string[],
+  options: FitOptions & RunControls & { /** Where the model is written. Default: a file in the job's home. */ out?: string } = {},
+): Promise<Model> {
+  const { signal, onProgress, onEvent, out, ...rest } = options;
+  const report = await runFit(source, out, rest, { signal, onProgress, onEvent });
+  return loadModel(report.output.path);
+}
+
+/**
+ * What {@link score} would do: chunks, phases, workers and memory. Reads footers only and touches nothing.
+ *
+ * @throws {@link BatchCoreError} for whatever can be known before work.
+ */
+export async function plan(source: string | readonly string[], options: ScoreOptions = {}): Promise<PlanReport> {
+  return planReport(await prepare('score', source, options, process.cwd()));
+}
+
+/**
+ * Loads a model that {@link fit} or `--save-model` wrote.
+ *
+ * @throws {@link BatchCoreError} `MODEL_NOT_FOUND` or `MODEL_INVALID`.
+ */
+export async function loadModel(path: string): Promise<Model> {
+  return new Model(loadModelFile(resolve(path)), writeDurable);
+}

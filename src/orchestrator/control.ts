@@ -1,0 +1,78 @@
+/** Pause, continue and stop, from wherever they come: a signal of this process or a request of another. */
+import { BatchCoreError } from '../errors.ts';
+import { takeControl } from '../store/status.ts';
+
+const POLL_MS = 100;
+
+export type StopReason = 'signal' | 'cancel';
+
+/** Decides whether the next chunk may be claimed. */
+export class Control {
+  readonly #directory: string;
+  readonly #timer: NodeJS.Timeout;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = () => this.#stop('signal');
+  #paused = false;
+  #stopped: StopReason | undefined;
+  #waiting: (() => void)[] = [];
+  #onChange: (change: 'paused' | 'continued' | 'stopping') => void = () => {};
+
+  constructor(directory: string, signal: AbortSignal | undefined) {
+    this.#directory = directory;
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#onAbort);
+    if (signal?.aborted) this.#stopped = 'signal';
+    this.#timer = setInterval(() => this.#poll(), POLL_MS);
+    // A paused run has nothing else that keeps its process alive.
+    this.#timer.ref();
+  }
+
+  onChange(listener: (change: 'paused' | 'continued' | 'stopping') => void): void {
+    this.#onChange = listener;
+  }
+
+  get stopped(): StopReason | undefined {
+    return this.#stopped;
+  }
+
+  /** Resolves when a chunk may be claimed, or at once when the run is to stop. */
+  async gate(): Promise<void> {
+    while (this.#paused && !this.#stopped) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+  }
+
+  #poll(): void {
+    const request = takeControl(this.#directory);
+    if (request === 'pause' && !this.#paused) {
+      this.#paused = true;
+      this.#onChange('paused');
+    } else if (request === 'resume' && this.#paused) {
+      this.#paused = false;
+      this.#onChange('continued');
+      this.#wake();
+    } else if (request === 'cancel') this.#stop('cancel');
+  }
+
+  #stop(reason: StopReason): void {
+    if (this.#stopped) return;
+    this.#stopped = reason;
+    this.#onChange('stopping');
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+/** What a stopped run ends with. */
+export function stoppedError(reason: StopReason, jobId: string): BatchCoreError {
+  return new BatchCoreError('CANCELLED', reason === 'signal' ? 'stopped by a signal' : 'cancelled from another process', {
+    where: { job: jobId },
+    hint: 'finished chunks are kept: run the same command, or "batch-core resume", to go on',
+  });
+}

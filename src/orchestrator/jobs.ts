@@ -1,0 +1,97 @@
+/** The jobs of a home, from outside their processes. */
+import { existsSync, readFileSync } from 'node:fs';
+import { lockIsHeld } from '../bindings/native.ts';
+import { BatchCoreError } from '../errors.ts';
+import type { Report } from '../report.ts';
+import { JobStore } from '../store/job.ts';
+import { type JobStatus, listJobs, requestControl } from '../store/status.ts';
+import { findJob, jobPaths, resolveHome, type StoredRequest } from './job.ts';
+import { type RunHooks, runFit, runScore } from './run.ts';
+
+/** The home named, that of the environment, or the one in the current directory. */
+export function homeOf(home: string | undefined): string {
+  return resolveHome(home, process.cwd(), process.cwd());
+}
+
+/** Every job, newest first; one whose process is gone is told as it stands on disk, not as it last spoke. */
+export function homeJobs(home: string | undefined): JobStatus[] {
+  const path = homeOf(home);
+  return listJobs(path).map((status) => truthful(path, status));
+}
+
+export function jobStatus(home: string | undefined, id: string | undefined): JobStatus {
+  const path = homeOf(home);
+  if (id !== undefined) return truthful(path, findJob(path, id));
+  const [newest] = listJobs(path);
+  if (newest) return truthful(path, newest);
+  throw new BatchCoreError('JOB_NOT_FOUND', `there are no jobs in ${path}`, {
+    where: { file: path },
+    hint: 'run "batch-core score <source>", or name another home with --home',
+  });
+}
+
+/** The kernel's lock is the proof of life: a status that says "running" without it is the last word of a dead process. */
+function truthful(home: string, status: JobStatus): JobStatus {
+  const alive = ['created', 'running', 'paused', 'stopping'].includes(status.state);
+  const paths = jobPaths(home, status.jobId);
+  if (!alive || lockIsHeld(paths.lock)) return status;
+  if (reportedCompleted(paths.report, status)) return { ...status, state: 'completed', exitCode: 0 };
+  const error = {
+    code: 'CANCELLED' as const,
+    message: `process ${status.pid} ended without a word; finished chunks are kept`,
+    hint: `"batch-core resume ${status.jobId}" goes on`,
+  };
+  return { ...status, state: 'failed', error };
+}
+
+function reportedCompleted(path: string, status: JobStatus): boolean {
+  try {
+    const report = JSON.parse(readFileSync(path, 'utf8')) as Report;
+    return report.status === 'completed' && existsSync(status.out);
+  } catch {
+    return false;
+  }
+}
+
+/** Leaves a request for the job's process, which must be alive. */
+export function requestOfJob(home: string | undefined, id: string, verb: 'pause' | 'resume' | 'cancel'): JobStatus {
+  const path = homeOf(home);
+  const status = findJob(path, id);
+  const paths = jobPaths(path, status.jobId);
+  if (!lockIsHeld(paths.lock))
+    throw new BatchCoreError('JOB_MISMATCH', `job ${status.jobId} is not running (${truthful(path, status).state}): there is nothing to ${verb}`, {
+      where: { job: status.jobId },
+      hint: `"batch-core status ${status.jobId}" tells how it stands`,
+    });
+  requestControl(paths.directory, verb);
+  return status;
+}
+
+export type Resumed =
+  | { kind: 'continued'; jobId: string }
+  | { kind: 'here'; jobId: string; run: (options: { workers?: number | undefined }, hooks: RunHooks) => Promise<Report> };
+
+/** Lets a paused process go on, or says how to run the job here. */
+export async function resumeJob(home: string | undefined, id: string): Promise<Resumed> {
+  const path = homeOf(home);
+  const status = findJob(path, id);
+  const paths = jobPaths(path, status.jobId);
+  if (lockIsHeld(paths.lock)) {
+    requestControl(paths.directory, 'resume');
+    return { kind: 'continued', jobId: status.jobId };
+  }
+  const store = await JobStore.open(paths.database);
+  const stored = await store.read().finally(() => store.close());
+  if (!stored) throw new BatchCoreError('JOB_NOT_FOUND', `job ${status.jobId} has no record to go on from`, { where: { job: id } });
+  const request = JSON.parse(stored.specJson) as StoredRequest;
+  return {
+    kind: 'here',
+    jobId: status.jobId,
+    run: ({ workers }, hooks) => {
+      const options = { ...request.options, home: path, fresh: false, ...(workers !== undefined && { workers }) };
+      return request.spec.kind === 'fit'
+        ? runFit(request.sources, request.out, options, hooks)
+        : runScore(request.sources, { ...options, out: request.out }, hooks);
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/** From summaries to a frozen model, and from scores to the rule that flags. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { advanceFit, beginFit, lastOfTop, NativeModel, type RankedRow, writeDurable } from '../bindings/native.ts';
+import { BatchCoreError } from '../errors.ts';
+import type { OpenJob } from './job.ts';
+import { type PhaseRun, runPhase } from './phase.ts';
+import { type PlannedChunk, rowGroupRows } from './plan.ts';
+import type { Prepared } from './prepare.ts';
+import type { ChunkCounts } from './progress.ts';
+import type { JobSpec } from './spec.ts';
+
+/** What every chunk of a run is sent as. */
+export type ChunkOf = (chunk: PlannedChunk) => ReturnType<typeof chunkMessage>;
+
+export function chunkMessage(prepared: Prepared, watch: number, chunk: PlannedChunk) {
+  const file = prepared.facts.files[chunk.fileId];
+  if (!file) throw new BatchCoreError('BUG', `chunk ${chunk.chunkId} names file ${chunk.fileId}`);
+  return {
+    watch,
+    file: file.path,
+    fileIndex: chunk.fileId,
+    firstRow: chunk.rowFirst,
+    rowGroupRows: rowGroupRows(file, chunk),
+  };
+}
+
+/** Fits, or takes what was saved or fitted before; the model lies at `job.paths.model` when this returns. */
+export async function obtainModel(prepared: Prepared, job: OpenJob, run: PhaseRun, chunkOf: ChunkOf, counts: ChunkCounts): Promise<NativeModel> {
+  if (prepared.model) {
+    writeDurable(job.paths.model, prepared.model.bytes);
+    return prepared.model;
+  }
+  // Written whole or not at all, and only after the last pass.
+  if (existsSync(job.paths.model)) return new NativeModel(readFileSync(job.paths.model));
+  const bytes = await fitPasses(prepared.spec, prepared.rows, job, run, chunkOf, counts);
+  const model = new NativeModel(bytes);
+  writeDurable(job.paths.model, bytes);
+  await job.store.event('model', { digest: model.facts.digest });
+  return model;
+}
+
+async function fitPasses(spec: JobSpec, rows: number, job: OpenJob, run: PhaseRun, chunkOf: ChunkOf, counts: ChunkCounts): Promise<Uint8Array> {
+  if (!spec.fit) throw new BatchCoreError('BUG', 'a job without a model has nothing to fit');
+  const { fit, columns, missing } = spec;
+  let step = beginFit({ ...fit, columns, missing, rows });
+  while (step.state) {
+    const { state, pass } = step;
+    // Workers read the state by path: with thousands of columns it is too large to send with every chunk.
+    const fitPath = join(job.paths.directory, `fit-${pass}.state`);
+    writeFileSync(fitPath, state);
+    const name = `fit-${pass}`;
+    await runPhase(run, { name, phase: 'fit', counts, task: (chunk) => ({ kind: 'summarize', chunk: chunkOf(chunk), fitPath }) });
+    step = advanceFit(state, await job.store.summaries(name));
+  }
+  if (!step.model) throw new BatchCoreError('BUG', 'the fit ended without a model');
+  return step.model;
+}
+
+/** How rows are flagged, once it is known. */
+export interface Flagging {
+  threshold: number | null;
+  lastOfTop: RankedRow | null;
+  method: string;
+  /** One standard error of the flagged share; null where the rule is exact. */
+  shareError: number | null;
+}
+
+/** The threshold, or the last of the exact highest rows, which takes a scan of its own. */
+export async function obtainFlagging(
+  spec: JobSpec,
+  model: NativeModel,
+  job: OpenJob,
+  run: PhaseRun,
+  chunkOf: ChunkOf,
+  counts: ChunkCounts,
+): Promise<Flagging> {
+  const rule = spec.score?.flag;
+  if (!rule) throw new BatchCoreError('BUG', 'a job that only fits flags nothing');
+  if (rule.kind === 'threshold')
+    return { threshold: rule.score, lastOfTop: null, method: `threshold ${rule.score}`, shareError: null };
+  if (rule.kind === 'contamination') {
+    const { value, shareError } = model.threshold(rule.share);
+    return { threshold: value, lastOfTop: null, method: `contamination ${rule.share}`, shareError };
+  }
+  const task = (chunk: PlannedChunk) =>
+    ({ kind: 'rank', chunk: chunkOf(chunk), modelPath: job.paths.model, missing: spec.missing, count: rule.rows }) as const;
+  await runPhase(run, { name: 'rank', phase: 'fit', counts, task });
+  const last = lastOfTop(await job.store.summaries('rank'), rule.rows);
+  return { threshold: null, lastOfTop: last ?? null, method: `top ${rule.rows}`, shareError: null };
+}

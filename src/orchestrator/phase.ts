@@ -1,0 +1,130 @@
+/**
+ * One phase of a run: every chunk that is not done is claimed, carried out and committed.
+ *
+ * Per chunk:  pending -> claim (commit) -> running -> reply -> complete (commit) -> done
+ *                                             \-> error -> retry after a pause, or the phase fails
+ * Nothing is in flight when the phase ends, however it ends.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Engine } from '../engines/engine.ts';
+import { BatchCoreError } from '../errors.ts';
+import type { JobStore, StoredChunk } from '../store/job.ts';
+import type { ChunkTask, ChunkYield } from '../worker/protocol.ts';
+import { type Control, stoppedError } from './control.ts';
+import type { Monitor } from './monitor.ts';
+import type { PlannedChunk } from './plan.ts';
+import type { ChunkCounts, Phase } from './progress.ts';
+import { decideRetry } from './retry.ts';
+
+export interface PhaseRun {
+  jobId: string;
+  store: JobStore;
+  engine: Engine;
+  monitor: Monitor;
+  control: Control;
+  retriesMax: number;
+  chunks: readonly PlannedChunk[];
+  /** Throws when a chunk's file is not what was planned. */
+  checkInput: (fileId: number) => void;
+}
+
+export interface PhaseWork {
+  /** Name of the phase in the store. */
+  name: string;
+  /** What people are told. */
+  phase: Phase;
+  task: (chunk: PlannedChunk, attempt: number) => ChunkTask;
+  counts: ChunkCounts;
+}
+
+export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
+  const { store, engine, monitor, control } = run;
+  await store.plan(work.name, [...run.chunks]);
+  const stored = await store.chunks(work.name);
+  const waiting = run.chunks.filter((_, i) => stored[i]?.state !== 'done');
+  const done = stored.filter((chunk) => chunk.state === 'done');
+  work.counts.planned += run.chunks.length;
+  work.counts.resumed += done.length;
+  const sum = (chunks: readonly (PlannedChunk | StoredChunk)[]) => chunks.reduce((rows, chunk) => rows + chunk.rows, 0);
+  monitor.enter(
+    work.phase,
+    { chunksTotal: run.chunks.length, chunksDone: done.length, rowsTotal: sum(run.chunks), rowsDone: sum(done) },
+    work.counts,
+  );
+
+  let failure: BatchCoreError | undefined;
+  const inFlight = new Set<Promise<void>>();
+  // One more chunk than workers is claimed, so that no worker waits for a commit.
+  const inFlightMax = engine.workers + 1;
+  while (true) {
+    const next = failure || control.stopped ? undefined : waiting.shift();
+    if (next === undefined) {
+      if (inFlight.size === 0) break;
+      await Promise.race(inFlight);
+      continue;
+    }
+    const settled = runChunk(run, work, next)
+      .catch((thrown: unknown) => {
+        failure ??= BatchCoreError.from(thrown);
+      })
+      .finally(() => inFlight.delete(settled));
+    inFlight.add(settled);
+    if (inFlight.size >= inFlightMax) await Promise.race(inFlight);
+    if (!failure) await control.gate();
+  }
+  if (failure && failure.code !== 'CANCELLED') throw failure;
+  if (control.stopped) throw stoppedError(control.stopped, run.jobId);
+  if (failure) throw failure;
+}
+
+async function runChunk(run: PhaseRun, work: PhaseWork, chunk: PlannedChunk): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    const attempt = await run.store.claim(work.name, chunk.chunkId);
+    run.checkInput(chunk.fileId);
+    const reply = await run.engine.run(work.task(chunk, attempt)).catch((lost: unknown) => ({
+      ok: false as const,
+      error: new BatchCoreError('TRANSIENT_IO', 'a worker was lost', { cause: lost }).toJSON(),
+    }));
+    if (reply.ok) {
+      // A file that was replaced while it was read fails the chunk before its receipt counts.
+      run.checkInput(chunk.fileId);
+      await run.store.complete(work.name, chunk.chunkId, receiptOf(chunk, reply.result));
+      work.counts.executed += 1;
+      run.monitor.chunkDone();
+      return;
+    }
+    const error = placed(BatchCoreError.fromRecord(reply.error), chunk);
+    const decision = run.control.stopped ? ({ kind: 'fail' } as const) : decideRetry(error.class, tries, run.retriesMax, Math.random());
+    await run.store.fail(work.name, chunk.chunkId, { state: decision.kind === 'retry' ? 'retry_wait' : 'pending', error: error.toJSON() });
+    if (decision.kind === 'fail') throw error;
+    work.counts.retried += 1;
+    run.monitor.event('retry', { phase: work.phase, chunk: chunk.chunkId, attempt, error: error.toJSON(), delayMs: decision.delayMs });
+    await pause(decision.delayMs);
+  }
+}
+
+/** The error, saying which row groups it is about. */
+function placed(error: BatchCoreError, chunk: PlannedChunk): BatchCoreError {
+  if (error.code === 'CANCELLED') return error;
+  return new BatchCoreError(error.code, error.message, {
+    where: { ...error.where, rowGroup: chunk.rowGroupFirst },
+    hint: error.hint ?? `it happened in row groups ${chunk.rowGroupFirst} to ${chunk.rowGroupLast} (rows ${chunk.rowFirst} to ${chunk.rowFirst + chunk.rows - 1})`,
+  });
+}
+
+function receiptOf(chunk: PlannedChunk, result: ChunkYield): Parameters<JobStore['complete']>[2] {
+  if (result.kind === 'summary') return { rowsOut: chunk.rows, summary: result.bytes };
+  const { part, ...rest } = result.receipt;
+  if (part.rows !== chunk.rows)
+    throw new BatchCoreError('BUG', `chunk ${chunk.chunkId} has ${chunk.rows} rows but its part has ${part.rows}`);
+  return {
+    rowsOut: part.rows,
+    part: { name: partName(chunk), size: part.bytes, sha256: part.sha256 },
+    summary: Buffer.from(JSON.stringify(rest)),
+  };
+}
+
+/** Final name of a chunk's part: it sorts as the plan does. */
+export function partName(chunk: Pick<PlannedChunk, 'chunkId'>): string {
+  return `part-${String(chunk.chunkId).padStart(7, '0')}.parquet`;
+}

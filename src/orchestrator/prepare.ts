@@ -1,0 +1,132 @@
+/** From what was asked to what will be done: facts, model, identity and plan. Reads the source's footers; writes nothing. */
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { beginFit, detectorTable, NativeModel } from '../bindings/native.ts';
+import { LIBRARY_VERSION } from '../duckdb/library.ts';
+import { BatchCoreError } from '../errors.ts';
+import { readFacts, type SourceFacts } from '../source/facts.ts';
+import { resolveSource } from '../source/resolve.ts';
+import { measureCapacity } from '../system.ts';
+import { checkOptions, checkParameters, DEFAULTS, type ScoreOptions } from './options.ts';
+import { type Output, resolveOutput } from './output.ts';
+import { type Plan, planScan } from './plan.ts';
+import { type Budget, decideBudget, parseBytes } from './resources.ts';
+import { VERSION } from './version.ts';
+import { fingerprintOf, type JobSpec, jobIdOf, specOf } from './spec.ts';
+
+export interface Prepared {
+  kind: 'score' | 'fit';
+  cwd: string;
+  sources: string[];
+  options: ScoreOptions;
+  facts: SourceFacts;
+  /** The saved model, where one scores. */
+  model: NativeModel | undefined;
+  output: Output;
+  spec: JobSpec;
+  fingerprint: string;
+  jobId: string;
+  plan: Plan;
+  budget: Budget;
+  rows: number;
+  /** Scans that fitting takes. */
+  passes: number;
+}
+
+export async function prepare(
+  kind: 'score' | 'fit',
+  source: string | readonly string[],
+  options: ScoreOptions,
+  cwd: string,
+  modelOut?: string,
+): Promise<Prepared> {
+  checkOptions(options);
+  const model = options.model === undefined ? undefined : loadModelFile(resolve(cwd, options.model));
+  const parameters = model ? {} : checkParameters(detectorTable(), options.detector ?? DEFAULTS.detector, options.parameters);
+  const capacity = measureCapacity();
+  const memoryBytes = options.memory === undefined ? undefined : memoryWish(options.memory, capacity.memoryBytes);
+
+  const asked = typeof source === 'string' ? [source] : [...source];
+  const output: Output =
+    kind === 'fit' ? { path: resolve(cwd, modelOut ?? 'model.bcm'), layout: 'file' } : resolveOutput(options.out, asked, cwd);
+  const files = await resolveSource(asked, cwd);
+  const facts = await readFacts(files);
+  const rows = facts.files.reduce((sum, file) => sum + file.rows, 0);
+  if (rows === 0)
+    throw new BatchCoreError('SOURCE_EMPTY', `${asked.join(', ')} has no rows: there is nothing to ${kind}`, {
+      where: { file: files[0] ?? '' },
+      hint: 'check what wrote it',
+    });
+  const spec = specOf({
+    kind,
+    facts,
+    options,
+    parameters,
+    model: model && { digest: model.facts.digest, columns: model.facts.columns, contamination: model.facts.contamination },
+    layout: output.layout,
+    versions: { batchCore: VERSION, duckdb: LIBRARY_VERSION },
+  });
+  const fingerprint = fingerprintOf(spec);
+  const plan = planScan(facts.files, spec.chunkRows);
+  const budget = decideBudget(capacity, {
+    workers: options.engine === 'sequential' ? 1 : options.workers,
+    memoryBytes,
+    columns: spec.columns.length,
+    chunks: plan.chunks.length,
+  });
+  const sources = asked.map((path) => resolve(cwd, path));
+  const passes = spec.fit ? beginFit({ ...spec.fit, columns: spec.columns, missing: spec.missing, rows }).passes : 0;
+  return { kind, passes, cwd, sources, options, facts, model, output, spec, fingerprint, jobId: jobIdOf(fingerprint), plan, budget, rows };
+}
+
+function memoryWish(text: string, capacityBytes: number): number {
+  const bytes = parseBytes(text, capacityBytes);
+  if (bytes !== undefined && bytes >= 128 * 2 ** 20) return bytes;
+  throw new BatchCoreError('USAGE', `--memory: "${text}" is not a size of at least 128 MiB, nor a share of memory`, {
+    where: { option: '--memory' },
+    hint: 'for example 512MiB, 2GB or 50%',
+  });
+}
+
+/** Whether a file begins as a model does. */
+export function isModelFile(path: string): boolean {
+  const magic = Buffer.alloc(MODEL_MAGIC.length);
+  const descriptor = openSync(path, 'r');
+  try {
+    readSync(descriptor, magic, 0, magic.length, 0);
+  } finally {
+    closeSync(descriptor);
+  }
+  return magic.toString('latin1') === MODEL_MAGIC;
+}
+
+const MODEL_MAGIC = 'batch-core-model ';
+
+/** Reads a saved model. */
+export function loadModelFile(path: string): NativeModel {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (cause) {
+    throw new BatchCoreError('MODEL_NOT_FOUND', `cannot read the model ${path}: ${(cause as Error).message}`, {
+      where: { file: path },
+      hint: 'make one with "batch-core fit <source> -m <path>"',
+      cause,
+    });
+  }
+  try {
+    return new NativeModel(bytes);
+  } catch (cause) {
+    const { message } = BatchCoreError.from(cause);
+    throw new BatchCoreError('MODEL_INVALID', `${path}: ${message}`, {
+      where: { file: path },
+      hint: 'the file is damaged, of a newer version or not a model; fit it again',
+      cause,
+    });
+  }
+}
+
+/** The directory beside which a job's home lies by default. */
+export function besideOutput(prepared: Pick<Prepared, 'output'>): string {
+  return dirname(prepared.output.path);
+}

@@ -1,0 +1,51 @@
+/** What a run would do, for people and programs. Pure. */
+import { DEFAULTS } from './options.ts';
+import type { Prepared } from './prepare.ts';
+
+/** The answer of `plan`: nothing has been touched. */
+export interface PlanReport {
+  schema: 'batch-core.plan/1';
+  jobId: string;
+  fingerprint: string;
+  source: { files: number; rows: number; rowGroups: number; bytes: number; columns: string[]; ignored: { column: string; reason: string }[] };
+  detector: string;
+  output: { path: string; layout: 'file' | 'directory' };
+  /** Scans of the source, in order. */
+  phases: string[];
+  chunks: { planned: number; rowsMax: number; oversizedRowGroups: number };
+  resources: { engine: string; workers: number; memoryBudgetBytes: number };
+  warnings: string[];
+}
+
+export function planReport(prepared: Prepared): PlanReport {
+  const { facts, spec, plan, output, model } = prepared;
+  const selected = new Set(spec.columns);
+  const warnings: string[] = [];
+  if (plan.oversized > 0)
+    warnings.push(`${plan.oversized} row groups are larger than --chunk-rows ${spec.chunkRows}: each is one chunk`);
+  return {
+    schema: 'batch-core.plan/1',
+    jobId: prepared.jobId,
+    fingerprint: prepared.fingerprint,
+    source: {
+      files: facts.files.length,
+      rows: prepared.rows,
+      rowGroups: facts.files.reduce((n, file) => n + file.rowGroups.length, 0),
+      bytes: facts.files.reduce((n, file) => n + file.size, 0),
+      columns: spec.columns,
+      ignored: facts.columns
+        .filter((column) => !selected.has(column.name))
+        .map((column) => ({ column: column.name, reason: column.usable ? 'not selected' : column.type })),
+    },
+    detector: model?.facts.detector ?? spec.fit?.detector ?? '',
+    output: { path: output.path, layout: output.layout },
+    phases: [...Array.from({ length: prepared.passes }, (_, i) => `fit-${i + 1}`), ...(spec.score?.flag.kind === 'top' ? ['rank'] : []), 'score', 'publish'],
+    chunks: { planned: plan.chunks.length, rowsMax: Math.max(...plan.chunks.map((chunk) => chunk.rows)), oversizedRowGroups: plan.oversized },
+    resources: {
+      engine: prepared.options.engine ?? DEFAULTS.engine,
+      workers: prepared.budget.workers,
+      memoryBudgetBytes: prepared.budget.memoryBytes,
+    },
+    warnings,
+  };
+}

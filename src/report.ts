@@ -1,0 +1,65 @@
+/** What happened, in figures: the report of a run. */
+import type { BestRecord } from './bindings/native.ts';
+import type { ErrorRecord } from './errors.ts';
+import type { ChunkCounts } from './orchestrator/progress.ts';
+
+/** A row worth a look. */
+export interface TopRow {
+  /** The file's place in the source. */
+  file: number;
+  /** 0-based row number in its file. */
+  row: number;
+  score: number;
+  reasons: { column: string; value: number | null; contribution: number }[];
+}
+
+/** Figures are measured; one that could not be had is `null`. */
+export interface Report {
+  schema: 'batch-core.report/1';
+  jobId: string;
+  executionId: number;
+  status: 'completed' | 'completed_with_quarantine' | 'stopped' | 'failed';
+  exitCode: number;
+  source: {
+    files: number;
+    rows: number;
+    rowGroups: number;
+    bytes: number;
+    columns: string[];
+    ignored: { column: string; reason: string }[];
+  };
+  detector: string;
+  model: { digest: string; fitRows: number };
+  output: { path: string; format: 'parquet' | 'parquet-directory' | 'model'; rows: number; bytes: number; sha256: string | null };
+  anomalies: { count: number; threshold: number | null; method: string; shareError: number | null; skippedRows: number; top: TopRow[] } | null;
+  /** The score phase. */
+  chunks: ChunkCounts;
+  /** The fit phase. */
+  fit: ChunkCounts;
+  timing: { planSeconds: number; fitSeconds: number; scoreSeconds: number; publishSeconds: number; totalSeconds: number };
+  throughput: { rowsPerSecond: number | null; bytesPerSecond: number | null };
+  resources: {
+    engine: string;
+    workers: number;
+    peakRssBytes: number;
+    memoryBudgetBytes: number;
+    /** CPU time over wall time and workers. */
+    cpuUtilization: number | null;
+  };
+  warnings: string[];
+  error?: ErrorRecord;
+}
+
+/** The highest of all chunks' highest rows: by score, then file, then row. */
+export function mergeTop(lists: readonly BestRecord[][], count: number): TopRow[] {
+  return lists
+    .flat()
+    .sort((a, b) => b.score - a.score || a.file - b.file || a.row - b.row)
+    .slice(0, count)
+    .map(({ file, row, score, reasons }) => ({
+      file,
+      row,
+      score,
+      reasons: reasons.map(({ column, value, contribution }) => ({ column, value: value ?? null, contribution })),
+    }));
+}

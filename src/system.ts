@@ -1,0 +1,63 @@
+/** What this machine and process are: read-only looks at the operating system. */
+import { readFileSync } from 'node:fs';
+import { availableParallelism, hostname, totalmem } from 'node:os';
+import type { Capacity } from './orchestrator/resources.ts';
+
+/** Memory and cores that this process may use: the least of what machine and control groups allow. */
+export function measureCapacity(): Capacity {
+  return { memoryBytes: Math.min(totalmem(), ...cgroupLimits()), cores: Math.min(availableParallelism(), cgroupCores()) };
+}
+
+/** Who runs: enough to say, later and elsewhere, whether that process is still there. */
+export interface Identity {
+  pid: number;
+  host: string;
+  bootId: string;
+}
+
+export function identify(): Identity {
+  return { pid: process.pid, host: hostname(), bootId: read('/proc/sys/kernel/random/boot_id')?.trim() ?? '' };
+}
+
+/** Most memory this process ever held, in bytes. */
+export function peakRssBytes(): number {
+  const peak = /^VmHWM:\s+(\d+) kB/m.exec(read('/proc/self/status') ?? '');
+  return peak ? Number(peak[1]) * 1024 : process.resourceUsage().maxRSS * 1024;
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Files of the control group and its parents, nearest first. */
+function* cgroupFiles(name: string): Generator<string> {
+  const group = /^0::(\/.*)$/m.exec(read('/proc/self/cgroup') ?? '')?.[1] ?? '/';
+  for (let path = group; ; path = path.slice(0, path.lastIndexOf('/'))) {
+    const text = read(`/sys/fs/cgroup${path === '/' ? '' : path}/${name}`);
+    if (text !== undefined) yield text.trim();
+    if (path === '' || path === '/') return;
+  }
+}
+
+function cgroupLimits(): number[] {
+  const texts = [...cgroupFiles('memory.max'), ...cgroupFiles('memory.high')];
+  const v1 = read('/sys/fs/cgroup/memory/memory.limit_in_bytes');
+  if (v1 !== undefined) texts.push(v1.trim());
+  const lines = /^Max address space\s+(\d+)/m.exec(read('/proc/self/limits') ?? '');
+  if (lines?.[1] !== undefined) texts.push(lines[1]);
+  // "max" is no number, and an absent v1 limit reads as about 2^63.
+  return texts.map(Number).filter((bytes) => Number.isFinite(bytes) && bytes > 0);
+}
+
+function cgroupCores(): number {
+  let cores = Number.POSITIVE_INFINITY;
+  for (const text of cgroupFiles('cpu.max')) {
+    const [quota, period] = text.split(' ').map(Number);
+    if (quota && period) cores = Math.min(cores, Math.max(1, Math.floor(quota / period)));
+  }
+  return cores;
+}
