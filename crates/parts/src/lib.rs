@@ -1,1 +1,24 @@
-//! Not written yet.
+//! Durable files: the parts of a job, their digests, their publication, and the lock of the job.
+//!
+//! One law holds for everything that gets a final name here: at any instant, whatever fails and wherever the power goes,
+//! the name holds nothing, what it held before, or the complete new bytes. It rests on one order, kept by one piece of
+//! code (`sink`): write under a temporary name, `fdatasync`, close, `rename`, `fsync` the directory.
+
+mod digest;
+mod durable;
+mod error;
+mod fs;
+mod layout;
+mod lock;
+mod part;
+mod publish;
+mod sink;
+
+pub use digest::{FOOTER_BYTES_MAX, PartMetadata, digest, read_metadata};
+pub use durable::write_durable;
+pub use error::{Code, PartsError, Result};
+pub use fs::{Disk, FileSystem, OpenFile};
+pub use layout::{Compression, PartOptions};
+pub use lock::{Held, JobLock};
+pub use part::{PartReceipt, PartWriter};
+pub use publish::{DirectoryPart, publish_directory, publish_file};

@@ -1,0 +1,190 @@
+//! The few file operations that durability rests on, as a trait, so that tests can make each of them fail.
+
+use std::fmt::Debug;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What a durable file needs of the file system. [`Disk`] is the real one.
+///
+/// Every operation that changes a directory leaves the change volatile until [`sync_directory`](Self::sync_directory),
+/// every write until [`OpenFile::sync_data`]: that is what POSIX promises, and no more.
+pub trait FileSystem: Debug + Send + Sync {
+    /// Makes one directory. `AlreadyExists` is an error like any other.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn create_directory(&self, path: &Path) -> io::Result<()>;
+
+    /// Creates a file for writing that must not exist yet (`O_EXCL`).
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn OpenFile>>;
+
+    /// Opens an existing file for reading.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn open(&self, path: &Path) -> io::Result<File>;
+
+    /// The paths in a directory, sorted.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>>;
+
+    /// Gives `from` the name `to`, replacing what has that name.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Gives the file `from` the second name `to`, which must not exist.
+    ///
+    /// # Errors
+    /// As the operating system says; file systems without hard links have an error of their own each.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes the name of a file.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a directory durable.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn sync_directory(&self, path: &Path) -> io::Result<()>;
+}
+
+/// A file being written.
+pub trait OpenFile: Debug + Send {
+    /// Writes a prefix of `bytes` and returns its length.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Makes what was written, and the file's length, durable (`fdatasync`).
+    ///
+    /// # Errors
+    /// As the operating system says. The kernel may have dropped the dirty pages it could not write, and a second call
+    /// would then succeed without them: whoever sees an error must give up this file.
+    fn sync_data(&mut self) -> io::Result<()>;
+
+    /// Asks the system to begin writing what it holds, without waiting. A hint: it promises nothing and cannot fail.
+    fn begin_writeback(&mut self) {}
+
+    /// Closes the file and reports what `drop` would swallow.
+    ///
+    /// # Errors
+    /// As the operating system says; network file systems report a full quota here.
+    fn close(self: Box<Self>) -> io::Result<()>;
+}
+
+/// The file system of the operating system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Disk;
+
+impl Disk {
+    /// The disk as the functions of this crate take it.
+    #[must_use]
+    pub fn shared() -> Arc<dyn FileSystem> {
+        Arc::new(Self)
+    }
+}
+
+impl FileSystem for Disk {
+    fn create_directory(&self, path: &Path) -> io::Result<()> {
+        std::fs::create_dir(path)
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
+        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        Ok(Box::new(DiskFile(file)))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<File> {
+        File::open(path)
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut paths = std::fs::read_dir(directory)?.map(|e| Ok(e?.path())).collect::<io::Result<Vec<_>>>()?;
+        paths.sort();
+        Ok(paths)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::hard_link(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        // Windows opens no directory for flushing; NTFS journals the rename itself.
+        if cfg!(windows) { Ok(()) } else { File::open(path)?.sync_all() }
+    }
+}
+
+#[derive(Debug)]
+struct DiskFile(File);
+
+impl OpenFile for DiskFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn sync_data(&mut self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn close(self: Box<Self>) -> io::Result<()> {
+        close(self.0)
+    }
+}
+
+#[cfg(unix)]
+fn close(file: File) -> io::Result<()> {
+    use std::os::fd::IntoRawFd;
+    let descriptor = file.into_raw_fd();
+    // SAFETY: `into_raw_fd` gave up the only owner, so the descriptor is open, ours, and closed nowhere else.
+    if unsafe { libc::close(descriptor) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(not(unix))]
+fn close(file: File) -> io::Result<()> {
+    drop(file);
+    Ok(())
+}
+
+/// Makes `path` and whatever is missing above it, each name durable in its parent before the next is made.
+pub(crate) fn create_directories(fs: &dyn FileSystem, path: &Path, durable: bool) -> crate::Result<()> {
+    use crate::error::At;
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    let parent = parent(path);
+    create_directories(fs, parent, durable)?;
+    match fs.create_directory(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).at("create directory", path),
+        _ if durable => fs.sync_directory(parent).at("fsync directory", parent),
+        _ => Ok(()),
+    }
+}
+
+/// The directory that holds the name of `path`.
+pub(crate) fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}

@@ -1,0 +1,104 @@
+/**
+ * Who has which database file open in this process.
+ *
+ * Nothing here opens a database file: closing any descriptor of it would drop DuckDB's lock on it.
+ */
+import { closeSync, fsyncSync, openSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { BatchCoreError } from '../errors.ts';
+
+/** The right to open one database file, held until released. */
+export interface FileClaim {
+  /** Makes the names of the files in the directory durable when the write-ahead log is a new file. */
+  settle(): void;
+  release(): void;
+}
+
+// Shared by every copy of this module in the thread: a package may load both as ESM and through a bundler.
+const shared = globalThis as { [key: symbol]: Map<string, string> | undefined };
+const REGISTRY = Symbol.for('batch-core.duckdb.files');
+const held = shared[REGISTRY] ?? new Map<string, string>();
+shared[REGISTRY] = held;
+
+/** Claims the file at `path`, or throws JOB_BUSY when this process has it open. */
+export function claimFile(path: string): FileClaim {
+  const real = realPath(path);
+  const keys = [real];
+  const inode = inodeOf(real);
+  // A hard link is another name of the same file.
+  if (inode !== undefined) keys.push(inode);
+  if (keys.some((key) => held.has(key)) || isOpen(real)) {
+    throw new BatchCoreError('JOB_BUSY', `"${path}" is already open in this process`, {
+      where: { file: path },
+      hint: 'one owner per job: close the other one first',
+    });
+  }
+  for (const key of keys) held.set(key, real);
+
+  let log: string | undefined;
+  return {
+    settle() {
+      // The commit made the log's bytes durable. Its name in the directory is a different matter when it is a new file.
+      const now = inodeOf(`${real}.wal`);
+      if (now === undefined || now === log) return;
+      log = now;
+      syncDirectory(dirname(real));
+    },
+    release() {
+      for (const key of keys) held.delete(key);
+    },
+  };
+}
+
+/** The path with links resolved; the file itself need not be there yet. */
+function realPath(path: string): string {
+  const absolute = resolve(path);
+  try {
+    return realpathSync(absolute);
+  } catch {
+    try {
+      return join(realpathSync(dirname(absolute)), basename(absolute));
+    } catch (cause) {
+      throw new BatchCoreError('TRANSIENT_IO', `the directory of "${path}" cannot be reached`, {
+        where: { file: path },
+        cause,
+      });
+    }
+  }
+}
+
+function inodeOf(path: string): string | undefined {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat && `${stat.dev}:${stat.ino}`;
+}
+
+/**
+ * Whether any thread of this process has `real` open: the map above is per thread, descriptors are per process.
+ * Linux can tell; elsewhere the job lock alone keeps a second thread out.
+ */
+function isOpen(real: string): boolean {
+  if (process.platform !== 'linux') return false;
+  let descriptors: string[];
+  try {
+    descriptors = readdirSync('/proc/self/fd');
+  } catch {
+    return false;
+  }
+  return descriptors.some((descriptor) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`) === real;
+    } catch {
+      return false; // closed since it was listed
+    }
+  });
+}
+
+function syncDirectory(path: string): void {
+  if (process.platform === 'win32') return; // a directory cannot be synced there
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

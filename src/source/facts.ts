@@ -1,0 +1,143 @@
+/** What is known about a source before a row of it is read: its columns, rows and row groups, and who its files are. */
+import { open, stat } from 'node:fs/promises';
+import { type Database, literalPath, openMemory } from '../duckdb/client.ts';
+import { BatchCoreError } from '../errors.ts';
+import { footerDigest, parseFooter, type RowGroup, readFooter } from './footer.ts';
+import type { FileIdentity, QuickIdentity } from './identity.ts';
+
+export type { RowGroup } from './footer.ts';
+export { type FieldDifference, type FileIdentity, type QuickIdentity, sameIdentity } from './identity.ts';
+
+/** One file of a source. */
+export interface SourceFile extends FileIdentity {
+  rows: number;
+  rowGroups: RowGroup[];
+}
+
+/** One column of a source. */
+export interface SourceColumn {
+  name: string;
+  /** The DuckDB type, as DuckDB writes it. */
+  type: string;
+  /** Whether it is scored when nobody chose columns: a number or a boolean. */
+  usable: boolean;
+  /** Whether it can be scored when it is chosen by name: dates and times too. */
+  convertible: boolean;
+  /** Why it is not usable. */
+  reason?: string;
+}
+
+export interface SourceFacts {
+  files: SourceFile[];
+  columns: SourceColumn[];
+}
+
+/** Reads the facts of the Parquet files `paths` (absolute), which must all have the same columns. */
+export async function readFacts(paths: readonly string[]): Promise<SourceFacts> {
+  const read: { file: SourceFile; schema: Uint8Array }[] = [];
+  for (const path of paths) read.push(await readFile(path));
+  const [first] = read;
+  if (first === undefined) throw new BatchCoreError('SOURCE_EMPTY', 'the source has no files');
+
+  // Files whose footers spell the schema alike have the same columns; DuckDB need only be asked about the others.
+  const asked = read.filter(({ schema }, i) => i === 0 || Buffer.compare(schema, first.schema) !== 0);
+  const database = await openMemory({ files: asked.map(({ file }) => file.path) });
+  try {
+    const columns = await describe(database, first.file.path);
+    for (const { file } of asked.slice(1)) {
+      refuseOtherColumns(first.file.path, columns, file.path, await describe(database, file.path));
+    }
+    return { files: read.map(({ file }) => file), columns };
+  } finally {
+    await database.close();
+  }
+}
+
+/** What is cheap to read of a file's identity: asked after each chunk, to notice a file replaced under the run. */
+export async function statIdentity(path: string): Promise<QuickIdentity> {
+  try {
+    return quickIdentity(await stat(path, { bigint: true }));
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+async function readFile(path: string): Promise<{ file: SourceFile; schema: Uint8Array }> {
+  const handle = await open(path, 'r').catch((cause: unknown) => {
+    throw unreadable(path, cause);
+  });
+  try {
+    const stats = await handle.stat({ bigint: true });
+    if (!stats.isFile()) {
+      throw new BatchCoreError('SOURCE_INVALID', `"${path}" is not a regular file`, {
+        where: { file: path },
+        hint: 'a pipe or device cannot be read twice; write it to a file first',
+      });
+    }
+    const identity = quickIdentity(stats);
+    const bytes = await readFooter(handle, path, identity.size);
+    const { schema, rows, rowGroups } = parseFooter(bytes, path, identity.size);
+    const file = { path, ...identity, footerBytes: bytes.length, footerSha256: footerDigest(bytes), rows, rowGroups };
+    return { file, schema };
+  } catch (error) {
+    throw error instanceof BatchCoreError ? error : unreadable(path, error);
+  } finally {
+    await handle.close();
+  }
+}
+
+function quickIdentity(stats: { size: bigint; mtimeNs: bigint; ino: bigint }): QuickIdentity {
+  return { size: Number(stats.size), mtimeNs: String(stats.mtimeNs), inode: String(stats.ino) };
+}
+
+function unreadable(path: string, cause: unknown): BatchCoreError {
+  const code = (cause as NodeJS.ErrnoException).code;
+  const where = { file: path };
+  if (code === 'ENOENT') {
+    return new BatchCoreError('SOURCE_NOT_FOUND', `"${path}" is gone`, { where, cause });
+  }
+  const why = code === 'EACCES' || code === 'EPERM' ? 'may not be read: permission denied' : `cannot be read (${code})`;
+  return new BatchCoreError('SOURCE_UNREADABLE', `"${path}" ${why}`, { where, hint: 'check its permissions', cause });
+}
+
+async function describe(database: Database, path: string): Promise<SourceColumn[]> {
+  try {
+    const rows = await database.all('DESCRIBE SELECT * FROM read_parquet($1, hive_partitioning=false)', [
+      literalPath(path),
+    ]);
+    return rows.map((row) => describeColumn(String(row['column_name']), String(row['column_type'])));
+  } catch (cause) {
+    if (cause instanceof BatchCoreError && cause.code === 'SOURCE_INVALID') throw cause;
+    const message = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
+    throw new BatchCoreError('SOURCE_INVALID', `"${path}" cannot be read as Parquet: ${message}`, {
+      where: { file: path },
+      hint: 'copy or write the file again',
+      cause,
+    });
+  }
+}
+
+const NUMERIC = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|BOOLEAN)$/;
+const TEMPORAL = /^(DATE|TIME|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?)$/;
+
+/** What a column of this name and DuckDB type is good for. */
+export function describeColumn(name: string, type: string): SourceColumn {
+  if (NUMERIC.test(type)) return { name, type, usable: true, convertible: true };
+  return { name, type, usable: false, convertible: TEMPORAL.test(type), reason: type };
+}
+
+function refuseOtherColumns(path: string, columns: SourceColumn[], other: string, others: SourceColumn[]): void {
+  const at = Array.from({ length: Math.max(columns.length, others.length) }).findIndex(
+    (_, i) => columns[i]?.name !== others[i]?.name || columns[i]?.type !== others[i]?.type,
+  );
+  if (at < 0) return;
+  const say = (column: SourceColumn | undefined) => (column ? `"${column.name}" ${column.type}` : 'none');
+  throw new BatchCoreError(
+    'SCHEMA_MISMATCH',
+    `the files differ in column ${at + 1}: ${say(columns[at])} in "${path}", ${say(others[at])} in "${other}"`,
+    {
+      where: { file: other, column: (others[at] ?? columns[at])?.name ?? '' },
+      hint: 'score files of one schema together, the others in a run of their own',
+    },
+  );
+}
