@@ -12,6 +12,7 @@ export type RankedRow = Addon.RankedRow;
 export type PartFormat = Addon.PartFormat;
 export type FileReceipt = Addon.Receipt;
 export type PartFacts = Addon.PartFacts;
+export type PublishedPart = Addon.PublishedPart;
 export type FitStep = Addon.FitStep;
 export type Threshold = Addon.ThresholdRecord;
 
@@ -161,7 +162,7 @@ export const lastOfTop = (ranks: Uint8Array[], count: number): RankedRow | undef
   call(() => addon.lastOfTop(ranks.map(buffer), count)) ?? undefined;
 export const publishFile = (parts: string[], target: string, temporary: string, metadata: string[][]): FileReceipt =>
   call(() => addon.publishFile(parts, target, temporary, metadata));
-export const publishDirectory = (parts: string[], target: string, manifest: Uint8Array): void =>
+export const publishDirectory = (parts: PublishedPart[], target: string, manifest: Uint8Array): string[] =>
   call(() => addon.publishDirectory(parts, target, buffer(manifest)));
 export const writeDurable = (path: string, bytes: Uint8Array | string): void =>
   call(() => addon.writeDurable(path, typeof bytes === 'string' ? Buffer.from(bytes) : buffer(bytes)));

@@ -131,16 +131,14 @@ async function prepare(store: JobStore, paths: JobPaths, open: OpenRequest): Pro
 }
 
 function refuseChangedInput(stored: StoredJob, files: readonly SourceFile[]): void {
-  for (const [i, before] of stored.files.entries()) {
-    const now = files[i];
-    const differences = now ? sameIdentity(before, now) : [];
-    if (differences.length === 0) continue;
-    const list = differences.map(({ field, before, after }) => `${field}: ${String(before)} -> ${String(after)}`);
-    throw new BatchCoreError('INPUT_CHANGED', `${before.path} is not what this job began to read: ${list.join('; ')}`, {
-      where: { file: before.path, job: stored.jobId },
-      hint: 'put the original file back to go on, or start over with --fresh',
-    });
-  }
+  const differences = sameIdentity(stored.files, files);
+  const [first] = differences;
+  if (first === undefined) return;
+  const list = differences.map((difference) => `${difference.field}: ${difference.old} -> ${difference.new}`);
+  throw new BatchCoreError('INPUT_CHANGED', `${first.file} is not what this job began to read: ${list.join('; ')}`, {
+    where: { file: first.file, job: stored.jobId },
+    hint: 'put the original file back to go on, or start over with --fresh',
+  });
 }
 
 /** Sends done chunks whose part is not there, or is another's, back to pending. Parts nobody knows are named, never deleted. */

@@ -25,7 +25,7 @@ export interface PhaseRun {
   retriesMax: number;
   chunks: readonly PlannedChunk[];
   /** Throws when a chunk's file is not what was planned. */
-  checkInput: (fileId: number) => void;
+  checkInput: (fileId: number) => Promise<void>;
 }
 
 export interface PhaseWork {
@@ -80,14 +80,14 @@ export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
 async function runChunk(run: PhaseRun, work: PhaseWork, chunk: PlannedChunk): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     const attempt = await run.store.claim(work.name, chunk.chunkId);
-    run.checkInput(chunk.fileId);
+    await run.checkInput(chunk.fileId);
     const reply = await run.engine.run(work.task(chunk, attempt)).catch((lost: unknown) => ({
       ok: false as const,
       error: new BatchCoreError('TRANSIENT_IO', 'a worker was lost', { cause: lost }).toJSON(),
     }));
     if (reply.ok) {
       // A file that was replaced while it was read fails the chunk before its receipt counts.
-      run.checkInput(chunk.fileId);
+      await run.checkInput(chunk.fileId);
       await run.store.complete(work.name, chunk.chunkId, receiptOf(chunk, reply.result));
       work.counts.executed += 1;
       run.monitor.chunkDone();

@@ -41,7 +41,8 @@ export async function prepare(
   modelOut?: string,
 ): Promise<Prepared> {
   checkOptions(options);
-  const model = options.model === undefined ? undefined : loadModelFile(resolve(cwd, options.model));
+  options = absolutePaths(options, cwd);
+  const model = options.model === undefined ? undefined : loadModelFile(options.model);
   const parameters = model ? {} : checkParameters(detectorTable(), options.detector ?? DEFAULTS.detector, options.parameters);
   const capacity = measureCapacity();
   const memoryBytes = options.memory === undefined ? undefined : memoryWish(options.memory, capacity.memoryBytes);
@@ -77,6 +78,16 @@ export async function prepare(
   const sources = asked.map((path) => resolve(cwd, path));
   const passes = spec.fit ? beginFit({ ...spec.fit, columns: spec.columns, missing: spec.missing, rows }).passes : 0;
   return { kind, passes, cwd, sources, options, facts, model, output, spec, fingerprint, jobId: jobIdOf(fingerprint), plan, budget, rows };
+}
+
+/** Paths that mean the same from any directory: a job may be resumed from another one. */
+function absolutePaths(options: ScoreOptions, cwd: string): ScoreOptions {
+  const { model, saveModel } = options;
+  return {
+    ...options,
+    ...(model !== undefined && { model: resolve(cwd, model) }),
+    ...(saveModel !== undefined && { saveModel: resolve(cwd, saveModel) }),
+  };
 }
 
 function memoryWish(text: string, capacityBytes: number): number {

@@ -1,5 +1,5 @@
 /** Parts become the output: all of them, in plan order, or nothing. */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { publishDirectory, publishFile } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
@@ -53,8 +53,12 @@ export async function publish(prepared: Prepared, job: OpenJob, modelDigest: str
     bytes,
     parts: chunks.map((chunk) => ({ name: chunk.partName, rows: chunk.rowsOut, bytes: chunk.partSize, sha256: chunk.partSha256 })),
   };
-  mkdirSync(output.path, { recursive: true });
-  publishDirectory(parts, output.path, Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
+  const moved = chunks.map((chunk, i) => ({
+    source: parts[i] ?? '',
+    name: chunk.partName ?? '',
+    receipt: { rows: chunk.rowsOut ?? 0, bytes: chunk.partSize ?? 0, sha256: chunk.partSha256 ?? '' },
+  }));
+  publishDirectory(moved, output.path, Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
   rmSync(job.paths.parts, { recursive: true, force: true });
   return { rows, bytes, sha256: null };
 }

@@ -6,7 +6,8 @@ import { libraryPath } from '../duckdb/library.ts';
 import { type Engine, openEngine } from '../engines/engine.ts';
 import { BatchCoreError, EXIT } from '../errors.ts';
 import { mergeTop, type Report } from '../report.ts';
-import { sameIdentity, statIdentity } from '../source/facts.ts';
+import { statIdentity } from '../source/facts.ts';
+import { identityDifferences } from '../source/identity.ts';
 import { identify, peakRssBytes } from '../system.ts';
 import { Control } from './control.ts';
 import { checkParts, jobPaths, type OpenJob, openJob, refuseOtherJob, resolveHome, type StoredRequest } from './job.ts';
@@ -225,7 +226,7 @@ async function carryOut(
   const planSeconds = timing.lap();
 
   const model = await obtainModel(prepared, job, run, chunkOf, counts.fit);
-  if (options.saveModel !== undefined) writeDurable(join(prepared.cwd, options.saveModel), model.bytes);
+  if (options.saveModel !== undefined) writeDurable(options.saveModel, model.bytes);
   if (prepared.kind === 'fit') {
     const fitSeconds = timing.lap();
     writeDurable(output.path, model.bytes);
@@ -280,12 +281,12 @@ async function carryOut(
   return reportOf({ prepared, job, model, engine, counts, published, flagging, receipts, timing, laps: { planSeconds, fitSeconds, scoreSeconds }, warnings });
 }
 
-function checkInput(prepared: Prepared, fileId: number): void {
+async function checkInput(prepared: Prepared, fileId: number): Promise<void> {
   const planned = prepared.facts.files[fileId];
   if (!planned) throw new BatchCoreError('BUG', `there is no file ${fileId} in the plan`);
-  const differences = sameIdentity(planned, { ...planned, ...statIdentity(planned.path) });
+  const differences = identityDifferences(planned, await statIdentity(planned.path));
   if (differences.length === 0) return;
-  const list = differences.map(({ field, before, after }) => `${field}: ${String(before)} -> ${String(after)}`);
+  const list = differences.map((difference) => `${difference.field}: ${difference.old} -> ${difference.new}`);
   throw new BatchCoreError('INPUT_CHANGED', `${planned.path} changed while it was read: ${list.join('; ')}`, {
     where: { file: planned.path },
     hint: 'nothing was published; run again when the file is at rest',

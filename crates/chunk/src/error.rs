@@ -44,7 +44,7 @@ impl From<ScanError> for ChunkError {
 
 impl From<PartsError> for ChunkError {
     fn from(error: PartsError) -> Self {
-        Self { code: error.code, message: error.message, file: Some(error.path), column: None }
+        Self { code: error.code(), file: Some(error.path), message: error.message, column: None }
     }
 }
 

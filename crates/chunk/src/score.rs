@@ -8,7 +8,6 @@ use arrow_schema::DataType;
 use batch_core_kernels::{Level, Missing, Model, Reason};
 use batch_core_parts::{Disk, PartReceipt, PartWriter};
 use batch_core_scan::Scanner;
-use std::sync::Arc;
 
 /// Which rows are anomalies.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +129,7 @@ fn open(model: &Model, request: &ScoreRequest, kinds: &[DataType]) -> Result<(La
     let layout = Layout::new(request.file_column.clone(), &kept, request.missing == Missing::Skip, reasons);
     let part = &request.part;
     let writer = PartWriter::create(
-        Arc::new(Disk),
+        &Disk::shared(),
         &part.directory,
         &part.name,
         layout.schema(),

@@ -3,13 +3,12 @@
 use crate::error::{Carry, Thrown, failure, waist};
 use batch_core_chunk::ChunkError;
 use batch_core_parts::{
-    Compression, Disk, PartOptions, PartReceipt, digest, publish_directory, publish_file, read_metadata, write_durable,
+    Compression, DirectoryPart, Disk, PartOptions, PartReceipt, digest, publish_directory, publish_file, read_metadata, write_durable,
 };
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// How a part is encoded.
 #[napi(object)]
@@ -99,21 +98,51 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ChunkError> {
 pub fn publish_one_file(parts: Vec<String>, target: String, temporary: String, metadata: Vec<Vec<String>>) -> Result<Receipt, Thrown> {
     waist(|| {
         let receipt =
-            publish_file(Arc::new(Disk), &paths(parts), Path::new(&target), Path::new(&temporary), &pairs(metadata)?);
+            publish_file(&Disk::shared(), &paths(parts), Path::new(&target), Path::new(&temporary), &pairs(metadata)?);
         receipt.map(Into::into).carry()
     })
 }
 
-/// Publishes parts as a directory: the parts, `manifest.json`, then `_SUCCESS`.
+/// A part on its way into a directory.
+#[napi(object)]
+pub struct PublishedPart {
+    /// Where it lies.
+    pub source: String,
+    /// Its name in the directory.
+    pub name: String,
+    /// What it must be.
+    pub receipt: Receipt,
+}
+
+/// Publishes parts as a directory: the parts, `manifest.json`, then `_SUCCESS`. Returns other files found there.
 #[napi(js_name = "publishDirectory")]
-pub fn publish_into_directory(parts: Vec<String>, target: String, manifest: Buffer) -> Result<(), Thrown> {
-    waist(|| publish_directory(Arc::new(Disk), &paths(parts), Path::new(&target), &manifest).carry())
+pub fn publish_into_directory(
+    parts: Vec<PublishedPart>,
+    target: String,
+    manifest: Buffer,
+) -> Result<Vec<String>, Thrown> {
+    waist(|| {
+        let parts: Vec<_> = parts
+            .into_iter()
+            .map(|part| DirectoryPart {
+                source: part.source.into(),
+                name: part.name,
+                receipt: PartReceipt {
+                    rows: part.receipt.rows as u64,
+                    bytes: part.receipt.bytes as u64,
+                    sha256: part.receipt.sha256,
+                },
+            })
+            .collect();
+        let strangers = publish_directory(&Disk::shared(), &parts, Path::new(&target), &manifest).carry()?;
+        Ok::<_, ChunkError>(strangers.iter().map(|path| path.to_string_lossy().into_owned()).collect())
+    })
 }
 
 /// Writes a small file so that either the old or the new content survives a crash.
 #[napi(js_name = "writeDurable")]
 pub fn write_durable_file(path: String, bytes: Buffer) -> Result<(), Thrown> {
-    waist(|| write_durable(&Disk, Path::new(&path), &bytes).carry())
+    waist(|| write_durable(&Disk::shared(), Path::new(&path), &bytes).carry())
 }
 
 /// The SHA-256 of a file, in hexadecimal.
