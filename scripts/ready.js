@@ -1,0 +1,62 @@
+// Everything CI runs, in order; the last line counts the tests of Rust, TypeScript and the benches.
+import { spawn } from 'node:child_process';
+
+/** [what, command, how to read passed and failed from its output] */
+const steps = [
+  ['build', 'npm run build'],
+  ['lint', 'npm run lint'],
+  ['types', 'npm run typecheck'],
+  ['rust tests', 'cargo test --workspace', countCargo],
+  ['tests', 'npx vitest run', countVitest],
+  ['benches as tests', 'node bench/run.js --quick', countPlain],
+];
+
+function sum(text, pattern) {
+  return [...text.matchAll(pattern)].reduce((total, match) => total + Number(match[1]), 0);
+}
+
+function countCargo(text) {
+  return { passed: sum(text, /test result: \w+\. (\d+) passed/g), failed: sum(text, /(\d+) failed; \d+ ignored/g) };
+}
+
+function countVitest(text) {
+  const line = /^\s*Tests\s.*$/m.exec(text)?.[0] ?? '';
+  return { passed: sum(line, /(\d+) passed/g), failed: sum(line, /(\d+) failed/g) };
+}
+
+function countPlain(text) {
+  const line = /^(\d+) passed, (\d+) failed$/m.exec(text);
+  return { passed: Number(line?.[1] ?? 0), failed: Number(line?.[2] ?? 0) };
+}
+
+function run(command) {
+  return new Promise((resolve) => {
+    const child = spawn(command, { shell: true, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NO_COLOR: '1' } });
+    let text = '';
+    child.stdout.on('data', (data) => {
+      text += data;
+      process.stdout.write(data);
+    });
+    child.on('close', (code) => resolve({ code, text }));
+  });
+}
+
+const total = { passed: 0, failed: 0 };
+let failed = false;
+for (const [what, command, count] of steps) {
+  process.stdout.write(`\n== ${what}: ${command}\n`);
+  const started = performance.now();
+  const { code, text } = await run(command);
+  const counted = count?.(text) ?? { passed: 0, failed: 0 };
+  total.passed += counted.passed;
+  total.failed += counted.failed;
+  process.stdout.write(`== ${what}: ${code === 0 ? 'ok' : `failed (${code})`}, ${((performance.now() - started) / 1000).toFixed(0)} s\n`);
+  if (code !== 0) {
+    failed = true;
+    // A step that broke before its runner could count has failed once.
+    if (counted.failed === 0) total.failed += 1;
+    break;
+  }
+}
+process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`);
+process.exitCode = failed ? 1 : 0;
