@@ -1,5 +1,5 @@
 /** What is known about a source before a row of it is read: its columns, rows and row groups, and who its files are. */
-import { open, stat } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type Database, literalPath, openMemory } from '../duckdb/client.ts';
 import { BatchCoreError } from '../errors.ts';
 import { footerDigest, parseFooter, type RowGroup, readFooter } from './footer.ts';
@@ -63,18 +63,17 @@ export async function statIdentity(path: string): Promise<QuickIdentity> {
 }
 
 async function readFile(path: string): Promise<{ file: SourceFile; schema: Uint8Array }> {
-  const handle = await open(path, 'r').catch((cause: unknown) => {
-    throw unreadable(path, cause);
-  });
+  let handle: FileHandle | undefined;
   try {
-    const stats = await handle.stat({ bigint: true });
-    if (!stats.isFile()) {
+    // Asked before the file is opened: opening a pipe waits for whoever writes into it.
+    if (!(await stat(path)).isFile()) {
       throw new BatchCoreError('SOURCE_INVALID', `"${path}" is not a regular file`, {
         where: { file: path },
-        hint: 'a pipe or device cannot be read twice; write it to a file first',
+        hint: 'what cannot be read twice is not read; write it to a file first',
       });
     }
-    const identity = quickIdentity(stats);
+    handle = await open(path, 'r');
+    const identity = quickIdentity(await handle.stat({ bigint: true }));
     const bytes = await readFooter(handle, path, identity.size);
     const { schema, rows, rowGroups } = parseFooter(bytes, path, identity.size);
     const file = { path, ...identity, footerBytes: bytes.length, footerSha256: footerDigest(bytes), rows, rowGroups };
@@ -82,7 +81,7 @@ async function readFile(path: string): Promise<{ file: SourceFile; schema: Uint8
   } catch (error) {
     throw error instanceof BatchCoreError ? error : unreadable(path, error);
   } finally {
-    await handle.close();
+    await handle?.close();
   }
 }
 
@@ -105,7 +104,7 @@ async function describe(database: Database, path: string): Promise<SourceColumn[
     const rows = await database.all('DESCRIBE SELECT * FROM read_parquet($1, hive_partitioning=false)', [
       literalPath(path),
     ]);
-    return rows.map((row) => describeColumn(String(row['column_name']), String(row['column_type'])));
+    return rows.map(({ column_name, column_type }) => describeColumn(String(column_name), String(column_type)));
   } catch (cause) {
     if (cause instanceof BatchCoreError && cause.code === 'SOURCE_INVALID') throw cause;
     const message = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);

@@ -1,0 +1,72 @@
+//! A chunk's columns as Arrow arrays over the same memory.
+//!
+//! DuckDB's flat vectors of fixed-width types have Arrow's layout, and so have its validity words: one bit a row, set
+//! when valid, least significant bit first. An array made here points into the vector and keeps the chunk alive.
+
+use crate::chunk::{Chunk, Lanes};
+use crate::error::ScanError;
+use crate::types::Road;
+use arrow_array::{ArrayRef, make_array};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow_data::ArrayData;
+use arrow_schema::{DataType, TimeUnit};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// Column `index` of `chunk` as an array; `None` for a column that only DuckDB can convert.
+pub(crate) fn array(chunk: &Arc<Chunk>, index: usize, road: &Road) -> Result<Option<ArrayRef>, ScanError> {
+    let lanes = chunk.lanes(index)?;
+    let made = match road {
+        Road::Foreign => return Ok(None),
+        Road::Shared(kind) => {
+            let width = kind
+                .primitive_width()
+                .ok_or_else(|| ScanError::bug(format!("{kind} has no fixed width to share memory by")))?;
+            (kind.clone(), over(chunk, lanes.values, chunk.rows() * width))
+        }
+        Road::WidenDecimal(kind) => {
+            (kind.clone(), converted(chunk, &lanes, |bytes| i32::from(i16::from_le_bytes(bytes))))
+        }
+        Road::WideToFloat => (DataType::Float64, converted(chunk, &lanes, |bytes| u128::from_le_bytes(bytes) as f64)),
+        // Microseconds in the upper 40 bits, the offset in the lower 24.
+        Road::DropOffset => {
+            (DataType::Time64(TimeUnit::Microsecond), converted(chunk, &lanes, |bytes| i64::from_le_bytes(bytes) >> 24))
+        }
+    };
+    let (kind, values) = made;
+    let data = ArrayData::builder(kind)
+        .len(chunk.rows())
+        .add_buffer(values)
+        .nulls(nulls(chunk, &lanes))
+        // DuckDB aligns vectors for their type; should it ever not, this copies rather than panics.
+        .align_buffers(true)
+        .build()
+        .map_err(|error| {
+            ScanError::bug(format!("column {index} of DuckDB's chunk is not the array it should be: {error}"))
+        })?;
+    Ok(Some(make_array(data)))
+}
+
+fn nulls(chunk: &Arc<Chunk>, lanes: &Lanes) -> Option<NullBuffer> {
+    let words = lanes.validity?;
+    let bits = over(chunk, words, chunk.rows().div_ceil(64) * 8);
+    Some(NullBuffer::new(BooleanBuffer::new(bits, 0, chunk.rows())))
+}
+
+/// `bytes` bytes of the chunk's memory from `start`, which keep the chunk alive.
+fn over(chunk: &Arc<Chunk>, start: NonNull<u8>, bytes: usize) -> Buffer {
+    // SAFETY: `start` begins a vector of `chunk`, whose memory holds at least `bytes` bytes (a value, or a validity
+    // bit rounded up to words, for each of its rows); nothing writes to it any more, and the owner given keeps it.
+    unsafe { Buffer::from_custom_allocation(start, bytes, chunk.clone()) }
+}
+
+/// The values of a column, each made from its `WIDTH` bytes. Values under a null are made too, and mean nothing.
+fn converted<const WIDTH: usize, T: arrow_buffer::ArrowNativeType>(
+    chunk: &Arc<Chunk>,
+    lanes: &Lanes,
+    make: impl Fn([u8; WIDTH]) -> T,
+) -> Buffer {
+    let bytes = over(chunk, lanes.values, chunk.rows() * WIDTH);
+    let (values, _) = bytes.as_slice().as_chunks::<WIDTH>();
+    values.iter().map(|value| make(*value)).collect::<Vec<T>>().into()
+}

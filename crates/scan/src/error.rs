@@ -1,0 +1,205 @@
+//! What can go wrong in a scan, as a closed set of codes.
+//!
+//! DuckDB reports an error type only on a result; preparing and starting a statement leave nothing but a message whose
+//! prefix names the type. Both roads end in [`Kind`], and one table turns a kind into a code.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// The file's content is not what a scan can read; trying again will not help.
+pub(crate) const DATA: &str = "DATA";
+/// The file system failed; trying again may help.
+pub(crate) const TRANSIENT_IO: &str = "TRANSIENT_IO";
+/// Memory, disk space or descriptors ran out; trying again with less may help.
+pub(crate) const RESOURCE: &str = "RESOURCE";
+/// What was asked for does not fit the file or the machine.
+pub(crate) const CONFIG: &str = "CONFIG";
+/// A mistake of this crate or of its caller.
+pub(crate) const BUG: &str = "BUG";
+
+/// A failed scan: a code for programs, a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanError {
+    /// One of `DATA`, `TRANSIENT_IO`, `RESOURCE`, `CONFIG`, `BUG`.
+    pub code: &'static str,
+    /// What happened and where, complete without the other fields.
+    pub message: String,
+    /// The file that was being read, if any.
+    pub file: Option<PathBuf>,
+    /// The column at fault, if one is.
+    pub column: Option<String>,
+}
+
+impl ScanError {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), file: None, column: None }
+    }
+
+    pub(crate) fn bug(message: impl Into<String>) -> Self {
+        Self::new(BUG, message)
+    }
+
+    pub(crate) fn config(message: impl Into<String>) -> Self {
+        Self::new(CONFIG, message)
+    }
+
+    pub(crate) fn in_file(mut self, file: &Path) -> Self {
+        self.file = Some(file.to_path_buf());
+        self
+    }
+
+    pub(crate) fn in_column(mut self, column: &str) -> Self {
+        self.column = Some(column.to_owned());
+        self
+    }
+
+    /// One of `DATA`, `TRANSIENT_IO`, `RESOURCE`, `CONFIG`, `BUG`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+}
+
+impl fmt::Display for ScanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ScanError {}
+
+/// What DuckDB says went wrong: the error types this crate tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Binder,
+    Fatal,
+    Io,
+    OutOfMemory,
+    Permission,
+    /// SQL, settings or catalog: the statements are ours, so the fault is too.
+    Statement,
+    /// Anything else. The SQL is fixed, so what is left to object to is the file.
+    Other,
+}
+
+/// An error of DuckDB: its kind and the first paragraph of its message, free of stack traces and SQL excerpts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) kind: Kind,
+    pub(crate) text: String,
+}
+
+impl Failure {
+    /// `error_type` is a `duckdb_error_type`, 0 when DuckDB did not give one.
+    pub(crate) fn new(error_type: u32, message: &str) -> Self {
+        let kind = match error_type {
+            0 => kind_of_prefix(message),
+            24 => Kind::Binder,
+            30 | 31 => Kind::Fatal,
+            28 => Kind::Io,
+            33 => Kind::OutOfMemory,
+            34 => Kind::Permission,
+            13 | 14 | 22 | 23 | 35 | 36 | 42 => Kind::Statement,
+            _ => Kind::Other,
+        };
+        Self { kind, text: first_paragraph(message) }
+    }
+
+    /// Whether DuckDB refuses all further work on the instance that said this.
+    pub(crate) fn breaks_instance(&self) -> bool {
+        self.kind == Kind::Fatal
+    }
+
+    /// The code of this failure, met while `file` was read.
+    pub(crate) fn code(&self) -> &'static str {
+        let says = |needles: &[&str]| needles.iter().any(|needle| self.text.contains(needle));
+        if self.kind == Kind::OutOfMemory || says(&["bad_alloc", "Cannot allocate memory"]) {
+            return RESOURCE;
+        }
+        match self.kind {
+            Kind::Io if says(&["No space left on device", "Disk quota exceeded", "Too many open files"]) => RESOURCE,
+            // Reading stopped short of what the footer promised, or a page did not decompress: the bytes are wrong, not the disk.
+            Kind::Io if says(&["Could not read all bytes", "Could not read enough bytes", "ecompress"]) => DATA,
+            Kind::Io => TRANSIENT_IO,
+            Kind::Binder => CONFIG,
+            Kind::Statement => BUG,
+            Kind::OutOfMemory => RESOURCE,
+            Kind::Fatal | Kind::Permission | Kind::Other => DATA,
+        }
+    }
+
+    pub(crate) fn error(&self) -> ScanError {
+        ScanError::new(self.code(), self.text.clone())
+    }
+
+    /// The failure as an error about `file`, which the message then names.
+    pub(crate) fn about(&self, file: &Path) -> ScanError {
+        ScanError::new(self.code(), format!("cannot read {}: {}", file.display(), self.text)).in_file(file)
+    }
+}
+
+fn kind_of_prefix(message: &str) -> Kind {
+    const PREFIXES: [(&str, Kind); 12] = [
+        ("Binder Error", Kind::Binder),
+        ("INTERNAL Error", Kind::Fatal),
+        ("FATAL Error", Kind::Fatal),
+        ("IO Error", Kind::Io),
+        ("Out of Memory Error", Kind::OutOfMemory),
+        ("Permission Error", Kind::Permission),
+        ("Parser Error", Kind::Statement),
+        ("Catalog Error", Kind::Statement),
+        ("Syntax Error", Kind::Statement),
+        ("Settings Error", Kind::Statement),
+        ("Parameter Not Resolved Error", Kind::Statement),
+        ("Parameter Not Allowed Error", Kind::Statement),
+    ];
+    PREFIXES.iter().find(|(prefix, _)| message.starts_with(prefix)).map_or(Kind::Other, |(_, kind)| *kind)
+}
+
+/// DuckDB appends candidate lists, the SQL with a caret under it, advice and stack traces; a user needs none of them.
+fn first_paragraph(message: &str) -> String {
+    let end = ["\n\n", "\nLINE ", "\nStack Trace", "\nCandidate bindings", "\nDid you mean"]
+        .iter()
+        .filter_map(|mark| message.find(mark))
+        .min()
+        .unwrap_or(message.len());
+    message[..end].split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_type_decides_and_the_prefix_stands_in_for_it() {
+        let cases = [
+            (28, "IO Error: Could not read from file", TRANSIENT_IO),
+            (0, "IO Error: Cannot open file \"x\": No such file or directory", TRANSIENT_IO),
+            (0, "IO Error: Cannot open file \"x\": Too many open files", RESOURCE),
+            (28, "IO Error: Failed to write: No space left on device", RESOURCE),
+            (28, "IO Error: Could not read all bytes from file \"x\": wanted=9 read=1", DATA),
+            (33, "Out of Memory Error: could not allocate block", RESOURCE),
+            (0, "Out of Memory Error: could not allocate block", RESOURCE),
+            (0, "Invalid Error: std::bad_alloc", RESOURCE),
+            (32, "Invalid Input Error: No magic bytes found at end of file 'x'", DATA),
+            (0, "INTERNAL Error: Attempted to access index 7", DATA),
+            (24, "Binder Error: Referenced column \"x\" not found", CONFIG),
+            (0, "Parser Error: syntax error at end of input", BUG),
+        ];
+        for (error_type, message, code) in cases {
+            assert_eq!(Failure::new(error_type, message).code(), code, "{message}");
+        }
+    }
+
+    #[test]
+    fn messages_end_before_traces_and_sql() {
+        let cases = [
+            ("INTERNAL Error: bad\n\nStack Trace:\n\n0x00 duckdb::f", "INTERNAL Error: bad"),
+            ("Binder Error: no \"x\"\nCandidate bindings: \"y\"\n\nLINE 1: SELECT", "Binder Error: no \"x\""),
+            ("IO Error: short\n  of bytes", "IO Error: short of bytes"),
+        ];
+        for (message, text) in cases {
+            assert_eq!(Failure::new(0, message).text, text);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! A scanner holds a locked-down DuckDB; a scan is one range of rows of one file, batch by batch.
+
+use crate::api::{self, Api};
+use crate::arrow;
+use crate::chunk::Chunk;
+use crate::database::{Connection, Database, Settings};
+use crate::error::{DATA, Failure, ScanError, TRANSIENT_IO};
+use crate::layout::Layout;
+use crate::query::{Fetch, Rows, Stop, Value};
+use crate::select;
+use crate::source::Sources;
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_schema::SchemaRef;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What a scanner is opened with.
+#[derive(Debug, Clone)]
+pub struct ScannerOptions {
+    /// The DuckDB library to load.
+    pub library: PathBuf,
+    /// The only files the scanner will be able to read. Paths are literal: no patterns, no home directories, no URLs.
+    pub files: Vec<PathBuf>,
+    /// Where DuckDB may spill; without it, it does not spill.
+    pub temp_directory: Option<PathBuf>,
+    /// DuckDB's own limit. It bounds neither batches nor what is buffered for a stream.
+    pub memory_limit_bytes: Option<u64>,
+    /// How rows are handed over.
+    pub fetch: Fetch,
+}
+
+/// Which rows of which columns of which file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanRequest {
+    /// One of the scanner's files.
+    pub file: PathBuf,
+    /// Columns for the kernels, by the exact names DuckDB gives them: it numbers names that differ in case only.
+    pub columns: Vec<String>,
+    /// Columns of any type to carry along, after the others.
+    pub copied: Vec<String>,
+    /// The number in the file of the first row.
+    pub first_row: u64,
+    /// How many rows; a scan that delivers another number fails.
+    pub rows: u64,
+}
+
+/// Reads ranges of rows of a fixed set of Parquet files. One for each thread.
+pub struct Scanner {
+    api: &'static Api,
+    options: ScannerOptions,
+    sources: Sources,
+    /// Replaced when DuckDB declares the instance broken, so that one bad file does not spoil the next scan.
+    database: RefCell<Arc<Database>>,
+}
+
+impl Scanner {
+    /// Opens a DuckDB on the calling thread and locks it down to the given files.
+    ///
+    /// # Errors
+    /// `CONFIG` when the library is missing or of another version, or when DuckDB refuses an option.
+    pub fn open(options: &ScannerOptions) -> Result<Self, ScanError> {
+        let api = api::load(&options.library)?;
+        let sources = Sources::new(&options.files, options.temp_directory.as_deref())?;
+        let database = RefCell::new(instance(api, options, &sources)?);
+        Ok(Self { api, options: options.clone(), sources, database })
+    }
+
+    /// Starts a scan. Several may run at a time, each on a connection of its own.
+    ///
+    /// # Errors
+    /// `CONFIG` for a column that is missing or no number, `TRANSIENT_IO` for a file that cannot be opened, `DATA` for
+    /// one that is no Parquet, `BUG` for one the scanner was not opened for.
+    pub fn scan(&self, request: &ScanRequest) -> Result<Scan<'_>, ScanError> {
+        let name = self.sources.name(&request.file)?;
+        let (first, last) = bounds(request)?;
+        reachable(&request.file)?;
+        let connection = Rc::new(Connection::open(&self.database.borrow())?);
+        let values = [Value::Text(name), Value::Integer(first), Value::Integer(last)];
+        let opened = select::statement(request).map_err(Stop::from).and_then(|sql| {
+            let mut rows = Rows::start(&connection, &sql, &values, self.options.fetch)?;
+            select::check_names(&mut rows, request, &connection, name)?;
+            let layout = Layout::new(&mut rows, request)?;
+            Ok((rows, layout))
+        });
+        match opened {
+            Ok((rows, layout)) => {
+                Ok(Scan { scanner: self, request: request.clone(), rows, layout, delivered: 0, state: State::Reading })
+            }
+            Err(Stop::Refused(error)) => Err(error.in_file(&request.file)),
+            Err(Stop::Failed(failure)) => {
+                let missing = select::missing_column(&failure, request, &connection, name);
+                Err(missing.unwrap_or_else(|| self.failed(&failure, &request.file)))
+            }
+        }
+    }
+
+    /// Turns a failure into an error about `file`, and replaces an instance that DuckDB gave up on.
+    fn failed(&self, failure: &Failure, file: &Path) -> ScanError {
+        if failure.breaks_instance() {
+            match instance(self.api, &self.options, &self.sources) {
+                Ok(database) => drop(self.database.replace(database)),
+                Err(error) => return error.in_file(file),
+            }
+        }
+        // Asked only now, the file may have gone since the scan began; DuckDB then tells of patterns and directories.
+        reachable(file).err().unwrap_or_else(|| failure.about(file))
+    }
+}
+
+fn instance(api: &'static Api, options: &ScannerOptions, sources: &Sources) -> Result<Arc<Database>, ScanError> {
+    Database::open(
+        api,
+        &Settings {
+            temp_directory: options.temp_directory.as_deref(),
+            memory_limit_bytes: options.memory_limit_bytes,
+            allowed_paths: &sources.allowed_paths(),
+        },
+    )
+}
+
+/// The first and the last row, as DuckDB numbers them; the last is before the first when no row is asked for.
+fn bounds(request: &ScanRequest) -> Result<(i64, i64), ScanError> {
+    let first = i64::try_from(request.first_row).ok();
+    let last = i64::try_from(request.rows).ok().and_then(|rows| first?.checked_add(rows)?.checked_sub(1));
+    first.zip(last).ok_or_else(|| {
+        let ScanRequest { first_row, rows, .. } = request;
+        ScanError::bug(format!("{rows} rows from row {first_row} are more than a file can have")).in_file(&request.file)
+    })
+}
+
+/// Checks what DuckDB would answer with a guess: it takes a missing file for a pattern, and waits for a pipe to speak.
+fn reachable(file: &Path) -> Result<(), ScanError> {
+    match std::fs::metadata(file) {
+        Ok(facts) if facts.is_file() => Ok(()),
+        Ok(_) => Err(ScanError::new(DATA, format!("{} is not a regular file", file.display())).in_file(file)),
+        Err(error) => {
+            Err(ScanError::new(TRANSIENT_IO, format!("cannot open {}: {error}", file.display())).in_file(file))
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Reading,
+    Ended,
+    Failed,
+}
+
+/// The rows of one request, in the order of the file. Dropping it half-way is fine.
+pub struct Scan<'s> {
+    scanner: &'s Scanner,
+    request: ScanRequest,
+    rows: Rows,
+    layout: Layout,
+    delivered: u64,
+    state: State,
+}
+
+impl Scan<'_> {
+    /// The schema of every batch: the features, then the copied columns, each nullable.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.layout.schema)
+    }
+
+    /// The next rows, or `None` after the last one. Batches may outlive the scan and the scanner.
+    ///
+    /// # Errors
+    /// `DATA` when the file cannot be read any further or has not the rows that were asked for; a scan that has failed
+    /// stays failed.
+    pub fn next_batch(&mut self) -> Result<Option<RecordBatch>, ScanError> {
+        match self.state {
+            State::Reading => {}
+            State::Ended => return Ok(None),
+            State::Failed => return Err(self.refuse("was asked for more rows after it had failed", ScanError::bug)),
+        }
+        let batch = self.read();
+        self.state = match &batch {
+            Ok(Some(_)) => State::Reading,
+            Ok(None) => State::Ended,
+            Err(_) => State::Failed,
+        };
+        batch
+    }
+
+    fn read(&mut self) -> Result<Option<RecordBatch>, ScanError> {
+        let chunk = match self.rows.next_chunk() {
+            Ok(Some(chunk)) => Arc::new(chunk),
+            Ok(None) if self.delivered == self.request.rows => return Ok(None),
+            Ok(None) => {
+                let found = format!("found only {} rows", self.delivered);
+                return Err(self.refuse(&found, |message| ScanError::new(DATA, message)));
+            }
+            Err(Stop::Refused(error)) => return Err(error.in_file(&self.request.file)),
+            Err(Stop::Failed(failure)) => return Err(self.scanner.failed(&failure, &self.request.file)),
+        };
+        self.batch(&chunk).map(Some)
+    }
+
+    /// A fetched chunk, counted, as a batch.
+    fn batch(&mut self, chunk: &Arc<Chunk>) -> Result<RecordBatch, ScanError> {
+        self.delivered = self.delivered.saturating_add(chunk.rows() as u64);
+        if self.delivered > self.request.rows {
+            return Err(self.refuse("found more rows than that", |message| ScanError::new(DATA, message)));
+        }
+        let mut foreign = self.layout.convert(chunk).map_err(|error| error.in_file(&self.request.file))?.into_iter();
+        let mut arrays = Vec::with_capacity(self.layout.roads.len());
+        for (index, road) in self.layout.roads.iter().enumerate() {
+            let array = arrow::array(chunk, index, road)?.or_else(|| foreign.next());
+            arrays.push(array.ok_or_else(|| ScanError::bug(format!("column {index} was not converted")))?);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(chunk.rows()));
+        RecordBatch::try_new_with_options(self.schema(), arrays, &options)
+            .map_err(|error| ScanError::bug(format!("the arrays of a chunk do not make a batch: {error}")))
+    }
+
+    /// The next chunk beside the batch over it, which must be there.
+    #[cfg(test)]
+    pub(crate) fn next_with_chunk(&mut self) -> (Arc<Chunk>, RecordBatch) {
+        let Ok(Some(chunk)) = self.rows.next_chunk() else { panic!("no chunk") };
+        let chunk = Arc::new(chunk);
+        let batch = self.batch(&chunk).expect("a batch");
+        (chunk, batch)
+    }
+
+    fn refuse(&self, what: &str, error: impl Fn(String) -> ScanError) -> ScanError {
+        let ScanRequest { file, first_row, rows, .. } = &self.request;
+        let message = format!("{}: the scan of {rows} rows from row {first_row} {what}", file.display());
+        error(message).in_file(file)
+    }
+}

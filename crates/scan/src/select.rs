@@ -1,0 +1,106 @@
+//! The SELECT of a scan, and whether DuckDB read it as meant.
+//!
+//! DuckDB finds columns whatever their case and offers columns no file has (`filename`, `file_index`), so the names of
+//! the result are compared with those asked for. Where a file's names differ in case only, DuckDB numbers the later
+//! ones: `a`, `A` are `a`, `A_1`, and those are the names to ask for.
+
+use crate::database::Connection;
+use crate::error::{Failure, Kind, ScanError};
+use crate::query::{Fetch, Rows, Stop, Value};
+use crate::scan::ScanRequest;
+use std::rc::Rc;
+
+/// Without these options DuckDB would invent columns from directory names; the row numbers make ranges prunable.
+const SOURCE: &str = "read_parquet($1, file_row_number = true, hive_partitioning = false, union_by_name = false)";
+
+/// The column that DuckDB adds.
+const ROW_NUMBER: &str = "file_row_number";
+/// Columns that DuckDB answers for, whether or not the file has them.
+const PHANTOMS: [&str; 3] = [ROW_NUMBER, "filename", "file_index"];
+
+/// The statement for a request: the path and the row bounds are its parameters.
+pub(crate) fn statement(request: &ScanRequest) -> Result<String, ScanError> {
+    let columns: Vec<_> = request.columns.iter().chain(&request.copied).map(|name| quoted(name)).collect();
+    if columns.is_empty() {
+        return Err(ScanError::config("a scan needs at least one column"));
+    }
+    Ok(format!("SELECT {} FROM {SOURCE} WHERE {ROW_NUMBER} BETWEEN $2 AND $3", columns.join(", ")))
+}
+
+/// An identifier that stands for itself, whatever it is made of.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Checks that the result has the columns that were asked for, and not others that DuckDB took for them.
+pub(crate) fn check_names(
+    rows: &mut Rows,
+    request: &ScanRequest,
+    connection: &Rc<Connection>,
+    name: &str,
+) -> Result<(), Stop> {
+    let wanted: Vec<_> = request.columns.iter().chain(&request.copied).collect();
+    if rows.columns() != wanted.len() {
+        return Err(ScanError::bug(format!("DuckDB answers {} columns with {}", wanted.len(), rows.columns())).into());
+    }
+    for (index, column) in wanted.into_iter().enumerate() {
+        let answered = rows.column_name(index);
+        let phantom = PHANTOMS.iter().any(|phantom| phantom.eq_ignore_ascii_case(column));
+        if !phantom && answered == *column {
+            continue;
+        }
+        let columns = columns_of(connection, name)?;
+        if !columns.contains(column) {
+            return Err(no_such_column(column, &columns).in_file(&request.file).into());
+        }
+        if answered != *column {
+            return Err(ScanError::bug(format!("DuckDB answers \"{column}\" with \"{answered}\"")).into());
+        }
+    }
+    Ok(())
+}
+
+/// The error about a missing column, if that is what `failure` is about.
+pub(crate) fn missing_column(
+    failure: &Failure,
+    request: &ScanRequest,
+    connection: &Rc<Connection>,
+    name: &str,
+) -> Option<ScanError> {
+    if failure.kind != Kind::Binder {
+        return None;
+    }
+    let columns = columns_of(connection, name).ok()?;
+    if let Some(taken) = columns.iter().find(|column| column.eq_ignore_ascii_case(ROW_NUMBER)) {
+        let error = ScanError::config(format!(
+            "{} has a column \"{taken}\", a name DuckDB keeps for the numbers of rows; rename it to scan the file",
+            request.file.display()
+        ));
+        return Some(error.in_column(taken).in_file(&request.file));
+    }
+    let missing = request.columns.iter().chain(&request.copied).find(|column| !columns.contains(column))?;
+    Some(no_such_column(missing, &columns).in_file(&request.file))
+}
+
+fn no_such_column(column: &str, columns: &[String]) -> ScanError {
+    let lower = column.to_lowercase();
+    let alike = columns.iter().filter(|other| {
+        let other = other.to_lowercase();
+        other.strip_prefix(&lower).is_some_and(|rest| {
+            rest.is_empty() || rest.strip_prefix('_').is_some_and(|digits| digits.parse::<u64>().is_ok())
+        })
+    });
+    let names: Vec<_> = alike.map(|other| format!("\"{other}\"")).collect();
+    let hint = match names.as_slice() {
+        [] => format!("it has {} columns", columns.len()),
+        _ => format!("it has {}; case counts, and DuckDB numbers names that differ in case only", names.join(", ")),
+    };
+    ScanError::config(format!("the file has no column \"{column}\": {hint}")).in_column(column)
+}
+
+/// The columns of the file, by the names DuckDB gives them.
+fn columns_of(connection: &Rc<Connection>, name: &str) -> Result<Vec<String>, Stop> {
+    const COLUMNS: &str = "SELECT * FROM read_parquet($1, hive_partitioning = false, union_by_name = false) LIMIT 0";
+    let mut rows = Rows::start(connection, COLUMNS, &[Value::Text(name)], Fetch::Streaming)?;
+    Ok((0..rows.columns()).map(|index| rows.column_name(index)).collect())
+}

@@ -1,0 +1,11 @@
+//! The crate against the real library: each file states the laws of one concern.
+
+mod columns;
+mod errors;
+mod fixture;
+mod library;
+mod lifetimes;
+mod lock_down;
+mod numbers;
+mod paths;
+mod types;

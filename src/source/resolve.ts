@@ -1,0 +1,193 @@
+/** From what the user wrote to the files that are meant, in the order in which they are read. */
+import type { Stats } from 'node:fs';
+import { access, constants, readdir, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, extname, join, relative, resolve } from 'node:path';
+import { BatchCoreError } from '../errors.ts';
+import { glob, isPattern } from './glob.ts';
+
+/**
+ * The absolute paths of the files of `sources`. A path that exists is that file or directory, whatever characters it
+ * holds; only one that does not may be a pattern. The files of a directory or pattern are sorted by their bytes.
+ */
+export async function resolveSource(sources: readonly string[], cwd: string): Promise<string[]> {
+  const files: string[] = [];
+  for (const source of sources) files.push(...(await resolveOne(source, cwd)));
+  for (const file of files) refuseFormat(file);
+  await refuseDuplicates(files);
+  return files;
+}
+
+async function resolveOne(source: string, cwd: string): Promise<string[]> {
+  const path = resolve(cwd, source);
+  const found = source === '' ? undefined : await look(path);
+  if (found?.isDirectory()) return dataFiles(path, source);
+  if (found !== undefined) {
+    await access(path, constants.R_OK).catch((cause: unknown) => {
+      throw unreadable(path, cause);
+    });
+    return [path];
+  }
+  if (!isPattern(source)) throw await notFound(source, path, cwd);
+  const matched = sortByBytes(await glob(source, cwd));
+  if (matched.length === 0) {
+    throw new BatchCoreError('SOURCE_NOT_FOUND', `no file matches "${source}"`, {
+      where: { file: path },
+      hint: 'quote the pattern if the shell should not see it; ** matches any directories',
+    });
+  }
+  return matched;
+}
+
+async function look(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return undefined;
+    throw unreadable(path, cause);
+  }
+}
+
+/** The Parquet files under a directory, without those that other programs hide or have not finished. */
+async function dataFiles(directory: string, source: string): Promise<string[]> {
+  const files: string[] = [];
+  const others = new Set<string>();
+  const pending = [directory];
+  for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
+    for (const entry of await entriesOf(path)) {
+      if (entry.name.startsWith('.') || entry.name.startsWith('_')) continue;
+      const child = join(path, entry.name);
+      if (entry.isDirectory()) pending.push(child);
+      else if (extname(entry.name).toLowerCase() === '.parquet') {
+        if (entry.isFile() || (await look(child))?.isFile()) files.push(child);
+      } else others.add(extname(entry.name) || 'no extension');
+    }
+  }
+  if (files.length > 0) return sortByBytes(files);
+  throw new BatchCoreError('SOURCE_NOT_FOUND', `the directory "${source}" holds no *.parquet file`, {
+    where: { file: directory },
+    hint:
+      others.size > 0
+        ? `it holds files with ${[...others].sort().slice(0, 5).join(', ')}; name them one by one`
+        : undefined,
+  });
+}
+
+async function entriesOf(directory: string) {
+  try {
+    return await readdir(directory, { withFileTypes: true });
+  } catch (cause) {
+    throw unreadable(directory, cause);
+  }
+}
+
+// Not by locale, or the same directory would be read in another order on another machine.
+function sortByBytes(paths: string[]): string[] {
+  return paths
+    .map((path) => ({ path, bytes: Buffer.from(path) }))
+    .sort((a, b) => Buffer.compare(a.bytes, b.bytes))
+    .map(({ path }) => path);
+}
+
+async function refuseDuplicates(files: readonly string[]): Promise<void> {
+  const seen = new Map<string, string>();
+  for (const file of files) {
+    const real = await realpath(file).catch((cause: unknown) => {
+      throw unreadable(file, cause);
+    });
+    const other = seen.get(real);
+    if (other !== undefined) {
+      const what = other === file ? `"${file}" is named twice` : `"${other}" and "${file}" are the same file`;
+      throw new BatchCoreError('USAGE', what, { where: { file }, hint: 'name each file once' });
+    }
+    seen.set(real, file);
+  }
+}
+
+/** Formats known by their extension that are not read, and how to turn each into Parquet. */
+const DUCKDB_CONVERTS = ['.csv', '.tsv', '.json', '.ndjson', '.jsonl', '.xlsx'];
+const PANDAS_CONVERTS: Record<string, string> = {
+  '.arrow': 'read_feather',
+  '.feather': 'read_feather',
+  '.ipc': 'read_feather',
+  '.orc': 'read_orc',
+  '.h5': 'read_hdf',
+  '.hdf5': 'read_hdf',
+  '.xls': 'read_excel',
+};
+const OTHERS = ['.avro', '.npy', '.npz', '.sqlite', '.db', '.duckdb', '.gz', '.zst', '.bz2', '.xz', '.zip', '.tar'];
+
+function refuseFormat(file: string): void {
+  const extension = extname(file).toLowerCase();
+  const name = basename(file);
+  const target = `${basename(file, extname(file))}.parquet`;
+  const refuse = (why: string, hint: string) =>
+    new BatchCoreError('UNKNOWN_FORMAT', `"${name}": ${why}`, { where: { file }, hint });
+
+  if (extension === '.pkl' || extension === '.pickle') {
+    throw refuse(
+      'a pickle is not read, because reading one executes whatever code is in it',
+      `if you trust it: pandas.read_pickle("${name}").to_parquet("${target}")`,
+    );
+  }
+  const why = `${extension} files are not read; Parquet is`;
+  if (DUCKDB_CONVERTS.includes(extension)) {
+    throw refuse(why, `convert it once with the DuckDB shell: COPY (FROM '${name}') TO '${target}'`);
+  }
+  const reader = Object.hasOwn(PANDAS_CONVERTS, extension) ? PANDAS_CONVERTS[extension] : undefined;
+  if (reader !== undefined) throw refuse(why, `convert it once: pandas.${reader}("${name}").to_parquet("${target}")`);
+  if (OTHERS.includes(extension)) throw refuse(why, 'unpack or convert it to Parquet first');
+}
+
+function unreadable(path: string, cause: unknown): BatchCoreError {
+  const code = (cause as NodeJS.ErrnoException).code;
+  const why = code === 'EACCES' || code === 'EPERM' ? 'may not be read: permission denied' : `cannot be read (${code})`;
+  return new BatchCoreError('SOURCE_UNREADABLE', `"${path}" ${why}`, {
+    where: { file: path },
+    hint: 'check its permissions and those of its directory',
+    cause,
+  });
+}
+
+async function notFound(source: string, path: string, cwd: string): Promise<BatchCoreError> {
+  const say = (hint: string | undefined) =>
+    new BatchCoreError('SOURCE_NOT_FOUND', `"${source}" does not exist`, { where: { file: path }, hint });
+  if (source === '-') return say('standard input is not read; write the table to a Parquet file');
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source)) return say('only files of this machine are read; download it first');
+  const near = await namesNear(path);
+  if (near.length === 0) return say(undefined);
+  const shown = near.map((name) => relative(cwd, join(dirname(path), name)));
+  return say(`did you mean ${shown.map((name) => `"${name}"`).join(' or ')}?`);
+}
+
+/** Up to three names in the same directory that differ from the missing one by little. */
+async function namesNear(path: string): Promise<string[]> {
+  const wanted = basename(path).toLowerCase();
+  const names = await readdir(dirname(path)).catch(() => []);
+  const distanceMax = Math.max(2, Math.floor(wanted.length / 4));
+  return names
+    .map((name) => ({ name, distance: editDistance(wanted, name.toLowerCase(), distanceMax) }))
+    .filter(({ distance }) => distance <= distanceMax)
+    .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
+    .slice(0, 3)
+    .map(({ name }) => name);
+}
+
+/** How many letters must be put in, left out, exchanged or swapped; more than `max` is just more. */
+export function editDistance(a: string, b: string, max: number): number {
+  if (Math.abs(a.length - b.length) > max) return max + 1;
+  let before: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1;
+      let best = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + same);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        best = Math.min(best, (before[j - 2] ?? 0) + 1);
+      row.push(best);
+    }
+    [before, last] = [last, row];
+  }
+  return last[b.length] ?? 0;
+}
