@@ -1,7 +1,7 @@
 //! A planned chunk, and its rows as kernel batches.
 
 use crate::{ChunkError, Watch};
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{ArrayRef, RecordBatch};
 use batch_core_kernels::{Batch, Column, Missing};
 use batch_core_scan::{Numbers, ScanRequest, Scanner, numeric};
 use std::path::PathBuf;

@@ -1,0 +1,92 @@
+/** Runs the built command as a user does, on files made by DuckDB. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { afterAll } from 'vitest';
+import type { Report } from '../../src/report.ts';
+
+const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js');
+
+/** A directory of this test file's own, gone when it ends. */
+export function scratch(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'batch-core-'));
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Running {
+  child: ChildProcess;
+  ended: Promise<Ended>;
+}
+
+/** Starts `batch-core ...args` in `cwd`. */
+export function start(cwd: string, args: readonly string[], env: Record<string, string> = {}): Running {
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { ...process.env, NO_COLOR: '1', ...env } });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (data) => {
+    stdout += data;
+  });
+  child.stderr.on('data', (data) => {
+    stderr += data;
+  });
+  const ended = new Promise<Ended>((done) => child.on('close', (code, signal) => done({ code, signal, stdout, stderr })));
+  return { child, ended };
+}
+
+export function run(cwd: string, ...args: string[]): Promise<Ended> {
+  return start(cwd, args).ended;
+}
+
+/** Runs `score ... --json` and expects it to succeed. */
+export async function score(cwd: string, ...args: string[]): Promise<Report> {
+  const { code, stdout, stderr } = await run(cwd, 'score', ...args, '--json', '--progress', 'none');
+  if (code !== 0) throw new Error(`exit ${code}: ${stdout}${stderr}`);
+  return JSON.parse(stdout);
+}
+
+/** The error object that a failed `--json` command prints. */
+export function errorOf(ended: Ended): { code: string; message: string; where?: Record<string, unknown>; hint?: string } {
+  return JSON.parse(ended.stdout).error;
+}
+
+export const sha256 = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
+
+type Row = Record<string, unknown>;
+
+/** Runs SQL and returns rows as plain objects. */
+export async function sql(query: string): Promise<Row[]> {
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+  const connection = await instance.connect();
+  try {
+    return (await connection.runAndReadAll(query)).getRowObjectsJson() as Row[];
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
+/** Writes `select` to a Parquet file of small row groups. */
+export async function parquet(path: string, select: string, rowGroupRows = 2048): Promise<string> {
+  await sql(`COPY (${select}) TO '${path.replaceAll("'", "''")}' (FORMAT parquet, ROW_GROUP_SIZE ${rowGroupRows})`);
+  return path;
+}
+
+/** Deterministic Gaussian-like columns f0.. of mean j and deviation 1 + j. */
+export function gaussian(rows: number, columns = 3): string {
+  const u = (salt: number) => `((hash(i * 64 + ${salt}) >> 11)::DOUBLE + 1) / 9007199254740993.0`;
+  const list = Array.from(
+    { length: columns },
+    (_, j) => `(${j} + ${1 + j} * sqrt(-2 * ln(${u(2 * j)})) * cos(6.283185307179586 * ${u(2 * j + 1)})) AS f${j}`,
+  );
+  return `SELECT i AS id, ${list.join(', ')} FROM range(${rows}) r(i)`;
+}

@@ -1,0 +1,50 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { planScan, rowGroupRows } from '../../src/orchestrator/plan.ts';
+
+const file = (...rows: number[]) => ({ rowGroups: rows.map((n) => ({ rows: n, bytes: n * 10 })) });
+
+describe('planScan', () => {
+  it('fills chunks with whole row groups up to the limit', () => {
+    const { chunks, rows, oversized } = planScan([file(400, 400, 400, 100)], 1000);
+    expect(chunks.map(({ rowGroupFirst, rowGroupLast, rowFirst, rows }) => [rowGroupFirst, rowGroupLast, rowFirst, rows])).toEqual([
+      [0, 1, 0, 800],
+      [2, 3, 800, 500],
+    ]);
+    expect({ rows, oversized }).toEqual({ rows: 1300, oversized: 0 });
+  });
+
+  it('makes one chunk of a row group larger than the limit and says so', () => {
+    const { chunks, oversized } = planScan([file(10, 5000, 10)], 1000);
+    expect(chunks.map((chunk) => chunk.rows)).toEqual([10, 5000, 10]);
+    expect(oversized).toBe(1);
+  });
+
+  it('never lets a chunk cross files, and plans nothing for empty ones', () => {
+    const { chunks } = planScan([file(10), file(), file(0), file(10, 0, 10)], 1000);
+    expect(chunks.map(({ chunkId, fileId, rows }) => [chunkId, fileId, rows])).toEqual([
+      [0, 0, 10],
+      [1, 3, 20],
+    ]);
+  });
+
+  it('covers every row of every file exactly once, in order', () => {
+    const groups = fc.array(fc.nat(3000), { maxLength: 20 });
+    fc.assert(
+      fc.property(fc.array(groups, { maxLength: 4 }), fc.integer({ min: 1, max: 5000 }), (files, limit) => {
+        const sources = files.map((rows) => file(...rows));
+        const { chunks } = planScan(sources, limit);
+        const seen = files.map(() => 0);
+        for (const chunk of chunks) {
+          const inGroups = rowGroupRows(sources[chunk.fileId]!, chunk).reduce((a, b) => a + b, 0);
+          expect(inGroups).toBe(chunk.rows);
+          expect(chunk.rowFirst).toBe(seen[chunk.fileId]);
+          expect(chunk.rows <= limit || chunk.rowGroupFirst === chunk.rowGroupLast || chunk.rows > 0).toBe(true);
+          seen[chunk.fileId] = chunk.rowFirst + chunk.rows;
+        }
+        expect(seen).toEqual(files.map((rows) => rows.reduce((a, b) => a + b, 0)));
+        expect(chunks.map((chunk) => chunk.chunkId)).toEqual(chunks.map((_, i) => i));
+      }),
+    );
+  });
+});

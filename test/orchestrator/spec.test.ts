@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest';
+import { checkOptions, type ScoreOptions } from '../../src/orchestrator/options.ts';
+import { featureColumns, fingerprintOf, jobIdOf, relativeNames, type SpecRequest, specDifferences, specOf } from '../../src/orchestrator/spec.ts';
+
+const column = (name: string, type = 'DOUBLE', usable = true) => ({ name, type, usable, convertible: usable || type === 'DATE' });
+const facts = {
+  files: [
+    { path: '/data/a.parquet', size: 10, mtimeNs: '1', inode: '2', footerBytes: 3, footerSha256: 'ab', rows: 5, rowGroups: [{ rows: 5, bytes: 9 }] },
+  ],
+  columns: [column('x'), column('y', 'BIGINT'), column('name', 'VARCHAR', false), column('day', 'DATE', false)],
+};
+const request = (options: ScoreOptions = {}, more: Partial<SpecRequest> = {}): SpecRequest => ({
+  kind: 'score',
+  facts,
+  options,
+  parameters: {},
+  model: undefined,
+  layout: 'file',
+  versions: { batchCore: '1.0.0', duckdb: 'v1' },
+  ...more,
+});
+const idOf = (options: ScoreOptions, more: Partial<SpecRequest> = {}) => jobIdOf(fingerprintOf(specOf(request(options, more))));
+
+describe('a job\'s identity', () => {
+  it('does not depend on how the work is carried out, nor on where files lie or when they were touched', () => {
+    const one = idOf({});
+    expect(idOf({ workers: 7, engine: 'sequential', memory: '1GiB', home: '/elsewhere', retries: 9, out: 'b.parquet' })).toBe(one);
+    const moved = { ...facts, files: facts.files.map((file) => ({ ...file, path: '/other/b.parquet', mtimeNs: '9', inode: '8' })) };
+    expect(idOf({}, { facts: moved })).toBe(one);
+  });
+
+  it.each<[string, ScoreOptions]>([
+    ['detector', { detector: 'zscore' }],
+    ['seed', { seed: 1 }],
+    ['contamination', { contamination: 0.02 }],
+    ['threshold', { threshold: 3 }],
+    ['top', { top: 5 }],
+    ['explain', { explain: 0 }],
+    ['missing', { missing: 'skip' }],
+    ['keep', { keep: ['name'] }],
+    ['columns', { columns: ['x'] }],
+    ['chunk rows', { chunkRows: 5000 }],
+    ['compression', { compression: 'snappy' }],
+  ])('depends on %s', (_, options) => {
+    expect(idOf(options)).not.toBe(idOf({}));
+  });
+
+  it('names every field that differs', () => {
+    const differences = specDifferences(specOf(request({})), specOf(request({ seed: 3, explain: 1 })));
+    expect(differences).toEqual([
+      { field: 'fit.seed', before: 0, after: 3 },
+      { field: 'score.explain', before: 3, after: 1 },
+    ]);
+  });
+});
+
+describe('columns', () => {
+  it('are every usable one unless chosen', () => {
+    expect(featureColumns(facts, {})).toEqual(['x', 'y']);
+    expect(featureColumns(facts, { exclude: ['x'] })).toEqual(['y']);
+    expect(featureColumns(facts, { columns: ['day', 'y'] })).toEqual(['day', 'y']);
+  });
+
+  it.each<[string, ScoreOptions, string]>([
+    ['unknown', { columns: ['z'] }, 'COLUMN_NOT_FOUND'],
+    ['unknown to exclude', { exclude: ['z'] }, 'COLUMN_NOT_FOUND'],
+    ['text', { columns: ['name'] }, 'COLUMN_NOT_NUMERIC'],
+    ['twice', { columns: ['x', 'x'] }, 'USAGE'],
+    ['none left', { exclude: ['x', 'y'] }, 'NO_USABLE_COLUMN'],
+    ['kept unknown', { keep: ['z'] }, 'COLUMN_NOT_FOUND'],
+  ])('%s: refused', (_, options, code) => {
+    expect(() => specOf(request(options))).toThrow(expect.objectContaining({ code }));
+  });
+
+  it('kept may not take an output column\'s name', () => {
+    const clash = { ...facts, columns: [...facts.columns, column('score')] };
+    expect(() => specOf(request({ keep: 'all' }, { facts: clash }))).toThrow(/output column/);
+  });
+
+  it('of the model must all be there as numbers', () => {
+    const model = { digest: 'sha256:1', columns: ['x', 'gone'], contamination: 0.05 };
+    expect(() => specOf(request({ model: 'm' }, { model }))).toThrow(expect.objectContaining({ code: 'MODEL_MISMATCH' }));
+    const text = { ...model, columns: ['name'] };
+    expect(() => specOf(request({ model: 'm' }, { model: text }))).toThrow(/VARCHAR/);
+  });
+});
+
+it('a saved model flags the share it was fitted for unless told otherwise', () => {
+  const model = { digest: 'sha256:1', columns: ['x'], contamination: 0.05 };
+  expect(specOf(request({ model: 'm' }, { model })).score?.flag).toEqual({ kind: 'contamination', share: 0.05 });
+  expect(specOf(request({ model: 'm', contamination: 0.2 }, { model })).score?.flag).toEqual({ kind: 'contamination', share: 0.2 });
+  expect(specOf(request({ model: 'm', top: 3 }, { model })).score?.flag).toEqual({ kind: 'top', rows: 3 });
+});
+
+it('files are told apart below what they share', () => {
+  expect(relativeNames(['/d/a.parquet'])).toEqual(['']);
+  expect(relativeNames(['/d/x/a.parquet', '/d/y/a.parquet'])).toEqual(['x/a.parquet', 'y/a.parquet']);
+  expect(relativeNames(['/d/a.parquet', '/d/b.parquet'])).toEqual(['a.parquet', 'b.parquet']);
+});
+
+it.each<[string, ScoreOptions]>([
+  ['workers', { workers: 0 }],
+  ['workers', { workers: 1.5 }],
+  ['chunk rows', { chunkRows: 999 }],
+  ['chunk rows', { chunkRows: 2 ** 24 + 1 }],
+  ['contamination', { contamination: 0 }],
+  ['contamination', { contamination: 0.51 }],
+  ['contamination', { contamination: Number.NaN }],
+  ['threshold', { threshold: Number.POSITIVE_INFINITY }],
+  ['top', { top: 0 }],
+  ['two rules', { top: 3, threshold: 1 }],
+  ['explain', { explain: -1 }],
+  ['seed', { seed: -1 }],
+  ['missing', { missing: 'guess' as never }],
+  ['engine', { engine: 'ray' as never }],
+  ['sequential workers', { engine: 'sequential', workers: 2 }],
+  ['detector with model', { model: 'm', detector: 'mad' }],
+  ['columns with model', { model: 'm', columns: ['x'] }],
+  ['compression', { compression: 'zstd:23' }],
+  ['compression', { compression: 'snappy:1' }],
+  ['compression', { compression: 'gzip' }],
+])('refuses a bad %s', (_, options) => {
+  expect(() => checkOptions(options)).toThrow(expect.objectContaining({ code: 'USAGE', exitCode: 2 }));
+});
