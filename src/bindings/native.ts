@@ -1,6 +1,6 @@
 /** The narrow waist: the only file that loads the addon. Our words over native names; errors come back as ours. */
 import { createRequire } from 'node:module';
-import type * as Addon from '../../native/index.js';
+import type * as Addon from '../../native/index.cjs';
 import { BatchCoreError, isErrorCode } from '../errors.ts';
 
 export type Chunk = Addon.Chunk;
@@ -53,7 +53,7 @@ const addon = load();
 
 function load(): typeof Addon {
   try {
-    return createRequire(import.meta.url)('../../native/index.js') as typeof Addon;
+    return createRequire(import.meta.url)('../../native/index.cjs') as typeof Addon;
   } catch (cause) {
     throw new BatchCoreError(
       'ADDON_MISSING',
