@@ -76,11 +76,12 @@ impl Scanner {
         let name = self.sources.name(&request.file)?;
         let (first, last) = bounds(request)?;
         reachable(&request.file)?;
-        let connection = Rc::new(Connection::open(&self.database.borrow())?);
+        let database = Arc::clone(&self.database.borrow());
+        let connection = Rc::new(Connection::open(&database)?);
         let values = [Value::Text(name), Value::Integer(first), Value::Integer(last)];
         let opened = select::statement(request).map_err(Stop::from).and_then(|sql| {
             let mut rows = Rows::start(&connection, &sql, &values, self.options.fetch)?;
-            select::check_names(&mut rows, request, &connection, name)?;
+            select::check_names(&mut rows, request, &database, name)?;
             let layout = Layout::new(&mut rows, request)?;
             Ok((rows, layout))
         });
@@ -90,7 +91,7 @@ impl Scanner {
             }
             Err(Stop::Refused(error)) => Err(error.in_file(&request.file)),
             Err(Stop::Failed(failure)) => {
-                let missing = select::missing_column(&failure, request, &connection, name);
+                let missing = select::missing_column(&failure, request, &database, name);
                 Err(missing.unwrap_or_else(|| self.failed(&failure, &request.file)))
             }
         }
