@@ -14,6 +14,9 @@ use std::sync::Arc;
 /// Without these options DuckDB would invent columns from directory names; the row numbers make ranges prunable.
 const SOURCE: &str = "read_parquet($1, file_row_number = true, hive_partitioning = false, union_by_name = false)";
 
+/// The columns of a file, without any row.
+const COLUMNS: &str = "SELECT * FROM read_parquet($1, hive_partitioning = false, union_by_name = false) LIMIT 0";
+
 /// The column that DuckDB adds.
 const ROW_NUMBER: &str = "file_row_number";
 /// Columns that DuckDB answers for, whether or not the file has them.
@@ -105,7 +108,6 @@ fn no_such_column(column: &str, columns: &[String]) -> ScanError {
 /// The columns of the file, by the names DuckDB gives them. Asked on another connection: on one, a query ends the other.
 fn columns_of(database: &Arc<Database>, name: &str) -> Result<Vec<String>, Stop> {
     let connection = Rc::new(Connection::open(database)?);
-    const COLUMNS: &str = "SELECT * FROM read_parquet($1, hive_partitioning = false, union_by_name = false) LIMIT 0";
     let mut rows = Rows::start(&connection, COLUMNS, &[Value::Text(name)], Fetch::Streaming)?;
     Ok((0..rows.columns()).map(|index| rows.column_name(index)).collect())
 }
