@@ -5,36 +5,29 @@
 
 use crate::chunk::{Chunk, Lanes};
 use crate::error::ScanError;
-use crate::types::Road;
+use crate::types::Layout;
 use arrow_array::{ArrayRef, make_array};
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow_data::ArrayData;
-use arrow_schema::{DataType, TimeUnit};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-/// Column `index` of `chunk` as an array; `None` for a column that only DuckDB can convert.
-pub(crate) fn array(chunk: &Arc<Chunk>, index: usize, road: &Road) -> Result<Option<ArrayRef>, ScanError> {
+/// Column `index` of `chunk` as an array.
+pub(crate) fn array(chunk: &Arc<Chunk>, index: usize, layout: &Layout) -> Result<ArrayRef, ScanError> {
     let lanes = chunk.lanes(index)?;
-    let made = match road {
-        Road::Foreign => return Ok(None),
-        Road::Shared(kind) => {
+    let values = match layout {
+        Layout::Shared(kind) => {
             let width = kind
                 .primitive_width()
                 .ok_or_else(|| ScanError::bug(format!("{kind} has no fixed width to share memory by")))?;
-            (kind.clone(), over(chunk, lanes.values, chunk.rows() * width))
+            over(chunk, lanes.values, chunk.rows() * width)
         }
-        Road::WidenDecimal(kind) => {
-            (kind.clone(), converted(chunk, &lanes, |bytes| i32::from(i16::from_le_bytes(bytes))))
-        }
-        Road::WideToFloat => (DataType::Float64, converted(chunk, &lanes, |bytes| u128::from_le_bytes(bytes) as f64)),
+        Layout::ShortDecimal(_) => converted(chunk, &lanes, |bytes| i32::from(i16::from_le_bytes(bytes))),
+        Layout::Unsigned128 => converted(chunk, &lanes, |bytes| u128::from_le_bytes(bytes) as f64),
         // Microseconds in the upper 40 bits, the offset in the lower 24.
-        Road::DropOffset => {
-            (DataType::Time64(TimeUnit::Microsecond), converted(chunk, &lanes, |bytes| i64::from_le_bytes(bytes) >> 24))
-        }
+        Layout::TimeWithOffset => converted(chunk, &lanes, |bytes| i64::from_le_bytes(bytes) >> 24),
     };
-    let (kind, values) = made;
-    let data = ArrayData::builder(kind)
+    let data = ArrayData::builder(layout.kind())
         .len(chunk.rows())
         .add_buffer(values)
         .nulls(nulls(chunk, &lanes))
@@ -44,7 +37,7 @@ pub(crate) fn array(chunk: &Arc<Chunk>, index: usize, road: &Road) -> Result<Opt
         .map_err(|error| {
             ScanError::bug(format!("column {index} of DuckDB's chunk is not the array it should be: {error}"))
         })?;
-    Ok(Some(make_array(data)))
+    Ok(make_array(data))
 }
 
 fn nulls(chunk: &Arc<Chunk>, lanes: &Lanes) -> Option<NullBuffer> {
@@ -55,8 +48,9 @@ fn nulls(chunk: &Arc<Chunk>, lanes: &Lanes) -> Option<NullBuffer> {
 
 /// `bytes` bytes of the chunk's memory from `start`, which keep the chunk alive.
 fn over(chunk: &Arc<Chunk>, start: NonNull<u8>, bytes: usize) -> Buffer {
-    // SAFETY: `start` begins a vector of `chunk`, whose memory holds at least `bytes` bytes (a value, or a validity
-    // bit rounded up to words, for each of its rows); nothing writes to it any more, and the owner given keeps it.
+    // SAFETY: `start` begins the values or the validity words of a vector of `chunk`. `bytes` is its rows times the
+    // width that `types` matches to the vector's type, or its rows in bits rounded up to words, and DuckDB allocates
+    // both for all the rows a vector can have. Nothing writes to them any more, and the owner given keeps them.
     unsafe { Buffer::from_custom_allocation(start, bytes, chunk.clone()) }
 }
 

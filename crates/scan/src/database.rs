@@ -180,6 +180,8 @@ fn lock_down(settings: &Settings<'_>) -> Result<Vec<String>, ScanError> {
     Ok(vec![
         // Time zones in the schemas of converted columns must not depend on the machine.
         "SET TimeZone = 'UTC'".into(),
+        // A scan reads every byte once, and the cache answers for a file that was rewritten within its clock's tick.
+        "SET enable_external_file_cache = false".into(),
         "SET autoinstall_known_extensions = false".into(),
         "SET autoload_known_extensions = false".into(),
         "SET allow_community_extensions = false".into(),

@@ -110,31 +110,40 @@ impl Failure {
         self.kind == Kind::Fatal
     }
 
-    /// The code of this failure, met while `file` was read.
     pub(crate) fn code(&self) -> &'static str {
         let says = |needles: &[&str]| needles.iter().any(|needle| self.text.contains(needle));
-        if self.kind == Kind::OutOfMemory || says(&["bad_alloc", "Cannot allocate memory"]) {
-            return RESOURCE;
-        }
         match self.kind {
+            Kind::OutOfMemory => RESOURCE,
+            _ if says(&["bad_alloc", "Cannot allocate memory"]) => RESOURCE,
             Kind::Io if says(&["No space left on device", "Disk quota exceeded", "Too many open files"]) => RESOURCE,
-            // Reading stopped short of what the footer promised, or a page did not decompress: the bytes are wrong, not the disk.
-            Kind::Io if says(&["Could not read all bytes", "Could not read enough bytes", "ecompress"]) => DATA,
-            Kind::Io => TRANSIENT_IO,
+            Kind::Io if self.is_of_the_file_system() => TRANSIENT_IO,
             Kind::Binder => CONFIG,
             Kind::Statement => BUG,
-            Kind::OutOfMemory => RESOURCE,
-            Kind::Fatal | Kind::Permission | Kind::Other => DATA,
+            Kind::Io | Kind::Fatal | Kind::Permission | Kind::Other => DATA,
         }
+    }
+
+    /// Whether an IO error comes from the operating system. The Parquet reader calls malformed content IO errors as
+    /// well, and a file that is shorter than its footer says is malformed too.
+    fn is_of_the_file_system(&self) -> bool {
+        const SYSTEM: [&str; 4] = ["Cannot open file", "Could not ", "Failed to ", "No files found"];
+        const CONTENT: [&str; 3] =
+            ["Could not read all bytes", "Could not read enough bytes", "Failed to read Parquet"];
+        let detail = self.text.strip_prefix("IO Error: ").unwrap_or(&self.text);
+        let opens_with = |openings: &[&str]| openings.iter().any(|opening| detail.starts_with(opening));
+        opens_with(&SYSTEM) && !opens_with(&CONTENT)
     }
 
     pub(crate) fn error(&self) -> ScanError {
         ScanError::new(self.code(), self.text.clone())
     }
 
-    /// The failure as an error about `file`, which the message then names.
-    pub(crate) fn about(&self, file: &Path) -> ScanError {
-        ScanError::new(self.code(), format!("cannot read {}: {}", file.display(), self.text)).in_file(file)
+    /// The failure as an error about `file`, which DuckDB knows by `name`.
+    pub(crate) fn about(&self, file: &Path, name: &str) -> ScanError {
+        // A path is free to contain the words that tell errors apart.
+        let nameless = Self { kind: self.kind, text: self.text.replace(name, "") };
+        let detail = self.text.replace(name, &file.display().to_string());
+        ScanError::new(nameless.code(), format!("cannot read {}: {detail}", file.display())).in_file(file)
     }
 }
 
@@ -173,10 +182,12 @@ mod tests {
     #[test]
     fn the_type_decides_and_the_prefix_stands_in_for_it() {
         let cases = [
-            (28, "IO Error: Could not read from file", TRANSIENT_IO),
+            (28, "IO Error: Could not read from file \"x\": Input/output error", TRANSIENT_IO),
             (0, "IO Error: Cannot open file \"x\": No such file or directory", TRANSIENT_IO),
+            (28, "IO Error: Failed to read Parquet file \"x\": no schema elements found", DATA),
+            (28, "IO Error: Parquet file 'x': metadata is corrupt", DATA),
             (0, "IO Error: Cannot open file \"x\": Too many open files", RESOURCE),
-            (28, "IO Error: Failed to write: No space left on device", RESOURCE),
+            (28, "IO Error: Could not write file \"x\": No space left on device", RESOURCE),
             (28, "IO Error: Could not read all bytes from file \"x\": wanted=9 read=1", DATA),
             (33, "Out of Memory Error: could not allocate block", RESOURCE),
             (0, "Out of Memory Error: could not allocate block", RESOURCE),
@@ -189,6 +200,15 @@ mod tests {
         for (error_type, message, code) in cases {
             assert_eq!(Failure::new(error_type, message).code(), code, "{message}");
         }
+    }
+
+    #[test]
+    fn names_are_no_part_of_the_verdict() {
+        let failure = Failure::new(0, "Invalid Input Error: No magic bytes found at end of file '/links/0.parquet'");
+        let file = Path::new("/data/bad_alloc[1].parquet");
+        let error = failure.about(file, "/links/0.parquet");
+        assert_eq!(error.code, DATA);
+        assert!(error.message.contains("bad_alloc[1]") && !error.message.contains("/links/"), "{error}");
     }
 
     #[test]

@@ -9,10 +9,10 @@
 mod api;
 mod arrow;
 mod chunk;
+mod columns;
 mod database;
 mod error;
 mod foreign;
-mod layout;
 mod numeric;
 mod query;
 mod scan;

@@ -1,15 +1,15 @@
 //! A scanner holds a locked-down DuckDB; a scan is one range of rows of one file, batch by batch.
 
 use crate::api::{self, Api};
-use crate::arrow;
+#[cfg(test)]
 use crate::chunk::Chunk;
+use crate::columns::Columns;
 use crate::database::{Connection, Database, Settings};
 use crate::error::{DATA, Failure, ScanError, TRANSIENT_IO};
-use crate::layout::Layout;
 use crate::query::{Fetch, Rows, Stop, Value};
 use crate::select;
 use crate::source::Sources;
-use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -76,28 +76,29 @@ impl Scanner {
         let name = self.sources.name(&request.file)?;
         let (first, last) = bounds(request)?;
         reachable(&request.file)?;
-        let connection = Rc::new(Connection::open(&self.database.borrow())?);
+        let database = Arc::clone(&self.database.borrow());
+        let connection = Rc::new(Connection::open(&database)?);
         let values = [Value::Text(name), Value::Integer(first), Value::Integer(last)];
         let opened = select::statement(request).map_err(Stop::from).and_then(|sql| {
             let mut rows = Rows::start(&connection, &sql, &values, self.options.fetch)?;
-            select::check_names(&mut rows, request, &connection, name)?;
-            let layout = Layout::new(&mut rows, request)?;
-            Ok((rows, layout))
+            select::check_names(&mut rows, request, &database, name)?;
+            let columns = Columns::new(&mut rows, request)?;
+            Ok((rows, columns))
         });
         match opened {
-            Ok((rows, layout)) => {
-                Ok(Scan { scanner: self, request: request.clone(), rows, layout, delivered: 0, state: State::Reading })
+            Ok((rows, columns)) => {
+                Ok(Scan { scanner: self, request: request.clone(), rows, columns, delivered: 0, state: State::Reading })
             }
             Err(Stop::Refused(error)) => Err(error.in_file(&request.file)),
             Err(Stop::Failed(failure)) => {
-                let missing = select::missing_column(&failure, request, &connection, name);
-                Err(missing.unwrap_or_else(|| self.failed(&failure, &request.file)))
+                let missing = select::missing_column(&failure, request, &database, name);
+                Err(missing.unwrap_or_else(|| self.failed(&failure, &request.file, name)))
             }
         }
     }
 
     /// Turns a failure into an error about `file`, and replaces an instance that DuckDB gave up on.
-    fn failed(&self, failure: &Failure, file: &Path) -> ScanError {
+    pub(crate) fn failed(&self, failure: &Failure, file: &Path, name: &str) -> ScanError {
         if failure.breaks_instance() {
             match instance(self.api, &self.options, &self.sources) {
                 Ok(database) => drop(self.database.replace(database)),
@@ -105,7 +106,7 @@ impl Scanner {
             }
         }
         // Asked only now, the file may have gone since the scan began; DuckDB then tells of patterns and directories.
-        reachable(file).err().unwrap_or_else(|| failure.about(file))
+        reachable(file).err().unwrap_or_else(|| failure.about(file, name))
     }
 }
 
@@ -153,7 +154,7 @@ pub struct Scan<'s> {
     scanner: &'s Scanner,
     request: ScanRequest,
     rows: Rows,
-    layout: Layout,
+    columns: Columns,
     delivered: u64,
     state: State,
 }
@@ -162,7 +163,7 @@ impl Scan<'_> {
     /// The schema of every batch: the features, then the copied columns, each nullable.
     #[must_use]
     pub fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.layout.schema)
+        Arc::clone(&self.columns.schema)
     }
 
     /// The next rows, or `None` after the last one. Batches may outlive the scan and the scanner.
@@ -194,26 +195,16 @@ impl Scan<'_> {
                 return Err(self.refuse(&found, |message| ScanError::new(DATA, message)));
             }
             Err(Stop::Refused(error)) => return Err(error.in_file(&self.request.file)),
-            Err(Stop::Failed(failure)) => return Err(self.scanner.failed(&failure, &self.request.file)),
+            Err(Stop::Failed(failure)) => {
+                let file = &self.request.file;
+                return Err(self.scanner.failed(&failure, file, self.scanner.sources.name(file)?));
+            }
         };
-        self.batch(&chunk).map(Some)
-    }
-
-    /// A fetched chunk, counted, as a batch.
-    fn batch(&mut self, chunk: &Arc<Chunk>) -> Result<RecordBatch, ScanError> {
         self.delivered = self.delivered.saturating_add(chunk.rows() as u64);
         if self.delivered > self.request.rows {
             return Err(self.refuse("found more rows than that", |message| ScanError::new(DATA, message)));
         }
-        let mut foreign = self.layout.convert(chunk).map_err(|error| error.in_file(&self.request.file))?.into_iter();
-        let mut arrays = Vec::with_capacity(self.layout.roads.len());
-        for (index, road) in self.layout.roads.iter().enumerate() {
-            let array = arrow::array(chunk, index, road)?.or_else(|| foreign.next());
-            arrays.push(array.ok_or_else(|| ScanError::bug(format!("column {index} was not converted")))?);
-        }
-        let options = RecordBatchOptions::new().with_row_count(Some(chunk.rows()));
-        RecordBatch::try_new_with_options(self.schema(), arrays, &options)
-            .map_err(|error| ScanError::bug(format!("the arrays of a chunk do not make a batch: {error}")))
+        self.columns.batch(&chunk).map(Some).map_err(|error| error.in_file(&self.request.file))
     }
 
     /// The next chunk beside the batch over it, which must be there.
@@ -221,7 +212,7 @@ impl Scan<'_> {
     pub(crate) fn next_with_chunk(&mut self) -> (Arc<Chunk>, RecordBatch) {
         let Ok(Some(chunk)) = self.rows.next_chunk() else { panic!("no chunk") };
         let chunk = Arc::new(chunk);
-        let batch = self.batch(&chunk).expect("a batch");
+        let batch = self.columns.batch(&chunk).expect("a batch");
         (chunk, batch)
     }
 

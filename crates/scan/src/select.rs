@@ -4,14 +4,18 @@
 //! the result are compared with those asked for. Where a file's names differ in case only, DuckDB numbers the later
 //! ones: `a`, `A` are `a`, `A_1`, and those are the names to ask for.
 
-use crate::database::Connection;
+use crate::database::{Connection, Database};
 use crate::error::{Failure, Kind, ScanError};
 use crate::query::{Fetch, Rows, Stop, Value};
 use crate::scan::ScanRequest;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Without these options DuckDB would invent columns from directory names; the row numbers make ranges prunable.
 const SOURCE: &str = "read_parquet($1, file_row_number = true, hive_partitioning = false, union_by_name = false)";
+
+/// The columns of a file, without any row.
+const COLUMNS: &str = "SELECT * FROM read_parquet($1, hive_partitioning = false, union_by_name = false) LIMIT 0";
 
 /// The column that DuckDB adds.
 const ROW_NUMBER: &str = "file_row_number";
@@ -23,6 +27,9 @@ pub(crate) fn statement(request: &ScanRequest) -> Result<String, ScanError> {
     let columns: Vec<_> = request.columns.iter().chain(&request.copied).map(|name| quoted(name)).collect();
     if columns.is_empty() {
         return Err(ScanError::config("a scan needs at least one column"));
+    }
+    if columns.iter().any(|column| column == "\"\"") {
+        return Err(ScanError::config("a column without a name cannot be read").in_column(""));
     }
     Ok(format!("SELECT {} FROM {SOURCE} WHERE {ROW_NUMBER} BETWEEN $2 AND $3", columns.join(", ")))
 }
@@ -36,7 +43,7 @@ fn quoted(name: &str) -> String {
 pub(crate) fn check_names(
     rows: &mut Rows,
     request: &ScanRequest,
-    connection: &Rc<Connection>,
+    database: &Arc<Database>,
     name: &str,
 ) -> Result<(), Stop> {
     let wanted: Vec<_> = request.columns.iter().chain(&request.copied).collect();
@@ -49,7 +56,7 @@ pub(crate) fn check_names(
         if !phantom && answered == *column {
             continue;
         }
-        let columns = columns_of(connection, name)?;
+        let columns = columns_of(database, name)?;
         if !columns.contains(column) {
             return Err(no_such_column(column, &columns).in_file(&request.file).into());
         }
@@ -64,13 +71,13 @@ pub(crate) fn check_names(
 pub(crate) fn missing_column(
     failure: &Failure,
     request: &ScanRequest,
-    connection: &Rc<Connection>,
+    database: &Arc<Database>,
     name: &str,
 ) -> Option<ScanError> {
     if failure.kind != Kind::Binder {
         return None;
     }
-    let columns = columns_of(connection, name).ok()?;
+    let columns = columns_of(database, name).ok()?;
     if let Some(taken) = columns.iter().find(|column| column.eq_ignore_ascii_case(ROW_NUMBER)) {
         let error = ScanError::config(format!(
             "{} has a column \"{taken}\", a name DuckDB keeps for the numbers of rows; rename it to scan the file",
@@ -98,9 +105,9 @@ fn no_such_column(column: &str, columns: &[String]) -> ScanError {
     ScanError::config(format!("the file has no column \"{column}\": {hint}")).in_column(column)
 }
 
-/// The columns of the file, by the names DuckDB gives them.
-fn columns_of(connection: &Rc<Connection>, name: &str) -> Result<Vec<String>, Stop> {
-    const COLUMNS: &str = "SELECT * FROM read_parquet($1, hive_partitioning = false, union_by_name = false) LIMIT 0";
-    let mut rows = Rows::start(connection, COLUMNS, &[Value::Text(name)], Fetch::Streaming)?;
+/// The columns of the file, by the names DuckDB gives them. Asked on another connection: on one, a query ends the other.
+fn columns_of(database: &Arc<Database>, name: &str) -> Result<Vec<String>, Stop> {
+    let connection = Rc::new(Connection::open(database)?);
+    let mut rows = Rows::start(&connection, COLUMNS, &[Value::Text(name)], Fetch::Streaming)?;
     Ok((0..rows.columns()).map(|index| rows.column_name(index)).collect())
 }

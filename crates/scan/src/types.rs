@@ -16,63 +16,77 @@ pub(crate) enum Role {
 /// How the values of a column get from a chunk into an Arrow array.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Road {
-    /// The layouts agree: the array lies over the vector's own memory.
-    Shared(DataType),
-    /// Sixteen-bit decimals, which Arrow does not know, widened to `Decimal32`.
-    WidenDecimal(DataType),
-    /// Unsigned 128-bit integers, which Arrow does not know, as `Float64`.
-    WideToFloat,
-    /// Times with a zone offset packed into the low bits, as `Time64`: the time as written.
-    DropOffset,
-    /// DuckDB's own conversion, which copies.
+    /// This crate reads the vector.
+    Direct(Layout),
+    /// DuckDB converts it, which copies.
     Foreign,
+}
+
+/// What lies in a vector that this crate reads itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// What Arrow would have there: the array lies over the vector's own memory.
+    Shared(DataType),
+    /// Sixteen-bit decimals, which Arrow does not know; widened to `Decimal32`.
+    ShortDecimal(DataType),
+    /// Unsigned 128-bit integers, which Arrow does not know; made `Float64`.
+    Unsigned128,
+    /// Times of day with a zone offset in the low bits; made `Time64`, the time as written.
+    TimeWithOffset,
+}
+
+impl Layout {
+    /// The Arrow type it ends up as.
+    pub(crate) fn kind(&self) -> DataType {
+        match self {
+            Self::Shared(kind) | Self::ShortDecimal(kind) => kind.clone(),
+            Self::Unsigned128 => DataType::Float64,
+            Self::TimeWithOffset => DataType::Time64(TimeUnit::Microsecond),
+        }
+    }
 }
 
 /// The road for a column of `logical` in `role`; `None` when a feature of that type cannot be.
 pub(crate) fn road(logical: &LogicalType, role: Role) -> Option<Road> {
-    let shared = |kind| Some(Road::Shared(kind));
-    let copied = |feature_road| match role {
-        Role::Feature => feature_road,
-        Role::Copied => Some(Road::Foreign),
-    };
-    match logical.id() {
+    let layout = match logical.id() {
         // A byte a row, one or zero; a copied column is to stay a boolean, which in Arrow is a bit.
-        1 => copied(Some(Road::Shared(DataType::UInt8))),
-        2 => shared(DataType::Int8),
-        3 => shared(DataType::Int16),
-        4 => shared(DataType::Int32),
-        5 => shared(DataType::Int64),
-        6 => shared(DataType::UInt8),
-        7 => shared(DataType::UInt16),
-        8 => shared(DataType::UInt32),
-        9 => shared(DataType::UInt64),
-        10 => shared(DataType::Float32),
-        11 => shared(DataType::Float64),
-        12 => shared(DataType::Timestamp(TimeUnit::Microsecond, None)),
-        13 => shared(DataType::Date32),
-        14 => shared(DataType::Time64(TimeUnit::Microsecond)),
+        1 if role == Role::Feature => Layout::Shared(DataType::UInt8),
+        2 => Layout::Shared(DataType::Int8),
+        3 => Layout::Shared(DataType::Int16),
+        4 => Layout::Shared(DataType::Int32),
+        5 => Layout::Shared(DataType::Int64),
+        6 => Layout::Shared(DataType::UInt8),
+        7 => Layout::Shared(DataType::UInt16),
+        8 => Layout::Shared(DataType::UInt32),
+        9 => Layout::Shared(DataType::UInt64),
+        10 => Layout::Shared(DataType::Float32),
+        11 => Layout::Shared(DataType::Float64),
+        12 => Layout::Shared(DataType::Timestamp(TimeUnit::Microsecond, None)),
+        13 => Layout::Shared(DataType::Date32),
+        14 => Layout::Shared(DataType::Time64(TimeUnit::Microsecond)),
         // Two's complement in 16 bytes, as Arrow's widest common decimal; no Parquet file holds one.
-        16 => shared(DataType::Decimal128(38, 0)),
-        19 => decimal(logical.decimal()),
-        20 => shared(DataType::Timestamp(TimeUnit::Second, None)),
-        21 => shared(DataType::Timestamp(TimeUnit::Millisecond, None)),
-        22 => shared(DataType::Timestamp(TimeUnit::Nanosecond, None)),
-        30 => copied(Some(Road::DropOffset)),
-        31 => shared(DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))),
-        32 => copied(Some(Road::WideToFloat)),
-        39 => shared(DataType::Time64(TimeUnit::Nanosecond)),
-        _ => copied(None),
-    }
+        16 => Layout::Shared(DataType::Decimal128(38, 0)),
+        19 => decimal(logical.decimal())?,
+        20 => Layout::Shared(DataType::Timestamp(TimeUnit::Second, None)),
+        21 => Layout::Shared(DataType::Timestamp(TimeUnit::Millisecond, None)),
+        22 => Layout::Shared(DataType::Timestamp(TimeUnit::Nanosecond, None)),
+        30 if role == Role::Feature => Layout::TimeWithOffset,
+        31 => Layout::Shared(DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))),
+        32 if role == Role::Feature => Layout::Unsigned128,
+        39 => Layout::Shared(DataType::Time64(TimeUnit::Nanosecond)),
+        _ => return (role == Role::Copied).then_some(Road::Foreign),
+    };
+    Some(Road::Direct(layout))
 }
 
 /// DuckDB picks the narrowest of 16, 32, 64 and 128 bits that holds `width` digits.
-fn decimal((width, scale): (u8, u8)) -> Option<Road> {
-    let signed_scale = i8::try_from(scale).ok()?;
+fn decimal((width, scale): (u8, u8)) -> Option<Layout> {
+    let scale = i8::try_from(scale).ok()?;
     Some(match width {
-        1..=4 => Road::WidenDecimal(DataType::Decimal32(width, signed_scale)),
-        5..=9 => Road::Shared(DataType::Decimal32(width, signed_scale)),
-        10..=18 => Road::Shared(DataType::Decimal64(width, signed_scale)),
-        19..=38 => Road::Shared(DataType::Decimal128(width, signed_scale)),
+        1..=4 => Layout::ShortDecimal(DataType::Decimal32(width, scale)),
+        5..=9 => Layout::Shared(DataType::Decimal32(width, scale)),
+        10..=18 => Layout::Shared(DataType::Decimal64(width, scale)),
+        19..=38 => Layout::Shared(DataType::Decimal128(width, scale)),
         _ => return None,
     })
 }

@@ -1,1 +1,237 @@
-//! Soon.
+//! Each way to fail has its code, names its file, and leaves the scanner usable.
+
+use super::fixture::{Fixture, open, options, request, scan, scan_error, try_scan};
+use crate::error::Failure;
+use crate::{Fetch, Scanner, ScannerOptions};
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use std::path::{Path, PathBuf};
+
+const ROWS: u64 = 20_000;
+const SELECT: &str = "SELECT range AS i, hash(range)::DOUBLE AS x, md5(range::VARCHAR) AS s FROM range(20000)";
+
+fn counted(batches: &[RecordBatch]) -> u64 {
+    batches.iter().map(|batch| batch.num_rows() as u64).sum()
+}
+
+/// What every message owes its reader.
+fn presentable(error: &crate::ScanError, file: &Path) {
+    assert_eq!(error.file.as_deref(), Some(file), "{error}");
+    assert!(error.message.contains(file.to_str().expect("text")), "{error}");
+    for noise in ["Stack Trace", "LINE 1", "0x0", "\n", "Candidate bindings"] {
+        assert!(!error.message.contains(noise), "{error}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_an_io_error() {
+    let fixture = Fixture::new();
+    for name in ["missing.parquet", "missing[1].parquet", "no/such/directory.parquet"] {
+        let file = fixture.path(name);
+        let error = scan_error(&file, &["i"], &[], 0..1);
+        assert_eq!(error.code(), "TRANSIENT_IO", "{error}");
+        assert!(error.message.contains("No such file"), "{error}");
+        presentable(&error, &file);
+    }
+}
+
+#[test]
+fn a_file_that_comes_back_is_read() {
+    let fixture = Fixture::new();
+    let file = fixture.path("late.parquet");
+    let scanner = open(&[&file]);
+    let wanted = request(&file, &["i"], &[], 0..ROWS);
+    assert_eq!(try_scan(&scanner, &wanted).expect_err("missing").code(), "TRANSIENT_IO");
+    fixture.write("late.parquet", SELECT);
+    assert_eq!(counted(&try_scan(&scanner, &wanted).expect("there now")), ROWS);
+}
+
+#[test]
+fn what_is_no_file_is_refused() {
+    let fixture = Fixture::new();
+    fixture.write("directory.parquet/inside.parquet", SELECT);
+    for file in [fixture.path("directory.parquet"), PathBuf::from("/dev/null"), PathBuf::from("/dev/stdin")] {
+        let error = scan_error(&file, &["i"], &[], 0..1);
+        // Under some runners the standard input is a file, if hardly a Parquet one.
+        assert_eq!(error.code(), "DATA", "{error}");
+        presentable(&error, &file);
+    }
+}
+
+#[test]
+fn a_truncated_file_is_bad_data() {
+    let fixture = Fixture::new();
+    let bytes = std::fs::read(fixture.write("whole.parquet", SELECT)).expect("reads");
+    let file = fixture.path("cut.parquet");
+    for length in [0, 1, 3, 4, 8, 11, 12, 13, 100, bytes.len() / 2, bytes.len() - 8, bytes.len() - 4, bytes.len() - 1] {
+        std::fs::write(&file, &bytes[..length]).expect("writes");
+        let error = scan_error(&file, &["i", "x"], &["s"], 0..ROWS);
+        assert_eq!(error.code(), "DATA", "{length} bytes: {error}");
+        presentable(&error, &file);
+    }
+}
+
+#[test]
+fn a_page_that_cannot_be_read_is_bad_data_and_spoils_nothing_else() {
+    let fixture = Fixture::new();
+    let good = fixture.write("good.parquet", SELECT);
+    let bad = fixture.write_with("bad.parquet", SELECT, ", ROW_GROUP_SIZE 4096, COMPRESSION zstd");
+    let mut bytes = std::fs::read(&bad).expect("reads");
+    // Wide enough to hit headers of pages: within a page DuckDB notices little.
+    let (middle, footer) = (bytes.len() / 2, bytes.len() - 4000);
+    bytes[middle..footer].fill(0xA5);
+    std::fs::write(&bad, bytes).expect("writes");
+    for fetch in [Fetch::Streaming, Fetch::Materialised] {
+        let scanner = Scanner::open(&ScannerOptions { fetch, ..options(&[&good, &bad]) }).expect("opens");
+        let error = try_scan(&scanner, &request(&bad, &["i", "x"], &["s"], 0..ROWS)).expect_err("a bad page");
+        assert_eq!(error.code(), "DATA", "{error}");
+        presentable(&error, &bad);
+        // The row groups ahead of the bad one, and the other file, are still readable.
+        assert_eq!(counted(&try_scan(&scanner, &request(&bad, &["i"], &["s"], 0..4096)).expect("ahead")), 4096);
+        assert_eq!(counted(&try_scan(&scanner, &request(&good, &["i"], &["s"], 0..ROWS)).expect("good")), ROWS);
+    }
+}
+
+#[test]
+fn a_failed_scan_stays_failed() {
+    let fixture = Fixture::new();
+    let file = fixture.write("whole.parquet", SELECT);
+    let scanner = open(&[&file]);
+    let mut scan = scanner.scan(&request(&file, &["i"], &[], 0..ROWS + 1)).expect("starts");
+    let error = loop {
+        match scan.next_batch() {
+            Ok(batch) => assert!(batch.is_some(), "ended short without an error"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.code(), "DATA");
+    assert_eq!(scan.next_batch().expect_err("still").code(), "BUG");
+}
+
+#[test]
+fn damage_anywhere_is_an_answer_and_never_a_crash() {
+    let fixture = Fixture::new();
+    let good = fixture.write("good.parquet", SELECT);
+    let whole = std::fs::read(fixture.write_with("whole.parquet", SELECT, ", ROW_GROUP_SIZE 4096")).expect("reads");
+    let bad = fixture.path("bad.parquet");
+    std::fs::write(&bad, &whole).expect("writes");
+    let scanner = open(&[&good, &bad]);
+    let mut state = 7u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).expect("31 bits") % below
+    };
+    let (mut wrong, mut failed) = (0, 0);
+    for turn in 0..300 {
+        let mut bytes = whole.clone();
+        // Most flips in the footer, where the lengths and offsets are.
+        let footer = bytes.len().min(1500);
+        for _ in 0..=random(3) {
+            let at = if turn % 3 == 0 { random(bytes.len()) } else { bytes.len() - 1 - random(footer) };
+            bytes[at] ^= 1 << random(8);
+        }
+        std::fs::write(&bad, bytes).expect("writes");
+        match try_scan(&scanner, &request(&bad, &["i", "x"], &["s"], 0..ROWS)) {
+            Ok(batches) => {
+                wrong += 1;
+                assert_eq!(counted(&batches), ROWS);
+            }
+            Err(error) => {
+                failed += 1;
+                assert!(["DATA", "CONFIG", "RESOURCE"].contains(&error.code()), "{error:?}");
+                assert_eq!(error.file.as_deref(), Some(bad.as_path()), "{error}");
+                assert!(!error.message.contains("Stack Trace") && !error.message.contains("invalidated"), "{error}");
+            }
+        }
+        assert_eq!(counted(&try_scan(&scanner, &request(&good, &["i"], &[], 0..ROWS)).expect("good")), ROWS);
+    }
+    assert!(failed > 100, "{failed} failed, {wrong} went unnoticed");
+}
+
+#[test]
+fn a_file_is_read_as_it_is_now() {
+    let fixture = Fixture::new();
+    let file = fixture.write("now.parquet", "SELECT 1::BIGINT AS v");
+    let written = std::fs::metadata(&file).expect("facts").modified().expect("a time");
+    let scanner = open(&[&file]);
+    for value in [1, 2, 3] {
+        // As large as before and, for all that clocks tell, as old.
+        let next = fixture.write("next.parquet", &format!("SELECT {value}::BIGINT AS v"));
+        std::fs::write(&file, std::fs::read(next).expect("reads")).expect("writes");
+        std::fs::File::options().write(true).open(&file).and_then(|file| file.set_modified(written)).expect("sets");
+        let batches = try_scan(&scanner, &request(&file, &["v"], &[], 0..1)).expect("reads");
+        assert_eq!(batches[0].column(0).as_primitive::<Int64Type>().value(0), value);
+    }
+}
+
+#[test]
+fn a_broken_instance_is_replaced() {
+    let fixture = Fixture::new();
+    let file = fixture.write("whole.parquet", SELECT);
+    let scanner = open(&[&file]);
+    let wanted = request(&file, &["i"], &["s"], 0..ROWS);
+    let mut running = scanner.scan(&wanted).expect("starts");
+    // DuckDB has no statement that breaks it on purpose, so it is only said to be broken.
+    let error = scanner.failed(&Failure::new(0, "INTERNAL Error: x\n\nStack Trace:\n0x01"), &file, "name");
+    assert_eq!(error.code(), "DATA");
+    presentable(&error, &file);
+    assert_eq!(counted(&try_scan(&scanner, &wanted).expect("on the new instance")), ROWS);
+    assert!(running.next_batch().expect("on the old one").is_some());
+}
+
+#[test]
+fn the_rows_delivered_are_the_rows_requested() {
+    let fixture = Fixture::new();
+    let file = fixture.write_with("grouped.parquet", SELECT, ", ROW_GROUP_SIZE 4096");
+    for (first, last) in
+        [(0, ROWS), (0, 1), (4096, 8192), (4095, 8193), (1, 2), (19_999, 20_000), (100, 100), (ROWS, ROWS)]
+    {
+        let batches = scan(&file, &["i"], &[], first..last);
+        let numbers: Vec<i64> =
+            batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();
+        assert!(numbers.iter().map(|number| number.cast_unsigned()).eq(first..last), "{first}..{last}");
+    }
+    for (first, last) in [(0, ROWS + 1), (ROWS, ROWS + 1), (19_999, 30_000), (1 << 40, (1 << 40) + 5)] {
+        let error = scan_error(&file, &["i"], &[], first..last);
+        assert_eq!(error.code(), "DATA", "{error}");
+        presentable(&error, &file);
+        assert!(error.message.contains(&first.to_string()) && error.message.contains("rows"), "{error}");
+    }
+    for (first, last) in [(0, u64::MAX), (u64::MAX - 1, u64::MAX), (i64::MAX.cast_unsigned(), u64::MAX)] {
+        assert_eq!(scan_error(&file, &["i"], &[], first..last).code(), "BUG");
+    }
+}
+
+#[test]
+fn running_out_of_memory_is_a_matter_of_resources() {
+    let fixture = Fixture::new();
+    let file = fixture.write("large.parquet", "SELECT md5(range::VARCHAR) AS s FROM range(500000)");
+    let scarce = ScannerOptions { memory_limit_bytes: Some(8 << 20), fetch: Fetch::Materialised, ..options(&[&file]) };
+    let error = try_scan(&Scanner::open(&scarce).expect("opens"), &request(&file, &[], &["s"], 0..500_000))
+        .expect_err("out of memory");
+    assert_eq!(error.code(), "RESOURCE", "{error}");
+    presentable(&error, &file);
+}
+
+#[test]
+fn another_library_is_refused() {
+    let fixture = Fixture::new();
+    std::fs::write(fixture.path("text.so"), "no library").expect("writes");
+    open(&[]);
+    for library in ["missing.so", "text.so"] {
+        let options = ScannerOptions { library: fixture.path(library), ..options(&[]) };
+        let Err(error) = Scanner::open(&options).map(|_| ()) else { panic!("opened {library}") };
+        assert_eq!(error.code(), "CONFIG", "{error}");
+        assert!(error.message.contains(library), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_temporary_directory_that_is_no_text_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let directory = PathBuf::from(std::ffi::OsStr::from_bytes(b"/tmp/\xff"));
+    let options = ScannerOptions { temp_directory: Some(directory), ..options(&[]) };
+    assert_eq!(Scanner::open(&options).map(|_| ()).expect_err("no text").code(), "CONFIG");
+}

@@ -29,6 +29,6 @@ fn installed() -> PathBuf {
         "win32" => "duckdb.dll",
         _ => "libduckdb.so",
     };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("two directories up");
     root.join(format!("node_modules/@duckdb/node-bindings-{platform}-{arch}")).join(name)
 }

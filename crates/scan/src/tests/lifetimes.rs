@@ -28,7 +28,7 @@ fn check(batches: &[RecordBatch]) {
             row += 1;
         }
     }
-    assert_eq!(row as u64, ROWS);
+    assert_eq!(row.cast_unsigned(), ROWS);
 }
 
 #[test]

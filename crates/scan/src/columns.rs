@@ -1,23 +1,24 @@
 //! How the columns of one result become the columns of its batches; decided once, before the first chunk.
 
+use crate::arrow;
 use crate::chunk::Chunk;
 use crate::error::ScanError;
 use crate::foreign::Foreign;
 use crate::query::Rows;
 use crate::scan::ScanRequest;
 use crate::types::{self, Road, Role};
-use arrow_array::ArrayRef;
-use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use arrow_array::RecordBatch;
+use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
 use std::sync::Arc;
 
 /// The roads of a result's columns, and the schema they lead to.
-pub(crate) struct Layout {
+pub(crate) struct Columns {
     pub(crate) schema: SchemaRef,
-    pub(crate) roads: Vec<Road>,
+    roads: Vec<Road>,
     foreign: Option<Foreign>,
 }
 
-impl Layout {
+impl Columns {
     pub(crate) fn new(rows: &mut Rows, request: &ScanRequest) -> Result<Self, ScanError> {
         let features = request.columns.iter().map(|name| (name, Role::Feature));
         let copied = request.copied.iter().map(|name| (name, Role::Copied));
@@ -44,9 +45,21 @@ impl Layout {
         Ok(Self { schema: Arc::new(Schema::new(fields)), roads, foreign })
     }
 
-    /// The columns of `chunk` that DuckDB converts, in order.
-    pub(crate) fn convert(&self, chunk: &Chunk) -> Result<Vec<ArrayRef>, ScanError> {
-        self.foreign.as_ref().map_or_else(|| Ok(Vec::new()), |foreign| foreign.convert(chunk))
+    /// The rows of `chunk` as a batch that shares its memory where it can.
+    pub(crate) fn batch(&self, chunk: &Arc<Chunk>) -> Result<RecordBatch, ScanError> {
+        let converted = self.foreign.as_ref().map_or_else(|| Ok(Vec::new()), |foreign| foreign.convert(chunk))?;
+        let mut converted = converted.into_iter();
+        let mut arrays = Vec::with_capacity(self.roads.len());
+        for (index, road) in self.roads.iter().enumerate() {
+            arrays.push(match road {
+                Road::Direct(layout) => arrow::array(chunk, index, layout)?,
+                Road::Foreign => {
+                    converted.next().ok_or_else(|| ScanError::bug(format!("column {index} was not converted")))?
+                }
+            });
+        }
+        RecordBatch::try_new(Arc::clone(&self.schema), arrays)
+            .map_err(|error| ScanError::bug(format!("the arrays of a chunk do not make a batch: {error}")))
     }
 }
 
@@ -55,13 +68,8 @@ fn field<'f>(
     name: &str,
     conversions: &mut impl Iterator<Item = &'f FieldRef>,
 ) -> Result<FieldRef, ScanError> {
-    let kind = match road {
-        Road::Shared(kind) | Road::WidenDecimal(kind) => kind.clone(),
-        Road::WideToFloat => DataType::Float64,
-        Road::DropOffset => DataType::Time64(TimeUnit::Microsecond),
-        Road::Foreign => {
-            return conversions.next().cloned().ok_or_else(|| ScanError::bug("DuckDB describes too few columns"));
-        }
-    };
-    Ok(Arc::new(Field::new(name, kind, true)))
+    match road {
+        Road::Direct(layout) => Ok(Arc::new(Field::new(name, layout.kind(), true))),
+        Road::Foreign => conversions.next().cloned().ok_or_else(|| ScanError::bug("DuckDB describes too few columns")),
+    }
 }
