@@ -1,6 +1,6 @@
 //! Digests of files, and what a part says about itself.
 
-use crate::error::{At, Code, PartsError, Result};
+use crate::error::{Code, PartsError, Result};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -8,11 +8,13 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// A footer longer than this is not ours, nor any sane writer's: refuse it before reading it.
-pub const FOOTER_BYTES_MAX: u64 = 64 << 20;
+/// A footer longer than this is refused unread. Ours have about 150 bytes for each column of each row group.
+pub const FOOTER_BYTES_MAX: u64 = 256 << 20;
 
 /// Magic, footer length, magic.
 const FRAME_BYTES: u64 = 12;
+
+const MAGIC: [u8; 4] = *b"PAR1";
 
 /// The SHA-256 of a file's bytes, in lower-case hex.
 ///
@@ -60,7 +62,7 @@ pub struct PartMetadata {
 pub fn read_metadata(path: &Path) -> Result<PartMetadata> {
     let mut file = File::open(path).map_err(|e| PartsError::read("open", path, e))?;
     let (parsed, bytes) = read_footer(path, &mut file)?;
-    let rows = parsed.row_groups().iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(0)).sum();
+    let rows = u64::try_from(parsed.file_metadata().num_rows()).unwrap_or(0);
     let pairs = parsed.file_metadata().key_value_metadata().into_iter().flatten();
     let metadata = pairs
         .filter(|pair| pair.key != parquet::arrow::ARROW_SCHEMA_META_KEY)
@@ -69,18 +71,18 @@ pub fn read_metadata(path: &Path) -> Result<PartMetadata> {
     Ok(PartMetadata { rows, row_groups: parsed.num_row_groups(), bytes, metadata })
 }
 
-/// Parses the footer of `file` after checking its frame; returns it with the file's length.
+/// Parses the footer of `file` after checking its frame, and checks that what it describes lies in the file.
 pub(crate) fn read_footer(path: &Path, file: &mut File) -> Result<(ParquetMetaData, u64)> {
-    let bytes = file.metadata().at("stat", path)?.len();
+    let bytes = file.metadata().map_err(|e| PartsError::read("stat", path, e))?.len();
     if bytes < FRAME_BYTES {
         return Err(PartsError::data(path, format_args!("not a Parquet file: it has {bytes} bytes")));
     }
-    let mut tail = [0; 8];
-    file.seek(SeekFrom::End(-8)).at("seek in", path)?;
-    file.read_exact(&mut tail).map_err(|e| PartsError::read("read the footer of", path, e))?;
+    let (mut head, mut tail) = ([0; 4], [0; 8]);
+    read_at(path, file, 0, &mut head)?;
+    read_at(path, file, bytes - 8, &mut tail)?;
     let [a, b, c, d, magic @ ..] = tail;
-    if &magic != b"PAR1" {
-        return Err(PartsError::data(path, "not a Parquet file, or cut short: it does not end in PAR1"));
+    if head != MAGIC || magic != MAGIC {
+        return Err(PartsError::data(path, "not a Parquet file, or cut short: it does not begin and end with PAR1"));
     }
     let length = u64::from(u32::from_le_bytes([a, b, c, d]));
     if length > FOOTER_BYTES_MAX || length > bytes - FRAME_BYTES {
@@ -88,9 +90,38 @@ pub(crate) fn read_footer(path: &Path, file: &mut File) -> Result<(ParquetMetaDa
         return Err(PartsError::data(path, reason));
     }
     let mut footer = vec![0; usize::try_from(length).unwrap_or(0)];
-    file.seek(SeekFrom::Start(bytes - 8 - length)).at("seek in", path)?;
-    file.read_exact(&mut footer).map_err(|e| PartsError::read("read the footer of", path, e))?;
+    read_at(path, file, bytes - 8 - length, &mut footer)?;
     let parsed = ParquetMetaDataReader::decode_metadata(&footer)
         .map_err(|e| PartsError::parquet("parse the footer of", path, e, Code::Data))?;
-    Ok((parsed, bytes))
+    match inconsistency(&parsed, bytes - 8 - length) {
+        Some(reason) => Err(PartsError::data(path, format_args!("damaged footer: {reason}"))),
+        None => Ok((parsed, bytes)),
+    }
+}
+
+fn read_at(path: &Path, file: &mut File, offset: u64, bytes: &mut [u8]) -> Result<()> {
+    let read = file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(bytes));
+    read.map_err(|e| PartsError::read("read the footer of", path, e))
+}
+
+/// What cannot be true of a file whose pages end at `pages_end`. The Parquet library believes these numbers, some of
+/// them in arithmetic that overflows.
+fn inconsistency(parsed: &ParquetMetaData, pages_end: u64) -> Option<&'static str> {
+    let mut rows = 0_i64;
+    for group in parsed.row_groups() {
+        if group.num_rows() < 0 {
+            return Some("a row group has a negative number of rows");
+        }
+        rows = rows.saturating_add(group.num_rows());
+        for column in group.columns() {
+            let first = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
+            let (first, length) = (u64::try_from(first).ok(), u64::try_from(column.compressed_size()).ok());
+            let end = first.zip(length).and_then(|(first, length)| first.checked_add(length));
+            let inside = end.is_some_and(|end| end <= pages_end) && column.data_page_offset() >= 0;
+            if !inside || column.uncompressed_size() < 0 || column.num_values() < 0 {
+                return Some("a column lies outside of the file");
+            }
+        }
+    }
+    (rows != parsed.file_metadata().num_rows()).then_some("the rows of its row groups are not the rows of the file")
 }

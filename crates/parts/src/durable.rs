@@ -4,7 +4,7 @@ use crate::error::{At, PartsError, Result};
 use crate::fs::{FileSystem, parent};
 use crate::sink::Sink;
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,6 +18,17 @@ pub fn write_durable(fs: &Arc<dyn FileSystem>, path: &Path, bytes: &[u8]) -> Res
     sink.commit(path).map(drop)
 }
 
+/// Writes `path` unless it exists: of several writers the first to commit wins and gets `true`, the others `false`.
+/// A crash at any point leaves all of the file or none.
+///
+/// # Errors
+/// As the operating system says.
+pub fn write_durable_once(fs: &Arc<dyn FileSystem>, path: &Path, bytes: &[u8]) -> Result<bool> {
+    let mut sink = create_beside(fs, path)?;
+    sink.write_all(bytes).at("write", sink.path())?;
+    sink.commit_once(path)
+}
+
 /// A temporary of its own name in the directory of `path`, so that two writers never share one.
 pub(crate) fn create_beside(fs: &Arc<dyn FileSystem>, path: &Path) -> Result<Sink> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
@@ -27,11 +38,17 @@ pub(crate) fn create_beside(fs: &Arc<dyn FileSystem>, path: &Path) -> Result<Sin
         let mut hidden = std::ffi::OsString::from(".");
         hidden.push(name);
         hidden.push(format!(".{}-{count}.tmp", std::process::id()));
-        let temporary: PathBuf = parent(path).join(hidden);
-        match Sink::create(Arc::clone(fs), &temporary, true) {
-            // A crashed process that had our number left it; the next count is free.
+        match Sink::create(Arc::clone(fs), &parent(path).join(hidden), true) {
+            // A crashed process that had our number left it; some later count is free.
             Err(error) if error.kind() == Some(ErrorKind::AlreadyExists) => {}
             other => return other,
         }
     }
+}
+
+/// Whether `name` is one that [`create_beside`] makes for the file `known`.
+pub(crate) fn temporary_of(name: &str, known: &str) -> bool {
+    let number =
+        name.strip_prefix('.').and_then(|rest| rest.strip_prefix(known)?.strip_prefix('.')?.strip_suffix(".tmp"));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'))
 }

@@ -188,3 +188,8 @@ pub(crate) fn parent(path: &Path) -> &Path {
         _ => Path::new("."),
     }
 }
+
+/// Whether `name` names a file in whatever directory it is joined to, on every system.
+pub(crate) fn plain(name: &str) -> bool {
+    Path::new(name).file_name() == Some(name.as_ref()) && !name.contains(['/', '\\', ':'])
+}

@@ -5,20 +5,26 @@
 //! code (`sink`): write under a temporary name, `fdatasync`, close, `rename`, `fsync` the directory.
 
 mod digest;
+mod directory;
 mod durable;
 mod error;
+#[cfg(any(test, feature = "fault"))]
+pub mod fault;
 mod fs;
 mod layout;
 mod lock;
 mod part;
 mod publish;
 mod sink;
+#[cfg(test)]
+mod tests;
 
 pub use digest::{FOOTER_BYTES_MAX, PartMetadata, digest, read_metadata};
-pub use durable::write_durable;
+pub use directory::{DirectoryPart, publish_directory};
+pub use durable::{write_durable, write_durable_once};
 pub use error::{Code, PartsError, Result};
 pub use fs::{Disk, FileSystem, OpenFile};
 pub use layout::{Compression, PartOptions};
 pub use lock::{Held, JobLock};
 pub use part::{PartReceipt, PartWriter};
-pub use publish::{DirectoryPart, publish_directory, publish_file};
+pub use publish::publish_file;

@@ -1,13 +1,14 @@
 //! One part: record batches in, one durable Parquet file out.
 
 use crate::error::{Code, PartsError, Result};
-use crate::fs::{FileSystem, create_directories};
+use crate::fs::{FileSystem, create_directories, plain};
 use crate::layout::{self, PartOptions};
 use crate::sink::Sink;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use arrow_select::concat::concat_batches;
 use parquet::arrow::ArrowWriter;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -50,16 +51,17 @@ impl PartWriter {
         options: &PartOptions,
         attempt_tag: &str,
     ) -> Result<Self> {
-        for plain in [name, attempt_tag] {
-            if Path::new(plain).file_name() != Some(plain.as_ref()) || plain.contains(['/', '\\']) {
-                return Err(PartsError::bug(directory, format_args!("{plain:?} is no plain file name")));
-            }
+        if let Some(name) = [name, attempt_tag].into_iter().find(|name| !plain(name)) {
+            return Err(PartsError::bug(directory, format_args!("{name:?} is no plain file name")));
         }
         let scratch = directory.join(".tmp");
         create_directories(fs.as_ref(), &scratch, options.durable)?;
         let (temporary, target) = (scratch.join(attempt_tag), directory.join(name));
         let properties = layout::properties(&schema, options).map_err(|e| PartsError::bug(&target, e))?;
-        let sink = Sink::create(Arc::clone(fs), &temporary, options.durable)?;
+        let sink = Sink::create(Arc::clone(fs), &temporary, options.durable).map_err(|error| match error.kind() {
+            Some(ErrorKind::AlreadyExists) => PartsError::bug(&temporary, "this attempt was made before"),
+            _ => error,
+        })?;
         let mut writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties))
             .map_err(|e| PartsError::parquet("begin", &temporary, e, Code::Bug))?;
         layout::key_values(&options.metadata).for_each(|pair| writer.append_key_value_metadata(pair));
@@ -104,35 +106,5 @@ impl PartWriter {
         let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
         let (bytes, sha256) = self.writer.inner_mut().commit(&self.target)?;
         Ok(PartReceipt { rows, bytes, sha256 })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Disk, digest, read_metadata};
-    use arrow_array::{Float64Array, Int64Array};
-    use arrow_schema::{DataType, Field, Schema};
-
-    #[test]
-    fn a_part_is_what_its_receipt_says() {
-        let home = tempfile::tempdir().unwrap();
-        let parts = home.path().join("job/parts");
-        let fields = vec![Field::new("row", DataType::Int64, false), Field::new("score", DataType::Float64, false)];
-        let schema = Arc::new(Schema::new(fields));
-        let options = PartOptions { metadata: vec![("job".into(), "j1".into())], ..PartOptions::default() };
-        let mut part =
-            PartWriter::create(&Disk::shared(), &parts, "0.parquet", schema.clone(), &options, "0.1.1").unwrap();
-        for first in [0, 20_000] {
-            let rows = Int64Array::from_iter_values(first..first + 20_000);
-            let scores = Float64Array::from_iter_values((0..20_000).map(f64::from));
-            part.write(&RecordBatch::try_new(schema.clone(), vec![Arc::new(rows), Arc::new(scores)]).unwrap()).unwrap();
-        }
-        let receipt = part.finish().unwrap();
-        let path = parts.join("0.parquet");
-        assert_eq!(digest(&path).unwrap(), receipt.sha256);
-        let metadata = read_metadata(&path).unwrap();
-        assert_eq!((metadata.rows, metadata.bytes), (40_000, receipt.bytes));
-        assert_eq!(metadata.metadata, [("job".to_string(), "j1".to_string())].into());
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Sink {
     hash: Sha256,
     bytes: u64,
     durable: bool,
+    /// The first write that failed, for those who only see it wrapped in another library's error.
+    failure: Option<(ErrorKind, Option<i32>)>,
 }
 
 impl Sink {
@@ -46,7 +48,7 @@ impl Sink {
         let file = fs.create_new(temporary).at("create", temporary)?;
         let temporary = Temporary { fs, path: temporary.into(), renamed: false };
         let buffer = Vec::with_capacity(BUFFER_BYTES);
-        Ok(Self { file: Some(file), temporary, buffer, hash: Sha256::new(), bytes: 0, durable })
+        Ok(Self { file: Some(file), temporary, buffer, hash: Sha256::new(), bytes: 0, durable, failure: None })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -66,10 +68,10 @@ impl Sink {
         let mut rest = bytes;
         while !rest.is_empty() {
             match file.write(rest) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(0) => return Err(self.fail(ErrorKind::WriteZero.into())),
                 Ok(count) => rest = &rest[count..],
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(self.fail(error)),
             }
         }
         self.hash.update(bytes);
@@ -77,26 +79,56 @@ impl Sink {
         Ok(())
     }
 
+    fn fail(&mut self, error: io::Error) -> io::Error {
+        self.failure.get_or_insert((error.kind(), error.raw_os_error()));
+        error
+    }
+
+    /// The error of the first write that failed.
+    pub(crate) fn take_failure(&mut self) -> Option<io::Error> {
+        let (kind, errno) = self.failure.take()?;
+        Some(errno.map_or_else(|| kind.into(), io::Error::from_raw_os_error))
+    }
+
     /// Makes the bytes durable, then the name: fdatasync, close, rename, fsync of the directory.
     /// Returns length and digest. To be called once.
     pub(crate) fn commit(&mut self, target: &Path) -> Result<(u64, String)> {
+        self.settle()?;
+        let Temporary { fs, path, renamed } = &mut self.temporary;
+        fs.rename(path, target).at(&format!("rename to {} the file", target.display()), path)?;
+        *renamed = true;
+        self.sync_name(target)?;
+        Ok((self.bytes, hex(&std::mem::take(&mut self.hash).finalize())))
+    }
+
+    /// The same, but an existing `target` stays; says whether this file became it.
+    pub(crate) fn commit_once(&mut self, target: &Path) -> Result<bool> {
+        self.settle()?;
+        let Temporary { fs, path, .. } = &self.temporary;
+        match fs.link(path, target) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
+            linked => linked.at(&format!("link to {} the file", target.display()), path)?,
+        }
+        self.sync_name(target)?;
+        Ok(true)
+    }
+
+    /// Puts everything on the disk under the temporary name.
+    fn settle(&mut self) -> Result<()> {
         self.drain().at("write", self.path())?;
-        let path = self.temporary.path.clone();
         if let Some(mut file) = self.file.take() {
             if self.durable {
                 // A failed fsync is final: `?` leaves with the descriptor and the temporary given up.
-                file.sync_data().at("fdatasync", &path)?;
+                file.sync_data().at("fdatasync", self.path())?;
             }
-            file.close().at("close", &path)?;
+            file.close().at("close", self.path())?;
         }
-        let Temporary { fs, renamed, .. } = &mut self.temporary;
-        let operation = format!("rename to {} the file", target.display());
-        fs.rename(&path, target).at(&operation, &path)?;
-        *renamed = true;
-        if self.durable {
-            fs.sync_directory(parent(target)).at("fsync directory", parent(target))?;
-        }
-        Ok((self.bytes, hex(&std::mem::take(&mut self.hash).finalize())))
+        Ok(())
+    }
+
+    fn sync_name(&self, target: &Path) -> Result<()> {
+        let directory = parent(target);
+        if self.durable { self.temporary.fs.sync_directory(directory).at("fsync directory", directory) } else { Ok(()) }
     }
 }
 
