@@ -169,3 +169,4 @@ export const writeDurable = (path: string, bytes: Uint8Array | string): void =>
 export const fileDigest = (path: string): string => call(() => addon.fileDigest(path));
 export const partFacts = (path: string): PartFacts => call(() => addon.partFacts(path));
 export const detectorTable = (): DetectorInfo[] => JSON.parse(call(() => addon.detectorTable()));
+export const duckdbVersion = (): string => call(() => addon.duckdbVersion());

@@ -1,8 +1,7 @@
 /** From what was asked to what will be done: facts, model, identity and plan. Reads the source's footers; writes nothing. */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { beginFit, detectorTable, NativeModel } from '../bindings/native.ts';
-import { LIBRARY_VERSION } from '../duckdb/library.ts';
+import { beginFit, detectorTable, duckdbVersion, NativeModel } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import { readFacts, type SourceFacts } from '../source/facts.ts';
 import { resolveSource } from '../source/resolve.ts';
@@ -65,7 +64,7 @@ export async function prepare(
     parameters,
     model: model && { digest: model.facts.digest, columns: model.facts.columns, contamination: model.facts.contamination },
     layout: output.layout,
-    versions: { batchCore: VERSION, duckdb: LIBRARY_VERSION },
+    versions: { batchCore: VERSION, duckdb: duckdbVersion() },
   });
   const fingerprint = fingerprintOf(spec);
   const plan = planScan(facts.files, spec.chunkRows);

@@ -19,7 +19,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       rg_last BIGINT NOT NULL, row_first BIGINT NOT NULL, rows BIGINT NOT NULL, bytes BIGINT NOT NULL, state VARCHAR NOT NULL,
       attempt BIGINT NOT NULL, epoch BIGINT, summary BLOB, part_name VARCHAR, part_size BIGINT, part_sha256 VARCHAR, rows_out BIGINT,
       error_code VARCHAR, error_json VARCHAR, updated_at TIMESTAMP)`,
-    `CREATE TABLE event(at TIMESTAMP NOT NULL, epoch BIGINT, kind VARCHAR NOT NULL, detail_json VARCHAR NOT NULL)`,
+    `CREATE TABLE event(happened_at TIMESTAMP NOT NULL, epoch BIGINT, kind VARCHAR NOT NULL, detail_json VARCHAR NOT NULL)`,
   ],
 ];
 

@@ -100,3 +100,10 @@ fn words(bits: &[u8]) -> Vec<u64> {
 pub fn detector_table() -> Result<String, Thrown> {
     waist(|| serde_json::to_string(&detectors()).map_err(|e| failure("BUG", e.to_string())))
 }
+
+/// The version of libduckdb that the scanner was written for and insists on.
+#[napi]
+#[must_use]
+pub fn duckdb_version() -> &'static str {
+    batch_core_scan::LIBRARY_VERSION
+}

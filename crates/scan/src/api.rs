@@ -15,7 +15,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 compile_error!("validity words are read as the bytes of Arrow's bitmaps, which holds for little-endian targets only");
 
 /// The release whose headers the declarations below were written from.
-pub(crate) const VERSION: &str = "v1.5.6";
+pub const LIBRARY_VERSION: &str = "v1.5.6";
 
 /// Any of DuckDB's opaque handles.
 pub(crate) type Handle = *mut c_void;
@@ -145,8 +145,8 @@ fn open(path: &Path) -> Result<Api, ScanError> {
     let version = unsafe { (api.library_version)() };
     // SAFETY: a static, NUL-terminated string of the library.
     let version = unsafe { text(version) };
-    if version != VERSION {
-        return Err(refused(&format!("it is DuckDB {version}, and this build was written for {VERSION}")));
+    if version != LIBRARY_VERSION {
+        return Err(refused(&format!("it is DuckDB {version}, and this build was written for {LIBRARY_VERSION}")));
     }
     Ok(api)
 }

@@ -22,6 +22,7 @@ mod source;
 mod tests;
 mod types;
 
+pub use api::LIBRARY_VERSION;
 pub use error::ScanError;
 pub use numeric::{Numbers, NumericColumn, numeric};
 pub use query::Fetch;
