@@ -31,7 +31,11 @@ function countPlain(text) {
 
 function run(command) {
   return new Promise((resolve) => {
-    const child = spawn(command, { shell: true, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NO_COLOR: '1' } });
+    const child = spawn(command, {
+      shell: true,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, NO_COLOR: '1' },
+    });
     let text = '';
     child.stdout.on('data', (data) => {
       text += data;
@@ -50,7 +54,9 @@ for (const [what, command, count] of steps) {
   const counted = count?.(text) ?? { passed: 0, failed: 0 };
   total.passed += counted.passed;
   total.failed += counted.failed;
-  process.stdout.write(`== ${what}: ${code === 0 ? 'ok' : `failed (${code})`}, ${((performance.now() - started) / 1000).toFixed(0)} s\n`);
+  process.stdout.write(
+    `== ${what}: ${code === 0 ? 'ok' : `failed (${code})`}, ${((performance.now() - started) / 1000).toFixed(0)} s\n`,
+  );
   if (code !== 0) {
     failed = true;
     // A step that broke before its runner could count has failed once.

@@ -7,8 +7,8 @@ import { resolve } from 'node:path';
 import { writeDurable } from './bindings/native.ts';
 import { Model } from './model.ts';
 import type { FitOptions, ScoreOptions } from './orchestrator/options.ts';
-import { type PlanReport, planReport } from './orchestrator/preview.ts';
 import { loadModelFile, prepare } from './orchestrator/prepare.ts';
+import { type PlanReport, planReport } from './orchestrator/preview.ts';
 import type { Progress, RunEvent } from './orchestrator/progress.ts';
 import { runFit, runScore } from './orchestrator/run.ts';
 import type { Report } from './report.ts';
@@ -53,7 +53,8 @@ export function score(source: string | readonly string[], options: ScoreOptions 
  */
 export async function fit(
   source: string | readonly string[],
-  options: FitOptions & RunControls & { /** Where the model is written. Default: a file in the job's home. */ out?: string } = {},
+  options: FitOptions &
+    RunControls & { /** Where the model is written. Default: a file in the job's home. */ out?: string } = {},
 ): Promise<Model> {
   const { signal, onProgress, onEvent, out, ...rest } = options;
   const report = await runFit(source, out, rest, { signal, onProgress, onEvent });

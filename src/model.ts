@@ -67,7 +67,9 @@ export class Model {
     for (const name of this.columns) {
       const vector = data.getChild(name);
       if (!vector)
-        throw new BatchCoreError('MODEL_MISMATCH', `the model's column "${name}" is not in the data`, { where: { column: name } });
+        throw new BatchCoreError('MODEL_MISMATCH', `the model's column "${name}" is not in the data`, {
+          where: { column: name },
+        });
       const { values, bits } = await numbers(vector, name);
       columns.push(values);
       validity.push(bits);
@@ -82,11 +84,19 @@ const NO_NULLS = new Uint8Array(0);
 async function numbers(vector: Vector, name: string): Promise<{ values: Float64Array; bits: Uint8Array }> {
   const { DataType } = await import('apache-arrow');
   const [data] = vector.data;
-  if (data && vector.data.length === 1 && data.offset === 0 && DataType.isFloat(vector.type) && data.values instanceof Float64Array)
+  if (
+    data &&
+    vector.data.length === 1 &&
+    data.offset === 0 &&
+    DataType.isFloat(vector.type) &&
+    data.values instanceof Float64Array
+  )
     return { values: data.values.subarray(0, vector.length), bits: data.nullCount > 0 ? data.nullBitmap : NO_NULLS };
   const numeric = DataType.isInt(vector.type) || DataType.isFloat(vector.type) || DataType.isBool(vector.type);
   if (!numeric)
-    throw new BatchCoreError('MODEL_MISMATCH', `column "${name}" is ${vector.type}; scoring needs a number`, { where: { column: name } });
+    throw new BatchCoreError('MODEL_MISMATCH', `column "${name}" is ${vector.type}; scoring needs a number`, {
+      where: { column: name },
+    });
   // A null becomes NaN, which counts as missing just the same.
   const values = Float64Array.from({ length: vector.length }, (_, i) => {
     const value: unknown = vector.get(i);

@@ -30,13 +30,32 @@ export interface Report {
   };
   detector: string;
   model: { digest: string; fitRows: number };
-  output: { path: string; format: 'parquet' | 'parquet-directory' | 'model'; rows: number; bytes: number; sha256: string | null };
-  anomalies: { count: number; threshold: number | null; method: string; shareError: number | null; skippedRows: number; top: TopRow[] } | null;
+  output: {
+    path: string;
+    format: 'parquet' | 'parquet-directory' | 'model';
+    rows: number;
+    bytes: number;
+    sha256: string | null;
+  };
+  anomalies: {
+    count: number;
+    threshold: number | null;
+    method: string;
+    shareError: number | null;
+    skippedRows: number;
+    top: TopRow[];
+  } | null;
   /** The score phase. */
   chunks: ChunkCounts;
   /** The fit phase. */
   fit: ChunkCounts;
-  timing: { planSeconds: number; fitSeconds: number; scoreSeconds: number; publishSeconds: number; totalSeconds: number };
+  timing: {
+    planSeconds: number;
+    fitSeconds: number;
+    scoreSeconds: number;
+    publishSeconds: number;
+    totalSeconds: number;
+  };
   throughput: { rowsPerSecond: number | null; bytesPerSecond: number | null };
   resources: {
     engine: string;

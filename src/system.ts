@@ -5,7 +5,10 @@ import type { Capacity } from './orchestrator/resources.ts';
 
 /** Memory and cores that this process may use: the least of what machine and control groups allow. */
 export function measureCapacity(): Capacity {
-  return { memoryBytes: Math.min(totalmem(), ...cgroupLimits()), cores: Math.min(availableParallelism(), cgroupCores()) };
+  return {
+    memoryBytes: Math.min(totalmem(), ...cgroupLimits()),
+    cores: Math.min(availableParallelism(), cgroupCores()),
+  };
 }
 
 /** Who runs: enough to say, later and elsewhere, whether that process is still there. */

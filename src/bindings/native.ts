@@ -73,7 +73,8 @@ function call<T>(native: () => T): T {
 }
 
 function fromNative(thrown: unknown): BatchCoreError {
-  if (!(thrown instanceof Error) || !('code' in thrown) || !isErrorCode(thrown.code)) return BatchCoreError.from(thrown);
+  if (!(thrown instanceof Error) || !('code' in thrown) || !isErrorCode(thrown.code))
+    return BatchCoreError.from(thrown);
   let record: { message?: string; file?: string | null; column?: string | null };
   try {
     record = JSON.parse(thrown.message);

@@ -2,7 +2,14 @@
 /** argv in, exit code out: the only place that reads process.argv or ends the process. */
 import { Command, CommanderError } from 'commander';
 import { BatchCoreError, EXIT } from '../errors.ts';
-import { type OutputFlags, splitFlags, withFitFlags, withOutputFlags, withRunFlags, withScoreFlags } from './options.ts';
+import {
+  type OutputFlags,
+  splitFlags,
+  withFitFlags,
+  withOutputFlags,
+  withRunFlags,
+  withScoreFlags,
+} from './options.ts';
 import { printError } from './print.ts';
 
 /** What a command ends with. */
@@ -24,32 +31,38 @@ function runs<Args extends unknown[]>(command: (...args: Args) => Exit): (...arg
   };
 }
 
-withOutputFlags(withRunFlags(withScoreFlags(withFitFlags(program.command('score'))))) 
+withOutputFlags(withRunFlags(withScoreFlags(withFitFlags(program.command('score')))))
   .description('score every row of a source')
   .argument('<source...>', 'Parquet files, directories or globs')
   .addHelpText('after', '\nDetectors and their parameters: batch-core inspect --detectors')
-  .action(runs(async (sources: string[], flags) => {
-    const { options, output } = splitFlags(flags);
-    return (await import('./commands/score.ts')).scoreCommand(sources, options, output);
-  }));
+  .action(
+    runs(async (sources: string[], flags) => {
+      const { options, output } = splitFlags(flags);
+      return (await import('./commands/score.ts')).scoreCommand(sources, options, output);
+    }),
+  );
 
 withOutputFlags(withRunFlags(withFitFlags(program.command('fit'))))
   .description('fit a model and save it')
   .argument('<source...>', 'Parquet files, directories or globs')
   .requiredOption('-m, --model <file>', 'where the model goes, for example model.bcm')
-  .action(runs(async (sources: string[], { model, ...flags }) => {
-    const { options, output } = splitFlags(flags);
-    return (await import('./commands/score.ts')).fitCommand(sources, model, options, output);
-  }));
+  .action(
+    runs(async (sources: string[], { model, ...flags }) => {
+      const { options, output } = splitFlags(flags);
+      return (await import('./commands/score.ts')).fitCommand(sources, model, options, output);
+    }),
+  );
 
 withRunFlags(withScoreFlags(withFitFlags(program.command('plan'))))
   .description('print what score would do; touches nothing')
   .argument('<source...>', 'Parquet files, directories or globs')
   .option('--json', 'print the plan as JSON')
-  .action(runs(async (sources: string[], { json, ...flags }) => {
-    const { options } = splitFlags(flags);
-    return (await import('./commands/plan.ts')).planCommand(sources, options, json ?? false);
-  }));
+  .action(
+    runs(async (sources: string[], { json, ...flags }) => {
+      const { options } = splitFlags(flags);
+      return (await import('./commands/plan.ts')).planCommand(sources, options, json ?? false);
+    }),
+  );
 
 program
   .command('inspect')
@@ -57,7 +70,11 @@ program
   .argument('[file]', 'a Parquet file, a model, a part or a job directory')
   .option('--detectors', 'list the detectors and their parameters')
   .option('--json', 'print JSON')
-  .action(runs(async (file: string | undefined, flags) => (await import('./commands/inspect.ts')).inspectCommand(file, flags)));
+  .action(
+    runs(async (file: string | undefined, flags) =>
+      (await import('./commands/inspect.ts')).inspectCommand(file, flags),
+    ),
+  );
 
 program
   .command('status')
@@ -66,7 +83,9 @@ program
   .option('--watch', 'follow it until it ends')
   .option('--home <dir>', 'directory of jobs (default: .batch-core here)')
   .option('--json', 'print JSON')
-  .action(runs(async (job: string | undefined, flags) => (await import('./commands/jobs.ts')).statusCommand(job, flags)));
+  .action(
+    runs(async (job: string | undefined, flags) => (await import('./commands/jobs.ts')).statusCommand(job, flags)),
+  );
 
 program
   .command('jobs')
@@ -80,19 +99,25 @@ withOutputFlags(program.command('resume'))
   .argument('<job>', 'a job id or its beginning')
   .option('--home <dir>', 'directory of jobs (default: .batch-core here)')
   .option('-w, --workers <n>', 'chunks at the same time', Number)
-  .action(runs(async (job: string, { home, workers, ...flags }) => {
-    const { output } = splitFlags(flags);
-    return (await import('./commands/control.ts')).resumeCommand(job, { home, workers }, output);
-  }));
+  .action(
+    runs(async (job: string, { home, workers, ...flags }) => {
+      const { output } = splitFlags(flags);
+      return (await import('./commands/control.ts')).resumeCommand(job, { home, workers }, output);
+    }),
+  );
 
 for (const verb of ['pause', 'cancel'] as const)
   program
     .command(verb)
-    .description(verb === 'pause' ? 'pause a running job within one chunk' : 'stop a running job within one chunk, resumable')
+    .description(
+      verb === 'pause' ? 'pause a running job within one chunk' : 'stop a running job within one chunk, resumable',
+    )
     .argument('<job>', 'a job id or its beginning')
     .option('--home <dir>', 'directory of jobs (default: .batch-core here)')
     .option('--json', 'print JSON')
-    .action(runs(async (job: string, flags) => (await import('./commands/control.ts')).controlCommand(verb, job, flags)));
+    .action(
+      runs(async (job: string, flags) => (await import('./commands/control.ts')).controlCommand(verb, job, flags)),
+    );
 
 program
   .command('verify')

@@ -1,5 +1,5 @@
 /** Flags -> options. Only the shape is checked here; values are checked where they are used. */
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DEFAULTS, type Parameters, type ScoreOptions } from '../orchestrator/options.ts';
 
 /** Values of the flags that every running command knows. */
@@ -43,10 +43,18 @@ export function withFitFlags(command: Command): Command {
   return command
     .addOption(new Option('-d, --detector <name>', `what scores the rows (default: ${DEFAULTS.detector})`))
     .addOption(new Option('--set <key=value>', 'a parameter of the detector; repeatable').argParser(setting))
-    .addOption(new Option('--columns <a,b>', 'columns to score (default: every numeric and boolean one)').argParser(list))
+    .addOption(
+      new Option('--columns <a,b>', 'columns to score (default: every numeric and boolean one)').argParser(list),
+    )
     .addOption(new Option('--exclude <a,b>', 'columns to leave out').argParser(list))
-    .addOption(new Option('--missing <how>', `null and NaN cells: center, skip or error (default: ${DEFAULTS.missing})`))
-    .addOption(new Option('--contamination <share>', `share of rows to flag (default: ${DEFAULTS.contamination})`).argParser(number))
+    .addOption(
+      new Option('--missing <how>', `null and NaN cells: center, skip or error (default: ${DEFAULTS.missing})`),
+    )
+    .addOption(
+      new Option('--contamination <share>', `share of rows to flag (default: ${DEFAULTS.contamination})`).argParser(
+        number,
+      ),
+    )
     .addOption(new Option('--seed <n>', `seed of everything drawn (default: ${DEFAULTS.seed})`).argParser(number));
 }
 
@@ -54,10 +62,21 @@ export function withFitFlags(command: Command): Command {
 export function withRunFlags(command: Command): Command {
   return command
     .addOption(new Option('-e, --engine <name>', `threads or sequential (default: ${DEFAULTS.engine})`))
-    .addOption(new Option('-w, --workers <n>', 'chunks at the same time (default: the cores there are)').argParser(number))
+    .addOption(
+      new Option('-w, --workers <n>', 'chunks at the same time (default: the cores there are)').argParser(number),
+    )
     .addOption(new Option('--memory <size|%>', 'memory to stay under (default: 75%)'))
-    .addOption(new Option('--chunk-rows <n>', 'rows of a chunk, 1K to 16M, rounded to row groups (default: 1M)').argParser(count))
-    .addOption(new Option('--retries <n>', `tries after the first when an error may pass (default: ${DEFAULTS.retries})`).argParser(number))
+    .addOption(
+      new Option('--chunk-rows <n>', 'rows of a chunk, 1K to 16M, rounded to row groups (default: 1M)').argParser(
+        count,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--retries <n>',
+        `tries after the first when an error may pass (default: ${DEFAULTS.retries})`,
+      ).argParser(number),
+    )
     .addOption(new Option('--home <dir>', 'directory of jobs (default: .batch-core beside the output)'))
     .addOption(new Option('--fresh', 'start over, whatever an earlier run left'))
     .addOption(new Option('--force', 'replace an output of another job'));
@@ -67,7 +86,9 @@ export function withRunFlags(command: Command): Command {
 export function withOutputFlags(command: Command): Command {
   return command
     .addOption(
-      new Option('--progress <how>', 'progress on stderr').choices(['auto', 'bar', 'plain', 'json', 'none']).default('auto'),
+      new Option('--progress <how>', 'progress on stderr')
+        .choices(['auto', 'bar', 'plain', 'json', 'none'])
+        .default('auto'),
     )
     .addOption(new Option('--json', 'print the report as JSON on stdout'))
     .addOption(new Option('-q, --quiet', 'print errors only'))
@@ -77,13 +98,26 @@ export function withOutputFlags(command: Command): Command {
 /** Flags of `score` alone. */
 export function withScoreFlags(command: Command): Command {
   return command
-    .addOption(new Option('-o, --out <path>', 'a .parquet file, or a directory when it ends in / (default: <stem>.scores.parquet)'))
+    .addOption(
+      new Option(
+        '-o, --out <path>',
+        'a .parquet file, or a directory when it ends in / (default: <stem>.scores.parquet)',
+      ),
+    )
     .addOption(new Option('-m, --model <file>', 'score with a saved model; nothing is fitted'))
     .addOption(new Option('--save-model <file>', 'save the model that was fitted'))
-    .addOption(new Option('--keep <a,b|all>', 'columns copied to the output').argParser((text) => (text === 'all' ? text : list(text))))
+    .addOption(
+      new Option('--keep <a,b|all>', 'columns copied to the output').argParser((text) =>
+        text === 'all' ? text : list(text),
+      ),
+    )
     .addOption(new Option('--threshold <score>', 'flag scores above this instead of a share').argParser(number))
     .addOption(new Option('--top <n>', 'flag exactly the n highest rows instead of a share').argParser(count))
-    .addOption(new Option('--explain <k>', `reasons per flagged row, 0 for none (default: ${DEFAULTS.explain})`).argParser(number))
+    .addOption(
+      new Option('--explain <k>', `reasons per flagged row, 0 for none (default: ${DEFAULTS.explain})`).argParser(
+        number,
+      ),
+    )
     .addOption(new Option('--compression <codec>', `zstd[:level], snappy or none (default: ${DEFAULTS.compression})`));
 }
 

@@ -78,7 +78,8 @@ function line(progress: Progress): string {
     `${rowsText(progress.rowsDone)}/${rowsText(progress.rowsTotal)} rows`,
   ];
   if (progress.rowsPerSecond !== null) parts.push(`${(progress.rowsPerSecond / 1e6).toFixed(2)} M rows/s`);
-  if (progress.etaSeconds !== null && progress.rowsDone < progress.rowsTotal) parts.push(`${secondsText(progress.etaSeconds)} left`);
+  if (progress.etaSeconds !== null && progress.rowsDone < progress.rowsTotal)
+    parts.push(`${secondsText(progress.etaSeconds)} left`);
   parts.push(bytesText(progress.rssBytes));
   if (progress.retried > 0) parts.push(`${progress.retried} retried`);
   return parts.join('  ');

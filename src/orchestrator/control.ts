@@ -71,8 +71,12 @@ export class Control {
 
 /** What a stopped run ends with. */
 export function stoppedError(reason: StopReason, jobId: string): BatchCoreError {
-  return new BatchCoreError('CANCELLED', reason === 'signal' ? 'stopped by a signal' : 'cancelled from another process', {
-    where: { job: jobId },
-    hint: 'finished chunks are kept: run the same command, or "batch-core resume", to go on',
-  });
+  return new BatchCoreError(
+    'CANCELLED',
+    reason === 'signal' ? 'stopped by a signal' : 'cancelled from another process',
+    {
+      where: { job: jobId },
+      hint: 'finished chunks are kept: run the same command, or "batch-core resume", to go on',
+    },
+  );
 }

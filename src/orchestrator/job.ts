@@ -73,14 +73,21 @@ export async function openJob({ home, jobId, fingerprint, request, files, fresh 
   try {
     mkdirSync(paths.parts, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    throw new BatchCoreError('OUTPUT_UNWRITABLE', `cannot create the job's directory ${paths.directory}: ${(cause as Error).message}`, {
-      where: { file: home, option: '--home' },
-      hint: 'choose a directory that can be written with --out or --home',
-      cause,
-    });
+    throw new BatchCoreError(
+      'OUTPUT_UNWRITABLE',
+      `cannot create the job's directory ${paths.directory}: ${(cause as Error).message}`,
+      {
+        where: { file: home, option: '--home' },
+        hint: 'choose a directory that can be written with --out or --home',
+        cause,
+      },
+    );
   }
   const identity = identify();
-  const lock = new JobLock(paths.lock, `pid ${identity.pid} on host ${identity.host} since ${new Date().toISOString()}`);
+  const lock = new JobLock(
+    paths.lock,
+    `pid ${identity.pid} on host ${identity.host} since ${new Date().toISOString()}`,
+  );
   if (lock.holder !== undefined) throw busy(jobId, lock.holder);
   try {
     const store = await JobStore.open(paths.database);
@@ -144,8 +151,14 @@ function refuseChangedInput(stored: StoredJob, files: readonly SourceFile[]): vo
 /** Sends done chunks whose part is not there, or is another's, back to pending. Parts nobody knows are named, never deleted. */
 export async function checkParts(job: OpenJob, phase: string, chunks: readonly PlannedChunk[]): Promise<string[]> {
   const stored = (await job.store.chunks(phase)).filter((chunk) => chunk.state === 'done');
-  const lost = stored.filter((chunk) => !isWhole(job, join(job.paths.parts, chunk.partName ?? ''), chunk.partSize ?? 0));
-  if (lost.length > 0) await job.store.reset(phase, lost.map((chunk) => chunk.chunkId));
+  const lost = stored.filter(
+    (chunk) => !isWhole(job, join(job.paths.parts, chunk.partName ?? ''), chunk.partSize ?? 0),
+  );
+  if (lost.length > 0)
+    await job.store.reset(
+      phase,
+      lost.map((chunk) => chunk.chunkId),
+    );
   const names = new Set(chunks.map(partName));
   return readdirSync(job.paths.parts).filter((name) => name !== '.tmp' && !names.has(name));
 }
@@ -163,7 +176,8 @@ export async function refuseOtherJob(home: string, jobId: string, request: Store
   const latest = listJobs(home).find((status) => samePath(status.out, request.out));
   if (latest === undefined || latest.jobId === jobId || isFinished(latest.state)) return;
   const paths = jobPaths(home, latest.jobId);
-  if (lockIsHeld(paths.lock)) throw busy(latest.jobId, `pid ${latest.pid} on host ${latest.host} since ${latest.startedAt}`);
+  if (lockIsHeld(paths.lock))
+    throw busy(latest.jobId, `pid ${latest.pid} on host ${latest.host} since ${latest.startedAt}`);
   if (!existsSync(paths.database)) return;
   const store = await JobStore.open(paths.database);
   const stored = await store.read().finally(() => store.close());
@@ -197,8 +211,12 @@ export function findJob(home: string, id: string): JobStatus {
   const matches = listJobs(home).filter((status) => status.jobId.startsWith(id));
   const [match] = matches;
   if (match && matches.length === 1) return match;
-  throw new BatchCoreError('JOB_NOT_FOUND', matches.length === 0 ? `there is no job "${id}" in ${home}` : `"${id}" names ${matches.length} jobs`, {
-    where: { job: id, file: home },
-    hint: '"batch-core jobs" lists them; --home names another home',
-  });
+  throw new BatchCoreError(
+    'JOB_NOT_FOUND',
+    matches.length === 0 ? `there is no job "${id}" in ${home}` : `"${id}" names ${matches.length} jobs`,
+    {
+      where: { job: id, file: home },
+      hint: '"batch-core jobs" lists them; --home names another home',
+    },
+  );
 }

@@ -59,17 +59,25 @@ export function requestOfJob(home: string | undefined, id: string, verb: 'pause'
   const status = findJob(path, id);
   const paths = jobPaths(path, status.jobId);
   if (!lockIsHeld(paths.lock))
-    throw new BatchCoreError('JOB_MISMATCH', `job ${status.jobId} is not running (${truthful(path, status).state}): there is nothing to ${verb}`, {
-      where: { job: status.jobId },
-      hint: `"batch-core status ${status.jobId}" tells how it stands`,
-    });
+    throw new BatchCoreError(
+      'JOB_MISMATCH',
+      `job ${status.jobId} is not running (${truthful(path, status).state}): there is nothing to ${verb}`,
+      {
+        where: { job: status.jobId },
+        hint: `"batch-core status ${status.jobId}" tells how it stands`,
+      },
+    );
   requestControl(paths.directory, verb);
   return status;
 }
 
 export type Resumed =
   | { kind: 'continued'; jobId: string }
-  | { kind: 'here'; jobId: string; run: (options: { workers?: number | undefined }, hooks: RunHooks) => Promise<Report> };
+  | {
+      kind: 'here';
+      jobId: string;
+      run: (options: { workers?: number | undefined }, hooks: RunHooks) => Promise<Report>;
+    };
 
 /** Lets a paused process go on, or says how to run the job here. */
 export async function resumeJob(home: string | undefined, id: string): Promise<Resumed> {
@@ -82,7 +90,10 @@ export async function resumeJob(home: string | undefined, id: string): Promise<R
   }
   const store = await JobStore.open(paths.database);
   const stored = await store.read().finally(() => store.close());
-  if (!stored) throw new BatchCoreError('JOB_NOT_FOUND', `job ${status.jobId} has no record to go on from`, { where: { job: id } });
+  if (!stored)
+    throw new BatchCoreError('JOB_NOT_FOUND', `job ${status.jobId} has no record to go on from`, {
+      where: { job: id },
+    });
   const request = JSON.parse(stored.specJson) as StoredRequest;
   return {
     kind: 'here',

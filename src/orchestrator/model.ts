@@ -26,7 +26,13 @@ export function chunkMessage(prepared: Prepared, watch: number, chunk: PlannedCh
 }
 
 /** Fits, or takes what was saved or fitted before; the model lies at `job.paths.model` when this returns. */
-export async function obtainModel(prepared: Prepared, job: OpenJob, run: PhaseRun, chunkOf: ChunkOf, counts: ChunkCounts): Promise<NativeModel> {
+export async function obtainModel(
+  prepared: Prepared,
+  job: OpenJob,
+  run: PhaseRun,
+  chunkOf: ChunkOf,
+  counts: ChunkCounts,
+): Promise<NativeModel> {
   if (prepared.model) {
     writeDurable(job.paths.model, prepared.model.bytes);
     return prepared.model;
@@ -40,7 +46,14 @@ export async function obtainModel(prepared: Prepared, job: OpenJob, run: PhaseRu
   return model;
 }
 
-async function fitPasses(spec: JobSpec, rows: number, job: OpenJob, run: PhaseRun, chunkOf: ChunkOf, counts: ChunkCounts): Promise<Uint8Array> {
+async function fitPasses(
+  spec: JobSpec,
+  rows: number,
+  job: OpenJob,
+  run: PhaseRun,
+  chunkOf: ChunkOf,
+  counts: ChunkCounts,
+): Promise<Uint8Array> {
   if (!spec.fit) throw new BatchCoreError('BUG', 'a job without a model has nothing to fit');
   const { fit, columns, missing } = spec;
   let step = beginFit({ ...fit, columns, missing, rows });
@@ -50,7 +63,12 @@ async function fitPasses(spec: JobSpec, rows: number, job: OpenJob, run: PhaseRu
     const fitPath = join(job.paths.directory, `fit-${pass}.state`);
     writeFileSync(fitPath, state);
     const name = `fit-${pass}`;
-    await runPhase(run, { name, phase: 'fit', counts, task: (chunk) => ({ kind: 'summarize', chunk: chunkOf(chunk), fitPath }) });
+    await runPhase(run, {
+      name,
+      phase: 'fit',
+      counts,
+      task: (chunk) => ({ kind: 'summarize', chunk: chunkOf(chunk), fitPath }),
+    });
     step = advanceFit(state, await job.store.summaries(name));
   }
   if (!step.model) throw new BatchCoreError('BUG', 'the fit ended without a model');
@@ -84,7 +102,13 @@ export async function obtainFlagging(
     return { threshold: value, lastOfTop: null, method: `contamination ${rule.share}`, shareError };
   }
   const task = (chunk: PlannedChunk) =>
-    ({ kind: 'rank', chunk: chunkOf(chunk), modelPath: job.paths.model, missing: spec.missing, count: rule.rows }) as const;
+    ({
+      kind: 'rank',
+      chunk: chunkOf(chunk),
+      modelPath: job.paths.model,
+      missing: spec.missing,
+      count: rule.rows,
+    }) as const;
   await runPhase(run, { name: 'rank', phase: 'fit', counts, task });
   const last = lastOfTop(await job.store.summaries('rank'), rule.rows);
   return { threshold: null, lastOfTop: last ?? null, method: `top ${rule.rows}`, shareError: null };

@@ -44,7 +44,11 @@ export class Monitor {
   }
 
   /** A phase begins with some of it done already. */
-  enter(phase: Phase, plan: { chunksTotal: number; chunksDone: number; rowsTotal: number; rowsDone: number }, counts?: ChunkCounts): void {
+  enter(
+    phase: Phase,
+    plan: { chunksTotal: number; chunksDone: number; rowsTotal: number; rowsDone: number },
+    counts?: ChunkCounts,
+  ): void {
     this.#phase = phase;
     this.#chunks = { done: plan.chunksDone, total: plan.chunksTotal };
     this.#rows = { before: plan.rowsDone, total: plan.rowsTotal };

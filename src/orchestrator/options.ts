@@ -97,7 +97,11 @@ function refuse(option: string, message: string, hint: string): never {
 export function checkOptions(options: ScoreOptions): void {
   const whole = (option: string, value: number | undefined, min: number, max: number) => {
     if (value !== undefined && (!Number.isSafeInteger(value) || value < min || value > max))
-      refuse(option, `${value} is not a whole number from ${min} to ${max}`, `give a whole number from ${min} to ${max}`);
+      refuse(
+        option,
+        `${value} is not a whole number from ${min} to ${max}`,
+        `give a whole number from ${min} to ${max}`,
+      );
   };
   whole('--workers', options.workers, 1, Math.max(64, availableParallelism()));
   whole('--chunk-rows', options.chunkRows, CHUNK_ROWS_MIN, CHUNK_ROWS_MAX);
@@ -107,22 +111,38 @@ export function checkOptions(options: ScoreOptions): void {
   whole('--top', options.top, 1, 10_000_000);
   const share = options.contamination;
   if (share !== undefined && !(share > 0 && share <= 0.5))
-    refuse('--contamination', `${share} is not a share in (0, 0.5]`, 'it is the share of rows to flag, for example 0.01');
+    refuse(
+      '--contamination',
+      `${share} is not a share in (0, 0.5]`,
+      'it is the share of rows to flag, for example 0.01',
+    );
   if (options.threshold !== undefined && !Number.isFinite(options.threshold))
     refuse('--threshold', `${options.threshold} is not a finite score`, 'give a finite number');
   const rules = (['contamination', 'threshold', 'top'] as const).filter((rule) => options[rule] !== undefined);
   if (rules.length > 1)
-    refuse(`--${rules[1]}`, `cannot be given together with --${rules[0]}`, 'choose one of --contamination, --threshold, --top');
+    refuse(
+      `--${rules[1]}`,
+      `cannot be given together with --${rules[0]}`,
+      'choose one of --contamination, --threshold, --top',
+    );
   if (options.missing !== undefined && !['center', 'skip', 'error'].includes(options.missing))
     refuse('--missing', `"${options.missing}" is not a way to treat missing values`, 'choose center, skip or error');
   if (options.engine !== undefined && !ENGINES.includes(options.engine))
     refuse('--engine', `"${options.engine}" is not an engine`, `choose ${ENGINES.join(' or ')}`);
   if (options.engine === 'sequential' && (options.workers ?? 1) > 1)
-    refuse('--workers', 'the sequential engine runs one chunk at a time', 'leave --workers out, or use --engine threads');
+    refuse(
+      '--workers',
+      'the sequential engine runs one chunk at a time',
+      'leave --workers out, or use --engine threads',
+    );
   if (options.model !== undefined)
     for (const option of ['detector', 'parameters', 'columns', 'exclude', 'seed', 'saveModel'] as const)
       if (options[option] !== undefined && JSON.stringify(options[option]) !== '{}')
-        refuse(flagName(option), 'does not apply with --model', 'a saved model has its detector, columns and seed fixed');
+        refuse(
+          flagName(option),
+          'does not apply with --model',
+          'a saved model has its detector, columns and seed fixed',
+        );
   parseCompression(options.compression ?? DEFAULTS.compression);
 }
 

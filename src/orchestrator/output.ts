@@ -39,7 +39,10 @@ export const METADATA_JOB = 'batch_core.job_id';
 export const MANIFEST = 'manifest.json';
 export const SUCCESS = '_SUCCESS';
 
-export function findOutput(output: Output, readManifest: (path: string) => { jobId?: unknown; bytes?: unknown } | undefined): Found {
+export function findOutput(
+  output: Output,
+  readManifest: (path: string) => { jobId?: unknown; bytes?: unknown } | undefined,
+): Found {
   if (!existsSync(output.path)) return { kind: 'nothing' };
   if (output.layout === 'directory') {
     if (!statSync(output.path).isDirectory()) return { kind: 'foreign', what: 'a file' };
@@ -52,7 +55,9 @@ export function findOutput(output: Output, readManifest: (path: string) => { job
   try {
     const facts = partFacts(output.path);
     const jobId = facts.metadata[METADATA_JOB];
-    return jobId === undefined ? { kind: 'foreign', what: 'another file' } : { kind: 'ours', jobId, bytes: facts.bytes };
+    return jobId === undefined
+      ? { kind: 'foreign', what: 'another file' }
+      : { kind: 'ours', jobId, bytes: facts.bytes };
   } catch {
     return { kind: 'foreign', what: 'another file' };
   }
@@ -84,8 +89,12 @@ export function checkRoom(directory: string, rows: number, option: string): void
   const [free, needed] = [bavail * bsize, 2 * rows * BYTES_PER_ROW + 2 ** 20];
   if (free >= needed) return;
   const mib = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
-  throw new BatchCoreError('DISK_FULL', `${directory} has ${mib(free)} free; scoring ${rows} rows needs about ${mib(needed)}`, {
-    where: { file: directory, option },
-    hint: 'make room, or choose another disk with --out and --home',
-  });
+  throw new BatchCoreError(
+    'DISK_FULL',
+    `${directory} has ${mib(free)} free; scoring ${rows} rows needs about ${mib(needed)}`,
+    {
+      where: { file: directory, option },
+      hint: 'make room, or choose another disk with --out and --home',
+    },
+  );
 }

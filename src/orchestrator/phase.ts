@@ -94,11 +94,22 @@ async function runChunk(run: PhaseRun, work: PhaseWork, chunk: PlannedChunk): Pr
       return;
     }
     const error = placed(BatchCoreError.fromRecord(reply.error), chunk);
-    const decision = run.control.stopped ? ({ kind: 'fail' } as const) : decideRetry(error.class, tries, run.retriesMax, Math.random());
-    await run.store.fail(work.name, chunk.chunkId, { state: decision.kind === 'retry' ? 'retry_wait' : 'pending', error: error.toJSON() });
+    const decision = run.control.stopped
+      ? ({ kind: 'fail' } as const)
+      : decideRetry(error.class, tries, run.retriesMax, Math.random());
+    await run.store.fail(work.name, chunk.chunkId, {
+      state: decision.kind === 'retry' ? 'retry_wait' : 'pending',
+      error: error.toJSON(),
+    });
     if (decision.kind === 'fail') throw error;
     work.counts.retried += 1;
-    run.monitor.event('retry', { phase: work.phase, chunk: chunk.chunkId, attempt, error: error.toJSON(), delayMs: decision.delayMs });
+    run.monitor.event('retry', {
+      phase: work.phase,
+      chunk: chunk.chunkId,
+      attempt,
+      error: error.toJSON(),
+      delayMs: decision.delayMs,
+    });
     await pause(decision.delayMs);
   }
 }
@@ -108,7 +119,9 @@ function placed(error: BatchCoreError, chunk: PlannedChunk): BatchCoreError {
   if (error.code === 'CANCELLED') return error;
   return new BatchCoreError(error.code, error.message, {
     where: { ...error.where, rowGroup: chunk.rowGroupFirst },
-    hint: error.hint ?? `it happened in row groups ${chunk.rowGroupFirst} to ${chunk.rowGroupLast} (rows ${chunk.rowFirst} to ${chunk.rowFirst + chunk.rows - 1})`,
+    hint:
+      error.hint ??
+      `it happened in row groups ${chunk.rowGroupFirst} to ${chunk.rowGroupLast} (rows ${chunk.rowFirst} to ${chunk.rowFirst + chunk.rows - 1})`,
   });
 }
 

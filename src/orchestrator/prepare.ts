@@ -10,8 +10,8 @@ import { checkOptions, checkParameters, DEFAULTS, type ScoreOptions } from './op
 import { type Output, resolveOutput } from './output.ts';
 import { type Plan, planScan } from './plan.ts';
 import { type Budget, decideBudget, parseBytes } from './resources.ts';
-import { VERSION } from './version.ts';
 import { fingerprintOf, type JobSpec, jobIdOf, specOf } from './spec.ts';
+import { VERSION } from './version.ts';
 
 export interface Prepared {
   kind: 'score' | 'fit';
@@ -42,13 +42,17 @@ export async function prepare(
   checkOptions(options);
   options = absolutePaths(options, cwd);
   const model = options.model === undefined ? undefined : loadModelFile(options.model);
-  const parameters = model ? {} : checkParameters(detectorTable(), options.detector ?? DEFAULTS.detector, options.parameters);
+  const parameters = model
+    ? {}
+    : checkParameters(detectorTable(), options.detector ?? DEFAULTS.detector, options.parameters);
   const capacity = measureCapacity();
   const memoryBytes = options.memory === undefined ? undefined : memoryWish(options.memory, capacity.memoryBytes);
 
   const asked = typeof source === 'string' ? [source] : [...source];
   const output: Output =
-    kind === 'fit' ? { path: resolve(cwd, modelOut ?? 'model.bcm'), layout: 'file' } : resolveOutput(options.out, asked, cwd);
+    kind === 'fit'
+      ? { path: resolve(cwd, modelOut ?? 'model.bcm'), layout: 'file' }
+      : resolveOutput(options.out, asked, cwd);
   const files = await resolveSource(asked, cwd);
   const facts = await readFacts(files);
   const rows = facts.files.reduce((sum, file) => sum + file.rows, 0);
@@ -62,7 +66,11 @@ export async function prepare(
     facts,
     options,
     parameters,
-    model: model && { digest: model.facts.digest, columns: model.facts.columns, contamination: model.facts.contamination },
+    model: model && {
+      digest: model.facts.digest,
+      columns: model.facts.columns,
+      contamination: model.facts.contamination,
+    },
     layout: output.layout,
     versions: { batchCore: VERSION, duckdb: duckdbVersion() },
   });
@@ -76,7 +84,22 @@ export async function prepare(
   });
   const sources = asked.map((path) => resolve(cwd, path));
   const passes = spec.fit ? beginFit({ ...spec.fit, columns: spec.columns, missing: spec.missing, rows }).passes : 0;
-  return { kind, passes, cwd, sources, options, facts, model, output, spec, fingerprint, jobId: jobIdOf(fingerprint), plan, budget, rows };
+  return {
+    kind,
+    passes,
+    cwd,
+    sources,
+    options,
+    facts,
+    model,
+    output,
+    spec,
+    fingerprint,
+    jobId: jobIdOf(fingerprint),
+    plan,
+    budget,
+    rows,
+  };
 }
 
 /** Paths that mean the same from any directory: a job may be resumed from another one. */

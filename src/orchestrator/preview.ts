@@ -7,7 +7,14 @@ export interface PlanReport {
   schema: 'batch-core.plan/1';
   jobId: string;
   fingerprint: string;
-  source: { files: number; rows: number; rowGroups: number; bytes: number; columns: string[]; ignored: { column: string; reason: string }[] };
+  source: {
+    files: number;
+    rows: number;
+    rowGroups: number;
+    bytes: number;
+    columns: string[];
+    ignored: { column: string; reason: string }[];
+  };
   detector: string;
   output: { path: string; layout: 'file' | 'directory' };
   /** Scans of the source, in order. */
@@ -39,8 +46,17 @@ export function planReport(prepared: Prepared): PlanReport {
     },
     detector: model?.facts.detector ?? spec.fit?.detector ?? '',
     output: { path: output.path, layout: output.layout },
-    phases: [...Array.from({ length: prepared.passes }, (_, i) => `fit-${i + 1}`), ...(spec.score?.flag.kind === 'top' ? ['rank'] : []), 'score', 'publish'],
-    chunks: { planned: plan.chunks.length, rowsMax: Math.max(...plan.chunks.map((chunk) => chunk.rows)), oversizedRowGroups: plan.oversized },
+    phases: [
+      ...Array.from({ length: prepared.passes }, (_, i) => `fit-${i + 1}`),
+      ...(spec.score?.flag.kind === 'top' ? ['rank'] : []),
+      'score',
+      'publish',
+    ],
+    chunks: {
+      planned: plan.chunks.length,
+      rowsMax: Math.max(...plan.chunks.map((chunk) => chunk.rows)),
+      oversizedRowGroups: plan.oversized,
+    },
     resources: {
       engine: prepared.options.engine ?? DEFAULTS.engine,
       workers: prepared.budget.workers,

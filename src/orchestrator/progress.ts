@@ -24,7 +24,17 @@ export interface Progress {
 /** Something that happened once. */
 export interface RunEvent {
   type: 'event';
-  event: 'started' | 'resumed' | 'retry' | 'quarantine' | 'paused' | 'continued' | 'published' | 'finished' | 'stopped' | 'failed';
+  event:
+    | 'started'
+    | 'resumed'
+    | 'retry'
+    | 'quarantine'
+    | 'paused'
+    | 'continued'
+    | 'published'
+    | 'finished'
+    | 'stopped'
+    | 'failed';
   jobId: string;
   [detail: string]: unknown;
 }

@@ -51,7 +51,12 @@ export async function publish(prepared: Prepared, job: OpenJob, modelDigest: str
     model: modelDigest,
     rows,
     bytes,
-    parts: chunks.map((chunk) => ({ name: chunk.partName, rows: chunk.rowsOut, bytes: chunk.partSize, sha256: chunk.partSha256 })),
+    parts: chunks.map((chunk) => ({
+      name: chunk.partName,
+      rows: chunk.rowsOut,
+      bytes: chunk.partSize,
+      sha256: chunk.partSha256,
+    })),
   };
   const moved = chunks.map((chunk, i) => ({
     source: parts[i] ?? '',

@@ -53,11 +53,18 @@ class Timing {
 }
 
 /** Scores `source`, resuming what an earlier execution of the same job left. */
-export async function runScore(source: string | readonly string[], options: ScoreOptions, hooks: RunHooks = {}): Promise<Report> {
+export async function runScore(
+  source: string | readonly string[],
+  options: ScoreOptions,
+  hooks: RunHooks = {},
+): Promise<Report> {
   const timing = new Timing();
   const prepared = await prepare('score', source, options, process.cwd());
   const home = resolveHome(options.home, besideOutput(prepared), prepared.cwd);
-  checkOutput(prepared.output, prepared.facts.files.map((file) => file.path));
+  checkOutput(
+    prepared.output,
+    prepared.facts.files.map((file) => file.path),
+  );
   const finished = await refuseOrRecall(prepared, home);
   if (finished) return finished;
   return execute(prepared, home, hooks, timing);
@@ -75,7 +82,10 @@ export async function runFit(
   const home = resolveHome(options.home, besideOutput(prepared), prepared.cwd);
   if (path === undefined) prepared.output.path = jobPaths(home, prepared.jobId).model;
   else {
-    checkOutput(prepared.output, prepared.facts.files.map((file) => file.path));
+    checkOutput(
+      prepared.output,
+      prepared.facts.files.map((file) => file.path),
+    );
     refuseNoModel(prepared.output.path, options.force ?? false);
   }
   return execute(prepared, home, hooks, timing);
@@ -100,15 +110,23 @@ async function refuseOrRecall(prepared: Prepared, home: string): Promise<Report 
     if (existsSync(path)) {
       const report = JSON.parse(readFileSync(path, 'utf8')) as Report;
       if (report.status === 'completed' && report.output.bytes === found.bytes)
-        return { ...report, output: { ...report.output, path: output.path }, warnings: [...report.warnings, ALREADY_DONE] };
+        return {
+          ...report,
+          output: { ...report.output, path: output.path },
+          warnings: [...report.warnings, ALREADY_DONE],
+        };
     }
   }
   const replaceable = found.kind === 'nothing' || (found.kind === 'ours' && found.jobId === jobId);
   if (!replaceable && !options.force)
-    throw new BatchCoreError('OUTPUT_EXISTS', `${output.path} exists and is ${found.kind === 'ours' ? `the output of job ${found.jobId}` : found.what}`, {
-      where: { file: output.path, option: '--out' },
-      hint: 'choose another output with --out, or replace it with --force',
-    });
+    throw new BatchCoreError(
+      'OUTPUT_EXISTS',
+      `${output.path} exists and is ${found.kind === 'ours' ? `the output of job ${found.jobId}` : found.what}`,
+      {
+        where: { file: output.path, option: '--out' },
+        hint: 'choose another output with --out, or replace it with --force',
+      },
+    );
   if (!options.fresh) await refuseOtherJob(home, jobId, storedRequest(prepared));
   return undefined;
 }
@@ -231,7 +249,18 @@ async function carryOut(
     const fitSeconds = timing.lap();
     writeDurable(output.path, model.bytes);
     const published = { rows: 0, bytes: statSync(output.path).size, sha256: model.facts.digest.replace('sha256:', '') };
-    return reportOf({ prepared, job, model, engine, counts, published, flagging: null, receipts: [], timing, laps: { planSeconds, fitSeconds, scoreSeconds: 0 } });
+    return reportOf({
+      prepared,
+      job,
+      model,
+      engine,
+      counts,
+      published,
+      flagging: null,
+      receipts: [],
+      timing,
+      laps: { planSeconds, fitSeconds, scoreSeconds: 0 },
+    });
   }
   const flagging = await obtainFlagging(spec, model, job, run, chunkOf, counts.fit);
   const fitSeconds = timing.lap();
@@ -272,13 +301,32 @@ async function carryOut(
   });
   const scoreSeconds = timing.lap();
 
-  const receipts = (await job.store.summaries('score')).map((bytes) => JSON.parse(Buffer.from(bytes).toString()) as Omit<ScoreReceipt, 'part'>);
-  monitor.enter('publish', { chunksTotal: plan.chunks.length, chunksDone: plan.chunks.length, rowsTotal: prepared.rows, rowsDone: prepared.rows });
+  const receipts = (await job.store.summaries('score')).map(
+    (bytes) => JSON.parse(Buffer.from(bytes).toString()) as Omit<ScoreReceipt, 'part'>,
+  );
+  monitor.enter('publish', {
+    chunksTotal: plan.chunks.length,
+    chunksDone: plan.chunks.length,
+    rowsTotal: prepared.rows,
+    rowsDone: prepared.rows,
+  });
   if (options.force) clearOutput(output);
   const published = await publish(prepared, job, model.facts.digest);
   monitor.event('published', { out: output.path, rows: published.rows });
   const warnings = unknown.map((name) => `${join(job.paths.parts, name)} is no part of this job; it was left alone`);
-  return reportOf({ prepared, job, model, engine, counts, published, flagging, receipts, timing, laps: { planSeconds, fitSeconds, scoreSeconds }, warnings });
+  return reportOf({
+    prepared,
+    job,
+    model,
+    engine,
+    counts,
+    published,
+    flagging,
+    receipts,
+    timing,
+    laps: { planSeconds, fitSeconds, scoreSeconds },
+    warnings,
+  });
 }
 
 async function checkInput(prepared: Prepared, fileId: number): Promise<void> {
@@ -314,7 +362,8 @@ function reportOf(o: Outcome): Report {
   const publishSeconds = timing.lap();
   const cpu = process.cpuUsage(timing.cpu);
   const total = timing.total;
-  const sum = (pick: (receipt: Omit<ScoreReceipt, 'part'>) => number) => receipts.reduce((n, receipt) => n + pick(receipt), 0);
+  const sum = (pick: (receipt: Omit<ScoreReceipt, 'part'>) => number) =>
+    receipts.reduce((n, receipt) => n + pick(receipt), 0);
   const scored = new Set(model.facts.columns);
   const ignored = facts.columns
     .filter((column) => !scored.has(column.name))
@@ -346,7 +395,10 @@ function reportOf(o: Outcome): Report {
       method: flagging.method,
       shareError: flagging.shareError,
       skippedRows: sum((receipt) => receipt.skipped),
-      top: mergeTop(receipts.map((receipt) => receipt.best), TOP_ROWS),
+      top: mergeTop(
+        receipts.map((receipt) => receipt.best),
+        TOP_ROWS,
+      ),
     },
     chunks: o.counts.score,
     fit: o.counts.fit,
@@ -363,7 +415,11 @@ function reportOf(o: Outcome): Report {
   };
 }
 
-function ignoredReason(column: { name: string; type: string; usable: boolean }, model: NativeModel, selected: readonly string[]): string {
+function ignoredReason(
+  column: { name: string; type: string; usable: boolean },
+  model: NativeModel,
+  selected: readonly string[],
+): string {
   if (model.facts.constants.includes(column.name)) return 'constant';
   if (!column.usable && !selected.includes(column.name)) return column.type;
   return selected.includes(column.name) ? 'constant' : 'not selected';

@@ -2,8 +2,16 @@
 import { createHash } from 'node:crypto';
 import { BatchCoreError } from '../errors.ts';
 import type { SourceColumn, SourceFacts } from '../source/facts.ts';
-import { type Compression, DEFAULTS, type FlagRule, flagRule, type Missing, type Parameters, parseCompression } from './options.ts';
 import type { ScoreOptions } from './options.ts';
+import {
+  type Compression,
+  DEFAULTS,
+  type FlagRule,
+  flagRule,
+  type Missing,
+  type Parameters,
+  parseCompression,
+} from './options.ts';
 import { PLAN_VERSION } from './plan.ts';
 
 /** An input as content: where it lies and when it was touched do not change a score. */
@@ -28,7 +36,13 @@ export interface JobSpec {
   fit: { detector: string; parameters: Parameters; seed: number; contamination: number } | null;
   /** Digest of the saved model that scores. */
   model: string | null;
-  score: { flag: FlagRule; explain: number; keep: string[]; layout: 'file' | 'directory'; compression: Compression } | null;
+  score: {
+    flag: FlagRule;
+    explain: number;
+    keep: string[];
+    layout: 'file' | 'directory';
+    compression: Compression;
+  } | null;
 }
 
 export interface SpecRequest {
@@ -76,7 +90,9 @@ export function specOf(request: SpecRequest): JobSpec {
         ? null
         : {
             // Without a wish of the caller's, a saved model is flagged at the share it was fitted for.
-            flag: flagRule(model ? { contamination: ruleGiven(options) ? undefined : model.contamination, ...options } : options),
+            flag: flagRule(
+              model ? { contamination: ruleGiven(options) ? undefined : model.contamination, ...options } : options,
+            ),
             explain: options.explain ?? DEFAULTS.explain,
             keep: keptColumns(facts, options.keep),
             layout: request.layout,
@@ -144,17 +160,23 @@ function find(facts: SourceFacts, name: string, option: string): SourceColumn {
   const known = facts.columns.slice(0, 20).map((candidate) => candidate.name);
   throw new BatchCoreError('COLUMN_NOT_FOUND', `${option}: there is no column "${name}"`, {
     where: { column: name, ...(facts.files[0] && { file: facts.files[0].path }), option },
-    hint: near ? `did you mean "${near.name}"?` : `columns: ${known.join(', ')}${facts.columns.length > 20 ? ', ...' : ''}`,
+    hint: near
+      ? `did you mean "${near.name}"?`
+      : `columns: ${known.join(', ')}${facts.columns.length > 20 ? ', ...' : ''}`,
   });
 }
 
 function convertible(facts: SourceFacts, name: string, option: string): string {
   const column = find(facts, name, option);
   if (!column.convertible)
-    throw new BatchCoreError('COLUMN_NOT_NUMERIC', `${option}: column "${name}" is ${column.type}; scoring needs a number`, {
-      where: { column: name, ...(facts.files[0] && { file: facts.files[0].path }), option },
-      hint: 'leave it out, or --keep it to see it in the output',
-    });
+    throw new BatchCoreError(
+      'COLUMN_NOT_NUMERIC',
+      `${option}: column "${name}" is ${column.type}; scoring needs a number`,
+      {
+        where: { column: name, ...(facts.files[0] && { file: facts.files[0].path }), option },
+        hint: 'leave it out, or --keep it to see it in the output',
+      },
+    );
   return column.name;
 }
 
@@ -164,7 +186,9 @@ export function featureColumns(facts: SourceFacts, options: Pick<ScoreOptions, '
   const asked = options.columns?.map((name) => convertible(facts, name, '--columns'));
   const twice = asked?.find((name, i) => asked.indexOf(name) !== i);
   if (twice !== undefined)
-    throw new BatchCoreError('USAGE', `--columns: column "${twice}" is named twice`, { where: { option: '--columns', column: twice } });
+    throw new BatchCoreError('USAGE', `--columns: column "${twice}" is named twice`, {
+      where: { option: '--columns', column: twice },
+    });
   const candidates = asked ?? facts.columns.filter((column) => column.usable).map((column) => column.name);
   const chosen = candidates.filter((name) => !excluded.has(name));
   if (chosen.length > 0) return chosen;
@@ -181,15 +205,20 @@ function modelColumns(facts: SourceFacts, columns: readonly string[]): string[] 
   if (missing.length === 0) return [...columns];
   const column = facts.columns.find((candidate) => candidate.name === missing[0]);
   const trouble = column ? `is ${column.type} in the source` : 'is not in the source';
-  throw new BatchCoreError('MODEL_MISMATCH', `the model's column "${missing[0]}" ${trouble}${missing.length > 1 ? `, and ${missing.length - 1} more do not match` : ''}`, {
-    where: { column: missing[0] ?? '', ...(facts.files[0] && { file: facts.files[0].path }), option: '--model' },
-    hint: 'score a source with the columns the model was fitted on, or fit a new model',
-  });
+  throw new BatchCoreError(
+    'MODEL_MISMATCH',
+    `the model's column "${missing[0]}" ${trouble}${missing.length > 1 ? `, and ${missing.length - 1} more do not match` : ''}`,
+    {
+      where: { column: missing[0] ?? '', ...(facts.files[0] && { file: facts.files[0].path }), option: '--model' },
+      hint: 'score a source with the columns the model was fitted on, or fit a new model',
+    },
+  );
 }
 
 function keptColumns(facts: SourceFacts, keep: ScoreOptions['keep']): string[] {
   if (keep === undefined) return [];
-  const names = keep === 'all' ? facts.columns.map((column) => column.name) : keep.map((name) => find(facts, name, '--keep').name);
+  const names =
+    keep === 'all' ? facts.columns.map((column) => column.name) : keep.map((name) => find(facts, name, '--keep').name);
   const clash = names.find((name) => OUTPUT_COLUMNS.some((reserved) => reserved === name.toLowerCase()));
   if (clash !== undefined)
     throw new BatchCoreError('CONFIG', `--keep: column "${clash}" has the name of an output column`, {

@@ -13,7 +13,16 @@ export type JobState =
 export type ChunkState = 'pending' | 'running' | 'done' | 'retry_wait' | 'quarantined';
 
 /** What may happen to a job. */
-export type JobEvent = 'start' | 'pause' | 'continue' | 'stop' | 'halt' | 'fail' | 'complete' | 'quarantine' | 'restart';
+export type JobEvent =
+  | 'start'
+  | 'pause'
+  | 'continue'
+  | 'stop'
+  | 'halt'
+  | 'fail'
+  | 'complete'
+  | 'quarantine'
+  | 'restart';
 
 /** The whole state machine: (from, event) -> to. Nothing else changes a job's state. */
 export const JOB_TRANSITIONS: readonly (readonly [from: JobState, event: JobEvent, to: JobState])[] = [

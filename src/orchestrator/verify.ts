@@ -43,10 +43,14 @@ function verifyPath(path: string, home: string): Verified {
 function reportOf(home: string, jobId: string): Report {
   const path = jobPaths(home, jobId).report;
   if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as Report;
-  throw new BatchCoreError('JOB_NOT_FOUND', `there is no report of job ${jobId} in ${home}: nothing tells what the output should be`, {
-    where: { job: jobId, file: path },
-    hint: 'name the home the job ran in with --home',
-  });
+  throw new BatchCoreError(
+    'JOB_NOT_FOUND',
+    `there is no report of job ${jobId} in ${home}: nothing tells what the output should be`,
+    {
+      where: { job: jobId, file: path },
+      hint: 'name the home the job ran in with --home',
+    },
+  );
 }
 
 function verifyFile(path: string, home: string): Verified {
@@ -91,5 +95,11 @@ function verifyDirectory(path: string, home: string): Verified {
   }
   const { source } = reportOf(home, manifest.jobId);
   if (rows !== source.rows) throw damaged(path, `its parts have ${rows} rows; the source has ${source.rows}`);
-  return { path, jobId: manifest.jobId, rows, bytes, checks: ['_SUCCESS', 'sizes', 'sha256 of every part', 'rows against the source'] };
+  return {
+    path,
+    jobId: manifest.jobId,
+    rows,
+    bytes,
+    checks: ['_SUCCESS', 'sizes', 'sha256 of every part', 'rows against the source'],
+  };
 }

@@ -57,5 +57,8 @@ export class GroupCommit {
 async function run(statements: Statements, { sql, parameters, changes }: Write): Promise<void> {
   const changed = await statements.run(sql, parameters);
   if (changed !== changes)
-    throw new BatchCoreError('BUG', `a write to the job database changed ${changed} rows instead of ${changes}: ${sql}`);
+    throw new BatchCoreError(
+      'BUG',
+      `a write to the job database changed ${changed} rows instead of ${changes}: ${sql}`,
+    );
 }

@@ -113,7 +113,11 @@ export class JobStore {
 
   async create(job: NewJob): Promise<void> {
     await this.#database.transaction(async (statements) => {
-      await statements.run(`INSERT INTO job VALUES ($1, $2, $3, ${NOW}, 'created')`, [job.jobId, job.specJson, job.fingerprint]);
+      await statements.run(`INSERT INTO job VALUES ($1, $2, $3, ${NOW}, 'created')`, [
+        job.jobId,
+        job.specJson,
+        job.fingerprint,
+      ]);
       await insertFiles(statements, job.files);
     });
     this.#jobId = job.jobId;
@@ -132,27 +136,29 @@ export class JobStore {
 
   /** Begins an execution. We hold the job's lock: an execution that is still open is dead, and so are its chunks. */
   async beginExecution(process: { pid: number; bootId: string; host: string; out: string }): Promise<Execution> {
-    const [row] = await this.#database.all('SELECT coalesce(max(exec_id), 0) AS last, coalesce(max(epoch), 0) AS epoch FROM execution');
+    const [row] = await this.#database.all(
+      'SELECT coalesce(max(exec_id), 0) AS last, coalesce(max(epoch), 0) AS epoch FROM execution',
+    );
     const executionId = Number(row?.['last'] ?? 0) + 1;
     const epoch = Number(row?.['epoch'] ?? 0) + 1;
     await this.#database.transaction(async (statements) => {
       await statements.run(`UPDATE execution SET status = 'died', ended_at = ${NOW} WHERE ended_at IS NULL`);
-      await statements.run(`UPDATE chunk SET state = 'pending', updated_at = ${NOW} WHERE state IN ('running', 'retry_wait')`);
-      await statements.run(`INSERT INTO execution VALUES ($1, $2, $3, $4, $5, $6, $7, ${NOW}, NULL, 'running', NULL, NULL)`, [
-        executionId,
-        this.#jobId,
-        epoch,
-        process.pid,
-        process.bootId,
-        process.host,
-        process.out,
-      ]);
+      await statements.run(
+        `UPDATE chunk SET state = 'pending', updated_at = ${NOW} WHERE state IN ('running', 'retry_wait')`,
+      );
+      await statements.run(
+        `INSERT INTO execution VALUES ($1, $2, $3, $4, $5, $6, $7, ${NOW}, NULL, 'running', NULL, NULL)`,
+        [executionId, this.#jobId, epoch, process.pid, process.bootId, process.host, process.out],
+      );
     });
     this.#epoch = epoch;
     return { executionId, epoch };
   }
 
-  async endExecution(executionId: number, end: { status: string; exitCode: number; reason: string | null }): Promise<void> {
+  async endExecution(
+    executionId: number,
+    end: { status: string; exitCode: number; reason: string | null },
+  ): Promise<void> {
     await this.#group.commit({
       sql: `UPDATE execution SET status = $2, exit_code = $3, reason = $4, ended_at = ${NOW} WHERE exec_id = $1`,
       parameters: [executionId, end.status, end.exitCode, end.reason],
@@ -180,10 +186,14 @@ export class JobStore {
 
   /** Stores a phase's chunks. What is stored already stays: a plan is made once. */
   async plan(phase: string, chunks: readonly ChunkRow[]): Promise<void> {
-    const [row] = await this.#database.all('SELECT count(*) AS n FROM chunk WHERE job_id = $1 AND phase = $2', [this.#jobId, phase]);
+    const [row] = await this.#database.all('SELECT count(*) AS n FROM chunk WHERE job_id = $1 AND phase = $2', [
+      this.#jobId,
+      phase,
+    ]);
     const stored = Number(row?.['n'] ?? 0);
     if (stored === chunks.length) return;
-    if (stored > 0) throw new BatchCoreError('BUG', `phase ${phase} has ${stored} stored chunks and ${chunks.length} planned ones`);
+    if (stored > 0)
+      throw new BatchCoreError('BUG', `phase ${phase} has ${stored} stored chunks and ${chunks.length} planned ones`);
     await this.#database.transaction(async (statements) => {
       for (const c of chunks)
         await statements.run(
@@ -211,7 +221,11 @@ export class JobStore {
       parameters: [this.#jobId, phase, chunkId, this.#epoch],
       changes: 1,
     });
-    const [row] = await this.#database.all(`SELECT attempt FROM chunk WHERE ${WHERE_CHUNK}`, [this.#jobId, phase, chunkId]);
+    const [row] = await this.#database.all(`SELECT attempt FROM chunk WHERE ${WHERE_CHUNK}`, [
+      this.#jobId,
+      phase,
+      chunkId,
+    ]);
     return Number(row?.['attempt'] ?? 0);
   }
 
@@ -221,12 +235,25 @@ export class JobStore {
     await this.#group.commit({
       sql: `UPDATE chunk SET state = 'done', rows_out = $4, part_name = $5, part_size = $6, part_sha256 = $7, summary = $8,
             error_code = NULL, error_json = NULL, updated_at = ${NOW} WHERE ${WHERE_CHUNK} AND state = 'running'`,
-      parameters: [this.#jobId, phase, chunkId, rowsOut, part?.name ?? null, part?.size ?? null, part?.sha256 ?? null, summary ?? null],
+      parameters: [
+        this.#jobId,
+        phase,
+        chunkId,
+        rowsOut,
+        part?.name ?? null,
+        part?.size ?? null,
+        part?.sha256 ?? null,
+        summary ?? null,
+      ],
       changes: 1,
     });
   }
 
-  async fail(phase: string, chunkId: number, end: { state: 'retry_wait' | 'pending' | 'quarantined'; error: ErrorRecord }): Promise<void> {
+  async fail(
+    phase: string,
+    chunkId: number,
+    end: { state: 'retry_wait' | 'pending' | 'quarantined'; error: ErrorRecord },
+  ): Promise<void> {
     await this.#group.commit({
       sql: `UPDATE chunk SET state = $4, error_code = $5, error_json = $6, updated_at = ${NOW} WHERE ${WHERE_CHUNK}`,
       parameters: [this.#jobId, phase, chunkId, end.state, end.error.code, JSON.stringify(end.error)],
@@ -269,7 +296,10 @@ export class JobStore {
 
   async events(): Promise<{ kind: string; detail: unknown }[]> {
     const rows = await this.#database.all('SELECT kind, detail_json FROM event ORDER BY rowid');
-    return rows.map((row) => ({ kind: String(row['kind']), detail: JSON.parse(String(row['detail_json'])) as unknown }));
+    return rows.map((row) => ({
+      kind: String(row['kind']),
+      detail: JSON.parse(String(row['detail_json'])) as unknown,
+    }));
   }
 }
 

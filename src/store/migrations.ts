@@ -29,9 +29,13 @@ export async function migrate(database: Database): Promise<void> {
   const [row] = await database.all('SELECT coalesce(max(number), 0) AS last FROM migration');
   const last = Number(row?.['last'] ?? 0);
   if (last > MIGRATIONS.length)
-    throw new BatchCoreError('JOB_MISMATCH', `the job was written by a newer version (tables ${last}, this one knows ${MIGRATIONS.length})`, {
-      hint: 'go on with that version of batch-core, or start over with --fresh in another --home',
-    });
+    throw new BatchCoreError(
+      'JOB_MISMATCH',
+      `the job was written by a newer version (tables ${last}, this one knows ${MIGRATIONS.length})`,
+      {
+        hint: 'go on with that version of batch-core, or start over with --fresh in another --home',
+      },
+    );
   for (const [i, steps] of MIGRATIONS.entries()) {
     const number = i + 1;
     if (number <= last) continue;

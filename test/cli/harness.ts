@@ -39,7 +39,9 @@ export function start(cwd: string, args: readonly string[], env: Record<string, 
   child.stderr.on('data', (data) => {
     stderr += data;
   });
-  const ended = new Promise<Ended>((done) => child.on('close', (code, signal) => done({ code, signal, stdout, stderr })));
+  const ended = new Promise<Ended>((done) =>
+    child.on('close', (code, signal) => done({ code, signal, stdout, stderr })),
+  );
   return { child, ended };
 }
 
@@ -55,7 +57,12 @@ export async function score(cwd: string, ...args: string[]): Promise<Report> {
 }
 
 /** The error object that a failed `--json` command prints. */
-export function errorOf(ended: Ended): { code: string; message: string; where?: Record<string, unknown>; hint?: string } {
+export function errorOf(ended: Ended): {
+  code: string;
+  message: string;
+  where?: Record<string, unknown>;
+  hint?: string;
+} {
   return JSON.parse(ended.stdout).error;
 }
 

@@ -7,7 +7,9 @@ const file = (...rows: number[]) => ({ rowGroups: rows.map((n) => ({ rows: n, by
 describe('planScan', () => {
   it('fills chunks with whole row groups up to the limit', () => {
     const { chunks, rows, oversized } = planScan([file(400, 400, 400, 100)], 1000);
-    expect(chunks.map(({ rowGroupFirst, rowGroupLast, rowFirst, rows }) => [rowGroupFirst, rowGroupLast, rowFirst, rows])).toEqual([
+    expect(
+      chunks.map(({ rowGroupFirst, rowGroupLast, rowFirst, rows }) => [rowGroupFirst, rowGroupLast, rowFirst, rows]),
+    ).toEqual([
       [0, 1, 0, 800],
       [2, 3, 800, 500],
     ]);

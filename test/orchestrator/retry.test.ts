@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import { decideRetry } from '../../src/orchestrator/retry.ts';
 
 it('retries only what may pass by itself', () => {
-  for (const passing of ['TRANSIENT_IO', 'RESOURCE'] as const) expect(decideRetry(passing, 1, 3, 0.5).kind).toBe('retry');
+  for (const passing of ['TRANSIENT_IO', 'RESOURCE'] as const)
+    expect(decideRetry(passing, 1, 3, 0.5).kind).toBe('retry');
   for (const lasting of ['DATA', 'CONFIG', 'BUG', 'CANCELLED', 'INPUT_CHANGED'] as const)
     expect(decideRetry(lasting, 1, 3, 0.5).kind).toBe('fail');
 });

@@ -1,11 +1,33 @@
 import { describe, expect, it } from 'vitest';
 import { checkOptions, type ScoreOptions } from '../../src/orchestrator/options.ts';
-import { featureColumns, fingerprintOf, jobIdOf, relativeNames, type SpecRequest, specDifferences, specOf } from '../../src/orchestrator/spec.ts';
+import {
+  featureColumns,
+  fingerprintOf,
+  jobIdOf,
+  relativeNames,
+  type SpecRequest,
+  specDifferences,
+  specOf,
+} from '../../src/orchestrator/spec.ts';
 
-const column = (name: string, type = 'DOUBLE', usable = true) => ({ name, type, usable, convertible: usable || type === 'DATE' });
+const column = (name: string, type = 'DOUBLE', usable = true) => ({
+  name,
+  type,
+  usable,
+  convertible: usable || type === 'DATE',
+});
 const facts = {
   files: [
-    { path: '/data/a.parquet', size: 10, mtimeNs: '1', inode: '2', footerBytes: 3, footerSha256: 'ab', rows: 5, rowGroups: [{ rows: 5, bytes: 9 }] },
+    {
+      path: '/data/a.parquet',
+      size: 10,
+      mtimeNs: '1',
+      inode: '2',
+      footerBytes: 3,
+      footerSha256: 'ab',
+      rows: 5,
+      rowGroups: [{ rows: 5, bytes: 9 }],
+    },
   ],
   columns: [column('x'), column('y', 'BIGINT'), column('name', 'VARCHAR', false), column('day', 'DATE', false)],
 };
@@ -19,13 +41,19 @@ const request = (options: ScoreOptions = {}, more: Partial<SpecRequest> = {}): S
   versions: { batchCore: '1.0.0', duckdb: 'v1' },
   ...more,
 });
-const idOf = (options: ScoreOptions, more: Partial<SpecRequest> = {}) => jobIdOf(fingerprintOf(specOf(request(options, more))));
+const idOf = (options: ScoreOptions, more: Partial<SpecRequest> = {}) =>
+  jobIdOf(fingerprintOf(specOf(request(options, more))));
 
-describe('a job\'s identity', () => {
+describe("a job's identity", () => {
   it('does not depend on how the work is carried out, nor on where files lie or when they were touched', () => {
     const one = idOf({});
-    expect(idOf({ workers: 7, engine: 'sequential', memory: '1GiB', home: '/elsewhere', retries: 9, out: 'b.parquet' })).toBe(one);
-    const moved = { ...facts, files: facts.files.map((file) => ({ ...file, path: '/other/b.parquet', mtimeNs: '9', inode: '8' })) };
+    expect(
+      idOf({ workers: 7, engine: 'sequential', memory: '1GiB', home: '/elsewhere', retries: 9, out: 'b.parquet' }),
+    ).toBe(one);
+    const moved = {
+      ...facts,
+      files: facts.files.map((file) => ({ ...file, path: '/other/b.parquet', mtimeNs: '9', inode: '8' })),
+    };
     expect(idOf({}, { facts: moved })).toBe(one);
   });
 
@@ -72,14 +100,16 @@ describe('columns', () => {
     expect(() => specOf(request(options))).toThrow(expect.objectContaining({ code }));
   });
 
-  it('kept may not take an output column\'s name', () => {
+  it("kept may not take an output column's name", () => {
     const clash = { ...facts, columns: [...facts.columns, column('score')] };
     expect(() => specOf(request({ keep: 'all' }, { facts: clash }))).toThrow(/output column/);
   });
 
   it('of the model must all be there as numbers', () => {
     const model = { digest: 'sha256:1', columns: ['x', 'gone'], contamination: 0.05 };
-    expect(() => specOf(request({ model: 'm' }, { model }))).toThrow(expect.objectContaining({ code: 'MODEL_MISMATCH' }));
+    expect(() => specOf(request({ model: 'm' }, { model }))).toThrow(
+      expect.objectContaining({ code: 'MODEL_MISMATCH' }),
+    );
     const text = { ...model, columns: ['name'] };
     expect(() => specOf(request({ model: 'm' }, { model: text }))).toThrow(/VARCHAR/);
   });
@@ -88,7 +118,10 @@ describe('columns', () => {
 it('a saved model flags the share it was fitted for unless told otherwise', () => {
   const model = { digest: 'sha256:1', columns: ['x'], contamination: 0.05 };
   expect(specOf(request({ model: 'm' }, { model })).score?.flag).toEqual({ kind: 'contamination', share: 0.05 });
-  expect(specOf(request({ model: 'm', contamination: 0.2 }, { model })).score?.flag).toEqual({ kind: 'contamination', share: 0.2 });
+  expect(specOf(request({ model: 'm', contamination: 0.2 }, { model })).score?.flag).toEqual({
+    kind: 'contamination',
+    share: 0.2,
+  });
   expect(specOf(request({ model: 'm', top: 3 }, { model })).score?.flag).toEqual({ kind: 'top', rows: 3 });
 });
 

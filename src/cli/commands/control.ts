@@ -2,10 +2,15 @@
 import { EXIT } from '../../errors.ts';
 import { requestOfJob, resumeJob } from '../../orchestrator/jobs.ts';
 import type { OutputFlags } from '../options.ts';
-import { printJson, printLine, reportText } from '../print.ts';
+import { printJson, printLine } from '../print.ts';
+import { reportText } from '../tables.ts';
 import { follow } from './score.ts';
 
-export async function controlCommand(verb: 'pause' | 'cancel', id: string, flags: { home?: string; json?: boolean }): Promise<number> {
+export async function controlCommand(
+  verb: 'pause' | 'cancel',
+  id: string,
+  flags: { home?: string; json?: boolean },
+): Promise<number> {
   const status = requestOfJob(flags.home, id, verb);
   if (flags.json) printJson({ jobId: status.jobId, requested: verb });
   else printLine(`job ${status.jobId} is asked to ${verb}; chunks in flight are finished first`);

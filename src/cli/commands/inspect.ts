@@ -4,11 +4,12 @@ import { join, resolve } from 'node:path';
 import { detectorTable } from '../../bindings/native.ts';
 import { BatchCoreError, EXIT } from '../../errors.ts';
 import { jobStatus } from '../../orchestrator/jobs.ts';
+import { MANIFEST } from '../../orchestrator/output.ts';
 import { isModelFile, loadModelFile } from '../../orchestrator/prepare.ts';
 import { readManifest } from '../../orchestrator/publish.ts';
-import { MANIFEST } from '../../orchestrator/output.ts';
 import { readFacts } from '../../source/facts.ts';
-import { bytesText, printJson, printLine, rowsText, tableText } from '../print.ts';
+import { bytesText, printJson, printLine, rowsText } from '../print.ts';
+import { tableText } from '../tables.ts';
 
 interface InspectFlags {
   detectors?: boolean;
@@ -81,11 +82,24 @@ async function inspectParquet(path: string): Promise<Inspected> {
     '',
     tableText(
       ['column', 'type', 'scored by default'],
-      facts.columns.map((column) => [column.name, column.type, column.usable ? 'yes' : `no: ${column.reason ?? column.type}`]),
+      facts.columns.map((column) => [
+        column.name,
+        column.type,
+        column.usable ? 'yes' : `no: ${column.reason ?? column.type}`,
+      ]),
     ),
   ];
   return {
-    data: { kind: job === undefined ? 'source' : 'output', path, ...(job !== undefined && { jobId: job }), metadata: ours, rows: file.rows, bytes: file.size, rowGroups: file.rowGroups, columns: facts.columns },
+    data: {
+      kind: job === undefined ? 'source' : 'output',
+      path,
+      ...(job !== undefined && { jobId: job }),
+      metadata: ours,
+      rows: file.rows,
+      bytes: file.size,
+      rowGroups: file.rowGroups,
+      columns: facts.columns,
+    },
     text: text.join('\n'),
   };
 }

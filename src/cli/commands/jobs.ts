@@ -3,7 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { EXIT } from '../../errors.ts';
 import { homeJobs, jobStatus } from '../../orchestrator/jobs.ts';
 import type { JobStatus } from '../../store/status.ts';
-import { printJson, printLine, rowsText, secondsText, tableText } from '../print.ts';
+import { printJson, printLine, rowsText, secondsText } from '../print.ts';
+import { tableText } from '../tables.ts';
 
 interface StatusFlags {
   home?: string;

@@ -13,7 +13,9 @@ export async function planCommand(sources: string[], options: ScoreOptions, json
   const lines = [
     `source    ${source.files} ${source.files === 1 ? 'file' : 'files'}, ${rowsText(source.rows)} rows, ${source.rowGroups} row groups, ${bytesText(source.bytes)}`,
     `columns   ${source.columns.join(', ')}`,
-    ...(source.ignored.length > 0 ? [`left out  ${source.ignored.map(({ column, reason }) => `${column} (${reason})`).join(', ')}`] : []),
+    ...(source.ignored.length > 0
+      ? [`left out  ${source.ignored.map(({ column, reason }) => `${column} (${reason})`).join(', ')}`]
+      : []),
     `detector  ${report.detector}`,
     `phases    ${report.phases.join(' -> ')}`,
     `chunks    ${chunks.planned} per phase, at most ${rowsText(chunks.rowsMax)} rows each`,

@@ -4,15 +4,21 @@ import type { ScoreOptions } from '../../orchestrator/options.ts';
 import { type RunHooks, runFit, runScore } from '../../orchestrator/run.ts';
 import type { Report } from '../../report.ts';
 import type { OutputFlags } from '../options.ts';
-import { bytesText, printJson, printLine, reportText, rowsText, secondsText } from '../print.ts';
+import { bytesText, printJson, printLine, rowsText, secondsText } from '../print.ts';
 import { progressSink } from '../progress.ts';
 import { listenForSignals } from '../signals.ts';
+import { reportText } from '../tables.ts';
 
 export async function scoreCommand(sources: string[], options: ScoreOptions, output: OutputFlags): Promise<number> {
   return follow(output, (hooks) => runScore(sources, options, hooks), reportText);
 }
 
-export async function fitCommand(sources: string[], model: string, options: ScoreOptions, output: OutputFlags): Promise<number> {
+export async function fitCommand(
+  sources: string[],
+  model: string,
+  options: ScoreOptions,
+  output: OutputFlags,
+): Promise<number> {
   return follow(output, (hooks) => runFit(sources, model, options, hooks), fitText);
 }
 

@@ -6,6 +6,9 @@ import { bytesText, printJson, printLine, rowsText } from '../print.ts';
 export async function verifyCommand(target: string, flags: { home?: string; json?: boolean }): Promise<number> {
   const result = verify(target, flags.home);
   if (flags.json) printJson({ status: 'whole', ...result });
-  else printLine(`${result.path} is whole: ${rowsText(result.rows)} rows, ${bytesText(result.bytes)} (${result.checks.join(', ')})`);
+  else
+    printLine(
+      `${result.path} is whole: ${rowsText(result.rows)} rows, ${bytesText(result.bytes)} (${result.checks.join(', ')})`,
+    );
   return EXIT.ok;
 }
