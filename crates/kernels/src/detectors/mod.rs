@@ -1,0 +1,3 @@
+//! The frozen state of each detector, and how it scores.
+
+pub(crate) mod deviation;

@@ -1,0 +1,72 @@
+//! What can be wrong with data or settings, each with the code that decides how a run ends.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why a fit cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FitError {
+    /// The data allow no model; the message names the columns and what to do.
+    Data(String),
+    /// A setting is unknown or out of its range; the message names what is allowed.
+    Config(String),
+    /// Summaries that do not belong to this fit: a mistake of the caller.
+    Bug(String),
+}
+
+/// Why a model cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelError {
+    /// The bytes are damaged, or are no model at all.
+    Data(String),
+    /// The model was written by a newer version.
+    Config(String),
+}
+
+impl FitError {
+    /// `DATA`, `CONFIG` or `BUG`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Data(_) => "DATA",
+            Self::Config(_) => "CONFIG",
+            Self::Bug(_) => "BUG",
+        }
+    }
+}
+
+impl ModelError {
+    /// `DATA` or `CONFIG`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Data(_) => "DATA",
+            Self::Config(_) => "CONFIG",
+        }
+    }
+}
+
+impl fmt::Display for FitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Data(message) | Self::Config(message) | Self::Bug(message)) = self;
+        f.write_str(message)
+    }
+}
+
+impl fmt::Display for ModelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Data(message) | Self::Config(message)) = self;
+        f.write_str(message)
+    }
+}
+
+impl Error for FitError {}
+impl Error for ModelError {}
+
+/// Names in a sentence: `"a", "b" and 7 more`.
+pub(crate) fn name_list(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("{name:?}")).collect();
+    let more = names.len().saturating_sub(SHOWN);
+    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+}

@@ -1,0 +1,220 @@
+//! The frozen model: everything a score depends on, as data.
+//!
+//! A model file is one line, `batch-core-model 1 sha256:<hex> <payload bytes>`, and a JSON payload. The digest is of
+//! the payload, and numbers in JSON read back to the same double. There is no date, no path and no host name in it:
+//! the same fit gives the same bytes. A file that is damaged, foreign or newer is refused.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::detectors::deviation::Deviations;
+use crate::distribution::Distribution;
+use crate::{Level, Missing, ModelError, Scorer, Threshold};
+
+const NAME: &str = "batch-core-model";
+const VERSION: u32 = 1;
+
+/// A frozen model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    payload: Payload,
+    digest: String,
+}
+
+/// What is written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Payload {
+    pub(crate) detector: String,
+    pub(crate) parameters: BTreeMap<String, Value>,
+    pub(crate) columns: Vec<String>,
+    pub(crate) constants: Vec<String>,
+    pub(crate) fit_rows: u64,
+    pub(crate) seed: u64,
+    pub(crate) contamination: f64,
+    pub(crate) missing: Missing,
+    pub(crate) state: State,
+    pub(crate) scores: Distribution,
+}
+
+/// What each detector learned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    Mad(Deviations),
+    Zscore(Deviations),
+}
+
+impl Model {
+    pub(crate) fn new(payload: Payload) -> Self {
+        let digest = digest(&to_json(&payload));
+        Self { payload, digest }
+    }
+
+    /// The model file's bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let payload = to_json(&self.payload);
+        let mut bytes = format!("{NAME} {VERSION} {} {}\n", self.digest, payload.len()).into_bytes();
+        bytes.extend_from_slice(&payload);
+        bytes
+    }
+
+    /// Reads a model file.
+    ///
+    /// # Errors
+    /// When the bytes are damaged, are no model, or were written by a newer version.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
+        let payload = open(bytes)?;
+        let payload: Payload = serde_json::from_slice(payload)
+            .map_err(|error| ModelError::Data(format!("the model is not what this version writes: {error}")))?;
+        if !payload.is_sound() {
+            return Err(ModelError::Data("the model contradicts itself: fit it again".to_owned()));
+        }
+        Ok(Self::new(payload))
+    }
+
+    /// `sha256:` and the digest of the payload.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        self.digest.clone()
+    }
+
+    /// The detector's name.
+    #[must_use]
+    pub fn detector(&self) -> &str {
+        &self.payload.detector
+    }
+
+    /// All parameters, defaults included.
+    #[must_use]
+    pub fn parameters(&self) -> &BTreeMap<String, Value> {
+        &self.payload.parameters
+    }
+
+    /// The columns a batch must bring, in order.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        &self.payload.columns
+    }
+
+    /// Columns of the fit that did not vary and play no part.
+    #[must_use]
+    pub fn constants(&self) -> &[String] {
+        &self.payload.constants
+    }
+
+    /// Rows the fit saw.
+    #[must_use]
+    pub fn fit_rows(&self) -> u64 {
+        self.payload.fit_rows
+    }
+
+    /// The seed of the fit.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.payload.seed
+    }
+
+    /// The share of anomalies the fit was asked for.
+    #[must_use]
+    pub fn contamination(&self) -> f64 {
+        self.payload.contamination
+    }
+
+    /// What a missing cell meant in the fit.
+    #[must_use]
+    pub fn missing(&self) -> Missing {
+        self.payload.missing
+    }
+
+    /// The score above which the share `contamination` of rows lies.
+    #[must_use]
+    pub fn threshold(&self, contamination: f64) -> Threshold {
+        self.payload.scores.threshold(contamination)
+    }
+
+    /// Begins to score.
+    #[must_use]
+    pub fn scorer(&self, level: Level, missing: Missing) -> Scorer<'_> {
+        Scorer::new(self, level, missing)
+    }
+
+    /// What a reader wants to know of the model.
+    #[must_use]
+    pub fn describe(&self) -> Value {
+        let payload = &self.payload;
+        json!({
+            "detector": payload.detector,
+            "parameters": payload.parameters,
+            "columns": payload.columns,
+            "constants": payload.constants,
+            "fit_rows": payload.fit_rows,
+            "seed": payload.seed,
+            "contamination": payload.contamination,
+            "missing": payload.missing,
+            "threshold": self.threshold(payload.contamination),
+            "scored_rows": payload.scores.rows(),
+            "digest": self.digest,
+            "state": payload.state,
+        })
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.payload.state
+    }
+}
+
+impl Payload {
+    /// Whether the parts fit together, whoever wrote them.
+    fn is_sound(&self) -> bool {
+        let columns = self.columns.len();
+        let (state, detector) = match &self.state {
+            State::Mad(state) => (state.is_sound(columns), "mad"),
+            State::Zscore(state) => (state.is_sound(columns), "zscore"),
+        };
+        columns > 0
+            && state
+            && detector == self.detector
+            && self.scores.is_sound()
+            && (0.0..=0.5).contains(&self.contamination)
+    }
+}
+
+/// The payload of a model file whose first line and digest are right.
+fn open(bytes: &[u8]) -> Result<&[u8], ModelError> {
+    let foreign = || ModelError::Data("this is no model file".to_owned());
+    let damaged = || ModelError::Data("the model file is damaged: its digest does not match; fit it again".to_owned());
+    // The first line is at most this long; a large foreign file is not searched for its first line end.
+    let line_end = bytes.iter().take(160).position(|&byte| byte == b'\n').ok_or_else(foreign)?;
+    let line = std::str::from_utf8(&bytes[..line_end]).map_err(|_| foreign())?;
+    let mut words = line.split(' ');
+    if words.next() != Some(NAME) {
+        return Err(foreign());
+    }
+    let version = words.next().ok_or_else(damaged)?;
+    if version != VERSION.to_string() {
+        let newer = version.parse::<u32>().is_ok_and(|version| version > VERSION);
+        let message = format!("the model file has format {version}; this version of batch-core reads {VERSION}");
+        return Err(if newer { ModelError::Config(message) } else { damaged() });
+    }
+    let payload = &bytes[line_end + 1..];
+    let expected = format!("{NAME} {VERSION} {} {}", digest(payload), payload.len());
+    if line == expected { Ok(payload) } else { Err(damaged()) }
+}
+
+fn to_json(payload: &Payload) -> Vec<u8> {
+    serde_json::to_vec(payload).expect("a model holds nothing that JSON cannot say")
+}
+
+fn digest(payload: &[u8]) -> String {
+    let mut text = "sha256:".to_owned();
+    for byte in Sha256::digest(payload) {
+        write!(text, "{byte:02x}").expect("a string takes any text");
+    }
+    text
+}

@@ -1,0 +1,71 @@
+//! What a fit is asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::FitError;
+use crate::error::name_list;
+
+/// What a missing cell means. Null and NaN are both missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missing {
+    /// The cell counts as its column's centre: it adds nothing unusual to the score.
+    #[default]
+    Center,
+    /// The row gets no score: the kernel writes NaN, the output holds null.
+    Skip,
+    /// There must be none: a fit refuses the data; a scorer writes NaN, which its caller turns into the error.
+    Error,
+}
+
+/// What to fit, on what. The same spec and the same rows give the same model, to the byte.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FitSpec {
+    /// The detector's name in [`detectors`](crate::detectors).
+    pub detector: String,
+    /// Parameters that differ from their defaults.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, Value>,
+    /// The columns, in the order in which every batch brings them.
+    pub columns: Vec<String>,
+    /// Keys the hash that chooses the sampled rows.
+    #[serde(default)]
+    pub seed: u64,
+    /// Rows planned, over all files.
+    pub rows: u64,
+    /// The share of rows expected to be anomalous.
+    pub contamination: f64,
+    /// What a missing cell means.
+    #[serde(default)]
+    pub missing: Missing,
+}
+
+impl FitSpec {
+    /// Refuses what no detector could work with.
+    pub(crate) fn check(&self) -> Result<(), FitError> {
+        if !(0.0..=0.5).contains(&self.contamination) {
+            return Err(FitError::Config(format!(
+                "contamination is {}; it is a share of the rows, from 0 to 0.5",
+                self.contamination
+            )));
+        }
+        if self.columns.is_empty() {
+            return Err(FitError::Data("there is no column to fit; choose columns that hold numbers".to_owned()));
+        }
+        let mut seen = BTreeSet::new();
+        let twice: Vec<String> = self.columns.iter().filter(|name| !seen.insert(*name)).cloned().collect();
+        if !twice.is_empty() {
+            return Err(FitError::Config(format!("named more than once: {}", name_list(&twice))));
+        }
+        if self.rows == 0 {
+            return Err(FitError::Data(format!(
+                "there are no rows to fit {} on; give a source with rows, or score with a saved model",
+                name_list(&self.columns)
+            )));
+        }
+        Ok(())
+    }
+}

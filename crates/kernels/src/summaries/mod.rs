@@ -1,0 +1,125 @@
+//! What one pass learns of the rows it saw: observed block by block, merged in chunk order.
+
+pub(crate) mod moments;
+pub(crate) mod range;
+pub(crate) mod sample;
+pub(crate) mod tally;
+
+use crate::codec::{CodecError, Reader, Writer};
+use moments::GroupMoments;
+use range::Range;
+use sample::{Sample, Sampling};
+use tally::Tally;
+
+const MAGIC: [u8; 8] = *b"bcsummry";
+
+/// What a pass collects.
+#[derive(Clone, Debug)]
+pub(crate) struct Recipe {
+    /// Tells the passes of one fit, and the fits, apart.
+    pub(crate) fingerprint: u64,
+    pub(crate) columns: usize,
+    pub(crate) moments: bool,
+    pub(crate) range: bool,
+    pub(crate) sampling: Option<Sampling>,
+}
+
+/// What was collected. Every part is there or not as the recipe says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Summary {
+    pub(crate) rows: u64,
+    pub(crate) tally: Vec<Tally>,
+    pub(crate) moments: Option<GroupMoments>,
+    pub(crate) range: Option<Vec<Range>>,
+    pub(crate) sample: Option<Sample>,
+}
+
+impl Summary {
+    pub(crate) fn new(recipe: &Recipe) -> Self {
+        let columns = recipe.columns;
+        Self {
+            rows: 0,
+            tally: vec![Tally::default(); columns],
+            moments: recipe.moments.then(|| GroupMoments::new(columns)),
+            range: recipe.range.then(|| vec![Range::default(); columns]),
+            sample: recipe.sampling.map(|_| Sample::new(columns)),
+        }
+    }
+
+    /// Adds one block of column `column`. `scratch` is room for a copy.
+    pub(crate) fn observe(&mut self, level: crate::Level, column: usize, cells: &[f64], scratch: &mut Vec<f64>) {
+        let block = self.tally[column].observe(level, cells, scratch);
+        if let Some(moments) = &mut self.moments {
+            moments.observe(level, column, block);
+        }
+        if let Some(range) = &mut self.range {
+            range[column].observe(level, block);
+        }
+    }
+
+    pub(crate) fn end_row_group(&mut self) {
+        if let Some(moments) = &mut self.moments {
+            moments.end_row_group();
+        }
+    }
+
+    /// Adds the summary of a later chunk of the same pass.
+    pub(crate) fn merge(&mut self, later: &Self) {
+        self.rows += later.rows;
+        for (mine, later) in self.tally.iter_mut().zip(&later.tally) {
+            mine.merge(*later);
+        }
+        if let (Some(mine), Some(later)) = (&mut self.moments, &later.moments) {
+            mine.merge(later);
+        }
+        if let (Some(mine), Some(later)) = (&mut self.range, &later.range) {
+            mine.iter_mut().zip(later).for_each(|(mine, later)| mine.merge(*later));
+        }
+        if let (Some(mine), Some(later)) = (&mut self.sample, &later.sample) {
+            mine.merge(later);
+        }
+    }
+
+    pub(crate) fn to_bytes(&self, fingerprint: u64) -> Vec<u8> {
+        let mut writer = Writer::new(MAGIC);
+        writer.u64(fingerprint);
+        self.encode(&mut writer);
+        writer.finish()
+    }
+
+    /// Reads what [`Summary::to_bytes`] wrote under the same recipe; `None` when it was another one.
+    pub(crate) fn from_bytes(bytes: &[u8], recipe: &Recipe) -> Result<Option<Self>, CodecError> {
+        let mut reader = Reader::new(bytes, MAGIC)?;
+        if reader.u64()? != recipe.fingerprint {
+            return Ok(None);
+        }
+        let summary = Self::decode(&mut reader, recipe)?;
+        reader.finish()?;
+        Ok(Some(summary))
+    }
+
+    pub(crate) fn encode(&self, writer: &mut Writer) {
+        writer.u64(self.rows);
+        self.tally.iter().for_each(|tally| tally.encode(writer));
+        if let Some(moments) = &self.moments {
+            moments.encode(writer);
+        }
+        if let Some(range) = &self.range {
+            range.iter().for_each(|range| range.encode(writer));
+        }
+        if let Some(sample) = &self.sample {
+            sample.encode(writer);
+        }
+    }
+
+    pub(crate) fn decode(reader: &mut Reader<'_>, recipe: &Recipe) -> Result<Self, CodecError> {
+        let columns = recipe.columns;
+        Ok(Self {
+            rows: reader.u64()?,
+            tally: (0..columns).map(|_| Tally::decode(reader)).collect::<Result<_, _>>()?,
+            moments: recipe.moments.then(|| GroupMoments::decode(reader, columns)).transpose()?,
+            range: recipe.range.then(|| (0..columns).map(|_| Range::decode(reader)).collect()).transpose()?,
+            sample: recipe.sampling.map(|_| Sample::decode(reader, columns)).transpose()?,
+        })
+    }
+}
