@@ -19,7 +19,6 @@ import { type PhaseRun, partName, runPhase } from './phase.ts';
 import { besideOutput, isModelFile, type Prepared, prepare } from './prepare.ts';
 import { type ChunkCounts, noChunks } from './progress.ts';
 import { clearOutput, outputMetadata, type Published, publish, readManifest } from './publish.ts';
-import { isFinished } from './states.ts';
 
 export interface RunHooks extends Listener {
   /** Aborting stops the run: chunks in flight end, what is finished is kept. */

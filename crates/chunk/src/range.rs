@@ -127,7 +127,7 @@ fn refuse_missing(
     row: u64,
 ) -> Result<(), ChunkError> {
     for (column, name) in columns.iter().zip(selection.features) {
-        if let Some(at) = column.first_missing() {
+        if let Some(at) = (0..column.len()).find(|at| column.value(*at).is_nan()) {
             return Err(ChunkError {
                 code: "DATA",
                 message: format!(

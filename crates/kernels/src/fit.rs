@@ -51,6 +51,12 @@ impl Fit {
         Ok(Self { spec, choice, parameters })
     }
 
+    /// What is fitted.
+    #[must_use]
+    pub fn spec(&self) -> &FitSpec {
+        &self.spec
+    }
+
     /// Which pass is next, from 1.
     #[must_use]
     pub fn pass(&self) -> u32 {

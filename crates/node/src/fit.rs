@@ -54,7 +54,7 @@ pub fn last_of_top(ranks: Vec<Buffer>, count: u32) -> Result<Option<RankedRow>, 
     waist(|| {
         let mut top = TopRows::new(count as usize);
         for bytes in &ranks {
-            top.merge(TopRows::from_bytes(bytes).map_err(|e| failure("DATA", format!("rank summary: {e}")))?);
+            top.merge(&TopRows::from_bytes(bytes).map_err(|e| failure("DATA", format!("rank summary: {e}")))?);
         }
         Ok::<_, ChunkError>(top.into_sorted().last().map(|last| RankedRow {
             score: last.score,

@@ -110,7 +110,7 @@ function inspectDetectors(): Inspected {
     const head = `${name}: ${summary} (${passes} ${passes === 1 ? 'pass' : 'passes'})`;
     const rows = parameters.map((p) => [
       `  ${p.name}`,
-      p.choices ? p.choices.join(' | ') : `${p.kind} ${p.min ?? ''}..${p.max ?? ''}`,
+      p.kind === 'choice' ? (p.choices ?? []).join(' | ') : `${p.kind} ${p.min ?? ''}..${p.max ?? ''}`,
       `default ${String(p.default)}`,
       p.help,
     ]);
