@@ -1,47 +1,74 @@
-/** The job database's tables, one numbered step after the other. A step that was released never changes. */
+/**
+ * The job database's tables, one numbered step after the other. A step that was released never changes.
+ *
+ * No table has a primary key: DuckDB keeps one by an index that also objects to rows deleted in the same transaction. The
+ * one writer checks how many rows every statement changed instead.
+ */
 import type { Database } from '../duckdb/client.ts';
 import { BatchCoreError } from '../errors.ts';
 
-const MIGRATIONS: readonly (readonly string[])[] = [
-  [
-    `CREATE TABLE job(
-      job_id VARCHAR PRIMARY KEY, spec_json VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL,
-      state VARCHAR NOT NULL)`,
-    `CREATE TABLE execution(
-      exec_id BIGINT PRIMARY KEY, job_id VARCHAR NOT NULL, epoch BIGINT NOT NULL, pid BIGINT NOT NULL, boot_id VARCHAR NOT NULL,
-      host VARCHAR NOT NULL, out VARCHAR NOT NULL, started_at TIMESTAMP NOT NULL, ended_at TIMESTAMP, status VARCHAR NOT NULL,
-      exit_code INTEGER, reason VARCHAR)`,
-    `CREATE TABLE input_file(
-      file_id BIGINT PRIMARY KEY, path VARCHAR NOT NULL, size BIGINT NOT NULL, mtime_ns VARCHAR NOT NULL, inode VARCHAR NOT NULL,
-      footer_bytes BIGINT NOT NULL, footer_sha256 VARCHAR NOT NULL, rows BIGINT NOT NULL, row_groups BIGINT NOT NULL)`,
-    `CREATE TABLE chunk(
-      job_id VARCHAR NOT NULL, phase VARCHAR NOT NULL, chunk_id BIGINT NOT NULL, file_id BIGINT NOT NULL, rg_first BIGINT NOT NULL,
-      rg_last BIGINT NOT NULL, row_first BIGINT NOT NULL, rows BIGINT NOT NULL, bytes BIGINT NOT NULL, state VARCHAR NOT NULL,
-      attempt BIGINT NOT NULL, epoch BIGINT, summary BLOB, part_name VARCHAR, part_size BIGINT, part_sha256 VARCHAR, rows_out BIGINT,
-      error_code VARCHAR, error_json VARCHAR, updated_at TIMESTAMP)`,
-    `CREATE TABLE event(happened_at TIMESTAMP NOT NULL, epoch BIGINT, kind VARCHAR NOT NULL, detail_json VARCHAR NOT NULL)`,
-  ],
+/** One step, and the first version of this package that knows it. */
+export interface Migration {
+  since: string;
+  statements: readonly string[];
+}
+
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    since: '0.1.0',
+    statements: [
+      `CREATE TABLE job(
+        job_id VARCHAR NOT NULL, spec_json VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL,
+        state VARCHAR NOT NULL)`,
+      `CREATE TABLE execution(
+        exec_id BIGINT NOT NULL, job_id VARCHAR NOT NULL, epoch BIGINT NOT NULL, pid BIGINT NOT NULL,
+        boot_id VARCHAR NOT NULL, host VARCHAR NOT NULL, out VARCHAR NOT NULL, started_at TIMESTAMP NOT NULL,
+        ended_at TIMESTAMP, status VARCHAR NOT NULL, exit_code INTEGER, reason VARCHAR)`,
+      `CREATE TABLE input_file(
+        file_id BIGINT NOT NULL, path VARCHAR NOT NULL, size BIGINT NOT NULL, mtime_ns VARCHAR NOT NULL,
+        inode VARCHAR NOT NULL, footer_bytes BIGINT NOT NULL, footer_sha256 VARCHAR NOT NULL, rows BIGINT NOT NULL,
+        row_groups BIGINT NOT NULL)`,
+      `CREATE TABLE chunk(
+        job_id VARCHAR NOT NULL, phase VARCHAR NOT NULL, chunk_id BIGINT NOT NULL, file_id BIGINT NOT NULL,
+        rg_first BIGINT NOT NULL, rg_last BIGINT NOT NULL, row_first BIGINT NOT NULL, rows BIGINT NOT NULL,
+        bytes BIGINT NOT NULL, state VARCHAR NOT NULL, attempt BIGINT NOT NULL, epoch BIGINT, summary BLOB,
+        part_name VARCHAR, part_size BIGINT, part_sha256 VARCHAR, rows_out BIGINT, error_code VARCHAR,
+        error_json VARCHAR, updated_at TIMESTAMP)`,
+      'CREATE TABLE event(happened_at TIMESTAMP NOT NULL, epoch BIGINT, kind VARCHAR NOT NULL, detail_json VARCHAR NOT NULL)',
+    ],
+  },
 ];
 
-/** Brings `database` to the newest tables; a database newer than the program is refused, untouched. */
-export async function migrate(database: Database): Promise<void> {
-  await database.run('CREATE TABLE IF NOT EXISTS migration(number BIGINT PRIMARY KEY, applied_at TIMESTAMP NOT NULL)');
-  const [row] = await database.all('SELECT coalesce(max(number), 0) AS last FROM migration');
-  const last = Number(row?.['last'] ?? 0);
-  if (last > MIGRATIONS.length)
+/**
+ * Brings `database` to the newest tables. One that is newer than the program is refused, untouched, and says by which
+ * version it can be read; so is a database of something else.
+ */
+export async function migrate(database: Database, migrations: readonly Migration[] = MIGRATIONS): Promise<void> {
+  const tables = await database.all('SELECT table_name FROM duckdb_tables()');
+  if (tables.length === 0) {
+    await database.run(
+      'CREATE TABLE migration(number BIGINT NOT NULL, since VARCHAR NOT NULL, applied_at TIMESTAMP NOT NULL)',
+    );
+  } else if (!tables.some((table) => table['table_name'] === 'migration')) {
+    throw new BatchCoreError('JOB_MISMATCH', 'the database is not that of a job: it has other tables', {
+      hint: 'choose another --home',
+    });
+  }
+  const applied = await database.all('SELECT number, since FROM migration ORDER BY number');
+  const newest = applied.at(-1);
+  if (newest && applied.length > migrations.length) {
+    const known = migrations.at(-1)?.since ?? 'none';
     throw new BatchCoreError(
       'JOB_MISMATCH',
-      `the job was written by a newer version (tables ${last}, this one knows ${MIGRATIONS.length})`,
-      {
-        hint: 'go on with that version of batch-core, or start over with --fresh in another --home',
-      },
+      `the job was written by batch-core ${newest['since']} or newer (tables ${newest['number']}, this version knows ${known}'s)`,
+      { hint: `go on with batch-core ${newest['since']} or newer, or start over with --fresh in another --home` },
     );
-  for (const [i, steps] of MIGRATIONS.entries()) {
-    const number = i + 1;
-    if (number <= last) continue;
-    await database.transaction(async (statements) => {
-      for (const step of steps) await statements.run(step);
-      await statements.run('INSERT INTO migration VALUES ($1, now()::TIMESTAMP)', [number]);
+  }
+  for (const [i, { since, statements }] of migrations.entries()) {
+    if (i < applied.length) continue;
+    await database.transaction(async (transaction) => {
+      for (const statement of statements) await transaction.run(statement);
+      await transaction.run('INSERT INTO migration VALUES ($1, $2, epoch_ms($3::BIGINT))', [i + 1, since, Date.now()]);
     });
   }
 }

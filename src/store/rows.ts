@@ -1,0 +1,159 @@
+/** What the store holds, as plain data, and how it is read from rows. */
+import type { Row } from '../duckdb/client.ts';
+import type { ErrorRecord } from '../errors.ts';
+import type { ChunkState, JobState } from '../orchestrator/states.ts';
+import type { FileIdentity } from '../source/identity.ts';
+
+/** An input file as it was when the job began. */
+export interface StoredFile extends FileIdentity {
+  rows: number;
+  rowGroups: number;
+}
+
+export interface StoredJob {
+  jobId: string;
+  specJson: string;
+  fingerprint: string;
+  state: JobState;
+  createdAt: string;
+  files: StoredFile[];
+}
+
+/** A job that is to be stored. */
+export interface NewJob {
+  jobId: string;
+  specJson: string;
+  fingerprint: string;
+  files: readonly (FileIdentity & { rows: number; rowGroups: { length: number } })[];
+}
+
+/** A chunk as it was planned: what the store needs to know of it. */
+export interface ChunkRow {
+  chunkId: number;
+  fileId: number;
+  rowGroupFirst: number;
+  rowGroupLast: number;
+  rowFirst: number;
+  rows: number;
+  bytes: number;
+}
+
+export interface StoredChunk extends ChunkRow {
+  state: ChunkState;
+  /** How often it was claimed, over all executions. */
+  attempt: number;
+  partName: string | null;
+  partSize: number | null;
+  partSha256: string | null;
+  rowsOut: number | null;
+  /** Why it waits or is set aside. */
+  error: ErrorRecord | null;
+}
+
+/** What a finished chunk leaves. */
+export interface ChunkReceipt {
+  rowsOut: number;
+  part?: { name: string; size: number; sha256: string };
+  summary?: Uint8Array;
+}
+
+/** One process run of the job. */
+export interface StoredExecution {
+  executionId: number;
+  epoch: number;
+  pid: number;
+  bootId: string;
+  host: string;
+  out: string;
+  startedAt: string;
+  endedAt: string | null;
+  /** `running` until it ends; `died` when it never said that it did. */
+  status: string;
+  exitCode: number | null;
+  reason: string | null;
+}
+
+export interface StoredEvent {
+  at: string;
+  epoch: number | null;
+  kind: string;
+  detail: unknown;
+}
+
+export function jobOf(row: Row, files: readonly Row[]): StoredJob {
+  return {
+    jobId: String(row['job_id']),
+    specJson: String(row['spec_json']),
+    fingerprint: String(row['fingerprint']),
+    state: String(row['state']) as JobState,
+    createdAt: timeOf(row['created_ms']) ?? '',
+    files: files.map((file) => ({
+      path: String(file['path']),
+      size: Number(file['size']),
+      mtimeNs: String(file['mtime_ns']),
+      inode: String(file['inode']),
+      footerBytes: Number(file['footer_bytes']),
+      footerSha256: String(file['footer_sha256']),
+      rows: Number(file['rows']),
+      rowGroups: Number(file['row_groups']),
+    })),
+  };
+}
+
+export function chunkOf(row: Row): StoredChunk {
+  const error = text(row['error_json']);
+  return {
+    chunkId: Number(row['chunk_id']),
+    fileId: Number(row['file_id']),
+    rowGroupFirst: Number(row['rg_first']),
+    rowGroupLast: Number(row['rg_last']),
+    rowFirst: Number(row['row_first']),
+    rows: Number(row['rows']),
+    bytes: Number(row['bytes']),
+    state: String(row['state']) as ChunkState,
+    attempt: Number(row['attempt']),
+    partName: text(row['part_name']),
+    partSize: number(row['part_size']),
+    partSha256: text(row['part_sha256']),
+    rowsOut: number(row['rows_out']),
+    error: error === null ? null : (JSON.parse(error) as ErrorRecord),
+  };
+}
+
+export function executionOf(row: Row): StoredExecution {
+  return {
+    executionId: Number(row['exec_id']),
+    epoch: Number(row['epoch']),
+    pid: Number(row['pid']),
+    bootId: String(row['boot_id']),
+    host: String(row['host']),
+    out: String(row['out']),
+    startedAt: timeOf(row['started_ms']) ?? '',
+    endedAt: timeOf(row['ended_ms']),
+    status: String(row['status']),
+    exitCode: number(row['exit_code']),
+    reason: text(row['reason']),
+  };
+}
+
+export function eventOf(row: Row): StoredEvent {
+  return {
+    at: timeOf(row['happened_ms']) ?? '',
+    epoch: number(row['epoch']),
+    kind: String(row['kind']),
+    detail: JSON.parse(String(row['detail_json'])) as unknown,
+  };
+}
+
+function timeOf(value: Row[string] | undefined): string | null {
+  const milliseconds = number(value);
+  return milliseconds === null ? null : new Date(milliseconds).toISOString();
+}
+
+function number(value: Row[string] | undefined): number | null {
+  return value === null || value === undefined ? null : Number(value);
+}
+
+function text(value: Row[string] | undefined): string | null {
+  return value === null || value === undefined ? null : String(value);
+}
