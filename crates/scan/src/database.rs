@@ -180,7 +180,7 @@ fn lock_down(settings: &Settings<'_>) -> Result<Vec<String>, ScanError> {
     Ok(vec![
         // Time zones in the schemas of converted columns must not depend on the machine.
         "SET TimeZone = 'UTC'".into(),
-        // A scan reads every byte once, and the cache answers for a file that was rewritten within its clock's tick.
+        // The cache answers with the footer of a file that was rewritten since, and a scan reads every byte only once.
         "SET enable_external_file_cache = false".into(),
         "SET autoinstall_known_extensions = false".into(),
         "SET autoload_known_extensions = false".into(),
