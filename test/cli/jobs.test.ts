@@ -8,11 +8,11 @@ import { errorOf, gaussian, parquet, run, score, scratch, sha256, start } from '
 
 const directory = scratch();
 const at = (name: string) => join(directory, name);
-const FLAGS = ['-d', 'zscore', '--chunk-rows', '4096', '--progress', 'none'];
+const FLAGS = ['-d', 'zscore', '--chunk-rows', '16K', '--progress', 'none'];
 let expected = '';
 
 beforeAll(async () => {
-  await parquet(at('data.parquet'), gaussian(1_200_000));
+  await parquet(at('data.parquet'), gaussian(1_200_000), 8192);
   await score(directory, 'data.parquet', ...FLAGS, '-o', 'whole.parquet', '--home', 'home-whole');
   expected = sha256(at('whole.parquet'));
 });

@@ -93,7 +93,7 @@ describe('SIGKILL', () => {
     await score(directory, 'data.parquet', ...FLAGS, '-o', 'random.parquet', '--home', 'home-random');
     expect(sha256(at('random.parquet'))).toBe(expected);
     expect(readdirSync(directory).filter((name) => name.endsWith('.tmp'))).toEqual([]);
-  });
+  }, 240_000);
 });
 
 describe('resume', () => {
