@@ -39,11 +39,6 @@ impl Lanes {
         self.zip(other, |a, b| a + b)
     }
 
-    #[inline(always)]
-    pub(crate) fn sub(self, other: Self) -> Self {
-        self.zip(other, |a, b| a - b)
-    }
-
     /// The lesser of each pair; `self` where `other` is NaN. Exactly one `minpd`, which `f64::min` is not.
     #[inline(always)]
     pub(crate) fn lesser(self, other: Self) -> Self {
