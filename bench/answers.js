@@ -27,7 +27,17 @@ export async function checkZ(file, out, rows) {
 
 /** Every row is there once, in order, with a finite score. */
 export async function checkRows(out, rows) {
-  const found = await one(`SELECT count(*) AS n, count(DISTINCT row) AS d, min(row) AS first, max(row) AS last, bool_and(isfinite(score)) AS finite FROM '${out}'`);
-  if (Number(found.n) !== rows || Number(found.d) !== rows || Number(found.first) !== 0 || Number(found.last) !== rows - 1 || !found.finite)
-    throw new Error(`not every row once: ${JSON.stringify(found, (_, value) => (typeof value === 'bigint' ? Number(value) : value))}`);
+  const found = await one(
+    `SELECT count(*) AS n, count(DISTINCT row) AS d, min(row) AS first, max(row) AS last, bool_and(isfinite(score)) AS finite FROM '${out}'`,
+  );
+  if (
+    Number(found.n) !== rows ||
+    Number(found.d) !== rows ||
+    Number(found.first) !== 0 ||
+    Number(found.last) !== rows - 1 ||
+    !found.finite
+  )
+    throw new Error(
+      `not every row once: ${JSON.stringify(found, (_, value) => (typeof value === 'bigint' ? Number(value) : value))}`,
+    );
 }

@@ -27,9 +27,36 @@ export function node(args, env = {}) {
   });
 }
 
+/** Seconds from the start of `node ...args` until it says `text` on stderr; then it is left to end. */
+export function secondsUntil(text, args) {
+  return new Promise((resolve, reject) => {
+    const started = performance.now();
+    let seconds;
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    child.stderr.on('data', (data) => {
+      if (seconds === undefined && String(data).includes(text)) seconds = (performance.now() - started) / 1000;
+    });
+    child.on('close', () => (seconds === undefined ? reject(new Error(`never said ${text}`)) : resolve(seconds)));
+  });
+}
+
 /** `batch-core score`, from nothing: its report and wall time. */
 export async function score(file, out, home, ...flags) {
-  const args = [MAIN, 'score', file, '-o', out, '--home', home, '--fresh', '--force', '--json', '--progress', 'none', ...flags];
+  const args = [
+    MAIN,
+    'score',
+    file,
+    '-o',
+    out,
+    '--home',
+    home,
+    '--fresh',
+    '--force',
+    '--json',
+    '--progress',
+    'none',
+    ...flags,
+  ];
   const { wallSeconds, stdout } = await node(args);
   return { wallSeconds, report: JSON.parse(stdout) };
 }
