@@ -65,7 +65,11 @@ export async function openMemory({ files = [] }: { files?: readonly string[] } =
 export async function openFile(path: string): Promise<Database> {
   const claim = claimFile(path);
   try {
-    return await open(path, { ...LOCKED, enable_external_access: 'false', lock_configuration: 'true' }, claim);
+    // Access to files stays on: without it DuckDB denies itself its own log where the path leads through a link, and the
+    // job cannot be opened after a crash. No user's path or SQL ever reaches this database.
+    const database = await open(claim.path, { ...LOCKED, lock_configuration: 'true' }, claim);
+    claim.opened();
+    return database;
   } catch (error) {
     claim.release();
     throw error;
@@ -232,7 +236,7 @@ function bind(statement: DuckDBPreparedStatement, index: number, value: Paramete
   else if (typeof value === 'string') statement.bindVarchar(index, value);
   else if (typeof value === 'bigint') statement.bindBigInt(index, value);
   else if (typeof value !== 'number') statement.bindBlob(index, value);
-  else if (Number.isSafeInteger(value)) statement.bindBigInt(index, BigInt(value));
+  else if (Number.isSafeInteger(value) && !Object.is(value, -0)) statement.bindBigInt(index, BigInt(value));
   else statement.bindDouble(index, value);
 }
 

@@ -9,6 +9,10 @@ import { BatchCoreError } from '../errors.ts';
 
 /** The right to open one database file, held until released. */
 export interface FileClaim {
+  /** The file's path with links resolved. */
+  path: string;
+  /** To be called once the file is open: only now a new file can be known by its other names. */
+  opened(): void;
   /** Makes the names of the files in the directory durable when the write-ahead log is a new file. */
   settle(): void;
   release(): void;
@@ -23,10 +27,8 @@ shared[REGISTRY] = held;
 /** Claims the file at `path`, or throws JOB_BUSY when this process has it open. */
 export function claimFile(path: string): FileClaim {
   const real = realPath(path);
-  const keys = [real];
-  const inode = inodeOf(real);
-  // A hard link is another name of the same file.
-  if (inode !== undefined) keys.push(inode);
+  // A hard link is another name of the same file, so the inode is a key too.
+  const keys = [real, inodeOf(real)].filter((key) => key !== undefined);
   if (keys.some((key) => held.has(key)) || isOpen(real)) {
     throw new BatchCoreError('JOB_BUSY', `"${path}" is already open in this process`, {
       where: { file: path },
@@ -37,6 +39,13 @@ export function claimFile(path: string): FileClaim {
 
   let log: string | undefined;
   return {
+    path: real,
+    opened() {
+      const inode = inodeOf(real);
+      if (inode === undefined || keys.includes(inode)) return;
+      keys.push(inode);
+      held.set(inode, real);
+    },
     settle() {
       // The commit made the log's bytes durable. Its name in the directory is a different matter when it is a new file.
       const now = inodeOf(`${real}.wal`);
