@@ -1,0 +1,243 @@
+"""Writes zscore.json, hbos.json and mad.json beside itself: what SciPy, scikit-learn and PyOD answer.
+
+Nothing here is random between runs: every data set has its own fixed seed, so a second run writes the same bytes.
+The format is told in README.md.
+"""
+import json
+import pathlib
+from importlib.metadata import version
+
+import numpy as np
+import scipy.stats
+from pyod.models.hbos import HBOS
+from pyod.models.mad import MAD
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+PACKAGES = ("pyod", "scikit-learn", "scipy", "numpy", "numba")
+FILE_BYTES_MAX = 300_000
+# The model and the last digits of a wider case would fill the file and add nothing.
+MODEL_COLUMNS_MAX = 10
+# Iglewicz and Hoaglin: the mean absolute deviation of a normal variable is sd / 1.253314.
+MEAN_DEVIATION_TO_SD = 1.253314
+
+
+# ---------------------------------------------------------------- data sets
+
+
+def data_sets():
+    """Name -> (fitted columns, columns scored but not fitted); rows x columns, NaN = missing."""
+    sets = {}
+
+    def add(name, make, rows_new=8):
+        rng = np.random.default_rng(len(sets) + 1)
+        fitted = make(rng)
+        new = beyond(fitted, rng, rows_new)
+        if np.isnan(fitted).any():
+            new[0], new[-1, 0] = np.nan, np.nan
+        sets[name] = (fitted, new)
+
+    add("gaussian", lambda r: r.normal([0, 5, -3], [1, 2, 0.5], (200, 3)))
+    add("ties", lambda r: r.integers(0, 4, (80, 3)).astype(float))
+    add("duplicates", lambda r: np.repeat(r.normal(size=(15, 2)), 4, axis=0))
+    add("bin-edges", lambda r: np.column_stack([np.tile(np.arange(11.0), 4), np.repeat(np.arange(11.0), 4)]))
+    add("one-column", lambda r: r.normal(size=(60, 1)))
+    add("sixty-columns", lambda r: r.integers(-999, 1000, (20, 60)) / 8)
+    add("tiny-scale", lambda r: r.normal(size=(60, 2)) * 1e-12)
+    add("huge-scale", lambda r: r.normal(size=(60, 2)) * 1e12)
+    add("offset", lambda r: 1e5 + r.normal(size=(60, 2)))
+    add("integers", lambda r: r.integers(-1000, 1000, (80, 3)).astype(float))
+    add("lognormal", lambda r: r.lognormal(0, 2, (60, 2)))
+    add("constant-column", lambda r: np.insert(r.normal(size=(60, 2)), 1, 7.25, axis=1))
+    add("negative-zero", lambda r: np.column_stack([np.tile([-0.0, 0.0, 1.0, -1.0], 10), r.normal(size=40)]))
+    add("heavy-outlier", lambda r: np.vstack([r.normal(size=(79, 2)), [[1e9, -1e6]]]))
+    add("two-rows", lambda r: np.array([[1.0, 10.0], [2.0, -10.0]]))
+    add("missing", lambda r: holes(r.normal(size=(60, 3)), r))
+    # More than half of each of the first two columns is one value, so their median absolute deviation is 0.
+    add("mad-zero", lambda r: np.column_stack([
+        np.where(r.random(60) < 0.7, 3.0, r.normal(3, 2, 60)), (r.random(60) < 0.1).astype(float), r.normal(size=60)]))
+    return sets
+
+
+def holes(data, rng):
+    data[rng.random(data.shape) < 0.1] = np.nan
+    return data
+
+
+def beyond(fitted, rng, rows):
+    """Rows inside, at the ends of, just outside and far outside the fitted range, in every column."""
+    low, high = np.nanmin(fitted, axis=0), np.nanmax(fitted, axis=0)
+    span = np.where(high > low, high - low, 1.0)
+    shares = [-0.004, 1.004, -0.3, 1.3, -1e6, 1e6, *rng.random(rows)]
+    rows = np.array([low, high, *(low + share * span for share in shares)])
+    return rows.round(1) if fitted.shape[1] > MODEL_COLUMNS_MAX else rows
+
+
+# ---------------------------------------------------------------- references
+
+
+def zscore(fitted, new, aggregate):
+    scaler = StandardScaler().fit(fitted)
+    mean, sd = scaler.mean_, scaler.scale_
+    combine = {"max": lambda z: np.nanmax(np.abs(z), axis=1, initial=0), "sum": lambda z: np.nansum(z * z, axis=1)}[aggregate]
+    scores = combine(scipy.stats.zscore(fitted, axis=0, ddof=0, nan_policy="omit"))
+    agree(scores, combine(scaler.transform(fitted)), "scipy and scikit-learn")
+    return scores, combine(scaler.transform(new)), {"mean": mean, "sd": sd}, {}
+
+
+def mad(fitted, new, aggregate):
+    """PyOD's MAD, which takes one column, for each column; its own answer for a deviation of 0 is replaced."""
+    columns, columns_new, medians, deviations, fallback = [], [], [], [], []
+    for index in range(fitted.shape[1]):
+        column = fitted[:, [index]]
+        with np.errstate(all="ignore"):  # a deviation of 0 divides by it, inside PyOD
+            model = MAD().fit(column)
+        medians.append(model.median_)
+        deviations.append(model.median_diff_)
+        if model.median_diff_ > 0:
+            columns.append(model.decision_scores_)
+            columns_new.append(model.decision_function(new[:, [index]]))
+        else:
+            fallback.append(index)
+            mean_deviation = np.nanmean(np.abs(column - model.median_))
+            columns.append(mean_deviation_score(column, model.median_, mean_deviation))
+            columns_new.append(mean_deviation_score(new[:, [index]], model.median_, mean_deviation))
+    combine = {"max": np.max, "sum": np.sum}[aggregate]
+    facts = {"fallback": fallback} if fallback else {}
+    return combine(columns, axis=0), combine(columns_new, axis=0), {"median": medians, "mad": deviations}, facts
+
+
+def mean_deviation_score(column, median, mean_deviation):
+    return np.nan_to_num(np.abs(column[:, 0] - median) / (MEAN_DEVIATION_TO_SD * mean_deviation))
+
+
+def hbos(fitted, new, scale, n_bins=10, alpha=0.1, tol=0.5):
+    facts = {}
+    raw, raw_new = fitted, new
+    if scale == "minmax":
+        scaler = MinMaxScaler().fit(fitted)
+        fitted, new = scaler.transform(fitted), scaler.transform(new)
+    settings = {"n_bins": n_bins, "alpha": alpha, "tol": tol}
+    if np.isnan(fitted).any():
+        # PyOD refuses missing cells. A column at a time it never sees one; such a cell adds the least it could.
+        facts["derived"] = "per column over the cells present; a missing cell adds minus the largest table value"
+        parts = [hbos_column(fitted[:, [j]], new[:, [j]], settings) for j in range(fitted.shape[1])]
+        scores, scores_new = (np.sum([part[i] for part in parts], axis=0) for i in (0, 1))
+        model = {key: [part[2][key][0] for part in parts] for key in parts[0][2]}
+    else:
+        scores, scores_new, model = hbos_whole(fitted, new, settings)
+    if scale == "minmax":
+        model |= {"low": scaler.data_min_, "high": scaler.data_max_}
+        facts["formula_free"] = formula_free(raw, raw_new, fitted, new, n_bins, tol)
+    return scores, scores_new, model, facts
+
+
+def hbos_whole(fitted, new, settings):
+    model = HBOS(**settings).fit(fitted)
+    tables = np.log2(model.hist_ + settings["alpha"])
+    return model.decision_scores_, model.decision_function(new), {"edges": model.bin_edges_.T, "tables": tables.T}
+
+
+def hbos_column(fitted, new, settings):
+    present, present_new = ~np.isnan(fitted[:, 0]), ~np.isnan(new[:, 0])
+    part, part_new, model = hbos_whole(fitted[present], new[present_new], settings)
+    least = -np.max(model["tables"])
+    scores, scores_new = np.full(len(fitted), least), np.full(len(new), least)
+    scores[present], scores_new[present_new] = part, part_new
+    return scores, scores_new, model
+
+
+def formula_free(raw, raw_new, scaled, scaled_new, n_bins, tol):
+    """Whether every cell falls in the same bin, however the scaling is written down.
+
+    scikit-learn computes x * (1 / range) + (-low / range). Written as (x - low) / range, or with the bins laid over
+    the raw values, a cell that lies on an edge may round to the other side of it.
+    """
+    low, high = np.nanmin(raw, axis=0), np.nanmax(raw, axis=0)
+    ways = [(scaled, scaled_new), ((raw - low) / (high - low), (raw_new - low) / (high - low)), (raw, raw_new)]
+    return all(
+        np.array_equal(first, other)
+        for j in range(raw.shape[1])
+        for first, *others in [[places(a[:, j], b[:, j], n_bins, tol) for a, b in ways]]
+        for other in others
+    )
+
+
+def places(fitted, new, n_bins, tol):
+    """The bins that count a fitted cell, those that score a cell, and whether an outside cell is near."""
+    fitted, new = fitted[~np.isnan(fitted)], new[~np.isnan(new)]
+    counts, edges = np.histogram(fitted, bins=n_bins)
+    near_low = edges[0] - new <= tol * (edges[1] - edges[0])
+    near_high = new - edges[-1] <= tol * (edges[-1] - edges[-2])
+    bins = np.digitize(np.concatenate([fitted, new]), edges, right=True)
+    # The lowest cell lands in bin 0 or 1 and the highest in the last or one past it: both score alike.
+    return np.concatenate([counts, np.clip(bins, 1, n_bins), near_low, near_high])
+
+
+def agree(scores, others, who):
+    if not np.allclose(scores, others, rtol=1e-12, atol=1e-12):
+        raise SystemExit(f"{who} disagree by {np.max(np.abs(scores - others))}")
+
+
+# ---------------------------------------------------------------- cases
+
+
+def case(name, detector, function, data, parameters):
+    fitted, new = data
+    constant = np.nanmin(fitted, axis=0) == np.nanmax(fitted, axis=0)
+    scores, scores_new, model, facts = function(fitted[:, ~constant], new[:, ~constant], **parameters)
+    if constant.any():
+        facts["dropped"] = np.flatnonzero(constant)
+    if fitted.shape[1] <= MODEL_COLUMNS_MAX:
+        facts["model"] = model
+    return plain({
+        "name": name, "detector": detector, "parameters": parameters, "columns": fitted.T, "scores": scores,
+        "score_columns": new.T, "score_scores": scores_new, **facts})
+
+
+def plain(value):
+    """Numbers and lists for JSON; NaN becomes null."""
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, (np.ndarray, list, tuple)):
+        return [plain(inner) for inner in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def hbos_parameters(name):
+    yield {"scale": "minmax", "n_bins": 10}
+    yield {"scale": "raw", "n_bins": 10}
+    if name in ("ties", "bin-edges", "lognormal", "one-column"):
+        for n_bins in (5, 37):
+            yield {"scale": "minmax", "n_bins": n_bins}
+            yield {"scale": "raw", "n_bins": n_bins}
+    if name == "one-column":
+        yield {"scale": "raw", "n_bins": 10, "alpha": 0.5, "tol": 0.1}
+
+
+def aggregates(_name):
+    yield {"aggregate": "max"}
+    yield {"aggregate": "sum"}
+
+
+def write(detector, function, parameters_of, sets):
+    cases = [
+        case(" ".join([name, *map(str, parameters.values())]), detector, function, data, parameters)
+        for name, data in sets.items()
+        for parameters in parameters_of(name)
+    ]
+    lines = ",\n".join(json.dumps(one, separators=(",", ":"), allow_nan=False) for one in cases)
+    versions = json.dumps({package: version(package) for package in PACKAGES})
+    text = f'{{"versions": {versions}, "cases": [\n{lines}\n]}}\n'
+    if len(text) > FILE_BYTES_MAX:
+        raise SystemExit(f"{detector}.json would hold {len(text)} bytes, more than {FILE_BYTES_MAX}")
+    pathlib.Path(__file__).with_name(f"{detector}.json").write_text(text, encoding="ascii")
+    print(f"{detector}: {len(cases)} cases, {len(text)} bytes")
+
+
+if __name__ == "__main__":
+    SETS = data_sets()
+    write("zscore", zscore, aggregates, SETS)
+    write("mad", mad, aggregates, SETS)
+    write("hbos", hbos, hbos_parameters, SETS)
