@@ -16,6 +16,7 @@ use crate::scorer;
 use crate::summaries::Summary;
 use crate::summaries::bracket::Bracket;
 use crate::summaries::histogram::{Cuts, Histogram};
+use crate::summaries::moments::GroupMoments;
 use crate::summaries::range::Range;
 use crate::{FitError, Level, Missing, Model};
 
@@ -34,7 +35,7 @@ pub(crate) fn after_only(fit: &Fit, total: &Summary) -> Result<Model, FitError> 
     };
     let state = match fit.choice {
         Choice::Zscore(aggregate) => {
-            let moments = total.moments.as_ref().map(|moments| moments.finish()).unwrap_or_default();
+            let moments = total.moments.as_ref().map(GroupMoments::finish).unwrap_or_default();
             State::Zscore(zscore::fit(&moments, &used, aggregate))
         }
         Choice::Mad(aggregate) => State::Mad(mad::fit_exactly(level, columns, &used, aggregate)),

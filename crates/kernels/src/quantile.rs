@@ -1,6 +1,6 @@
 //! Medians and median absolute deviations: exact from all rows, or refined from a sample and counts.
 //!
-//! **How exact.** Where the sample is the whole source, both are NumPy's to the bit. Elsewhere the brackets are cut into
+//! **How exact.** Where the sample is the whole source, both are `NumPy`'s to the bit. Elsewhere the brackets are cut into
 //! bins, and the answer lies in the same bin as the exact one: the error is at most the width of a bin, which is 1/1024
 //! of a bracket (fewer bins beyond 50 columns), and a bracket holds a few percent of the cells. Inside a bin the cells
 //! are taken to be evenly spaced between the least and the greatest, which is usually far closer; and where a bin
@@ -27,7 +27,7 @@ fn middle_ranks(count: u64) -> [u64; 2] {
     [count.saturating_sub(1) / 2, count / 2]
 }
 
-/// The mean of the one or two middle values, as NumPy has it.
+/// The mean of the one or two middle values, as `NumPy` has it.
 fn median_by(count: u64, value: impl Fn(u64) -> f64) -> f64 {
     let [low, high] = middle_ranks(count);
     if low == high { value(low) } else { f64::midpoint(value(low), value(high)) + 0.0 }
@@ -157,6 +157,8 @@ fn index(rank: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::float_cmp, reason = "these answers are exact")]
+
     use super::*;
     use crate::Level;
     use crate::numbers::BLOCK;

@@ -1,6 +1,6 @@
 //! How rare a score is among a member's own scores: -ln(1 - rank).
 //!
-//! The rank of a sampled score is (average rank - 1/2) / rows, as SciPy's `rankdata` counts. It is frozen as *knots*, so
+//! The rank of a sampled score is (average rank - 1/2) / rows, as `SciPy`'s `rankdata` counts. It is frozen as *knots*, so
 //! close that between two of them the rarity rises by less than 1/200 or no score lies; in between it is a straight
 //! line. In the top percent ranks say less and less, and past the largest sampled score nothing. There a generalised
 //! Pareto tail continues the rarity without end, so that the worst of a hundred million rows are still told apart by how
@@ -85,10 +85,11 @@ fn knots(sorted: &[f64], rows: usize) -> (Vec<f64>, Vec<f64>) {
     // The score before, which becomes a knot when the step without it would be too wide.
     let mut before: Option<(f64, f64)> = None;
     let mut below = 0;
-    for ties in sorted.chunk_by(|a, b| a == b) {
-        let average_rank = below as f64 + (ties.len() as f64 + 1.0) / 2.0;
+    for ties in sorted.chunk_by(|a, b| a >= b) {
+        // The average rank, less the half.
+        let rank = below as f64 + ties.len() as f64 * 0.5;
         below += ties.len();
-        let rarity = -ln(1.0 - (average_rank - 0.5) / rows);
+        let rarity = -ln(1.0 - rank / rows);
         let wide = rarities.last().is_none_or(|last| rarity - last > STEP);
         if let (true, Some((score, rarity))) = (wide, before) {
             scores.push(score);
@@ -184,6 +185,8 @@ impl<'m> TailLookup<'m> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::float_cmp, reason = "these answers are exact")]
+
     use super::*;
 
     fn heavy(count: u32) -> Vec<f64> {

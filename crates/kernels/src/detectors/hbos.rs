@@ -1,6 +1,6 @@
 //! Histogram-based outlier score: how rare is the bin of each cell, summed over the columns.
 //!
-//! To the bit PyOD's definition, with NumPy's arithmetic:
+//! To the bit `PyOD`'s definition, with `NumPy`'s arithmetic:
 //!
 //! ```text
 //! scaling   minmax: y = x * s + o,  s = 1 / (high - low),  o = -low * s   (scikit-learn's order);   raw: y = x
@@ -10,7 +10,7 @@
 //! scoring   e[i] < y <= e[i + 1] gives -t[i]; outside by at most tol widths, the outermost bin; farther, -min t
 //! ```
 //!
-//! Counting closes a bin below and scoring closes it above: both are kept, because both are PyOD's.
+//! Counting closes a bin below and scoring closes it above: both are kept, because both are `PyOD`'s.
 //!
 //! No cell is ever scaled. Scaling never changes the order of two numbers, so every edge is carried back once to the
 //! last `x` that does not pass it, and then `x` itself is compared with that *cut*: the same bins, exactly.

@@ -10,9 +10,10 @@ use crate::numbers::{BLOCK, SPREAD_MIN};
 use crate::quantile::{self, Spread};
 use crate::summaries::Summary;
 use crate::summaries::bracket::Bracket;
+use crate::summaries::distances::Distances;
 use crate::summaries::moments::sum_distances;
 
-/// The share of a standard deviation that a normal distribution's MAD is, as PyOD has it.
+/// The share of a standard deviation that a normal distribution's MAD is, as `PyOD` has it.
 const MAD_SHARE: f64 = 0.6745;
 /// Standard deviations in a normal distribution's mean absolute deviation.
 const MEAN_SHARE: f64 = 1.253_314;
@@ -36,7 +37,7 @@ pub(crate) fn fit_exactly(level: Level, columns: &[Vec<f64>], used: &[usize], ag
 /// The model of the columns `used`, from what was counted in their brackets.
 pub(crate) fn fit(brackets: &[Option<Bracket>], second: &Summary, used: &[usize], aggregate: Aggregate) -> Deviations {
     let counted = second.counted.as_deref().unwrap_or_default();
-    let distances = second.distances.as_ref().map(|distances| distances.finish()).unwrap_or_default();
+    let distances = second.distances.as_ref().map(Distances::finish).unwrap_or_default();
     let center = |column: usize| {
         let count = second.tally[column].ordinary;
         let bracket = brackets[column].as_ref().expect("a used column has a bracket");

@@ -87,6 +87,8 @@ impl Lanes {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::float_cmp, reason = "these answers are exact")]
+
     use super::*;
 
     #[test]

@@ -39,7 +39,9 @@ impl Bracket {
     }
 
     pub(crate) fn encode(&self, writer: &mut Writer) {
-        [self.center, self.low, self.high, self.near, self.far].into_iter().for_each(|end| writer.f64(end));
+        for end in [self.center, self.low, self.high, self.near, self.far] {
+            writer.f64(end);
+        }
     }
 
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {

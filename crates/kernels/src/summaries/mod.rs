@@ -146,12 +146,16 @@ impl Summary {
 
     pub(crate) fn encode(&self, writer: &mut Writer) {
         writer.u64(self.rows);
-        self.tally.iter().for_each(|tally| tally.encode(writer));
+        for tally in &self.tally {
+            tally.encode(writer);
+        }
         if let Some(moments) = &self.moments {
             moments.encode(writer);
         }
         if let Some(range) = &self.range {
-            range.iter().for_each(|range| range.encode(writer));
+            for range in range {
+                range.encode(writer);
+            }
         }
         if let Some(sample) = &self.sample {
             sample.encode(writer);
@@ -160,7 +164,9 @@ impl Summary {
             histogram.encode(writer);
         }
         if let Some(counted) = &self.counted {
-            counted.iter().for_each(|counted| counted.encode(writer));
+            for counted in counted {
+                counted.encode(writer);
+            }
         }
         if let Some(distances) = &self.distances {
             distances.encode(writer);

@@ -78,10 +78,10 @@ fn count_strange_body(cells: &[f64]) -> u64 {
         // A NaN is not at most anything.
         strange = strange.add(Lanes(*step).map(|cell| if cell.abs() <= EXTREME { 0.0 } else { 1.0 }));
     }
-    let rest = rest.iter().filter(|cell| !(cell.abs() <= EXTREME)).count() as u64;
+    let ordinary = rest.iter().filter(|cell| cell.abs() <= EXTREME).count();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of cells")]
     let strange = strange.sum() as u64;
-    strange + rest
+    strange + (rest.len() - ordinary) as u64
 }
 
 #[cfg(test)]
