@@ -152,6 +152,7 @@ function unreadable(path: string, cause: unknown): BatchCoreError {
 async function notFound(source: string, path: string, cwd: string): Promise<BatchCoreError> {
   const say = (hint: string | undefined) =>
     new BatchCoreError('SOURCE_NOT_FOUND', `"${source}" does not exist`, { where: { file: path }, hint });
+  if (source === '') return say('name a Parquet file, a pattern or a directory');
   if (source === '-') return say('standard input is not read; write the table to a Parquet file');
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source)) return say('only files of this machine are read; download it first');
   const near = await namesNear(path);

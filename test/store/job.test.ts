@@ -1,0 +1,331 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { openFile } from '../../src/duckdb/client.ts';
+import type { JobEvent } from '../../src/orchestrator/states.ts';
+import { readFacts } from '../../src/source/facts.ts';
+import { type ChunkRow, JobStore } from '../../src/store/job.ts';
+import { parquet, scratch } from '../cli/harness.ts';
+
+const directory = scratch();
+let stores = 0;
+const newPath = () => join(directory, `${stores++}.duckdb`);
+const identity = { pid: 17, bootId: 'boot', host: 'host', out: '/out.parquet' };
+const spec = { jobId: 'j1', specJson: '{"a":1}', fingerprint: 'sha256:f', files: [] };
+const error = { code: 'DATA', message: 'page 3 of "x" is damaged', where: { rowGroup: 3 } } as const;
+
+function chunks(count: number): ChunkRow[] {
+  return Array.from({ length: count }, (_, i) => ({
+    chunkId: i,
+    fileId: 0,
+    rowGroupFirst: 2 * i,
+    rowGroupLast: 2 * i + 1,
+    rowFirst: 1000 * i,
+    rows: 1000,
+    bytes: 2 ** 40 + i,
+  }));
+}
+
+/** A store with a job that runs and a planned phase. */
+async function running(count = 3, path = newPath()): Promise<JobStore> {
+  const store = await JobStore.open(path);
+  await store.create(spec);
+  await store.beginExecution(identity);
+  await store.setState('start');
+  await store.plan('score', chunks(count));
+  return store;
+}
+
+const bug = { code: 'BUG', exitCode: 70 };
+const states = async (store: JobStore) => (await store.chunks('score')).map((chunk) => chunk.state);
+
+describe('a job', () => {
+  it('is stored with its files and read again by the next process', async () => {
+    const path = newPath();
+    const source = await parquet(join(directory, 'in.parquet'), 'SELECT i FROM range(5000) r(i)');
+    const { files } = await readFacts([source]);
+    const store = await JobStore.open(path);
+    expect(await store.read()).toBeUndefined();
+    await store.create({ ...spec, files });
+    await store.close();
+
+    const again = await JobStore.open(path);
+    expect(await again.read()).toEqual({
+      jobId: 'j1',
+      specJson: '{"a":1}',
+      fingerprint: 'sha256:f',
+      state: 'created',
+      createdAt: expect.stringMatching(/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      files: [{ ...files[0], rowGroups: 3 }],
+    });
+    expect(Math.abs(Date.now() - Date.parse((await again.read())!.createdAt))).toBeLessThan(60_000);
+    await again.close();
+  });
+
+  it('is one a database', async () => {
+    const store = await JobStore.open(newPath());
+    await store.create(spec);
+    await expect(store.create({ ...spec, jobId: 'j2' })).rejects.toMatchObject(bug);
+    expect((await store.read())?.jobId).toBe('j1');
+    await store.close();
+  });
+
+  it('of 700 files keeps them in order', async () => {
+    const files = Array.from({ length: 700 }, (_, i) => ({
+      ...{
+        path: `/in/${i}'"é.parquet`,
+        size: 2 ** 45 + i,
+        mtimeNs: '1795470387727267655',
+        inode: '18446744073709551615',
+      },
+      ...{ footerBytes: i, footerSha256: `${i}`, rows: i, rowGroups: Array(i % 4) },
+    }));
+    const store = await JobStore.open(newPath());
+    await store.create({ ...spec, files });
+    expect((await store.read())?.files).toEqual(files.map((file, i) => ({ ...file, rowGroups: i % 4 })));
+    await store.close();
+  });
+
+  it('changes state only as the table of states says', async () => {
+    const store = await JobStore.open(newPath());
+    await store.create(spec);
+    const walk: JobEvent[] = ['start', 'pause', 'continue', 'stop', 'halt', 'start', 'fail', 'start', 'complete'];
+    for (const event of walk) await store.setState(event);
+    expect((await store.read())?.state).toBe('completed');
+    await expect(store.setState('start')).rejects.toMatchObject({ ...bug, message: 'a completed job cannot start' });
+    // Each sees what the one before it did, though they were asked for at once.
+    expect(
+      await Promise.all(['restart', 'start', 'stop', 'halt'].map((event) => store.setState(event as JobEvent))),
+    ).toEqual(['created', 'running', 'stopping', 'stopped']);
+    await store.close();
+  });
+});
+
+describe('an execution', () => {
+  it('that never ended is found dead by the next one, and its chunks wait again with their attempts', async () => {
+    const path = newPath();
+    const store = await running(4, path);
+    for (const id of [0, 1, 2]) await store.claim('score', id);
+    await store.complete('score', 0, { rowsOut: 1000 });
+    await store.fail('score', 2, { state: 'retry_wait', error });
+    await store.close();
+
+    const next = await JobStore.open(path);
+    expect(await next.beginExecution({ ...identity, pid: 18 })).toEqual({ executionId: 2, epoch: 2 });
+    expect((await next.chunks('score')).map(({ state, attempt }) => [state, attempt])).toEqual([
+      ['done', 1],
+      ['pending', 1],
+      ['pending', 1],
+      ['pending', 0],
+    ]);
+    expect(await next.claim('score', 1)).toBe(2);
+    await next.endExecution(2, { status: 'stopped', exitCode: 130, reason: 'SIGINT' });
+    expect(await next.executions()).toMatchObject([
+      { executionId: 1, epoch: 1, pid: 17, status: 'died', exitCode: null, endedAt: expect.any(String) },
+      { executionId: 2, epoch: 2, pid: 18, status: 'stopped', exitCode: 130, reason: 'SIGINT', out: '/out.parquet' },
+    ]);
+    await expect(next.endExecution(2, { status: 'failed', exitCode: 1, reason: null })).rejects.toMatchObject(bug);
+    await next.close();
+  });
+});
+
+describe('a plan', () => {
+  it('is made once: a second one changes nothing', async () => {
+    const store = await running(3);
+    await store.claim('score', 1);
+    await store.plan('score', chunks(3));
+    expect(await states(store)).toEqual(['pending', 'running', 'pending']);
+    await expect(store.plan('score', chunks(4))).rejects.toMatchObject(bug);
+    await store.plan('fit-1', chunks(2));
+    expect(await store.chunks('fit-1')).toHaveLength(2);
+    expect(await store.chunks('fit-2')).toEqual([]);
+    await store.close();
+  });
+
+  it('of 1,234 chunks comes back as it was', async () => {
+    const store = await running(1234);
+    const stored = await store.chunks('score');
+    expect(stored.map(({ state, attempt, partName, partSize, partSha256, rowsOut, error, ...chunk }) => chunk)).toEqual(
+      chunks(1234),
+    );
+    await store.close();
+  });
+});
+
+describe('a chunk', () => {
+  it('pending -> running -> done -> pending', async () => {
+    const store = await running();
+    expect(await store.claim('score', 1)).toBe(1);
+    const part = { name: 'part-0000001.parquet', size: 2 ** 40, sha256: 'ab' };
+    await store.complete('score', 1, { rowsOut: 1000, part, summary: Uint8Array.of(1, 2, 3) });
+    expect((await store.chunks('score'))[1]).toMatchObject({
+      ...{ state: 'done', attempt: 1, rowsOut: 1000, error: null },
+      ...{ partName: part.name, partSize: part.size, partSha256: 'ab' },
+    });
+    await store.reset('score', [1]);
+    expect((await store.chunks('score'))[1]).toMatchObject({
+      state: 'pending',
+      attempt: 1,
+      rowsOut: null,
+      partName: null,
+    });
+    await expect(store.summaries('score')).rejects.toMatchObject(bug);
+    expect(await store.claim('score', 1)).toBe(2);
+    await store.close();
+  });
+
+  it('running -> retry_wait -> running -> quarantined', async () => {
+    const store = await running();
+    await store.claim('score', 0);
+    await store.fail('score', 0, { state: 'retry_wait', error });
+    expect(await store.claim('score', 0)).toBe(2);
+    await store.fail('score', 0, { state: 'quarantined', error });
+    expect((await store.chunks('score'))[0]).toMatchObject({ state: 'quarantined', error });
+    await expect(store.claim('score', 0)).rejects.toMatchObject(bug);
+    await store.reset('score', [0]);
+    expect((await store.chunks('score'))[0]).toMatchObject({ state: 'pending', error: null });
+    await store.close();
+  });
+
+  it('cannot be claimed twice, done without a claim, or be nowhere', async () => {
+    const store = await running();
+    await store.claim('score', 0);
+    await expect(store.claim('score', 0)).rejects.toMatchObject(bug);
+    await expect(store.complete('score', 1, { rowsOut: 1 })).rejects.toMatchObject(bug);
+    await expect(store.fail('score', 1, { state: 'pending', error })).rejects.toMatchObject(bug);
+    await expect(store.claim('score', 99)).rejects.toMatchObject(bug);
+    await expect(store.claim('rank', 0)).rejects.toMatchObject(bug);
+    await expect(store.reset('score', [1, 99])).rejects.toMatchObject(bug);
+    expect(await states(store)).toEqual(['running', 'pending', 'pending']);
+    await store.close();
+  });
+
+  it('leaves a summary of any bytes, in plan order whoever was first', async () => {
+    const store = await running(20);
+    const summary = (i: number) => Uint8Array.from({ length: i === 7 ? 3_000_000 : i }, (_, at) => (at * i) % 256);
+    const order = Array.from({ length: 20 }, (_, i) => (i * 7) % 20);
+    for (const i of order) {
+      await store.claim('score', i);
+      await store.complete('score', i, { rowsOut: 1000, summary: summary(i) });
+    }
+    const summaries = await store.summaries('score');
+    expect(summaries.map((bytes) => Buffer.compare(bytes, summary(summaries.indexOf(bytes))))).toEqual(
+      Array(20).fill(0),
+    );
+    await store.close();
+  });
+});
+
+describe('writes that meet', () => {
+  it('share one commit', async () => {
+    const store = await running(100);
+    const before = store.commits;
+    const attempts = await Promise.all(chunks(100).map(({ chunkId }) => store.claim('score', chunkId)));
+    expect(new Set(attempts)).toEqual(new Set([1]));
+    expect(store.commits - before).toBe(1);
+    // What arrives while a commit is under way waits for the next one, together.
+    const first = store.event('first', {});
+    await Promise.resolve();
+    await Promise.resolve();
+    await Promise.all([first, ...chunks(100).map(({ chunkId }) => store.complete('score', chunkId, { rowsOut: 1 }))]);
+    expect(store.commits - before).toBeLessThanOrEqual(3);
+    expect(await states(store)).toEqual(Array(100).fill('done'));
+    await store.close();
+  });
+
+  it('claim and complete of one chunk, both in one commit', async () => {
+    const store = await running(3);
+    const before = store.commits;
+    await Promise.all([store.claim('score', 2), store.complete('score', 2, { rowsOut: 5, summary: Uint8Array.of(9) })]);
+    expect(store.commits - before).toBe(1);
+    expect(await states(store)).toEqual(['pending', 'pending', 'done']);
+    await store.close();
+  });
+
+  it('a wrong one is rolled back alone; its neighbours are written', async () => {
+    const path = newPath();
+    const store = await running(6, path);
+    const settled = await Promise.allSettled([
+      store.claim('score', 0),
+      store.complete('score', 5, { rowsOut: 1 }),
+      store.claim('score', 1),
+      store.reset('score', [3, 99]),
+      store.setState('halt'),
+      store.event('kept', { n: 1 }),
+    ]);
+    expect(settled.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'rejected',
+      'rejected',
+      'fulfilled',
+    ]);
+    await store.close();
+    const again = await JobStore.open(path);
+    expect(await states(again)).toEqual(['running', 'running', 'pending', 'pending', 'pending', 'pending']);
+    expect(await again.events()).toMatchObject([{ kind: 'kept', detail: { n: 1 }, epoch: 1 }]);
+    await again.close();
+  });
+
+  it('are all settled when close returns', async () => {
+    const path = newPath();
+    const store = await running(50, path);
+    const claims = chunks(50).map(({ chunkId }) => store.claim('score', chunkId));
+    await store.close();
+    await Promise.all(claims);
+    const again = await JobStore.open(path);
+    expect(await states(again)).toEqual(Array(50).fill('running'));
+    await again.close();
+  });
+});
+
+describe('the log', () => {
+  it('keeps order, and starting over keeps the log', async () => {
+    const store = await running(10);
+    for (let i = 0; i < 30; i++) void store.event('tick', { i, text: "it's" });
+    await store.claim('score', 0);
+    await store.resetAll({ specJson: '{"b":2}', files: [] });
+    expect(await store.read()).toMatchObject({ state: 'created', specJson: '{"b":2}', files: [] });
+    expect(await store.chunks('score')).toEqual([]);
+    await store.plan('score', chunks(2));
+    expect(await states(store)).toEqual(['pending', 'pending']);
+    const events = await store.events();
+    expect(events.map(({ detail }) => (detail as { i: number }).i)).toEqual(Array.from({ length: 30 }, (_, i) => i));
+    expect(await store.executions()).toHaveLength(1);
+    await store.close();
+  });
+
+  it('starting over twice with the same files', async () => {
+    const { files } = await readFacts([await parquet(join(directory, 'again.parquet'), 'SELECT 1 AS a')]);
+    const store = await JobStore.open(newPath());
+    await store.create({ ...spec, files });
+    for (const specJson of ['1', '2']) await store.resetAll({ specJson, files });
+    expect((await store.read())?.files).toHaveLength(1);
+    await store.close();
+  });
+});
+
+it('a second store of one job in a process is refused', async () => {
+  const path = newPath();
+  const store = await running(2, path);
+  await expect(JobStore.open(path)).rejects.toMatchObject({ code: 'JOB_BUSY', exitCode: 75 });
+  await store.claim('score', 0);
+  await store.close();
+  const again = await JobStore.open(path);
+  expect(await states(again)).toEqual(['running', 'pending']);
+  await again.close();
+});
+
+it('no statement deletes or changes an event', () => {
+  const source = readFileSync(new URL('../../src/store/job.ts', import.meta.url), 'utf8');
+  expect(source).not.toMatch(/(DELETE FROM|UPDATE) event/);
+});
+
+it('nothing but our own tables is taken for a job', async () => {
+  const path = newPath();
+  const other = await openFile(path);
+  await other.run('CREATE TABLE customers(id BIGINT)');
+  await other.close();
+  await expect(JobStore.open(path)).rejects.toMatchObject({ code: 'JOB_MISMATCH' });
+});
