@@ -5,12 +5,12 @@ import { JobLock, lockIsHeld, partFacts } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import { type SourceFile, sameIdentity } from '../source/facts.ts';
 import { JobStore, type StoredJob } from '../store/job.ts';
+import { isFinished } from '../store/states.ts';
 import { type JobStatus, listJobs } from '../store/status.ts';
 import { identify } from '../system.ts';
 import { partName } from './phase.ts';
 import type { PlannedChunk } from './plan.ts';
 import { type JobSpec, specDifferences } from './spec.ts';
-import { isFinished } from './states.ts';
 
 /** Where things of a job lie. */
 export interface JobPaths {

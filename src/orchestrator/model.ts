@@ -39,7 +39,7 @@ export async function obtainModel(
   }
   // Written whole or not at all, and only after the last pass.
   if (existsSync(job.paths.model)) return new NativeModel(readFileSync(job.paths.model));
-  const bytes = await fitPasses(prepared.spec, prepared.rows, job, run, chunkOf, counts);
+  const bytes = await fitPasses(prepared, job, run, chunkOf, counts);
   const model = new NativeModel(bytes);
   writeDurable(job.paths.model, bytes);
   await job.store.event('model', { digest: model.facts.digest });
@@ -47,13 +47,13 @@ export async function obtainModel(
 }
 
 async function fitPasses(
-  spec: JobSpec,
-  rows: number,
+  prepared: Prepared,
   job: OpenJob,
   run: PhaseRun,
   chunkOf: ChunkOf,
   counts: ChunkCounts,
 ): Promise<Uint8Array> {
+  const { spec, rows } = prepared;
   if (!spec.fit) throw new BatchCoreError('BUG', 'a job without a model has nothing to fit');
   const { fit, columns, missing } = spec;
   let step = beginFit({ ...fit, columns, missing, rows });
@@ -69,10 +69,21 @@ async function fitPasses(
       counts,
       task: (chunk) => ({ kind: 'summarize', chunk: chunkOf(chunk), fitPath }),
     });
-    step = advanceFit(state, await job.store.summaries(name));
+    const summaries = await job.store.summaries(name);
+    step = placed(prepared.facts.files[0]?.path ?? '', () => advanceFit(state, summaries));
   }
   if (!step.model) throw new BatchCoreError('BUG', 'the fit ended without a model');
   return step.model;
+}
+
+/** What the kernels say of the data, with the file they could not know. */
+function placed<T>(file: string, call: () => T): T {
+  try {
+    return call();
+  } catch (thrown) {
+    const { code, message, where, hint, cause } = BatchCoreError.from(thrown);
+    throw new BatchCoreError(code, message, { where: { file, ...where }, hint, cause });
+  }
 }
 
 /** How rows are flagged, once it is known. */

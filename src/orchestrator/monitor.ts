@@ -1,8 +1,8 @@
 /** Keeps count of a run and tells it: to the caller, and to other processes through status.json. */
 import { Watch } from '../bindings/native.ts';
+import type { JobState } from '../store/states.ts';
 import { type JobStatus, writeStatus } from '../store/status.ts';
 import { type ChunkCounts, DecayedRate, type Phase, type Progress, type RunEvent } from './progress.ts';
-import type { JobState } from './states.ts';
 
 /** Twice a second: a reader never sees a status older than one second. */
 const INTERVAL_MS = 500;

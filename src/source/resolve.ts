@@ -156,7 +156,7 @@ async function notFound(source: string, path: string, cwd: string): Promise<Batc
   if (source === '-') return say('standard input is not read; write the table to a Parquet file');
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source)) return say('only files of this machine are read; download it first');
   const near = await namesNear(path);
-  if (near.length === 0) return say(undefined);
+  if (near.length === 0) return say(`check the path: it is looked for from ${cwd}`);
   const shown = near.map((name) => relative(cwd, join(dirname(path), name)));
   return say(`did you mean ${shown.map((name) => `"${name}"`).join(' or ')}?`);
 }

@@ -7,7 +7,6 @@
  */
 import { type Database, openFile, type Parameter, type Statements } from '../duckdb/client.ts';
 import { BatchCoreError, type ErrorRecord } from '../errors.ts';
-import { type JobEvent, type JobState, nextJobState } from '../orchestrator/states.ts';
 import { change, GroupCommit, insert, one } from './groupCommit.ts';
 import { migrate } from './migrations.ts';
 import {
@@ -23,6 +22,7 @@ import {
   type StoredExecution,
   type StoredJob,
 } from './rows.ts';
+import { type JobEvent, type JobState, nextJobState } from './states.ts';
 
 export type {
   ChunkReceipt,

@@ -1,8 +1,8 @@
 /** What the store holds, as plain data, and how it is read from rows. */
 import type { Row } from '../duckdb/client.ts';
 import type { ErrorRecord } from '../errors.ts';
-import type { ChunkState, JobState } from '../orchestrator/states.ts';
 import type { FileIdentity } from '../source/identity.ts';
+import type { ChunkState, JobState } from './states.ts';
 
 /** An input file as it was when the job began. */
 export interface StoredFile extends FileIdentity {

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { BatchCoreError, type ErrorRecord } from '../errors.ts';
 import type { Phase, Progress } from '../orchestrator/progress.ts';
-import type { JobState } from '../orchestrator/states.ts';
+import type { JobState } from './states.ts';
 
 const SCHEMA = 'batch-core.status/1';
 

@@ -35,7 +35,12 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    pub(crate) fn new(file: Option<String>, kept: &[(String, DataType)], skips: bool, reasons: Option<Vec<String>>) -> Self {
+    pub(crate) fn new(
+        file: Option<String>,
+        kept: &[(String, DataType)],
+        skips: bool,
+        reasons: Option<Vec<String>>,
+    ) -> Self {
         let mut fields = vec![Field::new("row", DataType::Int64, false)];
         if file.is_some() {
             fields.push(Field::new("file", DataType::Utf8, false));
@@ -68,7 +73,8 @@ impl Layout {
             columns.push(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(file, scores.len()))));
         }
         columns.extend(copied.iter().cloned());
-        let nulls = self.skips.then(|| NullBuffer::new(BooleanBuffer::collect_bool(scores.len(), |i| !scores[i].is_nan())));
+        let nulls =
+            self.skips.then(|| NullBuffer::new(BooleanBuffer::collect_bool(scores.len(), |i| !scores[i].is_nan())));
         columns.push(Arc::new(Float64Array::new(scores.to_vec().into(), nulls.clone())));
         columns.push(Arc::new(BooleanArray::new(marks(scores.len(), flagged), nulls)));
         if let Some(names) = &self.reasons {
@@ -103,8 +109,8 @@ fn reason_field() -> Field {
 fn reasons(rows: usize, flagged: &[(usize, Vec<Reason>)], names: &[String]) -> ArrayRef {
     let builders: Vec<Box<dyn arrow_array::builder::ArrayBuilder>> =
         vec![Box::new(StringBuilder::new()), Box::new(Float64Builder::new()), Box::new(Float64Builder::new())];
-    let mut lists = ListBuilder::with_capacity(StructBuilder::new(reason_fields(), builders), rows)
-        .with_field(reason_field());
+    let mut lists =
+        ListBuilder::with_capacity(StructBuilder::new(reason_fields(), builders), rows).with_field(reason_field());
     let mut at = 0;
     for (row, list) in flagged {
         lists.append_nulls(row - at);

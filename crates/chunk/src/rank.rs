@@ -19,12 +19,12 @@ pub fn rank(
 ) -> Result<TopRows, ChunkError> {
     let mut scorer = model.scorer(Level::detect(), missing);
     let mut top = TopRows::new(count);
-    let mut scores = Vec::new();
+    let mut row_scores = Vec::new();
     let selection = Selection { features: model.columns(), copied: &[], missing };
     for_each_batch(scanner, range, &selection, watch, |rows| {
-        scores.resize(rows.batch.rows(), 0.0);
-        scorer.score(&rows.batch, &mut scores);
-        for (score, row) in scores.iter().zip(rows.batch.first_row()..) {
+        row_scores.resize(rows.batch.rows(), 0.0);
+        scorer.score(&rows.batch, &mut row_scores);
+        for (score, row) in row_scores.iter().zip(rows.batch.first_row()..) {
             // A skipped row has no score (NaN), and no comparison lets it in.
             if !score.is_nan() {
                 top.push(*score, range.file_index, row);

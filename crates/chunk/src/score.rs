@@ -88,15 +88,15 @@ pub fn score(
     let mut output: Option<(Layout, PartWriter)> = None;
     let mut best = BestRows::new(request.best);
     let mut receipt = (0_u64, 0_u64);
-    let mut scores = Vec::new();
+    let mut row_scores = Vec::new();
     let mut flagged: Vec<(usize, Vec<Reason>)> = Vec::new();
 
     for_each_batch(scanner, range, &selection, watch, |rows| {
         let batch = &rows.batch;
-        scores.resize(batch.rows(), 0.0);
-        scorer.score(batch, &mut scores);
+        row_scores.resize(batch.rows(), 0.0);
+        scorer.score(batch, &mut row_scores);
         flagged.clear();
-        for (position, (score, row)) in scores.iter().zip(batch.first_row()..).enumerate() {
+        for (position, (score, row)) in row_scores.iter().zip(batch.first_row()..).enumerate() {
             receipt.1 += u64::from(score.is_nan());
             if request.flag.marks(*score, range.file_index, row) {
                 flagged.push((position, scorer.reasons(batch, position, request.explain)));
@@ -113,7 +113,7 @@ pub fn score(
             output = Some(open(model, request, &kinds)?);
         }
         let Some((layout, writer)) = &mut output else { return Err(ChunkError::new("BUG", "no part to write to")) };
-        writer.write(&layout.batch(batch.first_row(), rows.copied, &scores, &flagged)?)?;
+        writer.write(&layout.batch(batch.first_row(), rows.copied, &row_scores, &flagged)?)?;
         Ok(())
     })?;
 

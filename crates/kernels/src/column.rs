@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fmt;
 use std::ops::Range;
 
-/// Borrowed numbers with an optional validity bitmap, in the layout Arrow and DuckDB share.
+/// Borrowed numbers with an optional validity bitmap, in the layout Arrow and `DuckDB` share.
 #[derive(Clone, Copy, Debug)]
 pub struct Column<'a> {
     values: &'a [f64],
@@ -167,6 +167,6 @@ mod tests {
         let column = Column::new(&values, Some(&[0, u64::MAX])).unwrap();
         let mut scratch = Vec::new();
         let cells = column.cells(Level::BASELINE, 64..128, &mut scratch);
-        assert!(std::ptr::eq(cells, &values[64..]));
+        assert_eq!(cells.as_ptr(), values[64..].as_ptr());
     }
 }

@@ -199,7 +199,11 @@ pub(crate) fn choose(name: &str, given: &Parameters) -> Result<(Choice, Paramete
         ("mad", _) => Choice::Mad(Aggregate::Max),
         _ => Choice::Hbos(HistogramSettings {
             minmax: word("scale") == "minmax",
-            bins: complete.get("n_bins").and_then(Value::as_u64).unwrap_or_default() as usize,
+            bins: complete
+                .get("n_bins")
+                .and_then(Value::as_u64)
+                .and_then(|bins| bins.try_into().ok())
+                .unwrap_or_default(),
             alpha: number("alpha"),
             tol: number("tol"),
         }),

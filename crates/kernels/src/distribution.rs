@@ -55,7 +55,7 @@ impl Distribution {
         let gap = (self.ranks[above] - self.ranks[below]).max(1) as f64;
         let part = ((rank - self.ranks[below] as f64) / gap).clamp(0.0, 1.0);
         let (low, high) = (self.scores[below], self.scores[above]);
-        // As NumPy does: from the nearer end, so that both ends are met exactly.
+        // As `NumPy` does: from the nearer end, so that both ends are met exactly.
         let value = if part < 0.5 { low + (high - low) * part } else { high - (high - low) * (1.0 - part) };
         let share_error = if self.complete { 0.0 } else { (share * (1.0 - share) / self.rows as f64).sqrt() };
         Threshold { value, share_error }
@@ -81,6 +81,8 @@ impl Distribution {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::float_cmp, reason = "these answers are exact")]
+
     use super::*;
 
     /// `numpy.percentile` from all scores.

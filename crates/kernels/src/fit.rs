@@ -6,29 +6,41 @@
 //! ```
 //!
 //! In each pass every chunk gets an [`Observer`], whose summary bytes may be kept and sent anywhere; `advance` merges
-//! them in chunk order. A fit between passes is data too ([`Fit::to_bytes`]).
+//! them in chunk order. A fit between passes is data too ([`Fit::to_bytes`]). A source small enough to be sampled whole
+//! needs one pass: what the second would count is counted in memory.
+
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use crate::codec::{CodecError, Reader, Writer};
 use crate::detector::{self, Choice, Parameters};
-use crate::detectors::deviation::{Center, Deviations};
-use crate::distribution::Distribution;
 use crate::error::name_list;
-use crate::model::{Payload, State};
-use crate::numbers::SPREAD_MIN;
+use crate::freeze;
+use crate::summaries::bracket::Bracket;
+use crate::summaries::histogram::Cuts;
 use crate::summaries::sample::Sampling;
 use crate::summaries::{Recipe, Summary};
-use crate::{Batch, Column, FitError, FitSpec, Level, Missing, Model, Observer};
+use crate::{FitError, FitSpec, Level, Missing, Model, Observer};
 
 const MAGIC: [u8; 8] = *b"bcfitpas";
 
 /// What is known before a pass.
 #[derive(Clone, Debug)]
 pub struct Fit {
-    spec: FitSpec,
-    choice: Choice,
-    parameters: Parameters,
+    pub(crate) spec: FitSpec,
+    pub(crate) choice: Choice,
+    pub(crate) parameters: Parameters,
+    /// What the first pass learned, before the second.
+    first: Option<FirstPass>,
+}
+
+/// What the first pass learned, and where the second one looks.
+#[derive(Clone, Debug)]
+pub(crate) struct FirstPass {
+    pub(crate) summary: Summary,
+    pub(crate) cuts: Option<Arc<Vec<Cuts>>>,
+    pub(crate) brackets: Option<Arc<Vec<Option<Bracket>>>>,
 }
 
 /// What comes after a pass.
@@ -48,7 +60,7 @@ impl Fit {
     pub fn new(spec: FitSpec) -> Result<Self, FitError> {
         let (choice, parameters) = detector::choose(&spec.detector, &spec.parameters)?;
         spec.check()?;
-        Ok(Self { spec, choice, parameters })
+        Ok(Self { spec, choice, parameters, first: None })
     }
 
     /// What is fitted.
@@ -60,39 +72,20 @@ impl Fit {
     /// Which pass is next, from 1.
     #[must_use]
     pub fn pass(&self) -> u32 {
-        1
+        if self.first.is_none() { 1 } else { 2 }
     }
 
     /// How many passes there are in all.
     #[must_use]
     pub fn passes(&self) -> u32 {
-        1
+        let one = matches!(self.choice, Choice::Zscore(_)) || self.sampling().takes_all();
+        if one { 1 } else { 2 }
     }
 
     /// Collects one chunk of this pass.
     #[must_use]
     pub fn observer(&self, level: Level) -> Observer {
         Observer::new(self.recipe(), level)
-    }
-
-    /// What is known, as checksummed bytes.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut writer = Writer::new(MAGIC);
-        writer.bytes(&serde_json::to_vec(&self.spec).expect("a spec holds nothing that JSON cannot say"));
-        writer.finish()
-    }
-
-    /// Reads what [`Fit::to_bytes`] wrote.
-    ///
-    /// # Errors
-    /// When the bytes are damaged or something else.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FitError> {
-        let refuse = |error: CodecError| FitError::Data(format!("a stored fit cannot be used: {error}; start afresh"));
-        let mut reader = Reader::new(bytes, MAGIC).map_err(refuse)?;
-        let spec = serde_json::from_slice(reader.bytes().map_err(refuse)?).map_err(|_| refuse(CodecError::Damaged))?;
-        reader.finish().map_err(refuse)?;
-        Self::new(spec)
     }
 
     /// Merges the summaries of this pass, in chunk order, and says what is next.
@@ -109,27 +102,88 @@ impl Fit {
             total.merge(&summary);
         }
         self.check_rows(&total)?;
-        self.model(&total).map(Next::Model)
+        if let Some(first) = &self.first {
+            if (total.rows, &total.tally) != (first.summary.rows, &first.summary.tally) {
+                return Err(FitError::Data(
+                    "the second pass read other cells than the first: the source changed".to_owned(),
+                ));
+            }
+            return freeze::after_second(&self, first, &total).map(Next::Model);
+        }
+        if self.passes() == 1 {
+            return freeze::after_only(&self, &total).map(Next::Model);
+        }
+        let first = freeze::look_closer(&self, total)?;
+        Ok(Next::Pass(Self { first: Some(first), ..self }))
     }
 
-    fn sampling(&self) -> Sampling {
+    /// What is known, as checksummed bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::new(MAGIC);
+        writer.bytes(&self.spec_json());
+        writer.u32(self.pass());
+        if let Some(first) = &self.first {
+            first.summary.encode(&mut writer);
+            first.encode_brackets(&mut writer);
+        }
+        writer.finish()
+    }
+
+    /// Reads what [`Fit::to_bytes`] wrote.
+    ///
+    /// # Errors
+    /// When the bytes are damaged or something else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FitError> {
+        let refuse = |error: CodecError| FitError::Data(format!("a stored fit cannot be used: {error}; start afresh"));
+        let mut reader = Reader::new(bytes, MAGIC).map_err(refuse)?;
+        let spec = serde_json::from_slice(reader.bytes().map_err(refuse)?).map_err(|_| refuse(CodecError::Damaged))?;
+        let fit = Self::new(spec)?;
+        let pass = reader.u32().map_err(refuse)?;
+        let first = match pass {
+            1 => None,
+            2 => {
+                let summary = Summary::decode(&mut reader, &fit.recipe()).map_err(refuse)?;
+                let brackets = decode_brackets(&mut reader, fit.spec.columns.len()).map_err(refuse)?;
+                Some(FirstPass { cuts: freeze::cuts(&fit, &summary)?.map(Arc::new), summary, brackets })
+            }
+            _ => return Err(refuse(CodecError::Damaged)),
+        };
+        reader.finish().map_err(refuse)?;
+        Ok(Self { first, ..fit })
+    }
+
+    pub(crate) fn sampling(&self) -> Sampling {
         Sampling::new(self.spec.seed, self.spec.rows, self.spec.columns.len())
     }
 
+    fn spec_json(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.spec).expect("a spec holds nothing that JSON cannot say")
+    }
+
     fn recipe(&self) -> Recipe {
+        let zscore = matches!(self.choice, Choice::Zscore(_));
+        let first = self.first.as_ref();
         Recipe {
             fingerprint: self.fingerprint(),
             columns: self.spec.columns.len(),
-            moments: matches!(self.choice, Choice::Zscore(_)),
-            range: !matches!(self.choice, Choice::Zscore(_)),
-            sampling: Some(self.sampling()),
+            moments: zscore,
+            range: !zscore && first.is_none(),
+            sampling: first.is_none().then(|| self.sampling()),
+            cuts: first.and_then(|first| first.cuts.clone()),
+            brackets: first.and_then(|first| first.brackets.clone()),
         }
     }
 
-    /// Tells this pass of this fit from every other.
+    /// Tells this pass of this fit from every other: by its spec and by where it looks.
     fn fingerprint(&self) -> u64 {
-        let spec = serde_json::to_vec(&self.spec).expect("a spec holds nothing that JSON cannot say");
-        let digest = Sha256::new().chain_update(self.pass().to_le_bytes()).chain_update(spec).finalize();
+        let mut writer = Writer::new(MAGIC);
+        writer.bytes(&self.spec_json());
+        if let Some(first) = &self.first {
+            first.summary.range.iter().flatten().for_each(|range| range.encode(&mut writer));
+            first.encode_brackets(&mut writer);
+        }
+        let digest = Sha256::digest(writer.finish());
         u64::from_le_bytes(digest[..8].try_into().expect("a digest has more than 8 bytes"))
     }
 
@@ -152,53 +206,27 @@ impl Fit {
         }
         Ok(())
     }
+}
 
-    fn model(&self, total: &Summary) -> Result<Model, FitError> {
-        let moments = total.moments.as_ref().map(|moments| moments.finish()).unwrap_or_default();
-        let used: Vec<usize> = (0..moments.len()).filter(|&column| moments[column].deviation() >= SPREAD_MIN).collect();
-        let columns = used
-            .iter()
-            .map(|&column| Center { center: moments[column].mean, unit: moments[column].deviation() })
-            .collect();
-        let Choice::Zscore(aggregate) = self.choice else {
-            return Err(FitError::Config("only zscore can be fitted so far".to_owned()));
-        };
-        let state = State::Zscore(Deviations { aggregate, columns });
-        self.freeze(total, &used, state)
+impl FirstPass {
+    fn encode_brackets(&self, writer: &mut Writer) {
+        writer.u8(u8::from(self.brackets.is_some()));
+        for bracket in self.brackets.iter().flat_map(|brackets| brackets.iter()) {
+            writer.u8(u8::from(bracket.is_some()));
+            if let Some(bracket) = bracket {
+                bracket.encode(writer);
+            }
+        }
     }
+}
 
-    fn freeze(&self, total: &Summary, used: &[usize], state: State) -> Result<Model, FitError> {
-        let names = &self.spec.columns;
-        if used.is_empty() {
-            return Err(FitError::Data(format!(
-                "nothing varies: {} are constant or empty; choose columns that differ from row to row",
-                name_list(names)
-            )));
-        }
-        let payload = Payload {
-            detector: self.spec.detector.clone(),
-            parameters: self.parameters.clone(),
-            columns: used.iter().map(|&column| names[column].clone()).collect(),
-            constants: (0..names.len()).filter(|c| !used.contains(c)).map(|c| names[c].clone()).collect(),
-            fit_rows: total.rows,
-            seed: self.spec.seed,
-            contamination: self.spec.contamination,
-            missing: self.spec.missing,
-            state,
-            scores: Distribution::new(vec![0.0], true),
-        };
-        let sample = total.sample.as_ref().expect("the pass collected a sample");
-        let columns: Vec<Column<'_>> =
-            used.iter().map(|&c| Column::new(&sample.columns[c], None).expect("no bitmap")).collect();
-        let mut scores = vec![0.0; sample.rows()];
-        let model = Model::new(payload.clone());
-        let batch = Batch::new(&columns, 0, 0).expect("sampled columns are equally long");
-        model.scorer(Level::detect(), self.spec.missing).score(&batch, &mut scores);
-        scores.retain(|score| !score.is_nan());
-        if scores.is_empty() {
-            return Err(FitError::Data("no row is without a missing cell".to_owned()));
-        }
-        let scores = Distribution::new(scores, self.sampling().takes_all());
-        Ok(Model::new(Payload { scores, ..payload }))
+fn decode_brackets(reader: &mut Reader<'_>, columns: usize) -> Result<Option<Arc<Vec<Option<Bracket>>>>, CodecError> {
+    if reader.u8()? == 0 {
+        return Ok(None);
     }
+    let bracket = |reader: &mut Reader<'_>| match reader.u8()? {
+        0 => Ok(None),
+        _ => Bracket::decode(reader).map(Some),
+    };
+    (0..columns).map(|_| bracket(reader)).collect::<Result<Vec<_>, _>>().map(|brackets| Some(Arc::new(brackets)))
 }

@@ -11,12 +11,15 @@ mod detectors;
 mod distribution;
 mod error;
 mod fit;
+mod freeze;
 mod model;
 mod numbers;
 mod observer;
+mod quantile;
 mod scorer;
 mod spec;
 mod summaries;
+mod tail;
 mod top;
 
 pub use batch::{Batch, BatchError};

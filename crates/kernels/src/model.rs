@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::detectors::auto::Fusion;
 use crate::detectors::deviation::Deviations;
+use crate::detectors::hbos::Histograms;
 use crate::distribution::Distribution;
 use crate::{Level, Missing, ModelError, Scorer, Threshold};
 
@@ -45,6 +47,8 @@ pub(crate) struct Payload {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
+    Auto(Fusion),
+    Hbos(Histograms),
     Mad(Deviations),
     Zscore(Deviations),
 }
@@ -174,6 +178,8 @@ impl Payload {
     fn is_sound(&self) -> bool {
         let columns = self.columns.len();
         let (state, detector) = match &self.state {
+            State::Auto(state) => (state.is_sound(columns), "auto"),
+            State::Hbos(state) => (state.is_sound(columns), "hbos"),
             State::Mad(state) => (state.is_sound(columns), "mad"),
             State::Zscore(state) => (state.is_sound(columns), "zscore"),
         };

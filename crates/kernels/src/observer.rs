@@ -49,7 +49,7 @@ impl Observer {
             for (index, column) in batch.columns().iter().enumerate() {
                 let cells = column.cells(self.level, start..end, &mut self.nulls);
                 if cells.len() == BLOCK {
-                    self.summary.observe(self.level, index, cells, &mut self.extremes);
+                    self.summary.observe(self.level, &self.recipe, index, cells, &mut self.extremes);
                 } else {
                     self.gathered[index].extend_from_slice(cells);
                 }
@@ -77,7 +77,7 @@ impl Observer {
     fn flush(&mut self) {
         for (index, cells) in self.gathered.iter_mut().enumerate() {
             if !cells.is_empty() {
-                self.summary.observe(self.level, index, cells, &mut self.extremes);
+                self.summary.observe(self.level, &self.recipe, index, cells, &mut self.extremes);
                 cells.clear();
             }
         }

@@ -20,7 +20,7 @@ pub struct WorkerOptions {
     /// Where DuckDB may spill.
     pub temp_directory: Option<String>,
     /// DuckDB's own memory limit.
-    pub memory_limit_bytes: Option<f64>,
+    pub memory_limit_bytes: Option<i64>,
 }
 
 /// A planned chunk.
@@ -131,7 +131,7 @@ impl ChunkWorker {
                 library: options.library.into(),
                 files: options.files.into_iter().map(PathBuf::from).collect(),
                 temp_directory: options.temp_directory.map(PathBuf::from),
-                memory_limit_bytes: options.memory_limit_bytes.map(|b| b as u64),
+                memory_limit_bytes: options.memory_limit_bytes.map(count).transpose()?,
                 fetch: Fetch::Streaming,
             })
             .carry()?;
@@ -185,8 +185,12 @@ fn cached<'c, T>(
     Ok(&slot.insert((path.to_path_buf(), fresh)).1)
 }
 
+/// A count, as JavaScript sends it.
+pub(crate) fn count(number: i64) -> Result<u64, ChunkError> {
+    u64::try_from(number).map_err(|_| failure("BUG", format!("{number} is no count")))
+}
+
 fn range(chunk: &Chunk) -> Result<ChunkRange, ChunkError> {
-    let count = |n: i64| u64::try_from(n).map_err(|_| failure("BUG", "a chunk with a negative row count"));
     Ok(ChunkRange {
         file: PathBuf::from(&chunk.file),
         file_index: chunk.file_index,
@@ -198,11 +202,7 @@ fn range(chunk: &Chunk) -> Result<ChunkRange, ChunkError> {
 fn request(options: ScoreOptions) -> Result<ScoreRequest, ChunkError> {
     let flag = match (options.threshold, options.last_of_top) {
         (Some(threshold), _) => Flag::Above(threshold),
-        (None, Some(last)) => Flag::From {
-            score: last.score,
-            file: last.file,
-            row: u64::try_from(last.row).map_err(|_| failure("BUG", "a negative row number"))?,
-        },
+        (None, Some(last)) => Flag::From { score: last.score, file: last.file, row: count(last.row)? },
         (None, None) => Flag::Never,
     };
     Ok(ScoreRequest {

@@ -3,10 +3,17 @@
 //! Functions are synchronous: the JavaScript worker that calls *is* the thread. Errors cross as a code and a JSON record;
 //! a panic is caught and becomes `BUG`.
 
-mod chunk;
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "napi makes arguments anew from JavaScript values and gives them away"
+)]
+#![expect(clippy::missing_errors_doc, reason = "every function throws what `error::waist` makes: a code and a record")]
+
+// Public, though nothing links this crate: what napi registers is otherwise taken for dead code.
+pub mod chunk;
 mod error;
-mod fit;
-mod lock;
-mod model;
-mod parts;
-mod watch;
+pub mod fit;
+pub mod lock;
+pub mod model;
+pub mod parts;
+pub mod watch;

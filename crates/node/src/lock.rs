@@ -28,6 +28,7 @@ impl JobLock {
 
     /// Who has it, when that is not us.
     #[napi(getter)]
+    #[must_use]
     pub fn holder(&self) -> Option<String> {
         self.holder.clone()
     }

@@ -63,7 +63,12 @@ impl NativeModel {
     ///
     /// `columns` are in the model's order; `validity` holds, per column, Arrow's bitmap from bit 0, or is empty.
     #[napi]
-    pub fn score(&self, columns: Vec<Float64Array>, validity: Vec<Uint8Array>, missing: String) -> Result<Float64Array, Thrown> {
+    pub fn score(
+        &self,
+        columns: Vec<Float64Array>,
+        validity: Vec<Uint8Array>,
+        missing: String,
+    ) -> Result<Float64Array, Thrown> {
         waist(|| {
             let words: Vec<Vec<u64>> = validity.iter().map(|bits| words(bits)).collect();
             let views = columns

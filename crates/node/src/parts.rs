@@ -1,9 +1,11 @@
 //! Durable files for the owner: publish, digest, metadata.
 
+use crate::chunk::count;
 use crate::error::{Carry, Thrown, failure, waist};
 use batch_core_chunk::ChunkError;
 use batch_core_parts::{
-    Compression, DirectoryPart, Disk, PartOptions, PartReceipt, digest, publish_directory, publish_file, read_metadata, write_durable,
+    Compression, DirectoryPart, Disk, PartOptions, PartReceipt, digest, publish_directory, publish_file, read_metadata,
+    write_durable,
 };
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
@@ -29,16 +31,16 @@ pub struct PartFormat {
 #[napi(object)]
 pub struct Receipt {
     /// Rows in it.
-    pub rows: f64,
+    pub rows: i64,
     /// Its size.
-    pub bytes: f64,
+    pub bytes: i64,
     /// Its digest, in hexadecimal.
     pub sha256: String,
 }
 
 impl From<PartReceipt> for Receipt {
     fn from(receipt: PartReceipt) -> Self {
-        Self { rows: receipt.rows as f64, bytes: receipt.bytes as f64, sha256: receipt.sha256 }
+        Self { rows: receipt.rows.cast_signed(), bytes: receipt.bytes.cast_signed(), sha256: receipt.sha256 }
     }
 }
 
@@ -62,7 +64,9 @@ impl TryFrom<PartFormat> for PartOptions {
             "zstd" => Compression::Zstd(format.level.unwrap_or(1)),
             "snappy" => Compression::Snappy,
             "none" => Compression::None,
-            other => return Err(failure("CONFIG", format!("compression must be zstd, snappy or none, not \"{other}\""))),
+            other => {
+                return Err(failure("CONFIG", format!("compression must be zstd, snappy or none, not \"{other}\"")));
+            }
         };
         Ok(Self {
             compression,
@@ -95,7 +99,12 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ChunkError> {
 
 /// Joins parts into one file without re-encoding, and moves it into place when it is on disk.
 #[napi(js_name = "publishFile")]
-pub fn publish_one_file(parts: Vec<String>, target: String, temporary: String, metadata: Vec<Vec<String>>) -> Result<Receipt, Thrown> {
+pub fn publish_one_file(
+    parts: Vec<String>,
+    target: String,
+    temporary: String,
+    metadata: Vec<Vec<String>>,
+) -> Result<Receipt, Thrown> {
     waist(|| {
         let receipt =
             publish_file(&Disk::shared(), &paths(parts), Path::new(&target), Path::new(&temporary), &pairs(metadata)?);
@@ -122,18 +131,14 @@ pub fn publish_into_directory(
     manifest: Buffer,
 ) -> Result<Vec<String>, Thrown> {
     waist(|| {
-        let parts: Vec<_> = parts
+        let parts = parts
             .into_iter()
-            .map(|part| DirectoryPart {
-                source: part.source.into(),
-                name: part.name,
-                receipt: PartReceipt {
-                    rows: part.receipt.rows as u64,
-                    bytes: part.receipt.bytes as u64,
-                    sha256: part.receipt.sha256,
-                },
+            .map(|part| {
+                let Receipt { rows, bytes, sha256 } = part.receipt;
+                let receipt = PartReceipt { rows: count(rows)?, bytes: count(bytes)?, sha256 };
+                Ok(DirectoryPart { source: part.source.into(), name: part.name, receipt })
             })
-            .collect();
+            .collect::<Result<Vec<_>, ChunkError>>()?;
         let strangers = publish_directory(&Disk::shared(), &parts, Path::new(&target), &manifest).carry()?;
         Ok::<_, ChunkError>(strangers.iter().map(|path| path.to_string_lossy().into_owned()).collect())
     })

@@ -20,6 +20,7 @@ fn watches() -> MutexGuard<'static, Watches> {
 
 /// Opens a watch and returns its number.
 #[napi]
+#[must_use]
 pub fn open_watch() -> u32 {
     let mut watches = watches();
     watches.last += 1;
@@ -30,6 +31,7 @@ pub fn open_watch() -> u32 {
 
 /// Rows that chunks under this watch have dealt with; 0 when it is closed.
 #[napi]
+#[must_use]
 pub fn watched_rows(watch: u32) -> f64 {
     watches().open.get(&watch).map_or(0.0, |w| w.rows() as f64)
 }

@@ -44,7 +44,7 @@ pub fn publish_directory(
     if let Some(name) = names.iter().find(|name| !plain(name)) {
         return Err(PartsError::bug(directory, format_args!("{name:?} is no plain file name")));
     }
-    if let Some([name, _]) = names.array_windows().find(|[a, b]| a == b) {
+    if let Some((name, _)) = names.iter().zip(&names[1..]).find(|(name, next)| name == next) {
         return Err(PartsError::bug(directory, format_args!("two files would be named {name:?}")));
     }
     create_directories(fs.as_ref(), directory, true)?;

@@ -7,6 +7,7 @@
 mod digest;
 mod directory;
 mod durable;
+mod encode;
 mod error;
 #[cfg(any(test, feature = "fault"))]
 pub mod fault;

@@ -1,19 +1,19 @@
 //! One part: record batches in, one durable Parquet file out.
 
+use crate::encode::{Codec, Encoder, Kept, PAGE_ROWS, encoder};
 use crate::error::{Code, PartsError, Result};
 use crate::fs::{FileSystem, create_directories, plain};
 use crate::layout::{self, PartOptions};
 use crate::sink::Sink;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use arrow_select::concat::concat_batches;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
+use parquet::errors::ParquetError;
+use parquet::file::writer::SerializedFileWriter;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The encoder is handed blocks of this many rows whatever batches come in: page boundaries follow the calls.
-const BLOCK_ROWS: usize = 16_384;
 
 /// What was written, for the checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,12 +28,10 @@ pub struct PartReceipt {
 
 /// Writes `<directory>/.tmp/<attempt tag>` and, on [`finish`](Self::finish), renames it to `<directory>/<name>`.
 /// Dropped before that, it removes what it wrote.
-#[derive(Debug)]
 pub struct PartWriter {
-    writer: ArrowWriter<Sink>,
+    writer: SerializedFileWriter<Sink>,
+    columns: Columns,
     schema: SchemaRef,
-    waiting: Vec<RecordBatch>,
-    waiting_rows: usize,
     temporary: PathBuf,
     target: PathBuf,
 }
@@ -55,17 +53,22 @@ impl PartWriter {
             return Err(PartsError::bug(directory, format_args!("{name:?} is no plain file name")));
         }
         let scratch = directory.join(".tmp");
-        create_directories(fs.as_ref(), &scratch, options.durable)?;
         let (temporary, target) = (scratch.join(attempt_tag), directory.join(name));
         let properties = layout::properties(&schema, options).map_err(|e| PartsError::bug(&target, e))?;
+        create_directories(fs.as_ref(), &scratch, options.durable)?;
         let sink = Sink::create(Arc::clone(fs), &temporary, options.durable).map_err(|error| match error.kind() {
             Some(ErrorKind::AlreadyExists) => PartsError::bug(&temporary, "this attempt was made before"),
             _ => error,
         })?;
-        let mut writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties))
-            .map_err(|e| PartsError::parquet("begin", &temporary, e, Code::Bug))?;
-        layout::key_values(&options.metadata).for_each(|pair| writer.append_key_value_metadata(pair));
-        Ok(Self { writer, schema, waiting: Vec::new(), waiting_rows: 0, temporary, target })
+        let begin = || {
+            let writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties))?;
+            let (mut writer, factory) = writer.into_serialized_writer()?;
+            layout::key_values(&options.metadata).for_each(|pair| writer.append_key_value_metadata(pair));
+            let columns = Columns::new(&schema, &writer, factory, options)?;
+            Ok((writer, columns))
+        };
+        let (writer, columns) = begin().map_err(|e| PartsError::parquet("begin", &temporary, e, Code::Bug))?;
+        Ok(Self { writer, columns, schema, temporary, target })
     }
 
     /// Appends the rows of `batch`. How rows are split into batches leaves no trace in the file.
@@ -73,25 +76,12 @@ impl PartWriter {
     /// # Errors
     /// BUG when the batch has another schema; otherwise as the operating system says. The writer is of no use after.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let mut rest = batch.clone();
-        while self.waiting_rows + rest.num_rows() >= BLOCK_ROWS {
-            let taken = BLOCK_ROWS - self.waiting_rows;
-            self.waiting.push(rest.slice(0, taken));
-            rest = rest.slice(taken, rest.num_rows() - taken);
-            self.write_block()?;
+        if batch.schema_ref().fields() != self.schema.fields() {
+            let reason = format_args!("a batch has the schema {:?}, not {:?}", batch.schema_ref(), self.schema);
+            return Err(PartsError::bug(&self.target, reason));
         }
-        if rest.num_rows() > 0 {
-            self.waiting_rows += rest.num_rows();
-            self.waiting.push(rest);
-        }
-        Ok(())
-    }
-
-    fn write_block(&mut self) -> Result<()> {
-        self.waiting_rows = 0;
-        let waiting = std::mem::take(&mut self.waiting);
-        let block = concat_batches(&self.schema, &waiting).map_err(|e| PartsError::bug(&self.target, e))?;
-        self.writer.write(&block).map_err(|e| PartsError::parquet("write", &self.temporary, e, Code::Bug))
+        let written = self.columns.append(batch, &mut self.writer);
+        written.map_err(|e| PartsError::parquet("write", &self.temporary, e, Code::Bug))
     }
 
     /// Writes the footer and makes the part durable under its name; one of that name is replaced.
@@ -100,11 +90,111 @@ impl PartWriter {
     /// As the operating system says. The name then holds nothing, the former part, or (when only the directory could
     /// not be synced) this one: never anything in between.
     pub fn finish(mut self) -> Result<PartReceipt> {
-        self.write_block()?;
-        let finished = self.writer.finish();
+        let finished = self.columns.end_row_group(&mut self.writer).and_then(|()| self.writer.finish());
         let metadata = finished.map_err(|e| PartsError::parquet("finish", &self.temporary, e, Code::Bug))?;
         let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
         let (bytes, sha256) = self.writer.inner_mut().commit(&self.target)?;
         Ok(PartReceipt { rows, bytes, sha256 })
+    }
+}
+
+impl std::fmt::Debug for PartWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PartWriter").field("temporary", &self.temporary).finish_non_exhaustive()
+    }
+}
+
+/// Cuts rows into pages and row groups at fixed places, and hands each column to its encoder.
+struct Columns {
+    encoders: Vec<Box<dyn Encoder>>,
+    /// Parquet columns of each encoder.
+    leaves: Vec<usize>,
+    /// The maker of the library's writers, where a column needs them.
+    factory: Option<ArrowRowGroupWriterFactory>,
+    codec: Codec,
+    row_group_rows: usize,
+    /// Rows of the row group so far, and of its last page.
+    rows: usize,
+    page_rows: usize,
+}
+
+impl Columns {
+    fn new(
+        schema: &SchemaRef,
+        writer: &SerializedFileWriter<Sink>,
+        factory: ArrowRowGroupWriterFactory,
+        options: &PartOptions,
+    ) -> Result<Self, ParquetError> {
+        let descriptor = writer.schema_descr();
+        let (mut encoders, mut leaves, mut kept) = (Vec::new(), Vec::new(), false);
+        for (index, field) in schema.fields().iter().enumerate() {
+            let below = (0..descriptor.num_columns()).filter(|leaf| descriptor.get_column_root_idx(*leaf) == index);
+            let columns: Vec<_> = below.map(|leaf| descriptor.column(leaf)).collect();
+            leaves.push(columns.len());
+            encoders.push(encoder(field, &columns).unwrap_or_else(|| {
+                kept = true;
+                Box::new(Kept::new(field))
+            }));
+        }
+        let (factory, codec) = (kept.then_some(factory), Codec::new(options.compression)?);
+        Ok(Self { encoders, leaves, factory, codec, row_group_rows: options.row_group_rows, rows: 0, page_rows: 0 })
+    }
+
+    fn append(&mut self, batch: &RecordBatch, writer: &mut SerializedFileWriter<Sink>) -> Result<(), ParquetError> {
+        let mut done = 0;
+        while done < batch.num_rows() {
+            if self.rows == 0 {
+                self.begin_row_group(writer.flushed_row_groups().len())?;
+            }
+            let room = (PAGE_ROWS - self.page_rows).min(self.row_group_rows - self.rows);
+            let count = room.min(batch.num_rows() - done);
+            for (encoder, column) in self.encoders.iter_mut().zip(batch.columns()) {
+                if count == batch.num_rows() {
+                    encoder.append(column, &mut self.codec)?;
+                } else {
+                    encoder.append(&column.slice(done, count), &mut self.codec)?;
+                }
+            }
+            done += count;
+            self.rows += count;
+            self.page_rows += count;
+            if self.rows == self.row_group_rows {
+                self.end_row_group(writer)?;
+            } else if self.page_rows == PAGE_ROWS {
+                self.end_page()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_row_group(&mut self, index: usize) -> Result<(), ParquetError> {
+        if let Some(factory) = &self.factory {
+            let mut writers = factory.create_column_writers(index)?.into_iter();
+            for (encoder, leaves) in self.encoders.iter_mut().zip(&self.leaves) {
+                encoder.begin_row_group(writers.by_ref().take(*leaves).collect());
+            }
+        }
+        Ok(())
+    }
+
+    fn end_page(&mut self) -> Result<(), ParquetError> {
+        self.page_rows = 0;
+        self.encoders.iter_mut().try_for_each(|encoder| encoder.end_page(&mut self.codec))
+    }
+
+    fn end_row_group(&mut self, writer: &mut SerializedFileWriter<Sink>) -> Result<(), ParquetError> {
+        if self.rows == 0 {
+            return Ok(());
+        }
+        if self.page_rows > 0 {
+            self.end_page()?;
+        }
+        self.rows = 0;
+        let mut group = writer.next_row_group()?;
+        for encoder in &mut self.encoders {
+            encoder.end_row_group(&mut group, &mut self.codec)?;
+        }
+        group.close()?;
+        Ok(())
     }
 }

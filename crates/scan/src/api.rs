@@ -7,6 +7,7 @@ use crate::error::ScanError;
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use libloading::Library;
 use std::ffi::{CStr, c_char, c_void};
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -138,9 +139,9 @@ fn open(path: &Path) -> Result<Api, ScanError> {
     let refused = |reason: &dyn std::fmt::Display| {
         ScanError::config(format!("cannot use the DuckDB library {}: {reason}", path.display()))
     };
-    // Leaked at once: even a library that is refused below may have started threads or registered exit handlers.
-    let library: &'static Library = Box::leak(Box::new(dlopen(path).map_err(|error| refused(&error))?));
-    let api = Api::bind(library).map_err(|error| refused(&error))?;
+    // Never closed: even a library that is refused below may have started threads or registered exit handlers.
+    let library = ManuallyDrop::new(dlopen(path).map_err(|error| refused(&error))?);
+    let api = Api::bind(&library).map_err(|error| refused(&error))?;
     // SAFETY: takes nothing, needs no handle, and has had this signature in every release.
     let version = unsafe { (api.library_version)() };
     // SAFETY: a static, NUL-terminated string of the library.

@@ -1,7 +1,7 @@
 //! An in-memory DuckDB on the calling thread, locked down before it meets a user's path.
 
 use crate::api::{self, Api, Handle, RawResult, SUCCESS};
-use crate::error::{Failure, ScanError};
+use crate::error::{BUG, Failure, RESOURCE, ScanError};
 use std::ffi::{CString, c_char};
 use std::path::Path;
 use std::ptr;
@@ -36,7 +36,8 @@ impl Database {
         let connection = Connection::open(&database)?;
         for statement in lock_down(settings)? {
             connection.run(&statement).map_err(|failure| {
-                ScanError::bug(format!("DuckDB refused `{}`: {}", excerpt(&statement), failure.text))
+                let code = if failure.code() == RESOURCE { RESOURCE } else { BUG };
+                ScanError::new(code, format!("DuckDB refused `{}`: {}", excerpt(&statement), failure.text))
             })?;
         }
         Ok(database)
@@ -180,7 +181,7 @@ fn lock_down(settings: &Settings<'_>) -> Result<Vec<String>, ScanError> {
     Ok(vec![
         // Time zones in the schemas of converted columns must not depend on the machine.
         "SET TimeZone = 'UTC'".into(),
-        // A scan reads every byte once, and the cache answers for a file that was rewritten within its clock's tick.
+        // The cache answers with the footer of a file that was rewritten since, and a scan reads every byte only once.
         "SET enable_external_file_cache = false".into(),
         "SET autoinstall_known_extensions = false".into(),
         "SET autoload_known_extensions = false".into(),

@@ -92,6 +92,9 @@ pub(crate) struct Failure {
 impl Failure {
     /// `error_type` is a `duckdb_error_type`, 0 when DuckDB did not give one.
     pub(crate) fn new(error_type: u32, message: &str) -> Self {
+        if let Some(message) = unwrapped(message) {
+            return Self::new(0, &message);
+        }
         let kind = match error_type {
             0 => kind_of_prefix(message),
             24 => Kind::Binder,
@@ -165,6 +168,24 @@ fn kind_of_prefix(message: &str) -> Kind {
     PREFIXES.iter().find(|(prefix, _)| message.starts_with(prefix)).map_or(Kind::Other, |(_, kind)| *kind)
 }
 
+/// The message inside an exception that DuckDB hands over whole, as JSON; its type is then the one to go by.
+fn unwrapped(message: &str) -> Option<String> {
+    let kind = message.strip_prefix("{\"exception_type\":\"")?;
+    let (kind, rest) = kind.split_once("\",\"exception_message\":\"")?;
+    let mut text = format!("{kind} Error: ");
+    let mut characters = rest.chars();
+    loop {
+        match characters.next()? {
+            '"' => return Some(text),
+            '\\' => match characters.next()? {
+                'n' | 'r' | 't' => text.push(' '),
+                other => text.push(other),
+            },
+            other => text.push(other),
+        }
+    }
+}
+
 /// DuckDB appends candidate lists, the SQL with a caret under it, advice and stack traces; a user needs none of them.
 fn first_paragraph(message: &str) -> String {
     let end = ["\n\n", "\nLINE ", "\nStack Trace", "\nCandidate bindings", "\nDid you mean"]
@@ -194,6 +215,7 @@ mod tests {
             (0, "Invalid Error: std::bad_alloc", RESOURCE),
             (32, "Invalid Input Error: No magic bytes found at end of file 'x'", DATA),
             (0, "INTERNAL Error: Attempted to access index 7", DATA),
+            (32, r#"{"exception_type":"Out of Memory","exception_message":"x"}"#, RESOURCE),
             (24, "Binder Error: Referenced column \"x\" not found", CONFIG),
             (0, "Parser Error: syntax error at end of input", BUG),
         ];
@@ -216,6 +238,10 @@ mod tests {
         let cases = [
             ("INTERNAL Error: bad\n\nStack Trace:\n\n0x00 duckdb::f", "INTERNAL Error: bad"),
             ("Binder Error: no \"x\"\nCandidate bindings: \"y\"\n\nLINE 1: SELECT", "Binder Error: no \"x\""),
+            (
+                r#"{"exception_type":"Out of Memory","exception_message":"no \"x\"\nleft","a":"b"}"#,
+                "Out of Memory Error: no \"x\" left",
+            ),
             ("IO Error: short\n  of bytes", "IO Error: short of bytes"),
         ];
         for (message, text) in cases {

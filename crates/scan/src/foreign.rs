@@ -32,36 +32,20 @@ impl Foreign {
         columns: Vec<(usize, String, LogicalType)>,
     ) -> Result<Self, ScanError> {
         let options = Options::of(connection)?;
-        let mut names = Vec::with_capacity(columns.len());
-        let (mut positions, mut types) = (Vec::new(), Vec::new());
+        let (mut positions, mut names, mut types) = (Vec::new(), Vec::new(), Vec::new());
         for (position, name, logical) in columns {
-            names.push(CString::new(name).map_err(|_| ScanError::config("a column name has a NUL in it"))?);
             positions.push(position);
+            names.push(name);
             types.push(logical);
         }
-        let mut raw_names: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
-        let mut raw_types = raw(&types);
-        let mut schema = FFI_ArrowSchema::empty();
-        let api = connection.api();
-        // SAFETY: options, types and names are alive and as many as the count says; the schema is written whole or
-        // left released, and its own drop calls DuckDB's release.
-        let failure = unsafe {
-            (api.to_arrow_schema)(
-                options.raw,
-                raw_types.as_mut_ptr(),
-                raw_names.as_mut_ptr(),
-                types.len() as u64,
-                &raw mut schema,
-            )
-        };
-        // SAFETY: what the function just returned.
-        unsafe { outcome(api, failure) }.map_err(|failure| failure.error())?;
-        let kind = DataType::try_from(&schema)
-            .map_err(|error| ScanError::config(format!("a copied column has a type Arrow cannot hold: {error}")))?;
-        let DataType::Struct(fields) = kind else {
-            return Err(ScanError::bug(format!("DuckDB describes rows as {kind}")));
-        };
-        Ok(Self { positions, types, options, schema, fields: fields.iter().cloned().collect() })
+        let described = options.describe(&names, &types).map_err(|error| {
+            // DuckDB does not say which column it is.
+            let alone = |index: usize| options.describe(&names[index..=index], &types[index..=index]);
+            let found = (0..names.len()).find_map(|index| Some((&names[index], alone(index).err()?)));
+            found.map_or(error, |(name, error)| refused(name, &error))
+        });
+        let (schema, fields) = described?;
+        Ok(Self { positions, types, options, schema, fields })
     }
 
     /// The Arrow fields of the columns, in order.
@@ -109,6 +93,38 @@ impl Options {
         }
         Ok(options)
     }
+
+    /// The Arrow schema of columns of the given names and types, as DuckDB hands it over and as arrow-rs reads it.
+    fn describe(&self, names: &[String], types: &[LogicalType]) -> Result<(FFI_ArrowSchema, Vec<FieldRef>), ScanError> {
+        let api = self.connection.api();
+        let names: Result<Vec<_>, _> = names.iter().map(|name| CString::new(name.as_str())).collect();
+        let names = names.map_err(|_| ScanError::config("a column name has a NUL in it"))?;
+        let mut raw_names: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
+        let mut raw_types = raw(types);
+        let mut schema = FFI_ArrowSchema::empty();
+        // SAFETY: options, types and names are alive and as many as the count says; the schema is written whole or
+        // left released, and its own drop calls DuckDB's release.
+        let failure = unsafe {
+            (api.to_arrow_schema)(
+                self.raw,
+                raw_types.as_mut_ptr(),
+                raw_names.as_mut_ptr(),
+                types.len() as u64,
+                &raw mut schema,
+            )
+        };
+        // SAFETY: what the function just returned.
+        unsafe { outcome(api, failure) }.map_err(|failure| ScanError::config(failure.text))?;
+        match DataType::try_from(&schema) {
+            Ok(DataType::Struct(fields)) => Ok((schema, fields.iter().cloned().collect())),
+            Ok(other) => Err(ScanError::bug(format!("DuckDB describes rows as {other}"))),
+            Err(error) => Err(ScanError::config(error.to_string())),
+        }
+    }
+}
+
+fn refused(name: &str, error: &ScanError) -> ScanError {
+    ScanError::config(format!("column \"{name}\" cannot be copied: {error}")).in_column(name)
 }
 
 impl Drop for Options {

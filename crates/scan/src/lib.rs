@@ -3,7 +3,7 @@
 //! A [`Scanner`] is an in-memory DuckDB that runs on its caller's thread and is locked down to a fixed set of files. A
 //! [`Scan`] reads a range of rows of one of them, in order, in batches of up to 2,048 rows. Columns of fixed width are
 //! not copied: their Arrow buffers are DuckDB's vectors, kept alive by the batch for as long as it needs them. Strings,
-//! lists, structs and copied booleans go through DuckDB's own conversion, which copies. [`numeric`] turns any numeric
+//! lists, structs and copied booleans go through DuckDB's own conversion, which copies. [`numeric()`] turns any numeric
 //! array into what the kernels read.
 
 mod api;

@@ -16,7 +16,7 @@ use arrow_array::types::{
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, TimeUnit};
 
-/// Scratch memory of [`numeric`], one for each column that is held at a time.
+/// Scratch memory of [`numeric()`], one for each column that is held at a time.
 #[derive(Debug, Default)]
 pub struct Numbers {
     values: Vec<f64>,

@@ -59,14 +59,16 @@ impl Sources {
 }
 
 fn absolute(file: &Path) -> Result<PathBuf, ScanError> {
-    std::path::absolute(file).map_err(|error| {
-        ScanError::config(format!("{:?} is no path of a file: {error}", file.display().to_string())).in_file(file)
-    })
+    if file.as_os_str().as_encoded_bytes().contains(&0) {
+        return Err(ScanError::config(format!("the path {} has a NUL in it", file.display())).in_file(file));
+    }
+    std::path::absolute(file)
+        .map_err(|error| ScanError::config(format!("{} is no path of a file: {error}", file.display())).in_file(file))
 }
 
 /// The path as text that DuckDB takes literally, if it would.
 fn plain(path: &Path) -> Option<&str> {
-    path.to_str().filter(|text| !text.contains(['*', '?', '[', '\0']))
+    path.to_str().filter(|text| !text.contains(['*', '?', '[']))
 }
 
 #[cfg(unix)]

@@ -62,8 +62,8 @@ impl Center {
 #[inline(always)]
 fn distance(value: f64, center: f64, scale: f64) -> f64 {
     let distance = ((value - center) * scale).abs();
-    let extreme = (value.abs() > EXTREME) | (distance > EXTREME);
-    if extreme { EXTREME } else { distance }
+    let distance = if value.abs() > EXTREME { EXTREME } else { distance };
+    if distance > EXTREME { EXTREME } else { distance }
 }
 
 levels! {

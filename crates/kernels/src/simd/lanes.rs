@@ -39,11 +39,6 @@ impl Lanes {
         self.zip(other, |a, b| a + b)
     }
 
-    #[inline(always)]
-    pub(crate) fn sub(self, other: Self) -> Self {
-        self.zip(other, |a, b| a - b)
-    }
-
     /// The lesser of each pair; `self` where `other` is NaN. Exactly one `minpd`, which `f64::min` is not.
     #[inline(always)]
     pub(crate) fn lesser(self, other: Self) -> Self {
@@ -92,6 +87,8 @@ impl Lanes {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::float_cmp, reason = "these answers are exact")]
+
     use super::*;
 
     #[test]

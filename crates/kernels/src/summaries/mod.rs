@@ -1,11 +1,19 @@
 //! What one pass learns of the rows it saw: observed block by block, merged in chunk order.
 
+pub(crate) mod bracket;
+pub(crate) mod distances;
+pub(crate) mod histogram;
 pub(crate) mod moments;
 pub(crate) mod range;
 pub(crate) mod sample;
 pub(crate) mod tally;
 
+use std::sync::Arc;
+
 use crate::codec::{CodecError, Reader, Writer};
+use bracket::{Bracket, Counted};
+use distances::Distances;
+use histogram::{Cuts, Histogram};
 use moments::GroupMoments;
 use range::Range;
 use sample::{Sample, Sampling};
@@ -22,6 +30,9 @@ pub(crate) struct Recipe {
     pub(crate) moments: bool,
     pub(crate) range: bool,
     pub(crate) sampling: Option<Sampling>,
+    /// The cuts of each column; none for a column that is left out.
+    pub(crate) cuts: Option<Arc<Vec<Cuts>>>,
+    pub(crate) brackets: Option<Arc<Vec<Option<Bracket>>>>,
 }
 
 /// What was collected. Every part is there or not as the recipe says.
@@ -32,6 +43,9 @@ pub(crate) struct Summary {
     pub(crate) moments: Option<GroupMoments>,
     pub(crate) range: Option<Vec<Range>>,
     pub(crate) sample: Option<Sample>,
+    pub(crate) histogram: Option<Histogram>,
+    pub(crate) counted: Option<Vec<Counted>>,
+    pub(crate) distances: Option<Distances>,
 }
 
 impl Summary {
@@ -43,11 +57,21 @@ impl Summary {
             moments: recipe.moments.then(|| GroupMoments::new(columns)),
             range: recipe.range.then(|| vec![Range::default(); columns]),
             sample: recipe.sampling.map(|_| Sample::new(columns)),
+            histogram: recipe.cuts.as_ref().map(|cuts| Histogram::new(cuts)),
+            counted: recipe.bins().map(|bins| bins.map(Counted::new).collect()),
+            distances: recipe.brackets.as_ref().map(|_| Distances::new(columns)),
         }
     }
 
     /// Adds one block of column `column`. `scratch` is room for a copy.
-    pub(crate) fn observe(&mut self, level: crate::Level, column: usize, cells: &[f64], scratch: &mut Vec<f64>) {
+    pub(crate) fn observe(
+        &mut self,
+        level: crate::Level,
+        recipe: &Recipe,
+        column: usize,
+        cells: &[f64],
+        scratch: &mut Vec<f64>,
+    ) {
         let block = self.tally[column].observe(level, cells, scratch);
         if let Some(moments) = &mut self.moments {
             moments.observe(level, column, block);
@@ -55,20 +79,33 @@ impl Summary {
         if let Some(range) = &mut self.range {
             range[column].observe(level, block);
         }
+        if let (Some(histogram), Some(cuts)) = (&mut self.histogram, &recipe.cuts) {
+            histogram.observe(level, column, &cuts[column], block.cells);
+        }
+        let bracket = recipe.brackets.as_ref().and_then(|brackets| brackets[column].as_ref());
+        if let (Some(counted), Some(bracket)) = (&mut self.counted, bracket) {
+            counted[column].observe(level, bracket, block.cells);
+        }
+        if let (Some(distances), Some(bracket)) = (&mut self.distances, bracket)
+            && bracket.may_be_zero()
+        {
+            distances.observe(level, column, bracket.center, block);
+        }
     }
 
     pub(crate) fn end_row_group(&mut self) {
         if let Some(moments) = &mut self.moments {
             moments.end_row_group();
         }
+        if let Some(distances) = &mut self.distances {
+            distances.end_row_group();
+        }
     }
 
     /// Adds the summary of a later chunk of the same pass.
     pub(crate) fn merge(&mut self, later: &Self) {
         self.rows += later.rows;
-        for (mine, later) in self.tally.iter_mut().zip(&later.tally) {
-            mine.merge(*later);
-        }
+        self.tally.iter_mut().zip(&later.tally).for_each(|(mine, later)| mine.merge(*later));
         if let (Some(mine), Some(later)) = (&mut self.moments, &later.moments) {
             mine.merge(later);
         }
@@ -76,6 +113,15 @@ impl Summary {
             mine.iter_mut().zip(later).for_each(|(mine, later)| mine.merge(*later));
         }
         if let (Some(mine), Some(later)) = (&mut self.sample, &later.sample) {
+            mine.merge(later);
+        }
+        if let (Some(mine), Some(later)) = (&mut self.histogram, &later.histogram) {
+            mine.merge(later);
+        }
+        if let (Some(mine), Some(later)) = (&mut self.counted, &later.counted) {
+            mine.iter_mut().zip(later).for_each(|(mine, later)| mine.merge(later));
+        }
+        if let (Some(mine), Some(later)) = (&mut self.distances, &later.distances) {
             mine.merge(later);
         }
     }
@@ -100,15 +146,30 @@ impl Summary {
 
     pub(crate) fn encode(&self, writer: &mut Writer) {
         writer.u64(self.rows);
-        self.tally.iter().for_each(|tally| tally.encode(writer));
+        for tally in &self.tally {
+            tally.encode(writer);
+        }
         if let Some(moments) = &self.moments {
             moments.encode(writer);
         }
         if let Some(range) = &self.range {
-            range.iter().for_each(|range| range.encode(writer));
+            for range in range {
+                range.encode(writer);
+            }
         }
         if let Some(sample) = &self.sample {
             sample.encode(writer);
+        }
+        if let Some(histogram) = &self.histogram {
+            histogram.encode(writer);
+        }
+        if let Some(counted) = &self.counted {
+            for counted in counted {
+                counted.encode(writer);
+            }
+        }
+        if let Some(distances) = &self.distances {
+            distances.encode(writer);
         }
     }
 
@@ -120,6 +181,21 @@ impl Summary {
             moments: recipe.moments.then(|| GroupMoments::decode(reader, columns)).transpose()?,
             range: recipe.range.then(|| (0..columns).map(|_| Range::decode(reader)).collect()).transpose()?,
             sample: recipe.sampling.map(|_| Sample::decode(reader, columns)).transpose()?,
+            histogram: recipe.cuts.as_ref().map(|cuts| Histogram::decode(reader, cuts)).transpose()?,
+            counted: recipe.bins().map(|bins| bins.map(|bins| Counted::decode(reader, bins)).collect()).transpose()?,
+            distances: recipe.brackets.as_ref().map(|_| Distances::decode(reader, columns)).transpose()?,
         })
+    }
+}
+
+impl Recipe {
+    /// Bins per bracket, column by column: fewer in wide tables, so that a summary stays within a few megabytes, and
+    /// none where there is no bracket.
+    fn bins(&self) -> Option<impl Iterator<Item = usize> + use<'_>> {
+        const BYTES: usize = 4 << 20;
+        let room = (BYTES / (3 * size_of::<bracket::Bin>() * self.columns)).clamp(64, 1024);
+        // The power of two that fits.
+        let bins = 1 << room.ilog2();
+        self.brackets.as_ref().map(|brackets| brackets.iter().map(move |bracket| bracket.map_or(0, |_| bins)))
     }
 }

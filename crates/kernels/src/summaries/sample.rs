@@ -28,8 +28,9 @@ impl Sampling {
     /// The sampling of a source of `rows` rows and `columns` columns.
     pub(crate) fn new(seed: u64, rows: u64, columns: usize) -> Self {
         let cap = (SAMPLE_BYTES / (8 * columns.max(1) as u64)).clamp(ROWS_MIN, ROWS_MAX);
+        let limit = (rows > cap).then(|| (u128::from(cap) << 64) / u128::from(rows));
         // Below 2^64, because cap < rows.
-        let limit = (rows > cap).then(|| ((u128::from(cap) << 64) / u128::from(rows)) as u64);
+        let limit = limit.and_then(|limit| limit.try_into().ok());
         Self { seed, limit }
     }
 

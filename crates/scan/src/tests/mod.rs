@@ -9,3 +9,4 @@ mod lock_down;
 mod numbers;
 mod paths;
 mod types;
+mod writers;

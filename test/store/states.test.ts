@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isFinished, JOB_TRANSITIONS, nextJobState } from '../../src/orchestrator/states.ts';
+import { isFinished, JOB_TRANSITIONS, nextJobState } from '../../src/store/states.ts';
 
 it('names each (from, event) once', () => {
   const keys = JOB_TRANSITIONS.map(([from, event]) => `${from} ${event}`);

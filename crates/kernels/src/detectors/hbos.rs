@@ -1,0 +1,168 @@
+//! Histogram-based outlier score: how rare is the bin of each cell, summed over the columns.
+//!
+//! To the bit `PyOD`'s definition, with `NumPy`'s arithmetic:
+//!
+//! ```text
+//! scaling   minmax: y = x * s + o,  s = 1 / (high - low),  o = -low * s   (scikit-learn's order);   raw: y = x
+//! edges     e[i] = i * ((y_high - y_low) / bins) + y_low,  the last is y_high itself
+//! counting  e[i] <= y < e[i + 1], the last bin closed
+//! table     t[i] = log2(count[i] / (e[i + 1] - e[i]) / total + alpha)
+//! scoring   e[i] < y <= e[i + 1] gives -t[i]; outside by at most tol widths, the outermost bin; farther, -min t
+//! ```
+//!
+//! Counting closes a bin below and scoring closes it above: both are kept, because both are `PyOD`'s.
+//!
+//! No cell is ever scaled. Scaling never changes the order of two numbers, so every edge is carried back once to the
+//! last `x` that does not pass it, and then `x` itself is compared with that *cut*: the same bins, exactly.
+
+use serde::{Deserialize, Serialize};
+
+use crate::FitError;
+use crate::detector::HistogramSettings;
+use crate::numbers::{EXTREME, last_at_most, log2};
+use crate::summaries::histogram::Cuts;
+use crate::summaries::range::Range;
+
+use super::stairs::Stairs;
+
+/// The bins of one column, before anything is counted.
+#[derive(Clone, Debug)]
+pub(crate) struct Bins {
+    range: Range,
+    scale: f64,
+    offset: f64,
+    /// Of the scaled numbers.
+    edges: Vec<f64>,
+}
+
+impl Bins {
+    /// `None` when the range cannot be cut into so many bins: neighbouring edges round to the same number.
+    pub(crate) fn new(range: Range, settings: HistogramSettings) -> Option<Self> {
+        let (scale, offset) = if settings.minmax {
+            let scale = 1.0 / (range.high - range.low);
+            (scale, -range.low * scale)
+        } else {
+            (1.0, 0.0)
+        };
+        let (low, high) = (range.low * scale + offset, range.high * scale + offset);
+        let step = (high - low) / settings.bins as f64;
+        let mut edges: Vec<f64> = (0..settings.bins).map(|i| i as f64 * step + low).collect();
+        edges.push(high);
+        edges.windows(2).all(|pair| pair[0] < pair[1]).then_some(Self { range, scale, offset, edges })
+    }
+
+    /// Between two neighbouring cuts lie exactly the numbers that are counted in one bin.
+    pub(crate) fn counting_cuts(&self) -> Cuts {
+        let inner = self.inner_edges().iter().map(|edge| self.carry_back(|y| y, edge.next_down()));
+        let cuts: Vec<f64> =
+            std::iter::once(self.range.low.next_down()).chain(inner).chain([self.range.high]).collect();
+        Cuts::new(&cuts, self.range.low, self.width())
+    }
+
+    /// The table of one column with these counts.
+    pub(crate) fn column(&self, counts: &[u64], alpha: f64) -> Histogram {
+        let total = counts.iter().sum::<u64>() as f64;
+        let widths = self.edges.windows(2).map(|pair| pair[1] - pair[0]);
+        let table =
+            counts.iter().zip(widths).map(|(&count, width)| log2(count as f64 / width / total + alpha)).collect();
+        Histogram { low: self.range.low, high: self.range.high, table }
+    }
+
+    /// The score of every number, as stairs over the numbers themselves.
+    fn stairs(&self, table: &[f64], tol: f64) -> Stairs {
+        let last = self.edges.len() - 1;
+        let (first_width, last_width) = (self.edges[1] - self.edges[0], self.edges[last] - self.edges[last - 1]);
+        // Below by more than tol widths: not edge - y <= tol * width.
+        let below = self.carry_back(|y| -(self.edges[0] - y), (-(tol * first_width)).next_down());
+        let above = self.carry_back(|y| y - self.edges[last], tol * last_width);
+        let inner = self.inner_edges().iter().map(|edge| self.carry_back(|y| y, *edge));
+        let cuts: Vec<f64> = std::iter::once(below).chain(inner).chain([above]).collect();
+        let (rarest, commonest) = ends(table);
+        let outside = std::iter::once(-rarest);
+        let values = outside.clone().chain(table.iter().map(|t| -t)).chain(outside).collect();
+        Stairs::new(Cuts::new(&cuts, self.range.low, self.width()), values, -commonest)
+    }
+
+    fn inner_edges(&self) -> &[f64] {
+        &self.edges[1..self.edges.len() - 1]
+    }
+
+    fn width(&self) -> f64 {
+        (self.range.high - self.range.low) / (self.edges.len() - 1) as f64
+    }
+
+    /// The last number `x` whose scaled `y` has `f(y) <= bound`; `f` never falls.
+    fn carry_back(&self, f: impl Fn(f64) -> f64, bound: f64) -> f64 {
+        // The bound may be on a distance; where it is one of `y`, the guess is close, and elsewhere a few steps off.
+        let reference = f(0.0);
+        let guess = (bound - reference - self.offset) / self.scale;
+        last_at_most(|x| f(x * self.scale + self.offset), bound, guess)
+    }
+}
+
+/// The least and the greatest entry of a table.
+fn ends(table: &[f64]) -> (f64, f64) {
+    table.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &t| (low.min(t), high.max(t)))
+}
+
+/// A frozen HBOS.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Histograms {
+    pub(crate) settings: HistogramSettings,
+    pub(crate) columns: Vec<Histogram>,
+}
+
+/// One column of it: its range, and log2(density + alpha) of each bin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Histogram {
+    low: f64,
+    high: f64,
+    table: Vec<f64>,
+}
+
+impl Histograms {
+    pub(crate) fn is_sound(&self, columns: usize) -> bool {
+        self.columns.len() == columns
+            && (2..=1024).contains(&self.settings.bins)
+            && self.columns.iter().all(|column| {
+                let ends_sound = column.low < column.high && column.low >= -EXTREME && column.high <= EXTREME;
+                ends_sound
+                    && column.table.len() == self.settings.bins
+                    && column.table.iter().all(|t| t.is_finite())
+                    && Bins::new(column.range(), self.settings).is_some()
+            })
+    }
+
+    /// What scoring needs, column by column.
+    pub(crate) fn stairs(&self) -> Vec<Stairs> {
+        let stairs = |column: &Histogram| {
+            Bins::new(column.range(), self.settings).map(|bins| bins.stairs(&column.table, self.settings.tol))
+        };
+        self.columns.iter().map(|column| stairs(column).expect("a model's bins were cut when it was made")).collect()
+    }
+}
+
+impl Histogram {
+    fn range(&self) -> Range {
+        Range { low: self.low, high: self.high }
+    }
+}
+
+/// The bins of the columns `used`; the others have none.
+pub(crate) fn bins(
+    ranges: &[Range],
+    used: &[usize],
+    names: &[String],
+    settings: HistogramSettings,
+) -> Result<Vec<Option<Bins>>, FitError> {
+    let mut bins = vec![None; ranges.len()];
+    for &column in used {
+        bins[column] = Some(Bins::new(ranges[column], settings).ok_or_else(|| {
+            FitError::Data(format!(
+                "column {:?} lies so close together that it cannot be cut into {} bins; use scale=minmax or fewer bins",
+                names[column], settings.bins
+            ))
+        })?);
+    }
+    Ok(bins)
+}

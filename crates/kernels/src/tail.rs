@@ -1,0 +1,256 @@
+//! How rare a score is among a member's own scores: -ln(1 - rank).
+//!
+//! The rank of a sampled score is (average rank - 1/2) / rows, as `SciPy`'s `rankdata` counts. It is frozen as *knots*, so
+//! close that between two of them the rarity rises by less than 1/200 or no score lies; in between it is a straight
+//! line. In the top percent ranks say less and less, and past the largest sampled score nothing. There a generalised
+//! Pareto tail continues the rarity without end, so that the worst of a hundred million rows are still told apart by how
+//! bad they are:
+//!
+//! ```text
+//! rarity(u + y) = rarity(u) + ln(1 + shape * y / scale) / shape        (y / scale where the shape is 0)
+//! ```
+//!
+//! Scale and shape are fitted to the median and the upper quartile of the exceedances (Pickands' estimator), not to
+//! their mean and variance: one cell holding 999999999 in place of a number would set those alone, and flatten the tail
+//! for every other row. The shape is held to 0..=2; without the lower bound the tail would end.
+
+use serde::{Deserialize, Serialize};
+
+use crate::numbers::{ln, log2};
+
+/// Between knots no score is left out where the rarity rises by more than this.
+const STEP: f64 = 0.005;
+
+/// One row in so many is in the tail; but at least so many rows, as far as there are.
+const TAIL_ROWS: usize = 100;
+
+/// The heaviest tail.
+const SHAPE_MAX: f64 = 2.0;
+
+/// A frozen distribution of rarities.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Tail {
+    /// The scores of the knots, rising; the last is where the tail begins.
+    scores: Vec<f64>,
+    /// The rarity of each.
+    rarities: Vec<f64>,
+    scale: f64,
+    shape: f64,
+}
+
+impl Tail {
+    /// The rarities of a member whose sampled scores, of which there is one at least, are `sorted`.
+    pub(crate) fn new(sorted: &[f64]) -> Self {
+        let in_tail = (sorted.len() / 100).max(TAIL_ROWS).min(sorted.len() / 2);
+        let begin = sorted[sorted.len() - in_tail - 1];
+        let exceeding = sorted.partition_point(|score| *score <= begin);
+        let (scores, rarities) = knots(&sorted[..exceeding], sorted.len());
+        let exceedances: Vec<f64> = sorted[exceeding..].iter().map(|score| score - begin).collect();
+        let (scale, shape) = pareto(&exceedances).unwrap_or_else(|| {
+            // Nothing lies above: go on as steeply as the knots do on the whole.
+            let rise = rarities[rarities.len() - 1] - rarities[0];
+            let slope = (scores[scores.len() - 1] - scores[0]) / rise;
+            (if slope > 0.0 && slope.is_finite() { slope } else { 1.0 }, 0.0)
+        });
+        Self { scores, rarities, scale, shape }
+    }
+
+    pub(crate) fn is_sound(&self) -> bool {
+        let rising = |values: &[f64]| values.windows(2).all(|pair| pair[0] < pair[1]);
+        let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
+        !self.scores.is_empty()
+            && self.scores.len() == self.rarities.len()
+            && (finite(&self.scores) && finite(&self.rarities))
+            && (rising(&self.scores) && rising(&self.rarities))
+            && (self.rarities[0] > 0.0 && self.scale > 0.0 && self.scale.is_finite())
+            && (self.shape == 0.0 || (SHAPE_MIN..=SHAPE_MAX).contains(&self.shape))
+    }
+
+    /// The rarity of a score beyond the last knot.
+    fn beyond(&self, score: f64) -> f64 {
+        let last = self.scores.len() - 1;
+        let exceedance = ((score - self.scores[last]) / self.scale).min(f64::MAX / 4.0);
+        let rise = if self.shape == 0.0 { exceedance } else { ln(1.0 + self.shape * exceedance) / self.shape };
+        self.rarities[last] + rise
+    }
+}
+
+/// Below this, a shape is 0: dividing by it would cost the digits it stands for.
+const SHAPE_MIN: f64 = 1e-6;
+
+/// The knots of the scores `sorted`, the lowest of `rows`.
+fn knots(sorted: &[f64], rows: usize) -> (Vec<f64>, Vec<f64>) {
+    let rows = rows as f64;
+    let (mut scores, mut rarities): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
+    // The score before, which becomes a knot when the step without it would be too wide.
+    let mut before: Option<(f64, f64)> = None;
+    let mut below = 0;
+    for ties in sorted.chunk_by(|a, b| a >= b) {
+        // The average rank, less the half.
+        let rank = below as f64 + ties.len() as f64 * 0.5;
+        below += ties.len();
+        let rarity = -ln(1.0 - rank / rows);
+        let wide = rarities.last().is_none_or(|last| rarity - last > STEP);
+        if let (true, Some((score, rarity))) = (wide, before) {
+            scores.push(score);
+            rarities.push(rarity);
+        }
+        before = Some((ties[0], rarity));
+    }
+    if let Some((score, rarity)) = before {
+        scores.push(score);
+        rarities.push(rarity);
+    }
+    (scores, rarities)
+}
+
+/// Scale and shape of the generalised Pareto distribution with the median and upper quartile of the exceedances, which
+/// rise from above 0. `None` without any.
+fn pareto(exceedances: &[f64]) -> Option<(f64, f64)> {
+    let (median, quartile) = (quantile(exceedances, 0.5)?, quantile(exceedances, 0.75)?);
+    // Their ratio is 2^shape + 1.
+    let power = (quartile / median - 1.0).clamp(1.0, 4.0);
+    let shape = log2(power).min(SHAPE_MAX);
+    let (scale, shape) = if shape < SHAPE_MIN {
+        (median / std::f64::consts::LN_2, 0.0)
+    } else {
+        (median * (shape / (power - 1.0)), shape)
+    };
+    (scale > 0.0).then_some((scale, shape))
+}
+
+/// The quantile of rising numbers, linear between neighbours.
+fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
+    let rank = sorted.len().checked_sub(1)? as f64 * share;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank within the slice")]
+    let below = rank as usize;
+    let above = (below + 1).min(sorted.len() - 1);
+    Some(sorted[below] + (sorted[above] - sorted[below]) * rank.fract())
+}
+
+/// Answers rarities quickly: a grid over the scores says between which knots to look.
+#[derive(Clone, Debug)]
+pub(crate) struct TailLookup<'m> {
+    tail: &'m Tail,
+    scale: f64,
+    /// For each cell of the grid, how many knots lie at or below its lower end.
+    starts: Vec<u32>,
+}
+
+const GRID: usize = 4096;
+
+impl<'m> TailLookup<'m> {
+    pub(crate) fn new(tail: &'m Tail) -> Self {
+        let last = tail.scores.len() - 1;
+        let scale = GRID as f64 / (tail.scores[last] - tail.scores[0]);
+        let mut lookup = Self { tail, scale, starts: Vec::new() };
+        // Counted with the same arithmetic that finds a score's cell, so no rounding can come between.
+        let mut starts = vec![0_u32; GRID + 1];
+        for score in &tail.scores {
+            starts[lookup.cell(*score) + 1] += 1;
+        }
+        for cell in 1..=GRID {
+            starts[cell] += starts[cell - 1];
+        }
+        lookup.starts = starts;
+        lookup
+    }
+
+    /// The cell of the grid; it never falls as the score rises.
+    #[inline(always)]
+    fn cell(&self, score: f64) -> usize {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, then held to the grid")]
+        let cell = ((score - self.tail.scores[0]) * self.scale) as usize;
+        cell.min(GRID - 1)
+    }
+
+    /// The rarity of `score`; 0 for NaN, which gets no score anyway.
+    pub(crate) fn rarity(&self, score: f64) -> f64 {
+        let Tail { scores, rarities, .. } = self.tail;
+        if score >= scores[scores.len() - 1] {
+            return self.tail.beyond(score);
+        }
+        let cell = self.cell(score);
+        // Knots of lower cells lie below the score, and those of higher cells above it.
+        let (start, end) = (self.starts[cell] as usize, self.starts[cell + 1] as usize);
+        let above = start + scores[start..end].partition_point(|knot| *knot <= score);
+        if above == 0 {
+            return if score.is_nan() { 0.0 } else { rarities[0] };
+        }
+        let below = above - 1;
+        let part = (score - scores[below]) / (scores[above] - scores[below]);
+        rarities[below] + (rarities[above] - rarities[below]) * part
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::float_cmp, reason = "these answers are exact")]
+
+    use super::*;
+
+    fn heavy(count: u32) -> Vec<f64> {
+        let mut scores: Vec<f64> = (0..count).map(|i| (1.0 / (1.0 - f64::from(i) / f64::from(count))).sqrt()).collect();
+        scores.sort_unstable_by(f64::total_cmp);
+        scores
+    }
+
+    #[test]
+    fn the_body_is_the_rank_and_the_tail_rises_for_ever() {
+        for (sorted, is_heavy) in [
+            (heavy(50_000), true),
+            ((0..3000).map(|i| f64::from(i) / 7.0).collect(), false),
+            ((0..20_000).map(|i| f64::from(i / 4000)).collect(), false),
+        ] {
+            let tail = Tail::new(&sorted);
+            assert!(tail.is_sound());
+            let lookup = TailLookup::new(&tail);
+            let rows = sorted.len() as f64;
+            for ties in sorted.chunk_by(|a, b| a == b) {
+                let below = sorted.partition_point(|score| *score < ties[0]) as f64;
+                let expected = -(1.0 - (below + ties.len() as f64 / 2.0) / rows).ln();
+                let found = lookup.rarity(ties[0]);
+                let in_body = ties[0] <= tail.scores[tail.scores.len() - 1];
+                let allowed = if in_body { STEP } else { 0.12 * expected };
+                // The last few ranks say little, and a tail that has an end is continued as if it had none.
+                let comparable = in_body || (is_heavy && expected < 7.5);
+                assert!(!comparable || (found - expected).abs() <= allowed, "{}: {found} {expected}", ties[0]);
+            }
+            let mut last = 0.0;
+            for step in -300..3000 {
+                let score = tail.scores[tail.scores.len() - 1] + f64::from(step).powi(3) * 1e-4;
+                let rarity = lookup.rarity(score);
+                assert!(rarity > last || score <= sorted[0], "{step}: {rarity} after {last}");
+                last = rarity;
+            }
+            assert!(lookup.rarity(1e308).is_finite() && lookup.rarity(1e308) > last);
+            assert_eq!(lookup.rarity(-1e308), tail.rarities[0]);
+        }
+    }
+
+    #[test]
+    fn a_wild_cell_in_the_sample_does_not_flatten_the_tail() {
+        let clean = heavy(50_000);
+        let mut wild = clean.clone();
+        wild[49_998] = 1e9;
+        wild[49_999] = 1e150;
+        let (clean, wild) = (Tail::new(&clean), Tail::new(&wild));
+        let (clean, wild) = (TailLookup::new(&clean), TailLookup::new(&wild));
+        for score in [15.0, 30.0, 200.0, 1e6] {
+            assert!((clean.rarity(score) - wild.rarity(score)).abs() < 0.1, "{score}");
+        }
+        assert!(wild.rarity(1e150) > wild.rarity(1e9) + 1.0);
+    }
+
+    #[test]
+    fn few_and_equal_scores_have_a_tail_too() {
+        for sorted in [vec![1.0], vec![1.0; 500], vec![1.0, 2.0], vec![0.0, 0.0, 5e-324], vec![-1e300, 1e300]] {
+            let tail = Tail::new(&sorted);
+            assert!(tail.is_sound(), "{tail:?}");
+            let lookup = TailLookup::new(&tail);
+            let top = sorted[sorted.len() - 1];
+            assert!(lookup.rarity(top.abs() * 2.0 + 1.0) > lookup.rarity(sorted[0]));
+            assert!(lookup.rarity(f64::NAN) == 0.0 && lookup.rarity(f64::MAX).is_finite());
+        }
+    }
+}

@@ -1,0 +1,216 @@
+/** A job seen and steered from other processes, and by signals. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { JobStatus } from '../../src/store/status.ts';
+import { errorOf, gaussian, parquet, run, score, scratch, sha256, start } from './harness.ts';
+
+const directory = scratch();
+const at = (name: string) => join(directory, name);
+const FLAGS = ['-d', 'zscore', '--chunk-rows', '16K', '--progress', 'none'];
+let expected = '';
+
+beforeAll(async () => {
+  await parquet(at('data.parquet'), gaussian(1_200_000), 8192);
+  await score(directory, 'data.parquet', ...FLAGS, '-o', 'whole.parquet', '--home', 'home-whole');
+  expected = sha256(at('whole.parquet'));
+});
+
+/** Starts a run named `name` and waits until it scores. */
+async function scoring(name: string) {
+  const running = start(directory, [
+    'score',
+    'data.parquet',
+    ...FLAGS,
+    '-o',
+    `${name}.parquet`,
+    '--home',
+    `home-${name}`,
+    '--json',
+  ]);
+  for (;;) {
+    const now = await status(name);
+    if (now?.phase === 'score' && now.progress.chunksDone > 0) return { ...running, jobId: now.jobId };
+    if (now?.phase === 'publish') throw new Error('the run was too quick to be watched');
+    await pause(10);
+  }
+}
+
+async function status(name: string): Promise<JobStatus | undefined> {
+  const jobs = at(`home-${name}/jobs`);
+  const [job] = existsSync(jobs) ? readdirSync(jobs) : [];
+  try {
+    return JSON.parse(readFileSync(join(jobs, job ?? '', 'status.json'), 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+describe('another process', () => {
+  it('sees the job, at most a second old', async () => {
+    const running = await scoring('seen');
+    const { stdout, code } = await run(directory, 'status', running.jobId, '--home', 'home-seen', '--json');
+    const seen = JSON.parse(stdout) as JobStatus;
+    expect(code).toBe(0);
+    expect(seen).toMatchObject({ jobId: running.jobId, pid: running.child.pid, detector: 'zscore' });
+    const jobs = JSON.parse((await run(directory, 'jobs', '--home', 'home-seen', '--json')).stdout);
+    expect(jobs.map((job: JobStatus) => job.jobId)).toEqual([running.jobId]);
+    expect((await running.ended).code).toBe(0);
+    const after = JSON.parse((await run(directory, 'status', '--home', 'home-seen', '--json')).stdout);
+    expect(after).toMatchObject({ state: 'completed', exitCode: 0 });
+  });
+
+  it('that starts the same job is told who has it', async () => {
+    const running = await scoring('busy');
+    const second = await run(
+      directory,
+      'score',
+      'data.parquet',
+      ...FLAGS,
+      '-o',
+      'busy.parquet',
+      '--home',
+      'home-busy',
+      '--json',
+    );
+    expect([errorOf(second).code, second.code]).toEqual(['JOB_BUSY', 75]);
+    expect(errorOf(second).message).toMatch(new RegExp(`held by pid ${running.child.pid} on host \\S+ since `));
+    expect((await running.ended).code).toBe(0);
+    expect(sha256(at('busy.parquet'))).toBe(expected);
+  });
+
+  it('pauses and resumes it', async () => {
+    const running = await scoring('paused');
+    expect((await run(directory, 'pause', running.jobId, '--home', 'home-paused')).code).toBe(0);
+    for (let tries = 0; (await status('paused'))?.state !== 'paused' && tries < 300; tries += 1) await pause(10);
+    await pause(700);
+    const before = await status('paused');
+    await pause(700);
+    const after = await status('paused');
+    expect(after?.state).toBe('paused');
+    expect(after?.progress.chunksDone).toBe(before?.progress.chunksDone);
+    expect((await run(directory, 'resume', running.jobId, '--home', 'home-paused')).stdout).toMatch(
+      /goes on in its own process/,
+    );
+    expect((await running.ended).code).toBe(0);
+    expect(sha256(at('paused.parquet'))).toBe(expected);
+  });
+
+  it('cancels it, and the work is kept', async () => {
+    const running = await scoring('cancelled');
+    expect((await run(directory, 'cancel', running.jobId, '--home', 'home-cancelled')).code).toBe(0);
+    const ended = await running.ended;
+    expect([errorOf(ended).code, ended.code]).toEqual(['CANCELLED', 1]);
+    expect(existsSync(at('cancelled.parquet'))).toBe(false);
+    const report = await score(
+      directory,
+      'data.parquet',
+      ...FLAGS,
+      '-o',
+      'cancelled.parquet',
+      '--home',
+      'home-cancelled',
+    );
+    expect(report.chunks.resumed).toBeGreaterThan(0);
+    expect(sha256(at('cancelled.parquet'))).toBe(expected);
+  });
+
+  it('is told when there is nothing to pause or no such job', async () => {
+    const whole = JSON.parse((await run(directory, 'status', '--home', 'home-whole', '--json')).stdout);
+    const finished = await run(directory, 'pause', whole.jobId, '--home', 'home-whole', '--json');
+    expect([errorOf(finished).code, finished.code]).toEqual(['JOB_MISMATCH', 78]);
+    const none = await run(directory, 'status', 'abcdef', '--home', 'home-whole', '--json');
+    expect([errorOf(none).code, none.code]).toEqual(['JOB_NOT_FOUND', 78]);
+  });
+});
+
+describe('signals', () => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s stops in good order with exit %i, resumable', async (signal, exit) => {
+    const name = signal.toLowerCase();
+    const running = await scoring(name);
+    running.child.kill(signal);
+    const ended = await running.ended;
+    expect([errorOf(ended).code, ended.code]).toEqual(['CANCELLED', exit]);
+    expect(await status(name)).toMatchObject({ state: 'stopped', exitCode: 1 });
+    const report = await score(directory, 'data.parquet', ...FLAGS, '-o', `${name}.parquet`, '--home', `home-${name}`);
+    expect(report.chunks.resumed).toBeGreaterThan(0);
+    expect(sha256(at(`${name}.parquet`))).toBe(expected);
+  });
+
+  it('a second one ends at once, resumable all the same', async () => {
+    const running = await scoring('twice');
+    running.child.kill('SIGINT');
+    running.child.kill('SIGTERM');
+    const ended = await running.ended;
+    expect([130, 143]).toContain(ended.code);
+    await score(directory, 'data.parquet', ...FLAGS, '-o', 'twice.parquet', '--home', 'home-twice');
+    expect(sha256(at('twice.parquet'))).toBe(expected);
+  });
+});
+
+describe('progress', () => {
+  it('as JSON lines never passes the total and ends with finished', async () => {
+    const args = [
+      'score',
+      'data.parquet',
+      '-d',
+      'zscore',
+      '--chunk-rows',
+      '4096',
+      '-o',
+      'lines.parquet',
+      '--home',
+      'home-lines',
+    ];
+    const { stderr, code } = await run(directory, ...args, '--progress', 'json', '-q');
+    expect(code).toBe(0);
+    const records = stderr
+      .trim()
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line));
+    const progress = records.filter(({ type }) => type === 'progress');
+    for (const record of progress) {
+      expect(Object.keys(record)).toEqual([
+        'type',
+        'jobId',
+        'phase',
+        'chunksDone',
+        'chunksTotal',
+        'rowsDone',
+        'rowsTotal',
+        'rowsPerSecond',
+        'etaSeconds',
+        'rssBytes',
+        'workers',
+        'retried',
+        'quarantined',
+      ]);
+      expect(record.rowsDone).toBeLessThanOrEqual(record.rowsTotal);
+      expect(record.chunksDone).toBeLessThanOrEqual(record.chunksTotal);
+    }
+    expect(new Set(progress.map(({ phase }) => phase))).toEqual(new Set(['plan', 'fit', 'score', 'publish']));
+    const events = records.filter(({ type }) => type === 'event').map(({ event }) => event);
+    expect(events).toEqual(['started', 'published', 'finished']);
+  });
+
+  it('on stdout there is only the report', async () => {
+    const { stdout, code } = await run(
+      directory,
+      'score',
+      'data.parquet',
+      ...FLAGS,
+      '-o',
+      'only.parquet',
+      '--home',
+      'home-only',
+      '--json',
+    );
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).schema).toBe('batch-core.report/1');
+  });
+});

@@ -1,0 +1,239 @@
+/** kill -9 at any moment: the same command finishes the work, keeps what was finished, and publishes the same bytes. */
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { errorOf, gaussian, parquet, run, score, scratch, sha256, start } from '../cli/harness.ts';
+
+const directory = scratch();
+const at = (name: string) => join(directory, name);
+const FLAGS = ['-d', 'zscore', '--chunk-rows', '4096'];
+let expected = '';
+let wholeMs = 0;
+
+beforeAll(async () => {
+  await parquet(at('data.parquet'), gaussian(400_000));
+  const began = performance.now();
+  await score(directory, 'data.parquet', ...FLAGS, '-o', 'whole.parquet', '--home', 'home-whole');
+  wholeMs = performance.now() - began;
+  expected = sha256(at('whole.parquet'));
+});
+
+/** Starts a run and kills it after `ms`; true when it was still running. */
+async function killed(name: string, ms: number, ...flags: string[]): Promise<boolean> {
+  const { child, ended } = start(directory, [
+    'score',
+    'data.parquet',
+    ...FLAGS,
+    '-o',
+    `${name}.parquet`,
+    '--home',
+    `home-${name}`,
+    ...flags,
+  ]);
+  await pause(ms);
+  child.kill('SIGKILL');
+  return (await ended).signal === 'SIGKILL';
+}
+
+/** Waits until the job of `home` says that `chunks` chunks of `phase` are done. */
+async function reached(home: string, phase: string, chunks: number): Promise<void> {
+  for (;;) {
+    const jobs = existsSync(at(`${home}/jobs`)) ? readdirSync(at(`${home}/jobs`)) : [];
+    for (const job of jobs) {
+      try {
+        const status = JSON.parse(readFileSync(at(`${home}/jobs/${job}/status.json`), 'utf8'));
+        if (status.phase === phase && status.progress.chunksDone >= chunks) return;
+      } catch {
+        // Not written yet.
+      }
+    }
+    await pause(10);
+  }
+}
+
+describe('SIGKILL', () => {
+  it('half-way through scoring keeps the finished chunks', async () => {
+    const { child, ended } = start(directory, [
+      'score',
+      'data.parquet',
+      ...FLAGS,
+      '-o',
+      'half.parquet',
+      '--home',
+      'home-half',
+    ]);
+    await reached('home-half', 'score', 5);
+    child.kill('SIGKILL');
+    await ended;
+    expect(existsSync(at('half.parquet'))).toBe(false);
+    const status = await run(directory, 'status', '--home', 'home-half', '--json');
+    expect(JSON.parse(status.stdout)).toMatchObject({ state: 'failed' });
+    const report = await score(directory, 'data.parquet', ...FLAGS, '-o', 'half.parquet', '--home', 'home-half');
+    expect(report.chunks.resumed).toBeGreaterThanOrEqual(5);
+    expect(report.chunks.resumed + report.chunks.executed).toBe(report.chunks.planned);
+    expect(report.fit).toMatchObject({ executed: 0 });
+    expect(report.executionId).toBe(2);
+    expect(sha256(at('half.parquet'))).toBe(expected);
+  });
+
+  it('at random moments, again and again, ends with the same bytes', async () => {
+    const kills = 12;
+    let landed = 0;
+    for (let round = 0; round < kills; round += 1) {
+      // Spread over the whole run, whatever this machine's speed.
+      const ms = 150 + ((round * 7919) % kills) * (wholeMs / kills);
+      if (await killed('random', ms, '-w', String(1 + (round % 3)))) landed += 1;
+      if (existsSync(at('random.parquet')) && round % 3 === 2) {
+        expect(sha256(at('random.parquet'))).toBe(expected);
+        rmSync(at('random.parquet'));
+      }
+    }
+    expect(landed).toBeGreaterThan(kills / 3);
+    await score(directory, 'data.parquet', ...FLAGS, '-o', 'random.parquet', '--home', 'home-random');
+    expect(sha256(at('random.parquet'))).toBe(expected);
+    expect(readdirSync(directory).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  }, 240_000);
+});
+
+describe('resume', () => {
+  it('by its own command goes on from any directory, with the options the job began with', async () => {
+    const { child, ended } = start(directory, [
+      'score',
+      'data.parquet',
+      ...FLAGS,
+      '-o',
+      'resume.parquet',
+      '--home',
+      'home-resume',
+    ]);
+    await reached('home-resume', 'score', 3);
+    child.kill('SIGKILL');
+    await ended;
+    const [job] = readdirSync(at('home-resume/jobs'));
+    const resumed = await run(
+      '/',
+      'resume',
+      job!.slice(0, 6),
+      '--home',
+      at('home-resume'),
+      '--json',
+      '--progress',
+      'none',
+    );
+    expect(resumed.code).toBe(0);
+    expect(JSON.parse(resumed.stdout).chunks.resumed).toBeGreaterThanOrEqual(3);
+    expect(sha256(at('resume.parquet'))).toBe(expected);
+  });
+
+  it('does again a chunk whose part is gone or cut short', async () => {
+    const { child, ended } = start(directory, [
+      'score',
+      'data.parquet',
+      ...FLAGS,
+      '-o',
+      'parts.parquet',
+      '--home',
+      'home-parts',
+    ]);
+    await reached('home-parts', 'score', 6);
+    child.kill('SIGKILL');
+    await ended;
+    const parts = at(`home-parts/jobs/${readdirSync(at('home-parts/jobs'))[0]}/parts`);
+    const names = readdirSync(parts)
+      .filter((name) => name.endsWith('.parquet'))
+      .sort();
+    rmSync(join(parts, names[0]!));
+    writeFileSync(join(parts, names[1]!), readFileSync(join(parts, names[1]!)).subarray(0, 50));
+    writeFileSync(join(parts, 'stranger.txt'), 'not ours');
+    const report = await score(directory, 'data.parquet', ...FLAGS, '-o', 'parts.parquet', '--home', 'home-parts');
+    expect(sha256(at('parts.parquet'))).toBe(expected);
+    expect(report.warnings.join()).toContain('stranger.txt');
+  });
+
+  it.each<[string, (path: string) => void, RegExp]>([
+    ['touched', (path) => utimesSync(path, new Date(), new Date()), /mtimeNs/],
+    [
+      'replaced',
+      (path) => {
+        copyFileSync(path, `${path}.copy`);
+        rmSync(path);
+        copyFileSync(`${path}.copy`, path);
+      },
+      /inode|mtimeNs/,
+    ],
+  ])('refuses a source that was %s, and says in what it differs', async (name, change, says) => {
+    const source = at(`${name}-in.parquet`);
+    copyFileSync(at('data.parquet'), source);
+    const args = ['score', source, ...FLAGS, '-o', `${name}.parquet`, '--home', `home-${name}`];
+    const { child, ended } = start(directory, args);
+    await reached(`home-${name}`, 'score', 2);
+    child.kill('SIGKILL');
+    await ended;
+    change(source);
+    const again = await run(directory, ...args, '--json', '--progress', 'none');
+    expect([errorOf(again).code, again.code]).toEqual(['INPUT_CHANGED', 78]);
+    expect(errorOf(again).message).toMatch(says);
+    const fresh = await run(directory, ...args, '--fresh', '--json', '--progress', 'none');
+    expect(fresh.code).toBe(0);
+    expect(sha256(at(`${name}.parquet`))).toBe(expected);
+  });
+
+  it('refuses to begin another job for the same output, and lists the fields that differ', async () => {
+    const args = ['score', 'data.parquet', '-o', 'other.parquet', '--home', 'home-other', '--chunk-rows', '4096'];
+    const { child, ended } = start(directory, [...args, '-d', 'zscore']);
+    await reached('home-other', 'score', 2);
+    child.kill('SIGKILL');
+    await ended;
+    const other = await run(
+      directory,
+      ...args,
+      '-d',
+      'zscore',
+      '--seed',
+      '9',
+      '--explain',
+      '1',
+      '--json',
+      '--progress',
+      'none',
+    );
+    expect([errorOf(other).code, other.code]).toEqual(['JOB_MISMATCH', 78]);
+    expect(errorOf(other).message).toMatch(/fit\.seed: 0 -> 9.*score\.explain: 3 -> 1/);
+  });
+
+  it('refuses a source that another file has taken the place of', async () => {
+    const source = at('swapped-in.parquet');
+    copyFileSync(at('data.parquet'), source);
+    const args = ['score', source, ...FLAGS, '-o', 'swapped.parquet', '--home', 'home-swapped'];
+    const { child, ended } = start(directory, args);
+    await reached('home-swapped', 'score', 2);
+    child.kill('SIGKILL');
+    await ended;
+    rmSync(source);
+    await parquet(source, gaussian(300_000));
+    const again = await run(directory, ...args, '--json', '--progress', 'none');
+    expect([errorOf(again).code, again.code]).toEqual(['INPUT_CHANGED', 78]);
+    expect(errorOf(again).message).toMatch(/inputs\[0\]\.rows: 400000 -> 300000/);
+  });
+});
+
+it('a source replaced while it is read fails the run, and nothing is published', async () => {
+  const source = at('moving-in.parquet');
+  copyFileSync(at('data.parquet'), source);
+  const { ended } = start(directory, [
+    'score',
+    source,
+    ...FLAGS,
+    '-o',
+    'moving.parquet',
+    '--home',
+    'home-moving',
+    '--json',
+  ]);
+  await reached('home-moving', 'score', 2);
+  utimesSync(source, new Date(), new Date());
+  const { code, stdout } = await ended;
+  expect([JSON.parse(stdout).error.code, code]).toEqual(['INPUT_CHANGED', 78]);
+  expect(existsSync(at('moving.parquet'))).toBe(false);
+});
