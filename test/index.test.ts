@@ -1,0 +1,140 @@
+/** The package as other programs use it: the built files, not the sources. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { Bool, Float64, Int32, makeVector, RecordBatch, Table, tableFromArrays, vectorFromArray } from 'apache-arrow';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type * as Package from '../src/index.ts';
+import { gaussian, parquet, scratch, sha256, sql } from './cli/harness.ts';
+
+const directory = scratch();
+const at = (name: string) => join(directory, name);
+const root = resolve(import.meta.dirname, '..');
+const { BatchCoreError, fit, loadModel, plan, score }: typeof Package = await import(`${root}/dist/index.js`);
+const run = promisify(execFile);
+
+beforeAll(async () => {
+  await parquet(at('data.parquet'), gaussian(20_000));
+});
+
+describe('the package', () => {
+  it('loads as ESM and as CommonJS, and runs nothing on import', async () => {
+    const names = 'BatchCoreError,ERROR_CODES,Model,fit,loadModel,plan,score';
+    const esm = `import * as b from '${root}/dist/index.js'; console.log(Object.keys(b).sort().join())`;
+    const cjs = `const b = require('${root}/dist/index.js'); console.log(Object.keys(b).filter((k) => k !== '__esModule' && k !== 'module.exports').sort().join())`;
+    for (const args of [
+      ['--input-type=module', '-e', esm],
+      ['--input-type=commonjs', '-e', cjs],
+    ]) {
+      const { stdout } = await run(process.execPath, args, { cwd: directory });
+      expect(stdout.trim()).toBe(names);
+    }
+  });
+
+  it('scores with progress and events, and gives the report of the command', async () => {
+    const phases = new Set<string>();
+    const events: string[] = [];
+    const report = await score(at('data.parquet'), {
+      out: at('scores.parquet'),
+      detector: 'zscore',
+      columns: ['f0', 'f1'],
+      onProgress: ({ phase }) => phases.add(phase),
+      onEvent: ({ event }) => events.push(event),
+    });
+    expect(report).toMatchObject({
+      schema: 'batch-core.report/1',
+      status: 'completed',
+      exitCode: 0,
+      detector: 'zscore',
+    });
+    expect(report.output).toMatchObject({ rows: 20_000, sha256: sha256(at('scores.parquet')) });
+    expect([...phases]).toEqual(['plan', 'fit', 'score', 'publish']);
+    expect(events).toEqual(['started', 'published', 'finished']);
+  });
+
+  it('plans without touching anything', async () => {
+    const report = await plan(at('data.parquet'), {
+      out: at('planned.parquet'),
+      chunkRows: 4096,
+      top: 5,
+      detector: 'hbos',
+    });
+    expect(report).toMatchObject({ chunks: { planned: 5, rowsMax: 4096 }, detector: 'hbos' });
+    expect(report.phases).toEqual(['fit-1', 'rank', 'score', 'publish']);
+    expect(existsSync(at('planned.parquet'))).toBe(false);
+  });
+
+  it('fits, saves and loads a model whose scores are those of the batch, to the bit', async () => {
+    const model = await fit(at('data.parquet'), { detector: 'auto', columns: ['f0', 'f1', 'f2'], home: at('home') });
+    expect(model).toMatchObject({ detector: 'auto', columns: ['f0', 'f1', 'f2'], fitRows: 20_000 });
+    await model.save(at('m.bcm'));
+    const loaded = await loadModel(at('m.bcm'));
+    expect(loaded.digest).toBe(model.digest);
+    await score(at('data.parquet'), { model: at('m.bcm'), out: at('by-model.parquet') });
+    const rows = await sql(
+      `SELECT f0, f1, f2, score FROM '${at('by-model.parquet')}' s JOIN '${at('data.parquet')}' d ON s.row = d.id ORDER BY row`,
+    );
+    const column = (name: string) => Float64Array.from(rows, (row) => Number(row[name]));
+    const table = tableFromArrays({ f2: column('f2'), f0: column('f0'), f1: column('f1') });
+    const scores = await loaded.score(table);
+    expect(Array.from(scores)).toEqual(Array.from(column('score')));
+  });
+
+  it('borrows or converts what a caller holds: several chunks, nulls, integers, booleans', async () => {
+    await parquet(
+      at('kinds.parquet'),
+      'SELECT i::DOUBLE AS a, (i % 10)::INTEGER AS n, i % 3 = 0 AS b FROM range(1000) r(i)',
+    );
+    const model = await fit(at('kinds.parquet'), { detector: 'zscore', home: at('home') });
+    const batch = (from: number) =>
+      new RecordBatch({
+        a: makeVector(Float64Array.from({ length: 10 }, (_, i) => from + i)).data[0]!,
+        n: vectorFromArray(
+          Array.from({ length: 10 }, (_, i) => (i === 3 ? null : i)),
+          new Int32(),
+        ).data[0]!,
+        b: vectorFromArray(
+          Array.from({ length: 10 }, (_, i) => i % 2 === 0),
+          new Bool(),
+        ).data[0]!,
+      });
+    const table = new Table([batch(0), batch(10)]);
+    const scores = await model.score(table);
+    expect(scores.length).toBe(20);
+    expect(scores.type).toBeInstanceOf(Float64);
+    expect(Array.from(scores).every((value) => Number.isFinite(value) && value >= 0)).toBe(true);
+    const skipped = await model.score(table, { missing: 'skip' });
+    expect([skipped.get(3), skipped.get(4)].map((value) => value === null || Number.isNaN(value))).toEqual([
+      true,
+      false,
+    ]);
+  });
+
+  it('an abort stops the run, and the same call goes on', async () => {
+    await parquet(at('long.parquet'), gaussian(300_000));
+    const controller = new AbortController();
+    const options = { out: at('long-out.parquet'), detector: 'zscore', chunkRows: 4096 };
+    const stopped = score(at('long.parquet'), {
+      ...options,
+      signal: controller.signal,
+      onProgress: ({ phase, chunksDone }) => {
+        if (phase === 'score' || (phase === 'fit' && chunksDone > 3)) controller.abort();
+      },
+    });
+    await expect(stopped).rejects.toMatchObject({ code: 'CANCELLED' });
+    const report = await score(at('long.parquet'), options);
+    expect(report.fit.resumed + report.chunks.resumed).toBeGreaterThan(0);
+  });
+
+  it('throws one class of error, with code, place and hint', async () => {
+    const failure = await score(at('nothing.parquet')).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(BatchCoreError);
+    expect(failure).toMatchObject({ code: 'SOURCE_NOT_FOUND', exitCode: 74, where: { file: at('nothing.parquet') } });
+    const model = await fit(at('data.parquet'), { detector: 'zscore', home: at('home') });
+    await expect(model.score(tableFromArrays({ f0: new Float64Array(3) }))).rejects.toMatchObject({
+      code: 'MODEL_MISMATCH',
+    });
+    expect(() => model.threshold(0.7)).toThrow(BatchCoreError);
+  });
+});
