@@ -180,7 +180,7 @@ fn lock_down(settings: &Settings<'_>) -> Result<Vec<String>, ScanError> {
     let paths: Vec<_> = settings.allowed_paths.iter().map(|path| literal(path)).collect();
     Ok(vec![
         // Time zones in the schemas of converted columns must not depend on the machine.
-        "SET TimeZone = 'UTC'".into(),
+        "SET GLOBAL TimeZone = 'UTC'".into(),
         // The cache answers with the footer of a file that was rewritten since, and a scan reads every byte only once.
         "SET enable_external_file_cache = false".into(),
         "SET autoinstall_known_extensions = false".into(),

@@ -190,6 +190,15 @@ fn copied_columns_keep_their_values() {
     assert_eq!(batch.column(6).data_type(), &DataType::Decimal32(4, 1));
 }
 
+#[test]
+fn zones_in_schemas_do_not_depend_on_the_machine() {
+    let fixture = Fixture::new();
+    let file = fixture.write("zoned.parquet", "SELECT {'t': '2000-01-01 00:00:00+00'::TIMESTAMPTZ} AS r");
+    let batch = &scan(&file, &[], &["r"], 0..1)[0];
+    let inner = batch.column(0).as_struct().column(0).data_type().clone();
+    assert_eq!(inner, DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())));
+}
+
 /// What is copied into a part must be what was read, as far as another reader can tell.
 #[test]
 fn copied_columns_survive_a_parquet_file() {
