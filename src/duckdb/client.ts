@@ -41,6 +41,8 @@ const LOCKED = {
   autoload_known_extensions: 'false',
   allow_community_extensions: 'false',
   allow_persistent_secrets: 'false',
+  // It answers from what it read before: a file rewritten in place within seconds was read with its old footer.
+  enable_external_file_cache: 'false',
 } as const;
 
 /** A database in memory that may read `files` and nothing else; nobody can unlock it again. */

@@ -115,6 +115,9 @@ function busy(jobId: string, holder: string): BatchCoreError {
 /** Brings the store to where this execution begins. True when finished chunks are kept. */
 async function prepare(store: JobStore, paths: JobPaths, open: OpenRequest): Promise<boolean> {
   rmSync(join(paths.parts, '.tmp'), { recursive: true, force: true });
+  // Private directories of links, in which a killed scanner gave odd file names a plain one.
+  for (const name of readdirSync(paths.directory))
+    if (name.startsWith('batch-core-links-')) rmSync(join(paths.directory, name), { recursive: true, force: true });
   const stored = await store.read();
   if (stored === undefined) {
     await store.create({
