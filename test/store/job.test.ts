@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openFile } from '../../src/duckdb/client.ts';
-import type { JobEvent } from '../../src/store/states.ts';
 import { readFacts } from '../../src/source/facts.ts';
 import { type ChunkRow, JobStore } from '../../src/store/job.ts';
+import type { JobEvent } from '../../src/store/states.ts';
 import { parquet, scratch } from '../cli/harness.ts';
 
 const directory = scratch();
