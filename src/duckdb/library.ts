@@ -26,8 +26,9 @@ export function libraryName(platform: string): string {
 export function libraryPath(on?: Platform): string {
   let platform = on ?? { platform: process.platform, arch: process.arch, musl: false };
   try {
-    // The platform package is a dependency of the bindings, not of ours, and need not be hoisted to where we see it.
-    const bindings = createRequire(createRequire(import.meta.url).resolve('@duckdb/node-bindings'));
+    // Each is a dependency of the one before it, not of ours, and need not be hoisted to where we see it.
+    const client = createRequire(createRequire(import.meta.url).resolve('@duckdb/node-api'));
+    const bindings = createRequire(client.resolve('@duckdb/node-bindings'));
     if (on === undefined) platform = { ...platform, musl: isMusl(bindings) };
     const addon = bindings.resolve(`${libraryPackage(platform)}/duckdb.node`);
     const library = join(dirname(addon), libraryName(platform.platform));
