@@ -6,10 +6,12 @@
 //! null on nearly every row costs a few instructions for each run of nulls. Kept columns go through the library.
 
 mod codec;
+mod dictionary;
 mod encodings;
 mod kept;
 mod leaf;
 mod levels;
+mod lists;
 mod pages;
 mod reasons;
 mod statistics;

@@ -25,26 +25,37 @@ pub(super) fn delta_binary_packed(values: &[i64], out: &mut Vec<u8>) {
     varint(MINIBLOCKS as u64, out);
     varint(values.len() as u64, out);
     zigzag(values.first().copied().unwrap_or(0), out);
-    let mut deltas = [0_u64; BLOCK];
     let mut rest = values;
     while rest.len() > 1 {
         let count = BLOCK.min(rest.len() - 1);
-        let steps = rest[1..=count].iter().zip(&rest[..count]).map(|(next, value)| next.wrapping_sub(*value));
-        let least = steps.clone().min().unwrap_or(0);
-        deltas.fill(0);
-        for (delta, step) in deltas.iter_mut().zip(steps) {
-            *delta = step.wrapping_sub(least).cast_unsigned();
-        }
-        zigzag(least, out);
-        let widths = out.len();
-        out.extend([0; MINIBLOCKS]);
-        for (index, miniblock) in deltas.chunks_exact(MINIBLOCK).enumerate() {
-            let used = miniblock.iter().fold(0, |used, delta| used | delta);
-            let width = u64::BITS - used.leading_zeros();
-            out[widths + index] = width.to_le_bytes()[0];
-            bit_packed(miniblock, width, out);
+        let (values, next) = (&rest[..count], &rest[1..=count]);
+        let stride = next[0].wrapping_sub(values[0]);
+        let uneven = values.iter().zip(next).fold(0, |bits, (value, next)| bits | (next.wrapping_sub(*value) ^ stride));
+        if uneven == 0 {
+            zigzag(stride, out);
+            out.extend([0; MINIBLOCKS]);
+        } else {
+            uneven_block(values, next, out);
         }
         rest = &rest[count..];
+    }
+}
+
+fn uneven_block(values: &[i64], next: &[i64], out: &mut Vec<u8>) {
+    let steps = values.iter().zip(next).map(|(value, next)| next.wrapping_sub(*value));
+    let least = steps.clone().min().unwrap_or(0);
+    let mut deltas = [0_u64; BLOCK];
+    for (delta, step) in deltas.iter_mut().zip(steps) {
+        *delta = step.wrapping_sub(least).cast_unsigned();
+    }
+    zigzag(least, out);
+    let widths = out.len();
+    out.extend([0; MINIBLOCKS]);
+    for (index, miniblock) in deltas.chunks_exact(MINIBLOCK).enumerate() {
+        let used = miniblock.iter().fold(0, |used, delta| used | delta);
+        let width = u64::BITS - used.leading_zeros();
+        out[widths + index] = width.to_le_bytes()[0];
+        bit_packed(miniblock, width, out);
     }
 }
 
@@ -65,25 +76,38 @@ pub(super) fn bit_packed(values: &[u64], width: u32, out: &mut Vec<u8>) {
     }
 }
 
-/// `BYTE_STREAM_SPLIT`: the first bytes of all values, then the second ones, and so on.
+/// `BYTE_STREAM_SPLIT`: the first bytes of all values, then the second ones, and so on. `streams` has eight bytes for
+/// each value.
 ///
 /// Eight values at a time are an 8 x 8 matrix of bytes, transposed in three rounds of swaps in plain integers; half the
 /// time of picking out one stream after the other.
-pub(super) fn byte_stream_split(values: &[f64], out: &mut Vec<u8>) {
-    let (start, count) = (out.len(), values.len());
-    out.resize(start + 8 * count, 0);
-    let streams = &mut out[start..];
+pub(super) fn byte_stream_split(values: &[f64], streams: &mut [u8]) {
+    let count = values.len();
+    debug_assert_eq!(streams.len(), 8 * count);
     let (blocks, rest) = values.as_chunks::<8>();
+    let mut ends = streams;
+    let mut split: [&mut [u8]; 8] = std::array::from_fn(|_| {
+        let (stream, rest) = std::mem::take(&mut ends).split_at_mut(count);
+        ends = rest;
+        stream
+    });
     for (index, block) in blocks.iter().enumerate() {
-        for (stream, bytes) in transposed(block.map(f64::to_bits)).into_iter().enumerate() {
-            streams[stream * count + 8 * index..][..8].copy_from_slice(&bytes.to_le_bytes());
+        for (stream, bytes) in split.iter_mut().zip(transposed(block.map(f64::to_bits))) {
+            stream[8 * index..8 * index + 8].copy_from_slice(&bytes.to_le_bytes());
         }
     }
-    for (index, value) in rest.iter().enumerate() {
-        for (stream, byte) in value.to_le_bytes().into_iter().enumerate() {
-            streams[stream * count + 8 * blocks.len() + index] = byte;
+    for (index, value) in (8 * blocks.len()..).zip(rest) {
+        for (stream, byte) in split.iter_mut().zip(value.to_le_bytes()) {
+            stream[index] = byte;
         }
     }
+}
+
+/// The same at the end of `out`.
+pub(super) fn append_byte_stream_split(values: &[f64], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.resize(start + 8 * values.len(), 0);
+    byte_stream_split(values, &mut out[start..]);
 }
 
 fn transposed(mut rows: [u64; 8]) -> [u64; 8] {
@@ -106,7 +130,7 @@ mod tests {
         for count in 0..40_usize {
             let values: Vec<f64> = (0..count).map(|value| (value as f64).sqrt()).collect();
             let mut out = vec![7];
-            byte_stream_split(&values, &mut out);
+            append_byte_stream_split(&values, &mut out);
             assert_eq!(out.len(), 1 + 8 * count);
             for (index, value) in values.iter().enumerate() {
                 let bytes: Vec<u8> = (0..8).map(|stream| out[1 + stream * count + index]).collect();

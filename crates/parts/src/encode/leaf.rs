@@ -63,14 +63,13 @@ impl Leaf {
         Ok(())
     }
 
-    /// Ends the page whose values `encode` appends.
-    fn end_page(&mut self, codec: &mut Codec, encode: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
-        self.page.clear();
-        if let Some(levels) = &mut self.levels {
-            levels.finish_levels(&mut self.page);
-        }
-        encode(&mut self.page);
+    /// Ends the page of the encoded `values`.
+    fn end_page(&mut self, codec: &mut Codec, values: &[u8]) -> Result<()> {
         let rows = std::mem::take(&mut self.rows);
+        let Some(levels) = &mut self.levels else { return self.pages.push(codec, values, rows, rows) };
+        self.page.clear();
+        levels.finish_levels(&mut self.page);
+        self.page.extend_from_slice(values);
         self.pages.push(codec, &self.page, rows, rows)
     }
 
@@ -87,13 +86,14 @@ impl Leaf {
 pub(super) struct Rows {
     leaf: Leaf,
     values: Vec<i64>,
+    encoded: Vec<u8>,
     statistics: Integers,
 }
 
 impl Rows {
     pub(super) fn new(column: &ColumnDescPtr, field: &Field) -> Self {
         let leaf = Leaf::new(column, field, Encoding::DELTA_BINARY_PACKED);
-        Self { leaf, values: Vec::new(), statistics: Integers::default() }
+        Self { leaf, values: Vec::new(), encoded: Vec::new(), statistics: Integers::default() }
     }
 }
 
@@ -106,9 +106,10 @@ impl Encoder for Rows {
 
     fn end_page(&mut self, codec: &mut Codec) -> Result<()> {
         self.statistics.observe(&self.values);
-        self.leaf.end_page(codec, |page| delta_binary_packed(&self.values, page))?;
+        self.encoded.clear();
+        delta_binary_packed(&self.values, &mut self.encoded);
         self.values.clear();
-        Ok(())
+        self.leaf.end_page(codec, &self.encoded)
     }
 
     fn end_row_group(&mut self, group: &mut SerializedRowGroupWriter<'_, Sink>, _codec: &mut Codec) -> Result<()> {
@@ -120,13 +121,14 @@ impl Encoder for Rows {
 pub(super) struct Scores {
     leaf: Leaf,
     values: Vec<f64>,
+    encoded: Vec<u8>,
     statistics: Doubles,
 }
 
 impl Scores {
     pub(super) fn new(column: &ColumnDescPtr, field: &Field) -> Self {
         let leaf = Leaf::new(column, field, Encoding::BYTE_STREAM_SPLIT);
-        Self { leaf, values: Vec::new(), statistics: Doubles::default() }
+        Self { leaf, values: Vec::new(), encoded: Vec::new(), statistics: Doubles::default() }
     }
 }
 
@@ -140,9 +142,11 @@ impl Encoder for Scores {
 
     fn end_page(&mut self, codec: &mut Codec) -> Result<()> {
         self.statistics.observe(&self.values);
-        self.leaf.end_page(codec, |page| byte_stream_split(&self.values, page))?;
+        // Not cleared: each byte is written, and pages are alike in length.
+        self.encoded.resize(8 * self.values.len(), 0);
+        byte_stream_split(&self.values, &mut self.encoded);
         self.values.clear();
-        Ok(())
+        self.leaf.end_page(codec, &self.encoded)
     }
 
     fn end_row_group(&mut self, group: &mut SerializedRowGroupWriter<'_, Sink>, _codec: &mut Codec) -> Result<()> {
@@ -176,7 +180,7 @@ impl Encoder for Flags {
     }
 
     fn end_page(&mut self, codec: &mut Codec) -> Result<()> {
-        self.leaf.end_page(codec, |page| page.extend_from_slice(self.values.as_slice()))?;
+        self.leaf.end_page(codec, self.values.as_slice())?;
         self.values.truncate(0);
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::encodings::{bit_packed, varint};
 const RUN: usize = 16;
 
 /// Small numbers (levels, dictionary indices) as alternating repeated and packed runs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Hybrid {
     width: u32,
     /// The run that may still grow.
