@@ -130,13 +130,13 @@ describe('the same file twice is refused', () => {
 });
 
 describe('a missing file', () => {
-  it.each<[string, string | undefined]>([
+  it.each<[string, string]>([
     ['histroy.parquet', 'did you mean "history.parquet"?'],
     ['History.parquet', 'did you mean "history.parquet"?'],
     ['tree/c.parquet', 'did you mean "tree/B.parquet" or "tree/a.parquet" or "tree/b.parquet"?'],
-    ['quite/another/place.parquet', undefined],
-    ['completelydifferent', undefined],
-    ['data1.parquet/below', undefined],
+    ['quite/another/place.parquet', `check the path: it is looked for from ${cwd}`],
+    ['completelydifferent', `check the path: it is looked for from ${cwd}`],
+    ['data1.parquet/below', `check the path: it is looked for from ${cwd}`],
     ['-', 'standard input is not read; write the table to a Parquet file'],
     ['s3://bucket/key.parquet', 'only files of this machine are read; download it first'],
     ['', 'name a Parquet file, a pattern or a directory'],
