@@ -11,7 +11,7 @@ import { gaussian, parquet, scratch, sha256, sql } from './cli/harness.ts';
 const directory = scratch();
 const at = (name: string) => join(directory, name);
 const root = resolve(import.meta.dirname, '..');
-const { BatchCoreError, fit, loadModel, plan, score }: typeof Package = await import(`${root}/dist/index.js`);
+const { BatchCoreError, fit: fitModel, loadModel, plan, score }: typeof Package = await import(`${root}/dist/index.js`);
 const run = promisify(execFile);
 
 beforeAll(async () => {
@@ -66,7 +66,11 @@ describe('the package', () => {
   });
 
   it('fits, saves and loads a model whose scores are those of the batch, to the bit', async () => {
-    const model = await fit(at('data.parquet'), { detector: 'auto', columns: ['f0', 'f1', 'f2'], home: at('home') });
+    const model = await fitModel(at('data.parquet'), {
+      detector: 'auto',
+      columns: ['f0', 'f1', 'f2'],
+      home: at('home'),
+    });
     expect(model).toMatchObject({ detector: 'auto', columns: ['f0', 'f1', 'f2'], fitRows: 20_000 });
     await model.save(at('m.bcm'));
     const loaded = await loadModel(at('m.bcm'));
@@ -86,7 +90,7 @@ describe('the package', () => {
       at('kinds.parquet'),
       'SELECT i::DOUBLE AS a, (i % 10)::INTEGER AS n, i % 3 = 0 AS b FROM range(1000) r(i)',
     );
-    const model = await fit(at('kinds.parquet'), { detector: 'zscore', home: at('home') });
+    const model = await fitModel(at('kinds.parquet'), { detector: 'zscore', home: at('home') });
     const batch = (from: number) =>
       new RecordBatch({
         a: makeVector(Float64Array.from({ length: 10 }, (_, i) => from + i)).data[0]!,
@@ -131,7 +135,7 @@ describe('the package', () => {
     const failure = await score(at('nothing.parquet')).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(BatchCoreError);
     expect(failure).toMatchObject({ code: 'SOURCE_NOT_FOUND', exitCode: 74, where: { file: at('nothing.parquet') } });
-    const model = await fit(at('data.parquet'), { detector: 'zscore', home: at('home') });
+    const model = await fitModel(at('data.parquet'), { detector: 'zscore', home: at('home') });
     await expect(model.score(tableFromArrays({ f0: new Float64Array(3) }))).rejects.toMatchObject({
       code: 'MODEL_MISMATCH',
     });

@@ -137,6 +137,20 @@ export class NativeModel {
   }
 }
 
+/** The summaries of one fit pass, merged as they come. */
+export class FitMerger {
+  readonly #native: Addon.FitMerger;
+  constructor(state: Uint8Array) {
+    this.#native = call(() => addon.FitMerger.ofState(buffer(state)));
+  }
+  add(summary: Uint8Array): void {
+    call(() => this.#native.add(buffer(summary)));
+  }
+  finish(): FitStep {
+    return call(() => this.#native.finish());
+  }
+}
+
 /** The lock of a job's directory: held by the kernel for as long as this process lives. */
 export class JobLock {
   readonly #native: Addon.JobLock;
@@ -157,8 +171,6 @@ function buffer(bytes: Uint8Array): Buffer {
 
 export const lockIsHeld = (path: string): boolean => call(() => addon.lockIsHeld(path));
 export const beginFit = (spec: unknown): FitStep => call(() => addon.beginFit(JSON.stringify(spec)));
-export const advanceFit = (state: Uint8Array, summaries: Uint8Array[]): FitStep =>
-  call(() => addon.advanceFit(buffer(state), summaries.map(buffer)));
 export const lastOfTop = (ranks: Uint8Array[], count: number): RankedRow | undefined =>
   call(() => addon.lastOfTop(ranks.map(buffer), count)) ?? undefined;
 export const publishFile = (parts: string[], target: string, temporary: string, metadata: string[][]): FileReceipt =>

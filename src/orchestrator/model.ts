@@ -1,7 +1,15 @@
 /** From summaries to a frozen model, and from scores to the rule that flags. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { advanceFit, beginFit, lastOfTop, NativeModel, type RankedRow, writeDurable } from '../bindings/native.ts';
+import {
+  beginFit,
+  FitMerger,
+  type FitStep,
+  lastOfTop,
+  NativeModel,
+  type RankedRow,
+  writeDurable,
+} from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import type { OpenJob } from './job.ts';
 import { type PhaseRun, runPhase } from './phase.ts';
@@ -69,17 +77,23 @@ async function fitPasses(
       counts,
       task: (chunk) => ({ kind: 'summarize', chunk: chunkOf(chunk), fitPath }),
     });
-    const summaries = await job.store.summaries(name);
-    step = placed(prepared.facts.files[0]?.path ?? '', () => advanceFit(state, summaries));
+    step = await placed(prepared.facts.files[0]?.path ?? '', () => merge(state, job.store.summaries(name)));
   }
   if (!step.model) throw new BatchCoreError('BUG', 'the fit ended without a model');
   return step.model;
 }
 
+/** Merges a pass in chunk order, one summary in memory at a time. */
+async function merge(state: Uint8Array, summaries: AsyncIterable<Uint8Array>): Promise<FitStep> {
+  const merger = new FitMerger(state);
+  for await (const summary of summaries) merger.add(summary);
+  return merger.finish();
+}
+
 /** What the kernels say of the data, with the file they could not know. */
-function placed<T>(file: string, call: () => T): T {
+async function placed<T>(file: string, call: () => Promise<T>): Promise<T> {
   try {
-    return call();
+    return await call();
   } catch (thrown) {
     const { code, message, where, hint, cause } = BatchCoreError.from(thrown);
     throw new BatchCoreError(code, message, { where: { file, ...where }, hint, cause });
@@ -121,6 +135,8 @@ export async function obtainFlagging(
       count: rule.rows,
     }) as const;
   await runPhase(run, { name: 'rank', phase: 'fit', counts, task });
-  const last = lastOfTop(await job.store.summaries('rank'), rule.rows);
+  const ranks: Uint8Array[] = [];
+  for await (const rank of job.store.summaries('rank')) ranks.push(rank);
+  const last = lastOfTop(ranks, rule.rows);
   return { threshold: null, lastOfTop: last ?? null, method: `top ${rule.rows}`, shareError: null };
 }

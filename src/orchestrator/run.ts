@@ -1,24 +1,25 @@
 /** A run, as a table of contents: prepare, open, fit, score, publish, report. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type NativeModel, type ScoreReceipt, writeDurable } from '../bindings/native.ts';
+import { writeDurable } from '../bindings/native.ts';
 import { libraryPath } from '../duckdb/library.ts';
 import { type Engine, openEngine } from '../engines/engine.ts';
 import { BatchCoreError, EXIT } from '../errors.ts';
-import { mergeTop, type Report } from '../report.ts';
+import type { Report } from '../report.ts';
 import { statIdentity } from '../source/facts.ts';
 import { identityDifferences } from '../source/identity.ts';
-import { identify, peakRssBytes } from '../system.ts';
+import { identify } from '../system.ts';
 import { Control } from './control.ts';
 import { checkParts, jobPaths, type OpenJob, openJob, refuseOtherJob, resolveHome, type StoredRequest } from './job.ts';
-import { chunkMessage, type Flagging, obtainFlagging, obtainModel } from './model.ts';
+import { chunkMessage, obtainFlagging, obtainModel } from './model.ts';
 import { type Listener, Monitor } from './monitor.ts';
 import { DEFAULTS, type ScoreOptions } from './options.ts';
+import { type ChunkFindings, reportOf, Timing, TOP_ROWS } from './outcome.ts';
 import { checkOutput, checkRoom, findOutput } from './output.ts';
 import { type PhaseRun, partName, runPhase } from './phase.ts';
 import { besideOutput, isModelFile, type Prepared, prepare } from './prepare.ts';
-import { type ChunkCounts, noChunks } from './progress.ts';
-import { clearOutput, outputMetadata, type Published, publish, readManifest } from './publish.ts';
+import { noChunks } from './progress.ts';
+import { clearOutput, outputMetadata, publish, readManifest } from './publish.ts';
 
 export interface RunHooks extends Listener {
   /** Aborting stops the run: chunks in flight end, what is finished is kept. */
@@ -27,29 +28,10 @@ export interface RunHooks extends Listener {
   durable?: boolean | undefined;
 }
 
-/** Highest rows in a report. */
-const TOP_ROWS = 10;
 /** Grace for chunks in flight when a run is stopped; then they are interrupted at their next batch. */
 const GRACE_MS = 5000;
 /** Rows of an output row group: what DuckDB and others read in parallel. */
 const OUTPUT_ROW_GROUP_ROWS = 122_880;
-
-/** Clocks of one run, in seconds. */
-class Timing {
-  readonly #start = performance.now();
-  #last = this.#start;
-  readonly cpu = process.cpuUsage();
-  /** Seconds since the last lap. */
-  lap(): number {
-    const now = performance.now();
-    const seconds = (now - this.#last) / 1000;
-    this.#last = now;
-    return seconds;
-  }
-  get total(): number {
-    return (performance.now() - this.#start) / 1000;
-  }
-}
 
 /** Scores `source`, resuming what an earlier execution of the same job left. */
 export async function runScore(
@@ -300,9 +282,8 @@ async function carryOut(
   });
   const scoreSeconds = timing.lap();
 
-  const receipts = (await job.store.summaries('score')).map(
-    (bytes) => JSON.parse(Buffer.from(bytes).toString()) as Omit<ScoreReceipt, 'part'>,
-  );
+  const receipts: ChunkFindings[] = [];
+  for await (const bytes of job.store.summaries('score')) receipts.push(JSON.parse(Buffer.from(bytes).toString()));
   monitor.enter('publish', {
     chunksTotal: plan.chunks.length,
     chunksDone: plan.chunks.length,
@@ -338,88 +319,4 @@ async function checkInput(prepared: Prepared, fileId: number): Promise<void> {
     where: { file: planned.path },
     hint: 'nothing was published; run again when the file is at rest',
   });
-}
-
-interface Outcome {
-  prepared: Prepared;
-  job: OpenJob;
-  model: NativeModel;
-  engine: Engine;
-  counts: { fit: ChunkCounts; score: ChunkCounts };
-  published: Published;
-  flagging: Flagging | null;
-  receipts: Omit<ScoreReceipt, 'part'>[];
-  timing: Timing;
-  laps: { planSeconds: number; fitSeconds: number; scoreSeconds: number };
-  warnings?: string[];
-}
-
-function reportOf(o: Outcome): Report {
-  const { prepared, model, flagging, receipts, timing } = o;
-  const { facts, spec } = prepared;
-  const bytes = facts.files.reduce((sum, file) => sum + file.size, 0);
-  const publishSeconds = timing.lap();
-  const cpu = process.cpuUsage(timing.cpu);
-  const total = timing.total;
-  const sum = (pick: (receipt: Omit<ScoreReceipt, 'part'>) => number) =>
-    receipts.reduce((n, receipt) => n + pick(receipt), 0);
-  const scored = new Set(model.facts.columns);
-  const ignored = facts.columns
-    .filter((column) => !scored.has(column.name))
-    .map((column) => ({ column: column.name, reason: ignoredReason(column, model, spec.columns) }));
-  return {
-    schema: 'batch-core.report/1',
-    jobId: o.job.jobId,
-    executionId: o.job.executionId,
-    status: 'completed',
-    exitCode: EXIT.ok,
-    source: {
-      files: facts.files.length,
-      rows: prepared.rows,
-      rowGroups: facts.files.reduce((n, file) => n + file.rowGroups.length, 0),
-      bytes,
-      columns: model.facts.columns,
-      ignored,
-    },
-    detector: model.facts.detector,
-    model: { digest: model.facts.digest, fitRows: model.facts.fitRows },
-    output: {
-      path: prepared.output.path,
-      format: prepared.kind === 'fit' ? 'model' : prepared.output.layout === 'file' ? 'parquet' : 'parquet-directory',
-      ...o.published,
-    },
-    anomalies: flagging && {
-      count: sum((receipt) => receipt.flagged),
-      threshold: flagging.threshold ?? flagging.lastOfTop?.score ?? null,
-      method: flagging.method,
-      shareError: flagging.shareError,
-      skippedRows: sum((receipt) => receipt.skipped),
-      top: mergeTop(
-        receipts.map((receipt) => receipt.best),
-        TOP_ROWS,
-      ),
-    },
-    chunks: o.counts.score,
-    fit: o.counts.fit,
-    timing: { ...o.laps, publishSeconds, totalSeconds: total },
-    throughput: { rowsPerSecond: prepared.rows / total, bytesPerSecond: bytes / total },
-    resources: {
-      engine: o.engine.name,
-      workers: o.engine.workers,
-      peakRssBytes: peakRssBytes(),
-      memoryBudgetBytes: prepared.budget.memoryBytes,
-      cpuUtilization: (cpu.user + cpu.system) / 1e6 / total / o.engine.workers,
-    },
-    warnings: [...(o.warnings ?? [])],
-  };
-}
-
-function ignoredReason(
-  column: { name: string; type: string; usable: boolean },
-  model: NativeModel,
-  selected: readonly string[],
-): string {
-  if (model.facts.constants.includes(column.name)) return 'constant';
-  if (!column.usable && !selected.includes(column.name)) return column.type;
-  return selected.includes(column.name) ? 'constant' : 'not selected';
 }

@@ -248,15 +248,17 @@ export class JobStore {
   }
 
   /** The summaries of a phase's chunks, in plan order; every chunk must be done. */
-  async summaries(phase: string): Promise<Uint8Array[]> {
-    const rows = await this.#database.all(
-      'SELECT chunk_id, state, summary FROM chunk WHERE phase = $1 ORDER BY chunk_id',
-      [phase],
-    );
-    return rows.map(({ chunk_id, state, summary }) => {
-      if (state === 'done' && summary instanceof Uint8Array) return summary;
-      throw new BatchCoreError('BUG', `chunk ${chunk_id} of ${phase} has no summary`);
-    });
+  async *summaries(phase: string): AsyncGenerator<Uint8Array> {
+    const [row] = await this.#database.all('SELECT count(*) AS n FROM chunk WHERE phase = $1', [phase]);
+    for (let chunkId = 0; chunkId < Number(row?.['n'] ?? 0); chunkId += 1) {
+      const [chunk] = await this.#database.all('SELECT state, summary FROM chunk WHERE phase = $1 AND chunk_id = $2', [
+        phase,
+        chunkId,
+      ]);
+      if (chunk?.['state'] !== 'done' || !(chunk['summary'] instanceof Uint8Array))
+        throw new BatchCoreError('BUG', `chunk ${chunkId} of ${phase} has no summary`);
+      yield chunk['summary'];
+    }
   }
 
   /** Adds to the log, which nothing ever changes. */

@@ -134,15 +134,15 @@ describe('a missing file', () => {
     ['histroy.parquet', 'did you mean "history.parquet"?'],
     ['History.parquet', 'did you mean "history.parquet"?'],
     ['tree/c.parquet', 'did you mean "tree/B.parquet" or "tree/a.parquet" or "tree/b.parquet"?'],
-    ['quite/another/place.parquet', 'check the path: it is looked for from '],
-    ['completelydifferent', 'check the path: it is looked for from '],
-    ['data1.parquet/below', 'check the path: it is looked for from '],
+    ['quite/another/place.parquet', `check the path: it is looked for from ${cwd}`],
+    ['completelydifferent', `check the path: it is looked for from ${cwd}`],
+    ['data1.parquet/below', `check the path: it is looked for from ${cwd}`],
     ['-', 'standard input is not read; write the table to a Parquet file'],
     ['s3://bucket/key.parquet', 'only files of this machine are read; download it first'],
     ['', 'name a Parquet file, a pattern or a directory'],
   ])('%s', async (source, hint) => {
     await fails(source).toMatchObject({ code: 'SOURCE_NOT_FOUND', exitCode: 74 });
-    await fails(source).toSatisfy((error: { hint?: string }) => error.hint?.startsWith(hint) === true, `hint ${hint}`);
+    await fails(source).toSatisfy((error: { hint?: string }) => error.hint === hint, `hint ${hint}`);
   });
 });
 

@@ -7,6 +7,12 @@ import { BatchCoreError } from '../../src/errors.ts';
 import { JobStore } from '../../src/store/job.ts';
 import { scratch } from '../cli/harness.ts';
 
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
 const disk = join(scratch(), 'disk');
 
 /** A disk of 4 MB, where this process may mount one. */
@@ -65,7 +71,7 @@ it.runIf(ready)('no room: DISK_FULL; with room again the job goes on', async () 
     await again.claim('fit-1', chunkId);
     await again.complete('fit-1', chunkId, { rowsOut: 1, summary: summary(chunkId) });
   }
-  const summaries = await again.summaries('fit-1');
+  const summaries = await collect(again.summaries('fit-1'));
   expect(summaries.map((bytes, chunk) => Buffer.compare(bytes, summary(chunk)))).toEqual(Array(100).fill(0));
   await again.close();
   expect(statSync(path).size).toBeGreaterThan(10_000_000);

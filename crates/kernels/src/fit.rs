@@ -88,33 +88,23 @@ impl Fit {
         Observer::new(self.recipe(), level)
     }
 
+    /// Merges the summaries of this pass, one after the other.
+    #[must_use]
+    pub fn merger(self) -> Merger {
+        let recipe = self.recipe();
+        Merger { total: Summary::new(&recipe), recipe, fit: self }
+    }
+
     /// Merges the summaries of this pass, in chunk order, and says what is next.
     ///
     /// # Errors
     /// When a summary is damaged or of another fit, or the data allow no model.
     pub fn advance(self, summaries: Vec<Vec<u8>>) -> Result<Next, FitError> {
-        let recipe = self.recipe();
-        let mut total = Summary::new(&recipe);
+        let mut merger = self.merger();
         for bytes in summaries {
-            let summary = Summary::from_bytes(&bytes, &recipe)
-                .map_err(|error| FitError::Data(format!("a stored summary cannot be used: {error}; start afresh")))?
-                .ok_or_else(|| FitError::Bug("a summary belongs to another fit or another pass".to_owned()))?;
-            total.merge(&summary);
+            merger.add(&bytes)?;
         }
-        self.check_rows(&total)?;
-        if let Some(first) = &self.first {
-            if (total.rows, &total.tally) != (first.summary.rows, &first.summary.tally) {
-                return Err(FitError::Data(
-                    "the second pass read other cells than the first: the source changed".to_owned(),
-                ));
-            }
-            return freeze::after_second(&self, first, &total).map(Next::Model);
-        }
-        if self.passes() == 1 {
-            return freeze::after_only(&self, &total).map(Next::Model);
-        }
-        let first = freeze::look_closer(&self, total)?;
-        Ok(Next::Pass(Self { first: Some(first), ..self }))
+        merger.finish()
     }
 
     /// What is known, as checksummed bytes.
@@ -205,6 +195,50 @@ impl Fit {
             )));
         }
         Ok(())
+    }
+}
+
+/// The summaries of one pass, merged as they come, so that only one is in memory beside their sum.
+#[derive(Debug)]
+pub struct Merger {
+    fit: Fit,
+    recipe: Recipe,
+    total: Summary,
+}
+
+impl Merger {
+    /// Adds the summary of the next chunk, in chunk order.
+    ///
+    /// # Errors
+    /// When it is damaged or of another fit.
+    pub fn add(&mut self, summary: &[u8]) -> Result<(), FitError> {
+        let summary = Summary::from_bytes(summary, &self.recipe)
+            .map_err(|error| FitError::Data(format!("a stored summary cannot be used: {error}; start afresh")))?
+            .ok_or_else(|| FitError::Bug("a summary belongs to another fit or another pass".to_owned()))?;
+        self.total.merge(&summary);
+        Ok(())
+    }
+
+    /// What is next, now that every chunk is in.
+    ///
+    /// # Errors
+    /// When rows are missing, or the data allow no model.
+    pub fn finish(self) -> Result<Next, FitError> {
+        let Self { fit, total, .. } = self;
+        fit.check_rows(&total)?;
+        if let Some(first) = &fit.first {
+            if (total.rows, &total.tally) != (first.summary.rows, &first.summary.tally) {
+                return Err(FitError::Data(
+                    "the second pass read other cells than the first: the source changed".to_owned(),
+                ));
+            }
+            return freeze::after_second(&fit, first, &total).map(Next::Model);
+        }
+        if fit.passes() == 1 {
+            return freeze::after_only(&fit, &total).map(Next::Model);
+        }
+        let first = freeze::look_closer(&fit, total)?;
+        Ok(Next::Pass(Fit { first: Some(first), ..fit }))
     }
 }
 

@@ -28,7 +28,7 @@ pub use column::{Column, ColumnError};
 pub use detector::{DetectorInfo, ParameterDefault, ParameterInfo, ParameterKind, detectors};
 pub use distribution::Threshold;
 pub use error::{FitError, ModelError};
-pub use fit::{Fit, Next};
+pub use fit::{Fit, Merger, Next};
 pub use model::Model;
 pub use observer::Observer;
 pub use scorer::{Reason, Scorer};

@@ -2,7 +2,7 @@
 
 use crate::error::{Carry, Thrown, failure, waist};
 use batch_core_chunk::ChunkError;
-use batch_core_kernels::{Fit, Next, TopRows};
+use batch_core_kernels::{Fit, Merger, Next, TopRows};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
@@ -30,18 +30,46 @@ pub fn begin_fit(spec: String) -> Result<FitStep, Thrown> {
     })
 }
 
-/// Merges the summaries of the pass `state` began, in chunk order.
+/// The summaries of one pass, merged as they come.
 #[napi]
-pub fn advance_fit(state: Buffer, summaries: Vec<Buffer>) -> Result<FitStep, Thrown> {
-    waist(|| {
-        let fit = Fit::from_bytes(&state).carry()?;
-        let (pass, passes) = (fit.pass(), fit.passes());
-        let summaries = summaries.iter().map(|s| s.to_vec()).collect();
-        Ok::<_, ChunkError>(match fit.advance(summaries).carry()? {
-            Next::Pass(fit) => before(&fit),
-            Next::Model(model) => FitStep { state: None, pass, passes, model: Some(model.to_bytes().into()) },
+pub struct FitMerger {
+    merger: Option<Merger>,
+    pass: u32,
+    passes: u32,
+}
+
+#[napi]
+impl FitMerger {
+    /// A merger of the pass that `state` began.
+    #[napi(factory)]
+    pub fn of_state(state: Buffer) -> Result<Self, Thrown> {
+        waist(|| {
+            let fit = Fit::from_bytes(&state).carry()?;
+            Ok::<_, ChunkError>(Self { pass: fit.pass(), passes: fit.passes(), merger: Some(fit.merger()) })
         })
-    })
+    }
+
+    /// Adds the summary of the next chunk, in chunk order.
+    #[napi]
+    pub fn add(&mut self, summary: Buffer) -> Result<(), Thrown> {
+        waist(|| {
+            let merger = self.merger.as_mut().ok_or_else(|| failure("BUG", "the merger is finished"))?;
+            merger.add(&summary).carry()
+        })
+    }
+
+    /// What comes next, now that every chunk is in. The merger is of no use after.
+    #[napi]
+    pub fn finish(&mut self) -> Result<FitStep, Thrown> {
+        waist(|| {
+            let merger = self.merger.take().ok_or_else(|| failure("BUG", "the merger is finished"))?;
+            let (pass, passes) = (self.pass, self.passes);
+            Ok::<_, ChunkError>(match merger.finish().carry()? {
+                Next::Pass(fit) => before(&fit),
+                Next::Model(model) => FitStep { state: None, pass, passes, model: Some(model.to_bytes().into()) },
+            })
+        })
+    }
 }
 
 fn before(fit: &Fit) -> FitStep {
