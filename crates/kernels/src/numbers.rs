@@ -14,6 +14,10 @@ pub(crate) const EXTREME: f64 = 1e150;
 /// A column whose values lie closer together than this is constant: nothing can be divided by its spread.
 pub(crate) const SPREAD_MIN: f64 = 1e-290;
 
+/// Added to a number from 0 to 2^32, it leaves the nearest whole number in the low bits: a conversion that every level
+/// does alike and in whole registers, which a cast is not.
+pub(crate) const WHOLE: f64 = 4_503_599_627_370_496.0;
+
 /// A whole number per double, in the order of the doubles; both zeros are 0.
 pub(crate) fn to_order(x: f64) -> i64 {
     let magnitude = i64::try_from(x.to_bits() & (u64::MAX >> 1)).unwrap_or(i64::MAX);

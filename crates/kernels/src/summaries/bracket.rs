@@ -17,7 +17,7 @@
 
 use crate::Level;
 use crate::codec::{CodecError, Reader, Writer};
-use crate::numbers::{BLOCK, SPREAD_MIN};
+use crate::numbers::{BLOCK, SPREAD_MIN, WHOLE};
 
 /// Where to look closely in one column.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +33,11 @@ pub(crate) struct Bracket {
 }
 
 impl Bracket {
+    /// Whether a cell may lie in the middle and on a side at once.
+    fn overlaps(&self) -> bool {
+        self.near <= (self.high - self.center).max(self.center - self.low)
+    }
+
     /// Whether the median absolute deviation may turn out too small to divide by, so that the mean one is needed.
     pub(crate) fn may_be_zero(&self) -> bool {
         self.near < SPREAD_MIN
@@ -106,17 +111,29 @@ impl Counted {
     /// Adds one block.
     pub(crate) fn observe(&mut self, level: Level, bracket: &Bracket, cells: &[f64]) {
         let mut marks = [0_u8; BLOCK];
-        let marks = &mut marks[..cells.len().next_multiple_of(8)];
-        let outside = sift(level, cells, bracket, marks);
+        let outside = sift(level, cells, bracket, &mut marks[..cells.len()]);
         self.below += outside.below;
         self.inside += outside.inside;
-        let places = Places::new(bracket, self.bins.len() / 3);
-        for (marks, cells) in marks.chunks(64).zip(cells.chunks(64)) {
-            let mut word = pack(marks);
-            while word != 0 {
-                places.count(cells[word.trailing_zeros() as usize], bracket, &mut self.bins);
-                word &= word - 1;
+
+        let mut marked = [0.0; BLOCK];
+        let count = gather(cells, &marks, &mut marked);
+        let marked = &marked[..count];
+        let bins = self.bins.len() / 3;
+        let (mut middle, mut side) = ([0_u64; BLOCK], [0_u64; BLOCK]);
+        place(level, marked, bracket, bins, &mut middle[..count], &mut side[..count]);
+        for ((cell, middle), side) in marked.iter().zip(&middle).zip(&side) {
+            // A cell without a place has one past the end, and few cells have two.
+            self.observe_at((*middle).min(*side), *cell);
+            if bracket.overlaps() {
+                self.observe_at((*middle).max(*side), *cell);
             }
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a place in the bins")]
+    fn observe_at(&mut self, place: u64, cell: f64) {
+        if let Some(bin) = self.bins.get_mut(place as usize) {
+            bin.observe(cell);
         }
     }
 
@@ -149,35 +166,6 @@ impl Counted {
     }
 }
 
-/// Where in the bins a cell belongs.
-struct Places {
-    bins: usize,
-    /// Bins per unit, in the middle and on the sides.
-    middle: f64,
-    side: f64,
-}
-
-impl Places {
-    fn new(bracket: &Bracket, bins: usize) -> Self {
-        let per_unit = |width: f64| bins as f64 / width;
-        Self { bins, middle: per_unit(bracket.high - bracket.low), side: per_unit(bracket.far - bracket.near) }
-    }
-
-    /// Counts a marked cell. A bracket without width has one bin: infinity times 0 is NaN, which becomes bin 0.
-    fn count(&self, cell: f64, bracket: &Bracket, bins: &mut [Bin]) {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, then held to the bins")]
-        let place = |distance: f64, per_unit: f64| ((distance * per_unit) as usize).min(self.bins - 1);
-        if cell >= bracket.low && cell <= bracket.high {
-            bins[place(cell - bracket.low, self.middle)].observe(cell);
-        }
-        let distance = (cell - bracket.center).abs();
-        if distance >= bracket.near && distance <= bracket.far {
-            let side = if cell < bracket.center { self.bins } else { 2 * self.bins };
-            bins[side + place(distance - bracket.near, self.side)].observe(cell);
-        }
-    }
-}
-
 /// Cells that need no closer look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Outside {
@@ -196,11 +184,58 @@ fn sift_body(cells: &[f64], bracket: &Bracket, marks: &mut [u8]) -> Outside {
     let (mut below, mut inside) = (0, 0);
     for (mark, &cell) in marks.iter_mut().zip(cells) {
         let distance = (cell - center).abs();
-        below += u64::from(cell < low);
-        inside += u64::from(distance < near);
-        *mark = u8::from(cell >= low) & u8::from(cell <= high) | u8::from(distance >= near) & u8::from(distance <= far);
+        let (under, nearer) = (u64::from(cell < low), u64::from(distance < near));
+        below += under;
+        inside += nearer;
+        // Outside of the middle and of the sides. A NaN is not outside of anything; it will find no place.
+        let outside = (under | u64::from(cell > high)) & (nearer | u64::from(distance > far));
+        *mark = u8::from(outside == 0);
     }
     Outside { below, inside }
+}
+
+levels! {
+    /// Finds the bins of each cell in the middle and on a side; past the end where it is in none.
+    fn place(cells: &[f64], bracket: &Bracket, bins: usize, middle: &mut [u64], side: &mut [u64]) = place_body;
+}
+
+#[inline(always)]
+fn place_body(cells: &[f64], bracket: &Bracket, bins: usize, middle: &mut [u64], side: &mut [u64]) {
+    let Bracket { center, low, high, near, far } = *bracket;
+    let count = bins as f64;
+    // A bracket without width has bin 0 only: infinity times 0 is NaN, which is not more than 0.
+    let (middle_scale, side_scale) = (count / (high - low), count / (far - near));
+    let whole = |place: f64| {
+        let place = if place > 0.0 { place } else { 0.0 };
+        let place = if place < count - 1.0 { place } else { count - 1.0 };
+        ((place + WHOLE).to_bits()) & u64::from(u32::MAX)
+    };
+    let bins = bins as u64;
+    for ((middle, side), &cell) in middle.iter_mut().zip(side).zip(cells) {
+        let distance = (cell - center).abs();
+        let in_middle = u64::from(cell >= low) & u64::from(cell <= high);
+        let in_side = u64::from(distance >= near) & u64::from(distance <= far);
+        let first = if cell < center { bins } else { 2 * bins };
+        *middle = if in_middle == 1 { whole((cell - low) * middle_scale) } else { NOWHERE };
+        *side = if in_side == 1 { first + whole((distance - near) * side_scale) } else { NOWHERE };
+    }
+}
+
+/// Past any bin.
+const NOWHERE: u64 = u32::MAX as u64;
+
+/// Copies the marked cells together, and answers how many they are.
+fn gather(cells: &[f64], marks: &[u8; BLOCK], marked: &mut [f64; BLOCK]) -> usize {
+    let mut count = 0;
+    for (marks, cells) in marks.chunks(64).zip(cells.chunks(64)) {
+        let mut word = pack(marks);
+        while word != 0 {
+            marked[count] = cells[word.trailing_zeros() as usize];
+            count += 1;
+            word &= word - 1;
+        }
+    }
+    count
 }
 
 /// One bit for each of up to 64 marks.

@@ -1,0 +1,116 @@
+//! Our scores beside those of `PyOD`, `SciPy` and scikit-learn, kept in `test/golden` (its README says how they were made).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use batch_core_kernels::{Batch, Column, Fit, FitSpec, Level, Missing, Model, Next};
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Deserialize)]
+struct Golden {
+    cases: Vec<Case>,
+}
+
+/// One case; keys that say how the answers came about are not read.
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    detector: String,
+    parameters: BTreeMap<String, Value>,
+    columns: Vec<Vec<Option<f64>>>,
+    scores: Vec<f64>,
+    score_columns: Vec<Vec<Option<f64>>>,
+    score_scores: Vec<f64>,
+    #[serde(default)]
+    dropped: Vec<usize>,
+}
+
+fn check(file: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test/golden").join(file);
+    let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let golden: Golden = serde_json::from_slice(&text).unwrap();
+    assert!(!golden.cases.is_empty());
+    for case in golden.cases {
+        let model = fit(&case);
+        let dropped: Vec<String> = case.dropped.iter().map(|&column| name(column)).collect();
+        assert_eq!(model.constants(), dropped, "{}", case.name);
+        for level in Level::available() {
+            compare(&case.name, &score(&model, level, &case, &case.columns), &case.scores);
+            compare(&case.name, &score(&model, level, &case, &case.score_columns), &case.score_scores);
+        }
+    }
+}
+
+fn fit(case: &Case) -> Model {
+    let spec = FitSpec {
+        detector: case.detector.clone(),
+        parameters: case.parameters.clone(),
+        columns: (0..case.columns.len()).map(name).collect(),
+        seed: 0,
+        rows: case.columns[0].len() as u64,
+        contamination: 0.1,
+        missing: Missing::Center,
+    };
+    let fit = Fit::new(spec).unwrap();
+    assert_eq!(fit.passes(), 1, "small data are fitted from memory");
+    let mut observer = fit.observer(Level::detect());
+    with_batch(&case.columns, |batch| observer.observe(batch));
+    match fit.advance(vec![observer.finish()]).unwrap() {
+        Next::Model(model) => model,
+        Next::Pass(_) => panic!("one pass was announced"),
+    }
+}
+
+fn score(model: &Model, level: Level, case: &Case, columns: &[Vec<Option<f64>>]) -> Vec<f64> {
+    let used: Vec<Vec<Option<f64>>> = (0..columns.len())
+        .filter(|column| !case.dropped.contains(column))
+        .map(|column| columns[column].clone())
+        .collect();
+    let mut scores = vec![f64::NAN; columns[0].len()];
+    with_batch(&used, |batch| model.scorer(level, Missing::Center).score(batch, &mut scores));
+    scores
+}
+
+fn with_batch(columns: &[Vec<Option<f64>>], work: impl FnOnce(&Batch<'_>)) {
+    let values: Vec<Vec<f64>> =
+        columns.iter().map(|cells| cells.iter().map(|cell| cell.unwrap_or(7.25)).collect()).collect();
+    let words: Vec<Vec<u64>> = columns
+        .iter()
+        .map(|cells| {
+            let word =
+                |cells: &[Option<f64>]| (0..).zip(cells).map(|(bit, cell)| u64::from(cell.is_some()) << bit).sum();
+            cells.chunks(64).map(word).collect()
+        })
+        .collect();
+    let columns: Vec<Column<'_>> =
+        values.iter().zip(&words).map(|(values, words)| Column::new(values, Some(words)).unwrap()).collect();
+    work(&Batch::new(&columns, 0, 0).unwrap());
+}
+
+fn compare(name: &str, ours: &[f64], theirs: &[f64]) {
+    assert_eq!(ours.len(), theirs.len(), "{name}");
+    for (row, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+        let allowed = 1e-9 * theirs.abs().max(1.0);
+        assert!((ours - theirs).abs() <= allowed, "{name}, row {row}: {ours:e} and not {theirs:e}");
+    }
+}
+
+fn name(column: usize) -> String {
+    format!("x{column}")
+}
+
+#[test]
+fn z_scores_are_those_of_scipy_and_scikit_learn() {
+    check("zscore.json");
+}
+
+#[test]
+fn robust_z_scores_are_those_of_pyod() {
+    check("mad.json");
+}
+
+#[test]
+fn histogram_scores_are_those_of_pyod() {
+    check("hbos.json");
+}
