@@ -1,6 +1,6 @@
 //! Nanoseconds per cell of every pass and every score, at every level, beside a plain loop that does the same.
 //!
-//! `cargo bench -p batch-core-kernels` prints the table; as a test it runs on few rows and only checks the answers. The
+//! `cargo bench -p batch-core-kernels [-- WORD]` prints the table, or the detectors with that word; as a test it runs on few rows and only checks the answers. The
 //! times are of the whole way through the public interface, sampling and looking for nulls included, over batches as a
 //! scanner brings them: 2,048 rows of ten columns that are no longer in the fastest cache.
 
@@ -157,14 +157,18 @@ fn row(source: &Source, what: &str, level: &str, nanoseconds: f64) {
 }
 
 fn main() {
-    let rows = if std::env::args().any(|argument| argument == "--bench") { 10_000_000 } else { 300_000 };
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let rows = if arguments.iter().any(|argument| argument == "--bench") { 10_000_000 } else { 300_000 };
+    let word = arguments.iter().find(|argument| !argument.starts_with("--")).cloned().unwrap_or_default();
     let normal = |a: f64, b: f64| (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos();
     let doubles = Source::new("doubles", rows, normal);
     let integers = Source::new("integers", rows, |a, b| (normal(a, b) * 20.0).round());
     let mut nulls = Source::new("nulls", rows, normal);
     nulls.validity = Some((0..BATCH * BATCHES / 64).map(|word| !(0x0101_0000_1000_0001 << (word % 7))).collect());
 
-    naive(&doubles);
+    if word.is_empty() {
+        naive(&doubles);
+    }
     for source in [&doubles, &integers, &nulls] {
         for (name, parameters) in [
             ("zscore", json!({})),
@@ -174,7 +178,9 @@ fn main() {
             ("mad", json!({"aggregate": "sum"})),
             ("auto", json!({})),
         ] {
-            detector(source, name, &parameters);
+            if format!("{} {name} {parameters}", source.name).contains(&word) {
+                detector(source, name, &parameters);
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! A batch that brings a whole block at a block's start is read where it lies; anything else is gathered first.
 
 use crate::numbers::BLOCK;
-use crate::summaries::{Recipe, Summary};
+use crate::summaries::{Recipe, Summary, Workspace};
 use crate::{Batch, Level};
 
 /// Collects the summary of one chunk: some whole row groups, in order.
@@ -15,9 +15,9 @@ pub struct Observer {
     summary: Summary,
     /// The block begun by rows that did not come as a whole one: one buffer per column.
     gathered: Vec<Vec<f64>>,
-    /// Room for cells whose nulls became NaN, and for cells whose extremes did.
+    /// Room for cells whose nulls became NaN.
     nulls: Vec<f64>,
-    extremes: Vec<f64>,
+    workspace: Workspace,
 }
 
 impl Observer {
@@ -28,7 +28,7 @@ impl Observer {
             gathered: vec![Vec::new(); recipe.columns],
             recipe,
             nulls: Vec::new(),
-            extremes: Vec::new(),
+            workspace: Workspace::default(),
         }
     }
 
@@ -49,7 +49,7 @@ impl Observer {
             for (index, column) in batch.columns().iter().enumerate() {
                 let cells = column.cells(self.level, start..end, &mut self.nulls);
                 if cells.len() == BLOCK {
-                    self.summary.observe(self.level, &self.recipe, index, cells, &mut self.extremes);
+                    self.summary.observe(self.level, &self.recipe, index, cells, &mut self.workspace);
                 } else {
                     self.gathered[index].extend_from_slice(cells);
                 }
@@ -77,7 +77,7 @@ impl Observer {
     fn flush(&mut self) {
         for (index, cells) in self.gathered.iter_mut().enumerate() {
             if !cells.is_empty() {
-                self.summary.observe(self.level, &self.recipe, index, cells, &mut self.extremes);
+                self.summary.observe(self.level, &self.recipe, index, cells, &mut self.workspace);
                 cells.clear();
             }
         }

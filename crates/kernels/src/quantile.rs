@@ -162,6 +162,7 @@ mod tests {
     use super::*;
     use crate::Level;
     use crate::numbers::BLOCK;
+    use crate::summaries::bracket::Marked;
 
     /// Numbers with the shape of `kind`, from a fixed sequence.
     fn cells(kind: u32, count: u64) -> Vec<f64> {
@@ -194,7 +195,7 @@ mod tests {
         let bracket = bracket(&sorted_ordinary(&sample), Range { low: ends.0, high: ends.1 });
         let mut counted = Counted::new(bins);
         for block in all.chunks(BLOCK) {
-            counted.observe(level, &bracket, block);
+            counted.observe(level, &bracket, block, &mut Marked::default());
         }
         (refined(all.len() as u64, &bracket, &counted), bracket)
     }
@@ -237,7 +238,8 @@ mod tests {
     fn a_bracket_that_misses_gives_its_end() {
         let bracket = Bracket { center: 10.0, low: 9.0, high: 11.0, near: 5.0, far: 6.0 };
         let mut counted = Counted::new(64);
-        counted.observe(Level::detect(), &bracket, &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let cells = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        counted.observe(Level::detect(), &bracket, &cells, &mut Marked::default());
         let found = refined(7, &bracket, &counted);
         assert_eq!(found.median, 9.0);
         assert!(found.deviation.is_finite());

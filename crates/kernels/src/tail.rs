@@ -16,7 +16,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::numbers::{ln, log2};
+use crate::numbers::{WHOLE, ln, log2};
 
 /// Between knots no score is left out where the rarity rises by more than this.
 const STEP: f64 = 0.005;
@@ -128,58 +128,77 @@ fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     Some(sorted[below] + (sorted[above] - sorted[below]) * rank.fract())
 }
 
-/// Answers rarities quickly: a grid over the scores says between which knots to look.
+/// Answers rarities quickly: a grid over the scores says at which knot to begin.
 #[derive(Clone, Debug)]
 pub(crate) struct TailLookup<'m> {
     tail: &'m Tail,
     scale: f64,
-    /// For each cell of the grid, how many knots lie at or below its lower end.
+    /// For each cell of the grid, how many knots lie in the cells below it.
     starts: Vec<u32>,
+    /// Segment `i` ends at knot `i`.
+    segments: Vec<Segment>,
+}
+
+/// A straight line up to the knot `end`.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    end: f64,
+    begin: f64,
+    rarity: f64,
+    slope: f64,
 }
 
 const GRID: usize = 4096;
 
 impl<'m> TailLookup<'m> {
     pub(crate) fn new(tail: &'m Tail) -> Self {
-        let last = tail.scores.len() - 1;
-        let scale = GRID as f64 / (tail.scores[last] - tail.scores[0]);
-        let mut lookup = Self { tail, scale, starts: Vec::new() };
+        let Tail { scores, rarities, .. } = tail;
+        let scale = GRID as f64 / (scores[scores.len() - 1] - scores[0]);
+        let mut lookup = Self { tail, scale, starts: vec![0; GRID + 1], segments: Vec::new() };
         // Counted with the same arithmetic that finds a score's cell, so no rounding can come between.
         let mut starts = vec![0_u32; GRID + 1];
-        for score in &tail.scores {
+        for score in scores {
             starts[lookup.cell(*score) + 1] += 1;
         }
         for cell in 1..=GRID {
             starts[cell] += starts[cell - 1];
         }
         lookup.starts = starts;
+        // Below the first knot, all are as ordinary as that.
+        lookup.segments.push(Segment { end: scores[0], begin: scores[0], rarity: rarities[0], slope: 0.0 });
+        for (scores, rarities) in scores.windows(2).zip(rarities.windows(2)) {
+            let slope = (rarities[1] - rarities[0]) / (scores[1] - scores[0]);
+            lookup.segments.push(Segment { end: scores[1], begin: scores[0], rarity: rarities[0], slope });
+        }
         lookup
     }
 
     /// The cell of the grid; it never falls as the score rises.
     #[inline(always)]
     fn cell(&self, score: f64) -> usize {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, then held to the grid")]
-        let cell = ((score - self.tail.scores[0]) * self.scale) as usize;
-        cell.min(GRID - 1)
+        let cell = (score - self.tail.scores[0]) * self.scale;
+        let cell = if cell > 0.0 { cell } else { 0.0 };
+        let cell = if cell < (GRID - 1) as f64 { cell } else { (GRID - 1) as f64 };
+        #[expect(clippy::cast_possible_truncation, reason = "at most the grid")]
+        let cell = (cell + WHOLE).to_bits() as u32;
+        cell as usize
     }
 
-    /// The rarity of `score`; 0 for NaN, which gets no score anyway.
+    /// The rarity of `score`, which is not NaN.
+    #[inline]
     pub(crate) fn rarity(&self, score: f64) -> f64 {
-        let Tail { scores, rarities, .. } = self.tail;
-        if score >= scores[scores.len() - 1] {
+        if score >= self.segments[self.segments.len() - 1].end {
             return self.tail.beyond(score);
         }
-        let cell = self.cell(score);
-        // Knots of lower cells lie below the score, and those of higher cells above it.
-        let (start, end) = (self.starts[cell] as usize, self.starts[cell + 1] as usize);
-        let above = start + scores[start..end].partition_point(|knot| *knot <= score);
-        if above == 0 {
-            return if score.is_nan() { 0.0 } else { rarities[0] };
+        // Knots of lower cells lie below the score. Mostly there is at most one in its own cell, so that the first step
+        // needs no branch and the loop is not entered.
+        let mut segment = self.starts[self.cell(score)] as usize;
+        segment += usize::from(self.segments[segment].end <= score);
+        while self.segments[segment].end <= score {
+            segment += 1;
         }
-        let below = above - 1;
-        let part = (score - scores[below]) / (scores[above] - scores[below]);
-        rarities[below] + (rarities[above] - rarities[below]) * part
+        let Segment { begin, rarity, slope, .. } = self.segments[segment];
+        rarity + slope * (score - begin)
     }
 }
 
@@ -250,7 +269,7 @@ mod tests {
             let lookup = TailLookup::new(&tail);
             let top = sorted[sorted.len() - 1];
             assert!(lookup.rarity(top.abs() * 2.0 + 1.0) > lookup.rarity(sorted[0]));
-            assert!(lookup.rarity(f64::NAN) == 0.0 && lookup.rarity(f64::MAX).is_finite());
+            assert!(lookup.rarity(f64::MAX).is_finite());
         }
     }
 }

@@ -12,11 +12,19 @@ macro_rules! levels {
             #[target_feature(enable = "avx2")]
             fn avx2($($arg: $ty),*) $(-> $out)? { $body($($arg),*) }
 
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+            fn avx512($($arg: $ty),*) $(-> $out)? { $body($($arg),*) }
+
             match level.0 {
                 $crate::simd::Isa::Baseline => $body($($arg),*),
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: a `Level` holding `Avx2` is only made by `Level::available`, after the CPU reported AVX2.
                 $crate::simd::Isa::Avx2 => unsafe { avx2($($arg),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: a `Level` holding `Avx512` is only made by `Level::available`, after the CPU reported each of
+                // the four features.
+                $crate::simd::Isa::Avx512 => unsafe { avx512($($arg),*) },
             }
         }
     };

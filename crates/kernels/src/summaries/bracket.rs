@@ -17,7 +17,7 @@
 
 use crate::Level;
 use crate::codec::{CodecError, Reader, Writer};
-use crate::numbers::{BLOCK, SPREAD_MIN, WHOLE};
+use crate::numbers::{SPREAD_MIN, WHOLE};
 
 /// Where to look closely in one column.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,19 +109,20 @@ impl Counted {
     }
 
     /// Adds one block.
-    pub(crate) fn observe(&mut self, level: Level, bracket: &Bracket, cells: &[f64]) {
-        let mut marks = [0_u8; BLOCK];
-        let outside = sift(level, cells, bracket, &mut marks[..cells.len()]);
+    pub(crate) fn observe(&mut self, level: Level, bracket: &Bracket, cells: &[f64], marked: &mut Marked) {
+        let Marked { marks, cells: found, middle, side } = marked;
+        marks.resize(cells.len().next_multiple_of(64), 0);
+        let (now, past) = marks.split_at_mut(cells.len());
+        past.fill(0);
+        let outside = sift(level, cells, bracket, now);
         self.below += outside.below;
         self.inside += outside.inside;
 
-        let mut marked = [0.0; BLOCK];
-        let count = gather(cells, &marks, &mut marked);
-        let marked = &marked[..count];
-        let bins = self.bins.len() / 3;
-        let (mut middle, mut side) = ([0_u64; BLOCK], [0_u64; BLOCK]);
-        place(level, marked, bracket, bins, &mut middle[..count], &mut side[..count]);
-        for ((cell, middle), side) in marked.iter().zip(&middle).zip(&side) {
+        gather(cells, marks, found);
+        middle.resize(found.len(), 0);
+        side.resize(found.len(), 0);
+        place(level, found, bracket, self.bins.len() / 3, middle, side);
+        for ((cell, middle), side) in found.iter().zip(middle).zip(side) {
             // A cell without a place has one past the end, and few cells have two.
             self.observe_at((*middle).min(*side), *cell);
             if bracket.overlaps() {
@@ -164,6 +165,17 @@ impl Counted {
         }
         Ok(counted)
     }
+}
+
+/// The cells of a block that need a closer look; room that is used again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Marked {
+    /// One per cell of the block: 1 when it is inside a bracket.
+    marks: Vec<u8>,
+    /// The cells marked, and the bins of each.
+    cells: Vec<f64>,
+    middle: Vec<u64>,
+    side: Vec<u64>,
 }
 
 /// Cells that need no closer look.
@@ -224,18 +236,16 @@ fn place_body(cells: &[f64], bracket: &Bracket, bins: usize, middle: &mut [u64],
 /// Past any bin.
 const NOWHERE: u64 = u32::MAX as u64;
 
-/// Copies the marked cells together, and answers how many they are.
-fn gather(cells: &[f64], marks: &[u8; BLOCK], marked: &mut [f64; BLOCK]) -> usize {
-    let mut count = 0;
-    for (marks, cells) in marks.chunks(64).zip(cells.chunks(64)) {
+/// Copies the marked cells together. There are whole 64s of marks.
+fn gather(cells: &[f64], marks: &[u8], found: &mut Vec<f64>) {
+    found.clear();
+    for (marks, cells) in marks.chunks_exact(64).zip(cells.chunks(64)) {
         let mut word = pack(marks);
         while word != 0 {
-            marked[count] = cells[word.trailing_zeros() as usize];
-            count += 1;
+            found.push(cells[word.trailing_zeros() as usize]);
             word &= word - 1;
         }
     }
-    count
 }
 
 /// One bit for each of up to 64 marks.

@@ -35,6 +35,13 @@ pub(crate) struct Recipe {
     pub(crate) brackets: Option<Arc<Vec<Option<Bracket>>>>,
 }
 
+/// Room that is used again for every block.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Workspace {
+    ordinary: Vec<f64>,
+    marked: bracket::Marked,
+}
+
 /// What was collected. Every part is there or not as the recipe says.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Summary {
@@ -63,16 +70,16 @@ impl Summary {
         }
     }
 
-    /// Adds one block of column `column`. `scratch` is room for a copy.
+    /// Adds one block of column `column`.
     pub(crate) fn observe(
         &mut self,
         level: crate::Level,
         recipe: &Recipe,
         column: usize,
         cells: &[f64],
-        scratch: &mut Vec<f64>,
+        workspace: &mut Workspace,
     ) {
-        let block = self.tally[column].observe(level, cells, scratch);
+        let block = self.tally[column].observe(level, cells, &mut workspace.ordinary);
         if let Some(moments) = &mut self.moments {
             moments.observe(level, column, block);
         }
@@ -84,7 +91,7 @@ impl Summary {
         }
         let bracket = recipe.brackets.as_ref().and_then(|brackets| brackets[column].as_ref());
         if let (Some(counted), Some(bracket)) = (&mut self.counted, bracket) {
-            counted[column].observe(level, bracket, block.cells);
+            counted[column].observe(level, bracket, block.cells, &mut workspace.marked);
         }
         if let (Some(distances), Some(bracket)) = (&mut self.distances, bracket)
             && bracket.may_be_zero()
