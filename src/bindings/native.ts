@@ -183,3 +183,5 @@ export const fileDigest = (path: string): string => call(() => addon.fileDigest(
 export const partFacts = (path: string): PartFacts => call(() => addon.partFacts(path));
 export const detectorTable = (): DetectorInfo[] => JSON.parse(call(() => addon.detectorTable()));
 export const duckdbVersion = (): string => call(() => addon.duckdbVersion());
+/** For programs that are ours alone: large buffers go back to the system when they are freed. */
+export const returnLargeBuffers = (): void => addon.returnLargeBuffers();

@@ -19,6 +19,8 @@ export class Control {
 
   constructor(directory: string, signal: AbortSignal | undefined) {
     this.#directory = directory;
+    // What was asked of an execution that is gone is not asked of this one.
+    takeControl(directory);
     this.#signal = signal;
     signal?.addEventListener('abort', this.#onAbort);
     if (signal?.aborted) this.#stopped = 'signal';

@@ -65,11 +65,11 @@ async function fitPasses(
   if (!spec.fit) throw new BatchCoreError('BUG', 'a job without a model has nothing to fit');
   const { fit, columns, missing } = spec;
   let step = beginFit({ ...fit, columns, missing, rows });
-  while (step.state) {
-    const { state, pass } = step;
+  while (step.state && step.observer) {
+    const { state, observer, pass } = step;
     // Workers read the state by path: with thousands of columns it is too large to send with every chunk.
     const fitPath = join(job.paths.directory, `fit-${pass}.state`);
-    writeFileSync(fitPath, state);
+    writeFileSync(fitPath, observer);
     const name = `fit-${pass}`;
     await runPhase(run, {
       name,

@@ -19,7 +19,7 @@ use crate::error::name_list;
 use crate::freeze;
 use crate::summaries::bracket::Bracket;
 use crate::summaries::histogram::Cuts;
-use crate::summaries::sample::Sampling;
+use crate::summaries::sample::{Sample, Sampling};
 use crate::summaries::{Recipe, Summary};
 use crate::{FitError, FitSpec, Level, Missing, Model, Observer};
 
@@ -120,7 +120,17 @@ impl Fit {
         writer.finish()
     }
 
-    /// Reads what [`Fit::to_bytes`] wrote.
+    /// What an observer needs of it: all but the sample, which only the end of the fit looks at.
+    #[must_use]
+    pub fn observer_bytes(&self) -> Vec<u8> {
+        let mut lean = self.clone();
+        if let Some(first) = &mut lean.first {
+            first.summary.sample = Some(Sample::new(self.spec.columns.len()));
+        }
+        lean.to_bytes()
+    }
+
+    /// Reads what [`Fit::to_bytes`] or [`Fit::observer_bytes`] wrote.
     ///
     /// # Errors
     /// When the bytes are damaged or something else.
@@ -227,6 +237,9 @@ impl Merger {
         let Self { fit, total, .. } = self;
         fit.check_rows(&total)?;
         if let Some(first) = &fit.first {
+            if first.summary.sample.as_ref().is_none_or(|sample| sample.rows() == 0) {
+                return Err(FitError::Bug("a fit without its sample can only observe".to_owned()));
+            }
             if (total.rows, &total.tally) != (first.summary.rows, &first.summary.tally) {
                 return Err(FitError::Data(
                     "the second pass read other cells than the first: the source changed".to_owned(),

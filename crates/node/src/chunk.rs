@@ -165,6 +165,8 @@ impl ChunkWorker {
     pub fn score(&mut self, chunk: Chunk, model: String, options: ScoreOptions) -> Result<ScoreReceipt, Thrown> {
         waist(|| {
             let (range, watch) = (range(&chunk)?, watch::find(chunk.watch)?);
+            // Fitting is over: its state may be large.
+            self.fit = None;
             let model = cached(&mut self.model, Path::new(&model), |bytes| Model::from_bytes(bytes).carry())?;
             let receipt = score(&self.scanner, &range, model, &request(options)?, &watch)?;
             Ok::<_, ChunkError>(receipt_of(receipt, model.columns()))

@@ -11,8 +11,10 @@ use crate::chunk::RankedRow;
 /// A fit between two passes, or its end.
 #[napi(object)]
 pub struct FitStep {
-    /// State of the next pass; absent when the model is there.
+    /// State of the next pass, for the owner; absent when the model is there.
     pub state: Option<Buffer>,
+    /// What workers need of that state.
+    pub observer: Option<Buffer>,
     /// Which pass that is, from 1.
     pub pass: u32,
     /// How many passes there will have been.
@@ -66,14 +68,22 @@ impl FitMerger {
             let (pass, passes) = (self.pass, self.passes);
             Ok::<_, ChunkError>(match merger.finish().carry()? {
                 Next::Pass(fit) => before(&fit),
-                Next::Model(model) => FitStep { state: None, pass, passes, model: Some(model.to_bytes().into()) },
+                Next::Model(model) => {
+                    FitStep { state: None, observer: None, pass, passes, model: Some(model.to_bytes().into()) }
+                }
             })
         })
     }
 }
 
 fn before(fit: &Fit) -> FitStep {
-    FitStep { state: Some(fit.to_bytes().into()), pass: fit.pass(), passes: fit.passes(), model: None }
+    FitStep {
+        state: Some(fit.to_bytes().into()),
+        observer: Some(fit.observer_bytes().into()),
+        pass: fit.pass(),
+        passes: fit.passes(),
+        model: None,
+    }
 }
 
 /// The exact `count`-th highest row over all chunks, or the last there is; absent when no row has a score.

@@ -14,6 +14,7 @@ pub mod chunk;
 mod error;
 pub mod fit;
 pub mod lock;
+pub mod memory;
 pub mod model;
 pub mod parts;
 pub mod watch;

@@ -1,4 +1,5 @@
 /** `score` and `fit`: run, follow, report. */
+import { returnLargeBuffers } from '../../bindings/native.ts';
 import { BatchCoreError } from '../../errors.ts';
 import type { ScoreOptions } from '../../orchestrator/options.ts';
 import { type RunHooks, runFit, runScore } from '../../orchestrator/run.ts';
@@ -28,6 +29,7 @@ export async function follow(
   run: (hooks: RunHooks) => Promise<Report>,
   text: (report: Report) => string,
 ): Promise<number> {
+  returnLargeBuffers();
   const sink = progressSink(output);
   const signals = listenForSignals();
   try {
