@@ -186,16 +186,27 @@ fn close(file: File) -> io::Result<()> {
 }
 
 /// Makes `path` and whatever is missing above it, each name durable in its parent before the next is made.
+///
+/// That a directory is there does not say that its name is durable: whoever made it may have been stopped before the
+/// sync, and a part in it would be lost with it. So the parent of the lowest existing one is synced again.
 pub(crate) fn create_directories(fs: &dyn FileSystem, path: &Path, durable: bool) -> crate::Result<()> {
     use crate::error::At;
-    if path.as_os_str().is_empty() || path.is_dir() {
+    if path.as_os_str().is_empty() || path.parent().is_none() {
         return Ok(());
     }
     let parent = parent(path);
-    create_directories(fs, parent, durable)?;
+    if !path.is_dir() {
+        create_directories(fs, parent, durable)?;
+        create_directory(fs, path)?;
+    }
+    if durable { fs.sync_directory(parent).at("fsync directory", parent) } else { Ok(()) }
+}
+
+/// Makes `path` unless it is there.
+pub(crate) fn create_directory(fs: &dyn FileSystem, path: &Path) -> crate::Result<()> {
+    use crate::error::At;
     match fs.create_directory(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).at("create directory", path),
-        _ if durable => fs.sync_directory(parent).at("fsync directory", parent),
         _ => Ok(()),
     }
 }

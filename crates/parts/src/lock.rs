@@ -1,4 +1,9 @@
 //! One process at a time works on a job, and the kernel vouches for it.
+//!
+//! The lock belongs to the open file, not to the process or to a number in a file: it ends with the process however that
+//! dies, it does not pass to programs the process starts, and a second lock in the same process is refused like one from
+//! outside. No timeout ever has to guess whether a holder lives. The text in the file only tells people who it is; it
+//! proves nothing, so it may be stale.
 
 use crate::error::{At, Result};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -6,9 +11,13 @@ use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::Path;
 use std::time::Duration;
 
-/// A probe holds the lock for an instant; an acquirer that meets one tries again.
+/// A probe holds the lock for an instant, and a holder writes its text an instant after it got it: whoever meets either
+/// looks again, this often.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(5);
+
+/// More is no holder's text.
+const HOLDER_BYTES_MAX: u64 = 4_096;
 
 /// The lock of a job, held until dropped or until the process ends in whatever way.
 #[derive(Debug)]
@@ -19,38 +28,38 @@ pub struct JobLock {
 /// Somebody else has the lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// What they said of themselves when they took it.
+    /// What they said of themselves when they took it; empty when they have not yet.
     pub holder: String,
 }
 
 impl JobLock {
     /// Takes the lock file at `path`, creating it if need be, and writes `holder` into it ("pid P on host H since T").
+    /// The directory must exist. The file stays when the lock is released: removing it could take it from a successor.
     ///
     /// # Errors
     /// As the operating system says. That somebody holds the lock is no error but the inner `Err`.
     pub fn acquire(path: &Path, holder: &str) -> Result<Result<Self, Held>> {
-        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
-        let mut file = options.open(path).at("open", path)?;
-        for attempt in 1..=TRIES {
+        let mut options = OpenOptions::new();
+        let mut file = options.read(true).write(true).create(true).truncate(false).open(path).at("open", path)?;
+        let mut text = String::new();
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                std::thread::sleep(PAUSE);
+            }
             match file.try_lock() {
                 Ok(()) => {
-                    file.set_len(0).at("write", path)?;
-                    file.rewind().at("write", path)?;
-                    file.write_all(holder.as_bytes()).at("write", path)?;
-                    return Ok(Ok(Self { file }));
+                    let written =
+                        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder.as_bytes()));
+                    return written.map(|()| Ok(Self { file })).at("write", path);
                 }
-                Err(TryLockError::WouldBlock) if attempt < TRIES => std::thread::sleep(PAUSE),
-                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::WouldBlock) => text = read(&mut file).at("read", path)?,
                 Err(TryLockError::Error(error)) => return Err(error).at("lock", path),
             }
         }
-        let mut text = String::new();
-        file.rewind().at("read", path)?;
-        file.read_to_string(&mut text).at("read", path)?;
         Ok(Err(Held { holder: text }))
     }
 
-    /// Whether anybody holds the lock. Neither waits nor disturbs the holder.
+    /// Whether anybody holds the lock. Waits for nobody, and a holder never notices.
     ///
     /// # Errors
     /// As the operating system says.
@@ -59,6 +68,7 @@ impl JobLock {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
             opened => opened.at("open", path)?,
         };
+        // Shared, so that probes do not see each other; it ends when `file` is closed, at the end of this function.
         match file.try_lock_shared() {
             Ok(()) => Ok(false),
             Err(TryLockError::WouldBlock) => Ok(true),
@@ -67,9 +77,143 @@ impl JobLock {
     }
 }
 
+fn read(file: &mut File) -> std::io::Result<String> {
+    let mut text = Vec::new();
+    file.rewind()?;
+    file.take(HOLDER_BYTES_MAX).read_to_end(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
 impl Drop for JobLock {
     fn drop(&mut self) {
         // Closing the file releases the lock; an empty file says that it was released in order.
         let _ = self.file.set_len(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
+
+    const CHILD: &str = "BATCH_CORE_PARTS_LOCK_CHILD";
+
+    /// Not a test but what another process does: takes the lock and keeps it until it is killed.
+    #[test]
+    fn child_holds_the_lock() {
+        if let Some(path) = std::env::var_os(CHILD) {
+            match JobLock::acquire(Path::new(&path), "the child").unwrap() {
+                Ok(_lock) => {
+                    println!("\nheld");
+                    std::thread::sleep(Duration::from_secs(60));
+                }
+                Err(held) => println!("\nrefused: {}", held.holder),
+            }
+        }
+    }
+
+    /// A process that has tried to take the lock, and what it said.
+    fn child(path: &Path) -> (Child, String) {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "lock::tests::child_holds_the_lock", "--nocapture"])
+            .env(CHILD, path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let said = lines.find(|line| line == "held" || line.starts_with("refused")).unwrap();
+        (child, said)
+    }
+
+    #[test]
+    fn a_second_lock_in_this_process_is_told_who_holds_it() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("job.lock");
+        assert!(!JobLock::is_held(&path).unwrap(), "there is no file yet");
+        let lock = JobLock::acquire(&path, "pid 1 on host a since noon").unwrap().unwrap();
+        let held = JobLock::acquire(&path, "pid 2").unwrap().unwrap_err();
+        assert_eq!(held.holder, "pid 1 on host a since noon");
+        assert!(JobLock::is_held(&path).unwrap());
+        assert_eq!(std::fs::read(&path).unwrap(), b"pid 1 on host a since noon", "nobody disturbed the holder");
+        drop(lock);
+        assert!(!JobLock::is_held(&path).unwrap());
+        let again = JobLock::acquire(&path, "pid 3").unwrap().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"pid 3");
+        drop(again);
+    }
+
+    #[test]
+    fn another_process_is_refused_and_a_killed_one_holds_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("job.lock");
+        let lock = JobLock::acquire(&path, "the parent").unwrap().unwrap();
+        let (mut refused, said) = child(&path);
+        assert_eq!(said, "refused: the parent");
+        refused.wait().unwrap();
+        drop(lock);
+
+        let (mut holder, said) = child(&path);
+        assert_eq!(said, "held");
+        assert!(JobLock::is_held(&path).unwrap());
+        assert_eq!(JobLock::acquire(&path, "the parent").unwrap().unwrap_err().holder, "the child");
+        holder.kill().unwrap(); // SIGKILL: the child cleans up nothing
+        holder.wait().unwrap();
+        assert!(!JobLock::is_held(&path).unwrap());
+        JobLock::acquire(&path, "the parent").unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_program_started_by_the_holder_does_not_inherit_the_lock() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("job.lock");
+        let other = home.path().join("other.lock");
+        let lock = JobLock::acquire(&path, "the parent").unwrap().unwrap();
+        let (mut outliving, said) = child(&other);
+        assert_eq!(said, "held");
+        drop(lock);
+        assert!(!JobLock::is_held(&path).unwrap());
+        outliving.kill().unwrap();
+        outliving.wait().unwrap();
+    }
+
+    #[test]
+    fn probes_keep_nobody_from_the_lock() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("job.lock");
+        std::fs::write(&path, "").unwrap();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    JobLock::is_held(&path).unwrap();
+                    std::thread::sleep(Duration::from_micros(200));
+                }
+            });
+            for _ in 0..200 {
+                JobLock::acquire(&path, "the owner").unwrap().unwrap();
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    }
+
+    #[test]
+    fn of_twenty_starts_at_once_one_wins() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("job.lock");
+        let barrier = std::sync::Barrier::new(20);
+        let start = |index: usize| {
+            barrier.wait();
+            JobLock::acquire(&path, &format!("start {index}")).unwrap()
+        };
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..20).map(|index| scope.spawn(move || start(index))).collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        let winners: Vec<_> = (0..20).filter(|index| results[*index].is_ok()).collect();
+        assert_eq!(winners.len(), 1);
+        let holder = format!("start {}", winners[0]);
+        assert!(results.iter().filter_map(|result| result.as_ref().err()).all(|held| held.holder == holder));
     }
 }

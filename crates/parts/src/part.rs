@@ -2,7 +2,7 @@
 
 use crate::encode::{Codec, Encoder, Kept, PAGE_ROWS, encoder};
 use crate::error::{Code, PartsError, Result};
-use crate::fs::{FileSystem, create_directories, plain};
+use crate::fs::{FileSystem, create_directories, create_directory, plain};
 use crate::layout::{self, PartOptions};
 use crate::sink::Sink;
 use arrow_array::RecordBatch;
@@ -55,7 +55,8 @@ impl PartWriter {
         let scratch = directory.join(".tmp");
         let (temporary, target) = (scratch.join(attempt_tag), directory.join(name));
         let properties = layout::properties(&schema, options).map_err(|e| PartsError::bug(&target, e))?;
-        create_directories(fs.as_ref(), &scratch, options.durable)?;
+        create_directories(fs.as_ref(), directory, options.durable)?;
+        create_directory(fs.as_ref(), &scratch)?; // what is in it may be lost, so its name may be too
         let sink = Sink::create(Arc::clone(fs), &temporary, options.durable).map_err(|error| match error.kind() {
             Some(ErrorKind::AlreadyExists) => PartsError::bug(&temporary, "this attempt was made before"),
             _ => error,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// States above this number are sampled instead of enumerated.
-const STATES_MAX: u64 = 2_048;
+const STATES_MAX: u64 = 1_024;
 
 #[derive(Clone, Debug)]
 enum Effect {
