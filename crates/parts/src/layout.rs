@@ -1,7 +1,7 @@
 //! How a part is laid out as Parquet: everything here enters the bytes.
 
 use arrow_schema::{DataType, Field, Schema};
-use parquet::basic::{Compression as Codec, Encoding, ZstdLevel};
+use parquet::basic::{Compression as Codec, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
@@ -67,18 +67,12 @@ pub(crate) fn properties(schema: &Schema, options: &PartOptions) -> Result<Write
     Ok(builder.build())
 }
 
-/// Text repeats, so it gets a dictionary; scores differ in their low bytes only, so their bytes are split into
-/// streams; row numbers rise by one, so their differences are kept.
+/// Kept text repeats, so it gets a dictionary. The columns that every part has are not the library's business: see
+/// module `encode`.
 fn column(builder: WriterPropertiesBuilder, path: Vec<String>, field: &Field) -> WriterPropertiesBuilder {
     match field.data_type() {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
             builder.set_column_dictionary_enabled(ColumnPath::new(path), true)
-        }
-        DataType::Int64 if path == ["row"] => {
-            builder.set_column_encoding(ColumnPath::new(path), Encoding::DELTA_BINARY_PACKED)
-        }
-        DataType::Float64 if path == ["score"] => {
-            builder.set_column_encoding(ColumnPath::new(path), Encoding::BYTE_STREAM_SPLIT)
         }
         DataType::List(item) | DataType::LargeList(item) => {
             let path = [path, vec!["list".into(), item.name().clone()]].concat();

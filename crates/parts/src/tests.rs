@@ -4,6 +4,7 @@ mod bytes;
 mod crash;
 mod damage;
 mod faults;
+mod lists;
 mod order;
 mod property;
 mod publish;

@@ -158,3 +158,9 @@ fn the_footer_says_what_was_decided() {
     let metadata = read_metadata(&path).unwrap().metadata;
     assert_eq!(metadata, [("epoch".to_string(), "3".to_string()), ("job".to_string(), "j1".to_string())].into());
 }
+
+#[test]
+fn a_writer_may_move_to_another_thread() {
+    fn check<T: Send>() {}
+    check::<PartWriter>();
+}
