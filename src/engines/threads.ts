@@ -13,6 +13,7 @@ export function openThreads(options: EngineOptions): Engine {
     concurrentTasksPerWorker: 1,
     workerData: options.worker,
     recordTiming: false,
+    resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 },
   });
   return {
     name: 'threads',

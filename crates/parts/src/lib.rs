@@ -12,6 +12,7 @@ mod error;
 #[cfg(any(test, feature = "fault"))]
 pub mod fault;
 mod fs;
+mod groups;
 mod layout;
 mod lock;
 mod part;
@@ -25,6 +26,7 @@ pub use directory::{DirectoryPart, publish_directory};
 pub use durable::{write_durable, write_durable_once};
 pub use error::{Code, PartsError, Result};
 pub use fs::{Disk, FileSystem, OpenFile};
+pub use groups::row_group_checksums;
 pub use layout::{Compression, PartOptions};
 pub use lock::{Held, JobLock};
 pub use part::{PartReceipt, PartWriter};
