@@ -180,6 +180,7 @@ export const publishDirectory = (parts: PublishedPart[], target: string, manifes
 export const writeDurable = (path: string, bytes: Uint8Array | string): void =>
   call(() => addon.writeDurable(path, typeof bytes === 'string' ? Buffer.from(bytes) : buffer(bytes)));
 export const fileDigest = (path: string): string => call(() => addon.fileDigest(path));
+export const rowGroupChecksums = (path: string): number[] => call(() => addon.rowGroupChecksumsOf(path));
 export const partFacts = (path: string): PartFacts => call(() => addon.partFacts(path));
 export const detectorTable = (): DetectorInfo[] => JSON.parse(call(() => addon.detectorTable()));
 export const duckdbVersion = (): string => call(() => addon.duckdbVersion());

@@ -19,6 +19,8 @@ export interface JobPaths {
   lock: string;
   model: string;
   report: string;
+  /** A checksum of each row group of the published file. */
+  rowGroups: string;
   parts: string;
 }
 
@@ -30,6 +32,7 @@ export function jobPaths(home: string, jobId: string): JobPaths {
     lock: join(directory, 'job.lock'),
     model: join(directory, 'model.bcm'),
     report: join(directory, 'report.json'),
+    rowGroups: join(directory, 'row-groups.json'),
     parts: join(directory, 'parts'),
   };
 }

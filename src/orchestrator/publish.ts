@@ -1,7 +1,7 @@
 /** Parts become the output: all of them, in plan order, or nothing. */
 import { readFileSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { publishDirectory, publishFile } from '../bindings/native.ts';
+import { publishDirectory, publishFile, rowGroupChecksums, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import type { OpenJob } from './job.ts';
 import { METADATA_JOB, type Output } from './output.ts';
@@ -40,6 +40,8 @@ export async function publish(prepared: Prepared, job: OpenJob, modelDigest: str
     const receipt = publishFile(parts, output.path, temporary, metadata);
     if (receipt.rows !== prepared.rows)
       throw new BatchCoreError('BUG', `${receipt.rows} rows were published of ${prepared.rows}`);
+    // The SHA-256 tells that a file is damaged; these tell where.
+    writeDurable(job.paths.rowGroups, JSON.stringify(rowGroupChecksums(output.path)));
     rmSync(job.paths.parts, { recursive: true, force: true });
     return { rows: receipt.rows, bytes: receipt.bytes, sha256: receipt.sha256 };
   }

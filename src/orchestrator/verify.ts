@@ -1,7 +1,7 @@
 /** Whether what was published is still what was written, and whether every row of the input is in it. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { fileDigest, partFacts } from '../bindings/native.ts';
+import { fileDigest, partFacts, rowGroupChecksums } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import type { Report } from '../report.ts';
 import { findJob, jobPaths, resolveHome } from './job.ts';
@@ -64,10 +64,20 @@ function verifyFile(path: string, home: string): Verified {
   const { output, source } = reportOf(home, jobId);
   const { size } = statSync(path);
   if (size !== output.bytes) throw damaged(path, `it has ${size} bytes and should have ${output.bytes}`);
-  if (fileDigest(path) !== output.sha256) throw damaged(path, 'its SHA-256 differs from the one written');
+  if (fileDigest(path) !== output.sha256) throw damaged(path, damage(path, jobPaths(home, jobId).rowGroups));
   const { rows } = partFacts(path);
   if (rows !== source.rows) throw damaged(path, `it has ${rows} rows; the source has ${source.rows}`);
   return { path, jobId, rows, bytes: size, checks: ['size', 'sha256', 'rows against the source'] };
+}
+
+/** Where a file whose digest is wrong differs from what was written. */
+function damage(path: string, rowGroups: string): string {
+  const what = 'its SHA-256 differs from the one written';
+  if (!existsSync(rowGroups)) return what;
+  const written = JSON.parse(readFileSync(rowGroups, 'utf8')) as number[];
+  const now = rowGroupChecksums(path);
+  const first = written.findIndex((checksum, group) => checksum !== now[group]);
+  return first < 0 ? `${what}, outside its row groups` : `row group ${first} is damaged: ${what}`;
 }
 
 interface ManifestPart {

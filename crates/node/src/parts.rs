@@ -5,7 +5,7 @@ use crate::error::{Carry, Thrown, failure, waist};
 use batch_core_chunk::ChunkError;
 use batch_core_parts::{
     Compression, DirectoryPart, Disk, PartOptions, PartReceipt, digest, publish_directory, publish_file, read_metadata,
-    write_durable,
+    row_group_checksums, write_durable,
 };
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
@@ -154,6 +154,12 @@ pub fn write_durable_file(path: String, bytes: Buffer) -> Result<(), Thrown> {
 #[napi]
 pub fn file_digest(path: String) -> Result<String, Thrown> {
     waist(|| digest(Path::new(&path)).carry())
+}
+
+/// The CRC-32 of each row group of a file, in order.
+#[napi]
+pub fn row_group_checksums_of(path: String) -> Result<Vec<u32>, Thrown> {
+    waist(|| row_group_checksums(Path::new(&path)).carry())
 }
 
 /// What a part's or published file's footer says.
