@@ -8,6 +8,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Makes the directory `path` and whatever is missing above it, each durable before the next.
+///
+/// # Errors
+/// As the operating system says.
+pub fn create_directories(fs: &Arc<dyn FileSystem>, path: &Path) -> Result<()> {
+    crate::fs::create_directories(fs.as_ref(), path, true)
+}
+
 /// Replaces the file at `path` by one that holds `bytes`; after a crash at any point it holds the old bytes or the new.
 ///
 /// # Errors

@@ -28,8 +28,8 @@ use parquet::file::writer::SerializedRowGroupWriter;
 use parquet::schema::types::ColumnDescPtr;
 
 /// Rows of a page. A page of doubles is then 1 MiB and each of its eight byte streams just one block of Zstandard: each
-/// gets statistics of its own, and the random ones are given up at once (a third of the time of pages of 20,480 rows,
-/// and 3 % smaller).
+/// gets statistics of its own, and the random ones are given up at once. Against pages of 20,480 rows, scores of ten
+/// normal columns are compressed in a third of the time and to 3 % less; uniform noise in the same time to 2 % less.
 pub(crate) const PAGE_ROWS: usize = 131_072;
 
 /// One top-level column on its way into pages.

@@ -23,7 +23,7 @@ mod tests;
 
 pub use digest::{FOOTER_BYTES_MAX, PartMetadata, digest, read_metadata};
 pub use directory::{DirectoryPart, publish_directory};
-pub use durable::{write_durable, write_durable_once};
+pub use durable::{create_directories, write_durable, write_durable_once};
 pub use error::{Code, PartsError, Result};
 pub use fs::{Disk, FileSystem, OpenFile};
 pub use groups::row_group_checksums;
