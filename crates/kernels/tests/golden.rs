@@ -80,7 +80,7 @@ fn with_batch(columns: &[Vec<Option<f64>>], work: impl FnOnce(&Batch<'_>)) {
         .map(|cells| {
             let word =
                 |cells: &[Option<f64>]| (0..).zip(cells).map(|(bit, cell)| u64::from(cell.is_some()) << bit).sum();
-            cells.chunks(64).map(word).collect()
+            cells.chunks(64).map(bits).collect()
         })
         .collect();
     let columns: Vec<Column<'_>> =

@@ -68,10 +68,11 @@ pub(crate) struct Bin {
 impl Bin {
     const EMPTY: Self = Self { count: 0, low: f64::INFINITY, high: f64::NEG_INFINITY };
 
+    /// Adds a cell, which is not NaN. One instruction per end, where `f64::min` would take five.
     fn observe(&mut self, cell: f64) {
         self.count += 1;
-        self.low = self.low.min(cell);
-        self.high = self.high.max(cell);
+        self.low = if cell < self.low { cell } else { self.low };
+        self.high = if cell > self.high { cell } else { self.high };
     }
 
     fn merge(&mut self, other: Self) {
