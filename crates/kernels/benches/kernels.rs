@@ -92,17 +92,17 @@ fn detector(source: &Source, detector: &str, parameters: &Value) {
 }
 
 fn score(source: &Source, name: &str, level: Level, model: &Model) {
-    let (mut scorer, mut baseline) =
+    let (mut tested, mut reference) =
         (model.scorer(level, Missing::Center), model.scorer(Level::BASELINE, Missing::Center));
     let (mut scores, mut expected) = (vec![0.0; BATCH], vec![0.0; BATCH]);
     source.each(|batch| {
         if batch.first_row() < (BATCH * BATCHES) as u64 && batch.rows() == BATCH {
-            scorer.score(batch, &mut scores[..batch.rows()]);
-            baseline.score(batch, &mut expected[..batch.rows()]);
+            tested.score(batch, &mut scores[..batch.rows()]);
+            reference.score(batch, &mut expected[..batch.rows()]);
             assert!(scores.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{name} {level:?}");
         }
     });
-    let time = source.each(|batch| scorer.score(batch, black_box(&mut scores[..batch.rows()])));
+    let time = source.each(|batch| tested.score(batch, black_box(&mut scores[..batch.rows()])));
     row(source, name, level.name(), time);
 }
 
