@@ -56,12 +56,14 @@ fn no_cut_changes_a_model_of_two_passes() {
     {
         let spec = table.spec(detector, &parameters);
         let reference = table.fit_as(spec.clone(), &Cut { row_group: 2048, ..Cut::whole() }).unwrap();
-        for level in Level::available() {
-            let cut =
-                Cut { row_group: 2048, row_groups_per_chunk: 1, batches: vec![1099, 64], level, through_bytes: true };
-            let model = table.fit_as(spec.clone(), &cut).unwrap();
-            assert_eq!(reference.digest(), model.digest(), "{detector} {level:?}");
-        }
+        let cut = Cut {
+            row_group: 2048,
+            row_groups_per_chunk: 1,
+            batches: vec![1099, 64],
+            level: Level::BASELINE,
+            through_bytes: true,
+        };
+        assert_eq!(reference.digest(), table.fit_as(spec, &cut).unwrap().digest(), "{detector}");
         assert!(reference.threshold(0.01).share_error > 0.0, "the scores are of a sample");
     }
 }

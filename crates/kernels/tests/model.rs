@@ -2,7 +2,7 @@
 
 mod common;
 
-use batch_core_kernels::{Level, Missing, Model};
+use batch_core_kernels::{Fit, Level, Missing, Model, Next};
 use common::{Table, detectors, normal};
 use serde_json::json;
 
@@ -65,6 +65,30 @@ fn every_flipped_byte_and_every_cut_is_refused() {
         }
         assert!(Model::from_bytes(&[&bytes[..], b" "].concat()).is_err());
     }
+}
+
+#[test]
+fn a_damaged_fit_between_passes_is_refused() {
+    let table = Table::new(600, 2100, |_, _, uniform| Some(normal(uniform)));
+    let fit = Fit::new(table.spec("auto", &json!({}))).unwrap();
+    let mut observer = fit.observer(Level::detect());
+    table.batch(&table.all(), 0, 2100, &mut |batch| observer.observe(batch));
+    let Next::Pass(fit) = fit.advance(vec![observer.finish()]).unwrap() else { panic!("two passes") };
+    let bytes = fit.to_bytes();
+    assert_eq!(Fit::from_bytes(&bytes).unwrap().to_bytes(), bytes);
+    for at in (0..bytes.len()).step_by(bytes.len() / 20) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 4;
+        assert_eq!(Fit::from_bytes(&damaged).unwrap_err().code(), "DATA", "byte {at}");
+    }
+}
+
+#[test]
+fn what_a_worker_holds_can_be_sent_to_it() {
+    fn sent<T: Send>() {}
+    sent::<batch_core_kernels::Observer>();
+    sent::<batch_core_kernels::Scorer<'_>>();
+    sent::<Fit>();
 }
 
 #[test]
