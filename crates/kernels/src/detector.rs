@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::FitError;
+use crate::parameter::{ParameterDefault, ParameterInfo, ParameterKind, choice, number};
 
 /// One detector, as the help of the command line shows it.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -20,49 +21,6 @@ pub struct DetectorInfo {
     pub merge: &'static str,
     /// What it can be told.
     pub parameters: &'static [ParameterInfo],
-}
-
-/// One parameter of a detector.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct ParameterInfo {
-    /// Its name.
-    pub name: &'static str,
-    /// What kind of value it takes.
-    pub kind: ParameterKind,
-    /// Its value when nothing is said.
-    pub default: ParameterDefault,
-    /// The least allowed number.
-    pub min: Option<f64>,
-    /// The greatest allowed number.
-    pub max: Option<f64>,
-    /// The allowed words.
-    pub choices: &'static [&'static str],
-    /// What it does, in one sentence.
-    pub help: &'static str,
-}
-
-/// The kind of a parameter's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ParameterKind {
-    /// One of some words.
-    Choice,
-    /// A whole number.
-    Integer,
-    /// A number.
-    Number,
-}
-
-/// A default value; in JSON just the value.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum ParameterDefault {
-    /// A word.
-    Word(&'static str),
-    /// A whole number.
-    Integer(u32),
-    /// A number.
-    Number(f64),
 }
 
 const AGGREGATE_Z: ParameterInfo =
@@ -92,16 +50,6 @@ const TOL: ParameterInfo = number(
     1.0,
     "how far outside the fitted range a cell still counts as the outermost bin, in bin widths",
 );
-
-const fn choice(name: &'static str, choices: &'static [&'static str], help: &'static str) -> ParameterInfo {
-    let default = ParameterDefault::Word(choices[0]);
-    ParameterInfo { name, kind: ParameterKind::Choice, default, min: None, max: None, choices, help }
-}
-
-const fn number(name: &'static str, default: f64, min: f64, max: f64, help: &'static str) -> ParameterInfo {
-    let default = ParameterDefault::Number(default);
-    ParameterInfo { name, kind: ParameterKind::Number, default, min: Some(min), max: Some(max), choices: &[], help }
-}
 
 static DETECTORS: [DetectorInfo; 4] = [
     DetectorInfo {
@@ -214,45 +162,6 @@ pub(crate) fn choose(name: &str, given: &Parameters) -> Result<(Choice, Paramete
 impl HistogramSettings {
     /// What HBOS does when nothing is said; a member of `auto`.
     pub(crate) const DEFAULT: Self = Self { minmax: true, bins: 10, alpha: 0.1, tol: 0.5 };
-}
-
-impl ParameterInfo {
-    /// The value given, or the default. A number may come as text, as a command line brings it.
-    fn read(&self, given: Option<&Value>) -> Result<Value, FitError> {
-        let Some(given) = given else {
-            return Ok(match self.default {
-                ParameterDefault::Word(word) => Value::from(word),
-                ParameterDefault::Integer(number) => Value::from(number),
-                ParameterDefault::Number(number) => Value::from(number),
-            });
-        };
-        let number = || match given {
-            Value::String(text) => text.trim().parse().ok(),
-            _ => given.as_f64(),
-        };
-        let within =
-            |number: &f64| self.min.is_none_or(|min| *number >= min) && self.max.is_none_or(|max| *number <= max);
-        let read = match self.kind {
-            ParameterKind::Choice => given.as_str().filter(|word| self.choices.contains(word)).map(Value::from),
-            ParameterKind::Number => number().filter(within).map(Value::from),
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and within the bounds")]
-            ParameterKind::Integer => {
-                number().filter(within).filter(|number| number.fract() == 0.0).map(|number| Value::from(number as u32))
-            }
-        };
-        read.ok_or_else(|| {
-            FitError::Config(format!("parameter {} is {given}; allowed is {}", self.name, self.allowed()))
-        })
-    }
-
-    fn allowed(&self) -> String {
-        let (min, max) = (self.min.unwrap_or(f64::NEG_INFINITY), self.max.unwrap_or(f64::INFINITY));
-        match self.kind {
-            ParameterKind::Choice => self.choices.join(" or "),
-            ParameterKind::Integer => format!("a whole number from {min} to {max}"),
-            ParameterKind::Number => format!("a number from {min} to {max}"),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -164,12 +164,22 @@ impl Model {
             "threshold": self.threshold(payload.contamination),
             "scored_rows": payload.scores.rows(),
             "digest": self.digest,
-            "state": payload.state,
+            "state": payload.state.describe(),
         })
     }
 
     pub(crate) fn state(&self) -> &State {
         &self.payload.state
+    }
+}
+
+impl State {
+    /// All but the knots of the tails, which only a machine would read.
+    fn describe(&self) -> Value {
+        match self {
+            Self::Auto(fusion) => json!({ "auto": { "hbos": fusion.hbos, "mad": fusion.mad } }),
+            Self::Hbos(_) | Self::Mad(_) | Self::Zscore(_) => json!(self),
+        }
     }
 }
 

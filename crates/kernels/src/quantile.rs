@@ -162,7 +162,7 @@ mod tests {
     use super::*;
     use crate::Level;
     use crate::numbers::BLOCK;
-    use crate::summaries::bracket::Marked;
+    use crate::summaries::marked::Marked;
 
     /// Numbers with the shape of `kind`, from a fixed sequence.
     fn cells(kind: u32, count: u64) -> Vec<f64> {

@@ -78,9 +78,9 @@ fn with_batch(columns: &[Vec<Option<f64>>], work: impl FnOnce(&Batch<'_>)) {
     let words: Vec<Vec<u64>> = columns
         .iter()
         .map(|cells| {
-            let word =
+            let bits =
                 |cells: &[Option<f64>]| (0..).zip(cells).map(|(bit, cell)| u64::from(cell.is_some()) << bit).sum();
-            cells.chunks(64).map(word).collect()
+            cells.chunks(64).map(bits).collect()
         })
         .collect();
     let columns: Vec<Column<'_>> =

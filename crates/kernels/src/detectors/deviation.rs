@@ -27,7 +27,10 @@ pub(crate) struct Deviations {
 impl Deviations {
     pub(crate) fn is_sound(&self, columns: usize) -> bool {
         self.columns.len() == columns
-            && self.columns.iter().all(|column| column.center.abs() <= EXTREME && column.scale().is_normal())
+            && self
+                .columns
+                .iter()
+                .all(|column| column.center.abs() <= EXTREME && column.unit > 0.0 && column.scale().is_normal())
     }
 
     /// Adds the cells of `column` to the scores of their rows, which start at 0.

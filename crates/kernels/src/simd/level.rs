@@ -26,13 +26,14 @@ impl Level {
     /// What the target guarantees. Always available; the reference the other levels are tested against.
     pub const BASELINE: Self = Self(Isa::Baseline);
 
-    /// The best level of this CPU, or [`Level::BASELINE`] where `BATCH_CORE_LEVEL=baseline` is set, which reproduces
-    /// an older machine. The CPU and the environment are asked once per process.
+    /// The best level of this CPU, or the one that `BATCH_CORE_LEVEL` names, which reproduces an older machine: `baseline`
+    /// always works. The CPU and the environment are asked once per process.
     #[must_use]
     pub fn detect() -> Self {
         static BEST: LazyLock<Level> = LazyLock::new(|| {
-            let held_back = std::env::var_os("BATCH_CORE_LEVEL").is_some_and(|level| level == "baseline");
-            if held_back { Level::BASELINE } else { Level::available().last().unwrap_or(Level::BASELINE) }
+            let asked = std::env::var_os("BATCH_CORE_LEVEL");
+            let named = Level::available().find(|level| asked.as_deref().is_some_and(|asked| asked == level.name()));
+            named.or_else(|| Level::available().last()).unwrap_or(Level::BASELINE)
         });
         *BEST
     }

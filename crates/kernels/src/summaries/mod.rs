@@ -3,6 +3,7 @@
 pub(crate) mod bracket;
 pub(crate) mod distances;
 pub(crate) mod histogram;
+pub(crate) mod marked;
 pub(crate) mod moments;
 pub(crate) mod range;
 pub(crate) mod sample;
@@ -39,7 +40,7 @@ pub(crate) struct Recipe {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Workspace {
     ordinary: Vec<f64>,
-    marked: bracket::Marked,
+    marked: marked::Marked,
 }
 
 /// What was collected. Every part is there or not as the recipe says.

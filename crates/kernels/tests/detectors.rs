@@ -1,0 +1,263 @@
+//! What each detector must do with data as people have them.
+
+mod common;
+
+use batch_core_kernels::{Fit, FitError, FitSpec, Level, Missing, Model, Next, Threshold};
+use common::{Cut, Table, detectors, normal};
+use serde_json::json;
+
+fn scores(table: &Table, model: &Model) -> Vec<f64> {
+    table.score(model, Level::detect(), Missing::Center, 2048)
+}
+
+fn highest(scores: &[f64]) -> usize {
+    (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap()
+}
+
+#[test]
+fn a_planted_outlier_has_the_highest_score_and_its_column_is_the_reason() {
+    let table = Table::new(5, 3000, |column, row, uniform| match (column, row) {
+        (3, 1234) => Some(40.0),
+        (_, 1234) => Some(9.0),
+        _ => Some(normal(uniform)),
+    });
+    for (detector, parameters) in detectors() {
+        let model = table.fit(detector, &parameters).unwrap();
+        assert_eq!(highest(&scores(&table, &model)), 1234, "{detector} {parameters}");
+        table.batch(&table.all(), 1000, 2000, &mut |batch| {
+            let reasons = model.scorer(Level::detect(), Missing::Center).reasons(batch, 234, 3);
+            // To HBOS each of the five cells is as rare as can be.
+            let first = if detector == "hbos" { reasons[0].column } else { 3 };
+            assert_eq!(reasons[0].column, first, "{detector} {parameters}");
+            let planted = if first == 3 { 40.0_f64 } else { 9.0 };
+            assert_eq!(reasons[0].value.to_bits(), planted.to_bits());
+            assert!(reasons.len() == 3 && reasons.is_sorted_by(|a, b| a.contribution >= b.contribution));
+        });
+    }
+}
+
+#[test]
+fn reasons_of_a_sum_add_up_to_the_score() {
+    let table = Table::new(6, 2500, |_, row, uniform| (row % 11 > 0).then(|| normal(uniform)));
+    for (detector, parameters) in
+        [("zscore", json!({"aggregate": "sum"})), ("mad", json!({"aggregate": "sum"})), ("auto", json!({}))]
+    {
+        let model = table.fit(detector, &parameters).unwrap();
+        let scores = scores(&table, &model);
+        table.batch(&table.all(), 0, 2500, &mut |batch| {
+            let explainer = model.scorer(Level::detect(), Missing::Center);
+            for row in (0..2500).step_by(97) {
+                let reasons = explainer.reasons(batch, row, usize::MAX);
+                let sum: f64 = reasons.iter().map(|reason| reason.contribution).sum();
+                assert!(row % 11 == 0 || (sum - scores[row]).abs() <= 1e-9 * scores[row], "{detector} row {row}");
+                assert!(reasons.iter().all(|reason| reason.contribution > 0.0 && reason.value.is_finite()));
+            }
+        });
+    }
+}
+
+#[test]
+fn infinities_score_highest_and_finite_and_do_not_disturb_the_fit() {
+    let clean = Table::new(3, 4000, |_, _, uniform| Some(normal(uniform)));
+    let wild = Table::new(3, 4000, |column, row, uniform| {
+        Some(match (column, row) {
+            (0, 17) => f64::INFINITY,
+            (1, 18) => f64::NEG_INFINITY,
+            (2, 19) => 1.7e308,
+            _ => normal(uniform),
+        })
+    });
+    for (detector, parameters) in detectors() {
+        let model = wild.fit(detector, &parameters).unwrap();
+        let found = scores(&wild, &model);
+        assert!(found.iter().all(|score| score.is_finite()));
+        let lowest_wild = found[17..20].iter().copied().fold(f64::INFINITY, f64::min);
+        let ordinary = (0..4000).filter(|row| !(17..20).contains(row)).map(|row| found[row]);
+        let highest_ordinary = ordinary.fold(f64::NEG_INFINITY, f64::max);
+        // HBOS knows nothing rarer than an empty bin, and a row may have two rare cells.
+        let rival = if detector == "hbos" { found[0] } else { highest_ordinary };
+        assert!(lowest_wild > rival, "{detector} {parameters}: {lowest_wild} {rival}");
+        let without = scores(&clean, &clean.fit(detector, &parameters).unwrap());
+        let differs =
+            (0..4000).filter(|row| !(17..20).contains(row)).any(|row| (found[row] - without[row]).abs() > 0.2);
+        // Among the ranks of the top rows, three more do count.
+        assert!(!differs || detector == "auto", "{detector} {parameters}");
+    }
+}
+
+#[test]
+fn missing_cells_are_ordinary_or_leave_the_row_without_a_score() {
+    let table = Table::new(3, 3000, |column, row, uniform| match (column, row % 10) {
+        (1, 3) => None,
+        (2, 4) => Some(f64::NAN),
+        _ => Some(normal(uniform)),
+    });
+    for (detector, parameters) in detectors() {
+        let model = table.fit(detector, &parameters).unwrap();
+        let centered = scores(&table, &model);
+        for missing in [Missing::Skip, Missing::Error] {
+            let skipped = table.score(&model, Level::detect(), missing, 700);
+            for row in 0..3000 {
+                let expected = if matches!(row % 10, 3 | 4) { f64::NAN } else { centered[row] };
+                assert!(skipped[row].to_bits() == expected.to_bits() || skipped[row].is_nan() && expected.is_nan());
+            }
+        }
+        let flagged = |row: &usize| centered[*row] > model.threshold(0.01).value;
+        let flagged = (0..3000).filter(flagged).count();
+        assert!(
+            flagged == 30 || detector == "hbos" && (20..30).contains(&flagged),
+            "{detector} {parameters}: {flagged}"
+        );
+
+        let strict = FitSpec { missing: Missing::Error, ..table.spec(detector, &parameters) };
+        let refused = table.fit_as(strict, &Cut::whole()).unwrap_err();
+        assert!(matches!(&refused, FitError::Data(message) if message.contains("\"x1\", \"x2\"")), "{refused}");
+        let skip = FitSpec { missing: Missing::Skip, ..table.spec(detector, &parameters) };
+        assert!(table.fit_as(skip, &Cut::whole()).is_ok());
+    }
+}
+
+#[test]
+fn columns_that_do_not_vary_are_left_out_and_named() {
+    let table = Table::new(6, 500, |column, row, uniform| match column {
+        1 => Some(0.1),
+        2 => None,
+        3 => Some(if row % 2 == 0 { 0.0 } else { -0.0 }),
+        4 => (row == 77).then_some(5.0),
+        _ => Some(normal(uniform)),
+    });
+    for (detector, parameters) in detectors() {
+        let model = table.fit(detector, &parameters).unwrap();
+        assert_eq!(model.columns(), ["x0", "x5"]);
+        assert_eq!(model.constants(), ["x1", "x2", "x3", "x4"]);
+        assert!(scores(&table, &model).iter().all(|score| score.is_finite()));
+    }
+}
+
+#[test]
+fn data_that_allow_no_model_are_refused_by_name() {
+    let one_row = Table::new(2, 1, |_, _, uniform| Some(uniform));
+    let constant = Table::new(2, 300, |_, _, _| Some(4.5));
+    let empty = Table::new(2, 300, |_, _, _| None);
+    let infinite = Table::new(2, 300, |_, _, _| Some(f64::INFINITY));
+    for (detector, parameters) in detectors() {
+        for table in [&one_row, &constant, &empty, &infinite] {
+            let refused = table.fit(detector, &parameters).unwrap_err();
+            assert_eq!(refused.code(), "DATA");
+            assert!(refused.to_string().contains("\"x0\", \"x1\""), "{refused}");
+        }
+        let no_rows = FitSpec { rows: 0, ..constant.spec(detector, &parameters) };
+        assert!(matches!(Fit::new(no_rows), Err(FitError::Data(message)) if message.contains("no rows")));
+    }
+    let gaps = Table::new(2, 300, |column, row, uniform| (row % 2 == column).then_some(uniform));
+    let skip = FitSpec { missing: Missing::Skip, ..gaps.spec("auto", &json!({})) };
+    assert!(gaps.fit_as(skip, &Cut::whole()).unwrap_err().to_string().contains("every row has a missing cell"));
+}
+
+#[test]
+fn settings_out_of_range_are_refused() {
+    let table = Table::new(2, 300, |_, _, uniform| Some(uniform));
+    let spec = || table.spec("auto", &json!({}));
+    for refused in [
+        FitSpec { contamination: 0.6, ..spec() },
+        FitSpec { contamination: f64::NAN, ..spec() },
+        FitSpec { contamination: -0.1, ..spec() },
+        FitSpec { columns: vec!["a".into(), "a".into()], ..spec() },
+        FitSpec { detector: "Auto".into(), ..spec() },
+    ] {
+        assert_eq!(Fit::new(refused).unwrap_err().code(), "CONFIG");
+    }
+    assert_eq!(Fit::new(FitSpec { columns: vec![], ..spec() }).unwrap_err().code(), "DATA");
+}
+
+#[test]
+fn a_column_too_narrow_for_its_bins_is_refused_raw_and_scored_scaled() {
+    let table = Table::new(1, 400, |_, _, uniform| Some(1e17 + (uniform * 5.0).floor() * 16.0));
+    let refused = table.fit("hbos", &json!({"scale": "raw", "n_bins": 30})).unwrap_err();
+    assert!(refused.to_string().contains("\"x0\"") && refused.code() == "DATA", "{refused}");
+    for bins in [2, 10, 30, 1024] {
+        let model = table.fit("hbos", &json!({"n_bins": bins})).unwrap();
+        assert!(scores(&table, &model).iter().all(|score| score.is_finite()));
+    }
+}
+
+#[test]
+fn thousands_of_columns_and_small_integers_work() {
+    let wide = Table::new(3000, 40, |column, row, uniform| {
+        Some(if (column, row) == (2999, 13) { 1e4 } else { (uniform * 256.0).floor() })
+    });
+    let tall = Table::new(3, 20_000, |_, _, uniform| Some((uniform * uniform * 256.0).floor()));
+    for (detector, parameters) in detectors() {
+        let model = wide.fit(detector, &parameters).unwrap();
+        assert_eq!(model.columns().len(), 3000);
+        let found = scores(&wide, &model);
+        let sees_one_cell = matches!(detector, "zscore" | "mad") && parameters == json!({});
+        assert!(!sees_one_cell || highest(&found) == 13, "{detector} {parameters}");
+        let model = tall.fit(detector, &parameters).unwrap();
+        let Threshold { value, share_error } = model.threshold(0.05);
+        let share = scores(&tall, &model).iter().filter(|score| **score > value).count() as f64 / 20_000.0;
+        // Ties at the threshold are not flagged, and small integers tie a lot.
+        assert!(share <= 0.0501 && share > 0.01 && share_error == 0.0, "{detector} {parameters}: {share}");
+    }
+}
+
+/// A source of which only a part is sampled: what two passes find is close to what all rows in memory give.
+#[test]
+fn two_passes_come_close_to_all_rows_in_memory() {
+    let cell = |column: usize, row: usize, uniform: f64| match column % 40 {
+        0 => Some((normal(uniform) * 12.0).round()),
+        1 => Some(if uniform < 0.8 { 3.0 } else { 3.0 + uniform }),
+        2 => Some(if row == 29_000 { 60.0 } else { normal(uniform) }),
+        3 => (uniform < 0.5).then(|| (uniform * 4.0).exp()),
+        _ => Some(normal(uniform)),
+    };
+    let sampled = Table::new(40, 30_000, cell);
+    let narrow = Table::new(4, 30_000, cell);
+    for (detector, parameters) in [("mad", json!({"aggregate": "sum"})), ("hbos", json!({})), ("auto", json!({}))] {
+        let fit = Fit::new(sampled.spec(detector, &parameters)).unwrap();
+        assert_eq!(fit.passes(), 2, "a real sample");
+        let model = sampled.fit(detector, &parameters).unwrap();
+        let threshold = model.threshold(0.01);
+        let found = scores(&sampled, &model);
+        let share = found.iter().filter(|score| **score > threshold.value).count() as f64 / 30_000.0;
+        assert!((share - 0.01).abs() < 5.0 * threshold.share_error, "{detector}: {share}");
+        assert!(threshold.share_error > 0.0 && threshold.share_error < 0.001);
+        assert!(detector != "mad" || highest(&found) == 29_000, "{detector}");
+        assert_eq!(model.fit_rows(), 30_000);
+    }
+    let refined = sampled.fit("mad", &json!({})).unwrap().describe();
+    let exact = narrow.fit("mad", &json!({})).unwrap().describe();
+    for column in 0..4 {
+        let center =
+            |model: &serde_json::Value, key: &str| model["state"]["mad"]["columns"][column][key].as_f64().unwrap();
+        let unit = center(&exact, "unit");
+        let tolerance = if column < 2 { 0.0 } else { 1e-3 * unit };
+        assert!((center(&refined, "center") - center(&exact, "center")).abs() <= tolerance, "column {column}");
+        // The mean deviation of column 1 is summed in another order.
+        assert!((center(&refined, "unit") - unit).abs() <= tolerance.max(1e-12 * unit), "column {column}");
+    }
+}
+
+#[test]
+fn summaries_of_another_fit_or_of_changed_rows_are_refused() {
+    let table = Table::new(40, 30_000, |_, _, uniform| Some(normal(uniform)));
+    let other = Table::new(40, 30_000, |_, row, uniform| Some(if row == 9 { f64::NAN } else { normal(uniform) }));
+    let summary = |fit: &Fit, table: &Table| {
+        let mut observer = fit.observer(Level::detect());
+        table.batch(&table.all(), 0, 30_000, &mut |batch| observer.observe(batch));
+        observer.finish()
+    };
+    let fit = Fit::new(table.spec("mad", &json!({}))).unwrap();
+    let stranger = Fit::new(FitSpec { seed: 8, ..table.spec("mad", &json!({})) }).unwrap();
+    let first = summary(&fit, &table);
+    assert_eq!(stranger.advance(vec![first.clone()]).unwrap_err().code(), "BUG");
+    let mut damaged = first.clone();
+    damaged[1000] ^= 1;
+    assert_eq!(fit.clone().advance(vec![damaged]).unwrap_err().code(), "DATA");
+    let twice = fit.clone().advance(vec![first.clone(), first.clone()]).unwrap_err();
+    assert!(twice.to_string().contains("60000 rows were read and 30000 were planned"), "{twice}");
+    let Next::Pass(second) = fit.advance(vec![first.clone()]).unwrap() else { panic!("two passes") };
+    assert_eq!(second.clone().advance(vec![first]).unwrap_err().code(), "BUG");
+    let changed = summary(&second, &other);
+    assert!(second.advance(vec![changed]).unwrap_err().to_string().contains("the source changed"));
+}
