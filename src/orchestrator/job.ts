@@ -1,6 +1,6 @@
 /** A job's directory, opened: the lock, the store, and what an earlier execution left. */
 import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { JobLock, lockIsHeld, partFacts } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import { type SourceFile, sameIdentity } from '../source/facts.ts';
@@ -74,7 +74,7 @@ interface OpenRequest {
 export async function openJob({ home, jobId, fingerprint, request, files, fresh }: OpenRequest): Promise<OpenJob> {
   const paths = jobPaths(home, jobId);
   try {
-    mkdirSync(paths.parts, { recursive: true, mode: 0o700 });
+    makeDirectory(paths.parts);
   } catch (cause) {
     throw new BatchCoreError(
       'OUTPUT_UNWRITABLE',
@@ -108,6 +108,19 @@ export async function openJob({ home, jobId, fingerprint, request, files, fresh 
   }
 }
 
+/** Creates a directory and those above it. Node's own `recursive` spins for ever where a file system refuses with ENOENT (/proc). */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return;
+    if (code !== 'ENOENT' || existsSync(dirname(path))) throw error;
+    makeDirectory(dirname(path));
+    mkdirSync(path, { mode: 0o700 });
+  }
+}
+
 function busy(jobId: string, holder: string): BatchCoreError {
   return new BatchCoreError('JOB_BUSY', `job ${jobId} is already running: held by ${holder}`, {
     where: { job: jobId },
@@ -135,7 +148,7 @@ async function prepare(store: JobStore, paths: JobPaths, open: OpenRequest): Pro
     // Again from the beginning: asked for, or the same job to an output that is not there.
     rmSync(paths.model, { force: true });
     rmSync(paths.parts, { recursive: true, force: true });
-    mkdirSync(paths.parts, { recursive: true, mode: 0o700 });
+    makeDirectory(paths.parts);
     await store.resetAll({ specJson: JSON.stringify(open.request), files: [...open.files] });
     return false;
   }
