@@ -5,7 +5,7 @@ import { BatchCoreError, ERROR_CODES } from '../src/errors.ts';
 
 it('docs/errors.md lists every code with its exit code, and no other', () => {
   const text = readFileSync(resolve(import.meta.dirname, '../docs/errors.md'), 'utf8');
-  const listed = [...text.matchAll(/^\| `([A-Z_]+)` \| (\d+) \|/gm)].map(([, code, exit]) => [code, Number(exit)]);
+  const listed = [...text.matchAll(/^\| `([A-Z_]+)`\s*\| (\d+)\s*\|/gm)].map(([, code, exit]) => [code, Number(exit)]);
   expect(listed).toEqual(ERROR_CODES.map((code) => [code, new BatchCoreError(code, '').exitCode]));
 });
 
