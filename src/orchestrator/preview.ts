@@ -1,4 +1,5 @@
 /** What a run would do, for people and programs. Pure. */
+import type { Report } from '../report.ts';
 import { DEFAULTS } from './options.ts';
 import type { Prepared } from './prepare.ts';
 
@@ -7,14 +8,7 @@ export interface PlanReport {
   schema: 'batch-core.plan/1';
   jobId: string;
   fingerprint: string;
-  source: {
-    files: number;
-    rows: number;
-    rowGroups: number;
-    bytes: number;
-    columns: string[];
-    ignored: { column: string; reason: string }[];
-  };
+  source: Report['source'];
   detector: string;
   output: { path: string; layout: 'file' | 'directory' };
   /** Scans of the source, in order. */
