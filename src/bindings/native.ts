@@ -14,6 +14,7 @@ export type FileReceipt = Addon.Receipt;
 export type PartFacts = Addon.PartFacts;
 export type PublishedPart = Addon.PublishedPart;
 export type FitStep = Addon.FitStep;
+export type FitClaims = Addon.FitClaims;
 export type Threshold = Addon.ThresholdRecord;
 
 /** What a model says of itself. */
@@ -170,7 +171,8 @@ function buffer(bytes: Uint8Array): Buffer {
 }
 
 export const lockIsHeld = (path: string): boolean => call(() => addon.lockIsHeld(path));
-export const beginFit = (spec: unknown): FitStep => call(() => addon.beginFit(JSON.stringify(spec)));
+export const beginFit = (spec: unknown, claims: FitClaims): FitStep =>
+  call(() => addon.beginFit(JSON.stringify(spec), claims));
 export const lastOfTop = (ranks: Uint8Array[], count: number): RankedRow | undefined =>
   call(() => addon.lastOfTop(ranks.map(buffer), count)) ?? undefined;
 export const publishFile = (parts: string[], target: string, temporary: string, metadata: string[][]): FileReceipt =>

@@ -1,15 +1,7 @@
 /** From summaries to a frozen model, and from scores to the rule that flags. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  beginFit,
-  FitMerger,
-  type FitStep,
-  lastOfTop,
-  NativeModel,
-  type RankedRow,
-  writeDurable,
-} from '../bindings/native.ts';
+import { FitMerger, type FitStep, lastOfTop, NativeModel, type RankedRow, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import type { OpenJob } from './job.ts';
 import { type PhaseRun, runPhase } from './phase.ts';
@@ -61,22 +53,24 @@ async function fitPasses(
   chunkOf: ChunkOf,
   counts: ChunkCounts,
 ): Promise<Uint8Array> {
-  const { spec, rows } = prepared;
-  if (!spec.fit) throw new BatchCoreError('BUG', 'a job without a model has nothing to fit');
-  const { fit, columns, missing } = spec;
-  let step = beginFit({ ...fit, columns, missing, rows });
+  if (!prepared.fit) throw new BatchCoreError('BUG', 'a job without a model has nothing to fit');
+  let step: FitStep = prepared.fit;
   while (step.state && step.observer) {
     const { state, observer, pass } = step;
     // Workers read the state by path: with thousands of columns it is too large to send with every chunk.
     const fitPath = join(job.paths.directory, `fit-${pass}.state`);
     writeFileSync(fitPath, observer);
     const name = `fit-${pass}`;
-    await runPhase(run, {
-      name,
-      phase: 'fit',
-      counts,
-      task: (chunk) => ({ kind: 'summarize', chunk: chunkOf(chunk), fitPath }),
-    });
+    const chunks = pass === 0 ? prepared.pilot : run.chunks;
+    await runPhase(
+      { ...run, chunks },
+      {
+        name,
+        phase: 'fit',
+        counts,
+        task: (chunk) => ({ kind: 'summarize', chunk: chunkOf(chunk), fitPath }),
+      },
+    );
     step = await placed(prepared.facts.files[0]?.path ?? '', () => merge(state, job.store.summaries(name)));
   }
   if (!step.model) throw new BatchCoreError('BUG', 'the fit ended without a model');

@@ -50,6 +50,20 @@ export function planScan(files: readonly Pick<SourceFile, 'rowGroups'>[], chunkR
   return { chunks, rows: chunks.reduce((sum, chunk) => sum + chunk.rows, 0), oversized };
 }
 
+/** Below so many row groups a pilot would read too large a part of them. */
+const PILOT_ROW_GROUPS_MIN = 32;
+/** One row group in so many is read by a pilot. */
+const PILOT_SHARE = 16;
+
+/** The row groups that a pilot reads, spread evenly over the source, each a chunk of its own; none of a small source. */
+export function planPilot(files: readonly Pick<SourceFile, 'rowGroups'>[]): PlannedChunk[] {
+  const groups = planScan(files, 1).chunks;
+  if (groups.length < PILOT_ROW_GROUPS_MIN) return [];
+  const count = Math.ceil(groups.length / PILOT_SHARE);
+  const picked = Array.from({ length: count }, (_, i) => groups[Math.floor(((i + 0.5) * groups.length) / count)]);
+  return picked.flatMap((chunk, chunkId) => (chunk ? { ...chunk, chunkId } : []));
+}
+
 /** Rows of each row group of a planned chunk: what the scanner needs to know where groups end. */
 export function rowGroupRows(file: Pick<SourceFile, 'rowGroups'>, chunk: PlannedChunk): number[] {
   return file.rowGroups.slice(chunk.rowGroupFirst, chunk.rowGroupLast + 1).map((group) => group.rows);

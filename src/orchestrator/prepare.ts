@@ -1,14 +1,21 @@
 /** From what was asked to what will be done: facts, model, identity and plan. Reads the source's footers; writes nothing. */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { beginFit, detectorTable, duckdbVersion, NativeModel } from '../bindings/native.ts';
+import {
+  beginFit,
+  detectorTable,
+  duckdbVersion,
+  type FitClaims,
+  type FitStep,
+  NativeModel,
+} from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import { readFacts, type SourceFacts } from '../source/facts.ts';
 import { resolveSource } from '../source/resolve.ts';
 import { measureCapacity } from '../system.ts';
 import { checkOptions, checkParameters, DEFAULTS, type ScoreOptions } from './options.ts';
 import { type Output, resolveOutput } from './output.ts';
-import { type Plan, planScan } from './plan.ts';
+import { type Plan, type PlannedChunk, planPilot, planScan } from './plan.ts';
 import { type Budget, decideBudget, parseBytes } from './resources.ts';
 import { fingerprintOf, type JobSpec, jobIdOf, specOf } from './spec.ts';
 import { VERSION } from './version.ts';
@@ -28,8 +35,10 @@ export interface Prepared {
   plan: Plan;
   budget: Budget;
   rows: number;
-  /** Scans that fitting takes. */
-  passes: number;
+  /** The fit before its first pass, where one fits. */
+  fit: FitStep | undefined;
+  /** What a pilot pass reads, where the fit begins with one. */
+  pilot: PlannedChunk[];
 }
 
 export async function prepare(
@@ -83,10 +92,17 @@ export async function prepare(
     chunks: plan.chunks.length,
   });
   const sources = asked.map((path) => resolve(cwd, path));
-  const passes = spec.fit ? beginFit({ ...spec.fit, columns: spec.columns, missing: spec.missing, rows }).passes : 0;
+  const pilot = planPilot(facts.files);
+  const fit = spec.fit
+    ? beginFit(
+        { ...spec.fit, columns: spec.columns, missing: spec.missing, rows },
+        claimsOf(spec.columns, facts, pilot),
+      )
+    : undefined;
   return {
     kind,
-    passes,
+    fit,
+    pilot,
     cwd,
     sources,
     options,
@@ -100,6 +116,13 @@ export async function prepare(
     budget,
     rows,
   };
+}
+
+/** What the source's own statistics say of the columns to fit: nothing unless they tell of each. */
+function claimsOf(columns: readonly string[], facts: SourceFacts, pilot: readonly PlannedChunk[]): FitClaims {
+  const extents = columns.flatMap((name) => facts.extents.get(name) ?? []);
+  const ranges = extents.length === columns.length ? extents.flatMap(({ low, high }) => [low, high]) : [];
+  return { ranges, pilotRows: pilot.reduce((rows, chunk) => rows + chunk.rows, 0) };
 }
 
 /** Paths that mean the same from any directory: a job may be resumed from another one. */

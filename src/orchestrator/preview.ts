@@ -1,4 +1,5 @@
 /** What a run would do, for people and programs. Pure. */
+import type { FitStep } from '../bindings/native.ts';
 import type { Report } from '../report.ts';
 import { DEFAULTS } from './options.ts';
 import type { Prepared } from './prepare.ts';
@@ -41,7 +42,7 @@ export function planReport(prepared: Prepared): PlanReport {
     detector: model?.facts.detector ?? spec.fit?.detector ?? '',
     output: { path: output.path, layout: output.layout },
     phases: [
-      ...Array.from({ length: prepared.passes }, (_, i) => `fit-${i + 1}`),
+      ...passesOf(prepared.fit).map((pass) => `fit-${pass}`),
       ...(spec.score?.flag.kind === 'top' ? ['rank'] : []),
       'score',
       'publish',
@@ -58,4 +59,9 @@ export function planReport(prepared: Prepared): PlanReport {
     },
     warnings,
   };
+}
+
+/** The passes of a fit, as far as can be told before it: one more follows where the source's statistics are wrong. */
+function passesOf(fit: FitStep | undefined): number[] {
+  return fit ? Array.from({ length: fit.passes - fit.pass + 1 }, (_, i) => fit.pass + i) : [];
 }

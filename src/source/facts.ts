@@ -2,6 +2,7 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type Database, literalPath, openMemory } from '../duckdb/client.ts';
 import { BatchCoreError } from '../errors.ts';
+import { type Extent, unionOf } from './extent.ts';
 import { footerDigest, parseFooter, type RowGroup, readFooter } from './footer.ts';
 import type { FileIdentity, QuickIdentity } from './identity.ts';
 
@@ -30,11 +31,13 @@ export interface SourceColumn {
 export interface SourceFacts {
   files: SourceFile[];
   columns: SourceColumn[];
+  /** What the files' own statistics claim of some columns; who uses it checks it. */
+  extents: Map<string, Extent>;
 }
 
 /** Reads the facts of the Parquet files `paths` (absolute), which must all have the same columns. */
 export async function readFacts(paths: readonly string[]): Promise<SourceFacts> {
-  const read: { file: SourceFile; schema: Uint8Array }[] = [];
+  const read: Awaited<ReturnType<typeof readFile>>[] = [];
   for (const path of paths) read.push(await readFile(path));
   const [first] = read;
   if (first === undefined) throw new BatchCoreError('SOURCE_EMPTY', 'the source has no files');
@@ -47,7 +50,12 @@ export async function readFacts(paths: readonly string[]): Promise<SourceFacts> 
     for (const { file } of asked.slice(1)) {
       refuseOtherColumns(first.file.path, columns, file.path, await describe(database, file.path));
     }
-    return { files: read.map(({ file }) => file), columns };
+    const extents = new Map<string, Extent>();
+    for (const { name } of columns) {
+      const union = unionOf(read.map((one) => one.extents.get(name)));
+      if (union) extents.set(name, union);
+    }
+    return { files: read.map(({ file }) => file), columns, extents };
   } finally {
     await database.close();
   }
@@ -62,7 +70,7 @@ export async function statIdentity(path: string): Promise<QuickIdentity> {
   }
 }
 
-async function readFile(path: string): Promise<{ file: SourceFile; schema: Uint8Array }> {
+async function readFile(path: string): Promise<{ file: SourceFile; schema: Uint8Array; extents: Map<string, Extent> }> {
   let handle: FileHandle | undefined;
   try {
     // Asked before the file is opened: opening a pipe waits for whoever writes into it.
@@ -75,9 +83,9 @@ async function readFile(path: string): Promise<{ file: SourceFile; schema: Uint8
     handle = await open(path, 'r');
     const identity = quickIdentity(await handle.stat({ bigint: true }));
     const bytes = await readFooter(handle, path, identity.size);
-    const { schema, rows, rowGroups } = parseFooter(bytes, path, identity.size);
+    const { schema, rows, rowGroups, extents } = parseFooter(bytes, path, identity.size);
     const file = { path, ...identity, footerBytes: bytes.length, footerSha256: footerDigest(bytes), rows, rowGroups };
-    return { file, schema };
+    return { file, schema, extents };
   } catch (error) {
     throw error instanceof BatchCoreError ? error : unreadable(path, error);
   } finally {

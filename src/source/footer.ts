@@ -8,6 +8,14 @@
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { BatchCoreError } from '../errors.ts';
+import {
+  type Extent,
+  ExtentBuilder,
+  hasPlainNumbers,
+  type LeafType,
+  readStatistics,
+  type Statistics,
+} from './extent.ts';
 import { ThriftError, ThriftReader } from './thrift.ts';
 
 /** One row group: its rows and the compressed bytes of all its columns. */
@@ -22,6 +30,8 @@ export interface Footer {
   rowGroups: RowGroup[];
   /** The schema as the footer spells it: files that spell it alike have the same columns. */
   schema: Uint8Array;
+  /** What the statistics claim of each column that is a plain number and of which they claim something. */
+  extents: Map<string, Extent>;
 }
 
 const TAIL_BYTES = 8;
@@ -58,23 +68,24 @@ export function footerDigest(bytes: Uint8Array): string {
 
 /** What the footer `bytes` of the file at `path` declare. `size` is the file's. */
 export function parseFooter(bytes: Uint8Array, path: string, size: number): Footer {
-  const footer: Footer = { rows: 0, rowGroups: [], schema: new Uint8Array() };
+  const footer: Footer = { rows: 0, rowGroups: [], schema: new Uint8Array(), extents: new Map() };
   const dataEnd = size - TAIL_BYTES - bytes.length;
   try {
     const reader = new ThriftReader(bytes);
-    let flat: boolean[] = [];
+    let leaves: Leaf[] = [];
     reader.struct((id, type) => {
       if (id === 2) {
         const start = reader.position;
-        flat = readLeaves(reader, type);
+        leaves = readLeaves(reader, type);
         footer.schema = bytes.slice(start, reader.position);
       } else if (id === 3) footer.rows = reader.number(type);
       else if (id === 4) {
-        reader.list(type, (i) => footer.rowGroups.push(checked(readRowGroup(reader), flat, i, dataEnd)));
+        reader.list(type, (i) => footer.rowGroups.push(checked(readRowGroup(reader, leaves), leaves, i, dataEnd)));
       } else if (id === 8) throw encrypted(path);
       else return false;
       return true;
     });
+    for (const { name, extent } of leaves) if (extent?.extent) footer.extents.set(name, extent.extent);
   } catch (error) {
     if (error instanceof ThriftError) throw corrupt(path, error.message, error);
     throw error;
@@ -84,22 +95,36 @@ export function parseFooter(bytes: Uint8Array, path: string, size: number): Foot
   return footer;
 }
 
-/** For each leaf column of the schema: whether it is flat, that is, holds exactly one value (or null) a row. */
-function readLeaves(reader: ThriftReader, type: number): boolean[] {
-  const elements: { repeated: boolean; children: number }[] = [];
+/** One leaf column of the schema. */
+interface Leaf {
+  name: string;
+  /** Whether it holds exactly one value (or null) a row. */
+  flat: boolean;
+  /** For a top-level column of plain numbers. */
+  extent: ExtentBuilder | undefined;
+}
+
+function readLeaves(reader: ThriftReader, type: number): Leaf[] {
+  const elements: (LeafType & { name: string; repeated: boolean; children: number })[] = [];
   reader.list(type, () => {
-    const element = { repeated: false, children: 0 };
+    const element: (typeof elements)[number] = { name: '', repeated: false, children: 0, logical: false };
     reader.struct((id, type) => {
-      if (id === 3) element.repeated = reader.number(type) === 2;
+      if (id === 1) element.physical = reader.number(type);
+      else if (id === 3) element.repeated = reader.number(type) === 2;
+      else if (id === 4) element.name = reader.text(type);
       else if (id === 5) element.children = reader.number(type);
-      else return false;
+      else if (id === 6) element.converted = reader.number(type);
+      else {
+        element.logical ||= id === 10;
+        return false;
+      }
       return true;
     });
     elements.push(element);
   });
 
   // The schema is a tree written depth first; the path to the element at hand is a stack of (children left, flat).
-  const leaves: boolean[] = [];
+  const leaves: Leaf[] = [];
   const path: { left: number; flat: boolean }[] = [];
   elements.forEach((element, i) => {
     const parent = path.at(-1);
@@ -107,7 +132,10 @@ function readLeaves(reader: ThriftReader, type: number): boolean[] {
     else if (i > 0) throw new ThriftError('holds a schema that is no tree');
     const flat = (parent?.flat ?? true) && !element.repeated;
     if (element.children > 0) path.push({ left: element.children, flat });
-    else if (i > 0) leaves.push(flat);
+    else if (i > 0) {
+      const plain = flat && path.length === 1 && hasPlainNumbers(element);
+      leaves.push({ name: element.name, flat, extent: plain ? new ExtentBuilder(element.physical ?? 0) : undefined });
+    }
     while (path.at(-1)?.left === 0) path.pop();
   });
   if (path.length > 0) throw new ThriftError('holds a schema that is no tree');
@@ -119,6 +147,7 @@ interface ColumnChunk {
   values: number;
   bytes: number;
   start: number;
+  statistics?: Statistics;
 }
 
 interface RawRowGroup {
@@ -126,10 +155,11 @@ interface RawRowGroup {
   columns: ColumnChunk[];
 }
 
-function readRowGroup(reader: ThriftReader): RawRowGroup {
+function readRowGroup(reader: ThriftReader, leaves: readonly Leaf[]): RawRowGroup {
   const group: RawRowGroup = { rows: 0, columns: [] };
   reader.struct((id, type) => {
-    if (id === 1) reader.list(type, () => group.columns.push(readColumnChunk(reader)));
+    if (id === 1)
+      reader.list(type, (i) => group.columns.push(readColumnChunk(reader, leaves[i]?.extent !== undefined)));
     else if (id === 3) group.rows = reader.number(type);
     else return false;
     return true;
@@ -137,7 +167,7 @@ function readRowGroup(reader: ThriftReader): RawRowGroup {
   return group;
 }
 
-function readColumnChunk(reader: ThriftReader): ColumnChunk {
+function readColumnChunk(reader: ThriftReader, wanted: boolean): ColumnChunk {
   const chunk: ColumnChunk = { elsewhere: false, values: 0, bytes: 0, start: 0 };
   let dictionary = 0;
   reader.struct((id, type) => {
@@ -149,6 +179,7 @@ function readColumnChunk(reader: ThriftReader): ColumnChunk {
         else if (id === 7) chunk.bytes = reader.number(type);
         else if (id === 9) chunk.start = reader.number(type);
         else if (id === 11) dictionary = reader.number(type);
+        else if (id === 12 && wanted) chunk.statistics = readStatistics(reader, type);
         else return false;
         return true;
       }, type);
@@ -161,16 +192,18 @@ function readColumnChunk(reader: ThriftReader): ColumnChunk {
 }
 
 /** The row group, once what it declares has been found possible. */
-function checked({ rows, columns }: RawRowGroup, flat: boolean[], index: number, dataEnd: number): RowGroup {
+function checked({ rows, columns }: RawRowGroup, leaves: Leaf[], index: number, dataEnd: number): RowGroup {
   const says = (what: string) => new ThriftError(`is not plausible: row group ${index} ${what}`);
-  if (columns.length !== flat.length) throw says(`has ${columns.length} columns, the schema ${flat.length}`);
+  if (columns.length !== leaves.length) throw says(`has ${columns.length} columns, the schema ${leaves.length}`);
   let bytes = 0;
   columns.forEach((column, i) => {
     if (column.elsewhere) throw says('keeps its data in another file');
     if (rows > 0 && !(column.bytes >= 0 && column.start >= HEAD_BYTES && column.start + column.bytes <= dataEnd)) {
       throw says(`declares data outside the file (${column.bytes} bytes at ${column.start})`);
     }
-    if (flat[i] && column.values !== rows) throw says(`declares ${rows} rows and a column of ${column.values} values`);
+    if (leaves[i]?.flat && column.values !== rows)
+      throw says(`declares ${rows} rows and a column of ${column.values} values`);
+    leaves[i]?.extent?.add(column.statistics, rows);
     bytes += column.bytes;
   });
   if (!(rows >= 0 && rows <= bytes * ROWS_PER_BYTE_MAX)) throw says(`declares ${rows} rows in ${bytes} bytes`);

@@ -65,11 +65,16 @@ export class ThriftReader {
 
   /** Reads the value of a field that holds text. */
   text(type: number): string {
+    return this.binary(type).toString('utf8');
+  }
+
+  /** Reads the value of a field that holds bytes: a view of them. */
+  binary(type: number): Buffer {
     this.#expect(type, BINARY);
     const length = this.#unsigned();
     const start = this.#at;
     this.#advance(length);
-    return Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, length).toString('utf8');
+    return Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, length);
   }
 
   /** A signed whole number; infinite when a double cannot hold it. */

@@ -30,6 +30,7 @@ const facts = {
     },
   ],
   columns: [column('x'), column('y', 'BIGINT'), column('name', 'VARCHAR', false), column('day', 'DATE', false)],
+  extents: new Map(),
 };
 const request = (options: ScoreOptions = {}, more: Partial<SpecRequest> = {}): SpecRequest => ({
   kind: 'score',

@@ -9,16 +9,14 @@
 //! them in chunk order. A fit between passes is data too ([`Fit::to_bytes`]). A source small enough to be sampled whole
 //! needs one pass: what the second would count is counted in memory.
 
-use std::sync::Arc;
-
 use sha2::{Digest, Sha256};
 
 use crate::codec::{CodecError, Reader, Writer};
 use crate::detector::{self, Choice, Parameters};
 use crate::error::name_list;
 use crate::freeze;
-use crate::summaries::bracket::Bracket;
-use crate::summaries::histogram::Cuts;
+use crate::stage::{Claims, Stage};
+use crate::summaries::range::Range;
 use crate::summaries::sample::{Sample, Sampling};
 use crate::summaries::{Recipe, Summary};
 use crate::{FitError, FitSpec, Level, Missing, Model, Observer};
@@ -31,20 +29,12 @@ pub struct Fit {
     pub(crate) spec: FitSpec,
     pub(crate) choice: Choice,
     pub(crate) parameters: Parameters,
-    /// What the first pass learned, before the second.
-    first: Option<FirstPass>,
-}
-
-/// What the first pass learned, and where the second one looks.
-#[derive(Clone, Debug)]
-pub(crate) struct FirstPass {
-    pub(crate) summary: Summary,
-    pub(crate) cuts: Option<Arc<Vec<Cuts>>>,
-    pub(crate) brackets: Option<Arc<Vec<Option<Bracket>>>>,
+    stage: Stage,
 }
 
 /// What comes after a pass.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Next {
     /// Another pass over the same rows.
     Pass(Fit),
@@ -60,7 +50,22 @@ impl Fit {
     pub fn new(spec: FitSpec) -> Result<Self, FitError> {
         let (choice, parameters) = detector::choose(&spec.detector, &spec.parameters)?;
         spec.check()?;
-        Ok(Self { spec, choice, parameters, first: None })
+        Ok(Self { spec, choice, parameters, stage: Stage::Blank })
+    }
+
+    /// The same fit, told what is said of its source. Where that suffices to count at once, one pass does what two
+    /// would: the pass checks what it was told, and another follows only where that was wrong.
+    #[must_use]
+    pub fn guided(self, claims: &Claims) -> Self {
+        let Some(ranges) = claims.ranges(self.spec.columns.len()).filter(|_| self.passes() > 1) else { return self };
+        let stage = match self.choice {
+            Choice::Mad(_) | Choice::Auto if claims.pilot_rows > 0 => {
+                Some(Stage::Pilot { ranges, rows: claims.pilot_rows })
+            }
+            Choice::Hbos(_) => freeze::guess(&self, ranges, None),
+            Choice::Mad(_) | Choice::Auto | Choice::Zscore(_) => None,
+        };
+        Self { stage: stage.unwrap_or(Stage::Blank), ..self }
     }
 
     /// What is fitted.
@@ -69,16 +74,18 @@ impl Fit {
         &self.spec
     }
 
-    /// Which pass is next, from 1.
+    /// Which pass is next, from 1; 0 is a pilot, which reads only the row groups it was announced for.
     #[must_use]
     pub fn pass(&self) -> u32 {
-        if self.first.is_none() { 1 } else { 2 }
+        self.stage.pass()
     }
 
-    /// How many passes there are in all.
+    /// Which pass is the last, if what was said of the source is so.
     #[must_use]
     pub fn passes(&self) -> u32 {
-        let one = matches!(self.choice, Choice::Zscore(_)) || self.sampling().takes_all();
+        let one = matches!(self.choice, Choice::Zscore(_))
+            || self.sampling().takes_all()
+            || matches!(self.stage, Stage::Pilot { .. } | Stage::Guessed { .. });
         if one { 1 } else { 2 }
     }
 
@@ -112,11 +119,7 @@ impl Fit {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut writer = Writer::new(MAGIC);
         writer.bytes(&self.spec_json());
-        writer.u32(self.pass());
-        if let Some(first) = &self.first {
-            first.summary.encode(&mut writer);
-            first.encode_brackets(&mut writer);
-        }
+        self.stage.encode(&mut writer);
         writer.finish()
     }
 
@@ -124,8 +127,8 @@ impl Fit {
     #[must_use]
     pub fn observer_bytes(&self) -> Vec<u8> {
         let mut lean = self.clone();
-        if let Some(first) = &mut lean.first {
-            first.summary.sample = Some(Sample::new(self.spec.columns.len()));
+        if let Stage::Second { first, .. } = &mut lean.stage {
+            first.sample = Some(Sample::new(self.spec.columns.len()));
         }
         lean.to_bytes()
     }
@@ -139,18 +142,11 @@ impl Fit {
         let mut reader = Reader::new(bytes, MAGIC).map_err(refuse)?;
         let spec = serde_json::from_slice(reader.bytes().map_err(refuse)?).map_err(|_| refuse(CodecError::Damaged))?;
         let fit = Self::new(spec)?;
-        let pass = reader.u32().map_err(refuse)?;
-        let first = match pass {
-            1 => None,
-            2 => {
-                let summary = Summary::decode(&mut reader, &fit.recipe()).map_err(refuse)?;
-                let brackets = decode_brackets(&mut reader, fit.spec.columns.len()).map_err(refuse)?;
-                Some(FirstPass { cuts: freeze::cuts(&fit, &summary)?.map(Arc::new), summary, brackets })
-            }
-            _ => return Err(refuse(CodecError::Damaged)),
-        };
+        let summary = |reader: &mut Reader<'_>| Summary::decode(reader, &fit.recipe());
+        let cuts = |ranges: &[Range]| freeze::cuts(&fit, ranges).ok().flatten();
+        let stage = Stage::decode(&mut reader, fit.spec.columns.len(), summary, cuts).map_err(refuse)?;
         reader.finish().map_err(refuse)?;
-        Ok(Self { first, ..fit })
+        Ok(Self { stage, ..fit })
     }
 
     pub(crate) fn sampling(&self) -> Sampling {
@@ -163,15 +159,20 @@ impl Fit {
 
     fn recipe(&self) -> Recipe {
         let zscore = matches!(self.choice, Choice::Zscore(_));
-        let first = self.first.as_ref();
+        let targets = self.stage.targets().cloned().unwrap_or_default();
+        let sampling = match self.stage {
+            Stage::Blank | Stage::Guessed { .. } => Some(self.sampling()),
+            Stage::Pilot { rows, .. } => Some(Sampling::of_pilot(self.spec.seed, rows, self.spec.columns.len())),
+            Stage::Second { .. } => None,
+        };
         Recipe {
             fingerprint: self.fingerprint(),
             columns: self.spec.columns.len(),
             moments: zscore,
-            range: !zscore && first.is_none(),
-            sampling: first.is_none().then(|| self.sampling()),
-            cuts: first.and_then(|first| first.cuts.clone()),
-            brackets: first.and_then(|first| first.brackets.clone()),
+            range: !zscore && matches!(self.stage, Stage::Blank | Stage::Guessed { .. }),
+            sampling,
+            cuts: targets.cuts,
+            brackets: targets.brackets,
         }
     }
 
@@ -179,10 +180,7 @@ impl Fit {
     fn fingerprint(&self) -> u64 {
         let mut writer = Writer::new(MAGIC);
         writer.bytes(&self.spec_json());
-        if let Some(first) = &self.first {
-            first.summary.range.iter().flatten().for_each(|range| range.encode(&mut writer));
-            first.encode_brackets(&mut writer);
-        }
+        self.stage.identify(&mut writer);
         let digest = Sha256::digest(writer.finish());
         u64::from_le_bytes(digest[..8].try_into().expect("a digest has more than 8 bytes"))
     }
@@ -235,45 +233,41 @@ impl Merger {
     /// When rows are missing, or the data allow no model.
     pub fn finish(self) -> Result<Next, FitError> {
         let Self { fit, total, .. } = self;
-        fit.check_rows(&total)?;
-        if let Some(first) = &fit.first {
-            if first.summary.sample.as_ref().is_none_or(|sample| sample.rows() == 0) {
-                return Err(FitError::Bug("a fit without its sample can only observe".to_owned()));
+        let Fit { stage, .. } = &fit;
+        match stage {
+            Stage::Pilot { ranges, rows } => {
+                if total.rows != *rows {
+                    return Err(FitError::Bug(format!("a pilot read {} of {rows} rows", total.rows)));
+                }
+                let stage = freeze::guess(&fit, ranges.clone(), Some(&total)).unwrap_or(Stage::Blank);
+                return Ok(Next::Pass(Fit { stage, ..fit }));
             }
-            if (total.rows, &total.tally) != (first.summary.rows, &first.summary.tally) {
-                return Err(FitError::Data(
-                    "the second pass read other cells than the first: the source changed".to_owned(),
-                ));
+            Stage::Second { first, targets } => {
+                fit.check_rows(&total)?;
+                if first.sample.as_ref().is_none_or(|sample| sample.rows() == 0) {
+                    return Err(FitError::Bug("a fit without its sample can only observe".to_owned()));
+                }
+                if (total.rows, &total.tally) != (first.rows, &first.tally) {
+                    return Err(FitError::Data(
+                        "the second pass read other cells than the first: the source changed".to_owned(),
+                    ));
+                }
+                return freeze::counted(&fit, first, targets, &total).map(Next::Model);
             }
-            return freeze::after_second(&fit, first, &total).map(Next::Model);
-        }
-        if fit.passes() == 1 {
-            return freeze::after_only(&fit, &total).map(Next::Model);
-        }
-        let first = freeze::look_closer(&fit, total)?;
-        Ok(Next::Pass(Fit { first: Some(first), ..fit }))
-    }
-}
-
-impl FirstPass {
-    fn encode_brackets(&self, writer: &mut Writer) {
-        writer.u8(u8::from(self.brackets.is_some()));
-        for bracket in self.brackets.iter().flat_map(|brackets| brackets.iter()) {
-            writer.u8(u8::from(bracket.is_some()));
-            if let Some(bracket) = bracket {
-                bracket.encode(writer);
+            Stage::Guessed { ranges, targets } => {
+                fit.check_rows(&total)?;
+                if freeze::holds(ranges, targets, &total) {
+                    return freeze::counted(&fit, &total, targets, &total).map(Next::Model);
+                }
+            }
+            Stage::Blank => {
+                fit.check_rows(&total)?;
+                if fit.passes() == 1 {
+                    return freeze::after_only(&fit, &total).map(Next::Model);
+                }
             }
         }
+        let stage = freeze::look_closer(&fit, total)?;
+        Ok(Next::Pass(Fit { stage, ..fit }))
     }
-}
-
-fn decode_brackets(reader: &mut Reader<'_>, columns: usize) -> Result<Option<Arc<Vec<Option<Bracket>>>>, CodecError> {
-    if reader.u8()? == 0 {
-        return Ok(None);
-    }
-    let bracket = |reader: &mut Reader<'_>| match reader.u8()? {
-        0 => Ok(None),
-        _ => Bracket::decode(reader).map(Some),
-    };
-    (0..columns).map(|_| bracket(reader)).collect::<Result<Vec<_>, _>>().map(|brackets| Some(Arc::new(brackets)))
 }

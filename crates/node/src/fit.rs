@@ -2,11 +2,11 @@
 
 use crate::error::{Carry, Thrown, failure, waist};
 use batch_core_chunk::ChunkError;
-use batch_core_kernels::{Fit, Merger, Next, TopRows};
+use batch_core_kernels::{Claims, Fit, Merger, Next, TopRows};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
-use crate::chunk::RankedRow;
+use crate::chunk::{RankedRow, count};
 
 /// A fit between two passes, or its end.
 #[napi(object)]
@@ -15,20 +15,32 @@ pub struct FitStep {
     pub state: Option<Buffer>,
     /// What workers need of that state.
     pub observer: Option<Buffer>,
-    /// Which pass that is, from 1.
+    /// Which pass that is, from 1; 0 is the pilot, over the row groups it was announced for.
     pub pass: u32,
-    /// How many passes there will have been.
+    /// Which pass will have been the last, if the claims hold.
     pub passes: u32,
     /// The model, when no pass is left.
     pub model: Option<Buffer>,
 }
 
+/// What is said of a source before its rows are read.
+#[napi(object)]
+pub struct FitClaims {
+    /// The least and then the greatest cell of each column of the fit; empty where the source does not say.
+    pub ranges: Vec<f64>,
+    /// Rows that a pilot pass would read; 0 when there is to be none.
+    pub pilot_rows: i64,
+}
+
 /// The state of the first pass. `spec` is a `FitSpec` as JSON.
 #[napi]
-pub fn begin_fit(spec: String) -> Result<FitStep, Thrown> {
+pub fn begin_fit(spec: String, claims: FitClaims) -> Result<FitStep, Thrown> {
     waist(|| {
         let spec = serde_json::from_str(&spec).map_err(|e| failure("BUG", format!("fit spec: {e}")))?;
-        Fit::new(spec).carry().map(|fit| before(&fit))
+        let (pairs, _) = claims.ranges.as_chunks::<2>();
+        let ranges = pairs.iter().map(|&[low, high]| (low, high)).collect();
+        let claims = Claims { ranges, pilot_rows: count(claims.pilot_rows)? };
+        Fit::new(spec).carry().map(|fit| before(&fit.guided(&claims)))
     })
 }
 

@@ -13,6 +13,7 @@ use crate::codec::{CodecError, Reader, Writer};
 const SAMPLE_BYTES: u64 = 8 << 20;
 const ROWS_MIN: u64 = 2048;
 const ROWS_MAX: u64 = 131_072;
+const PILOT_ROWS_MAX: u64 = 32_768;
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -27,7 +28,15 @@ pub(crate) struct Sampling {
 impl Sampling {
     /// The sampling of a source of `rows` rows and `columns` columns.
     pub(crate) fn new(seed: u64, rows: u64, columns: usize) -> Self {
-        let cap = (SAMPLE_BYTES / (8 * columns.max(1) as u64)).clamp(ROWS_MIN, ROWS_MAX);
+        Self::at_most(seed, rows, (SAMPLE_BYTES / (8 * columns.max(1) as u64)).clamp(ROWS_MIN, ROWS_MAX))
+    }
+
+    /// The sampling of a pilot of `rows` rows: fewer rows, because they only say where to look.
+    pub(crate) fn of_pilot(seed: u64, rows: u64, columns: usize) -> Self {
+        Self::at_most(seed, rows, (SAMPLE_BYTES / (8 * columns.max(1) as u64)).clamp(ROWS_MIN, PILOT_ROWS_MAX))
+    }
+
+    fn at_most(seed: u64, rows: u64, cap: u64) -> Self {
         let limit = (rows > cap).then(|| (u128::from(cap) << 64) / u128::from(rows));
         // Below 2^64, because cap < rows.
         let limit = limit.and_then(|limit| limit.try_into().ok());

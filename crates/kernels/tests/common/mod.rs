@@ -1,8 +1,9 @@
 //! What the integration tests share: a table in memory, fitted and scored in any cut.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use batch_core_kernels::{Batch, Column, Fit, FitError, FitSpec, Level, Missing, Model, Next};
+use batch_core_kernels::{Batch, Claims, Column, Fit, FitError, FitSpec, Level, Missing, Model, Next};
 use serde_json::{Map, Value, json};
+use std::ops::Range;
 
 /// Every detector with parameters that take different ways through the code.
 pub(crate) fn detectors() -> Vec<(&'static str, Value)> {
@@ -102,6 +103,17 @@ impl Table {
         (0..self.values.len()).collect()
     }
 
+    /// The least and the greatest cell of each column.
+    pub(crate) fn ranges(&self) -> Vec<(f64, f64)> {
+        let cells = |column: usize| {
+            let there = self.values[column].iter().zip(&self.there[column]);
+            there.filter(|(value, there)| **there && !value.is_nan()).map(|(value, _)| *value)
+        };
+        let ends =
+            |column| (cells(column).fold(f64::INFINITY, f64::min), cells(column).fold(f64::NEG_INFINITY, f64::max));
+        (0..self.values.len()).map(ends).collect()
+    }
+
     pub(crate) fn fit(&self, detector: &str, parameters: &Value) -> Result<Model, FitError> {
         self.fit_as(self.spec(detector, parameters), &Cut::whole())
     }
@@ -126,6 +138,24 @@ impl Table {
             }
         }
         unreachable!("a fit ends")
+    }
+
+    /// Fits with what is claimed of the rows; a pilot reads `pilot` of them. Tells which passes there were.
+    pub(crate) fn fit_guided(&self, spec: FitSpec, claims: &Claims, pilot: Range<usize>) -> (Model, Vec<u32>) {
+        let cut = Cut::whole();
+        let mut fit = Fit::new(spec).unwrap().guided(claims);
+        let mut passes = vec![];
+        loop {
+            passes.push(fit.pass());
+            fit = Fit::from_bytes(&fit.to_bytes()).unwrap();
+            let rows = if fit.pass() == 0 { pilot.clone() } else { 0..self.rows() };
+            let observing = Fit::from_bytes(&fit.observer_bytes()).unwrap();
+            let summary = self.observe(&observing, rows.start, rows.end, &cut);
+            match fit.advance(vec![summary]).unwrap() {
+                Next::Pass(next) => fit = next,
+                Next::Model(model) => return (model, passes),
+            }
+        }
     }
 
     fn observe(&self, fit: &Fit, start: usize, end: usize, cut: &Cut) -> Vec<u8> {

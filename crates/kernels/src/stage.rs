@@ -1,0 +1,167 @@
+//! Where a fit stands: what its next pass knows before it reads a row.
+//!
+//! ```text
+//! Blank ──────────────────────────────┬── model (one pass, or all rows sampled)
+//!                                     ├── Second ── model
+//! Pilot ── Guessed ──┬── model        │
+//!          Guessed ──┴── (guess missed) ── Second ── model
+//! ```
+//!
+//! A guess never shows in a histogram: it is checked by the pass that counts under it, and where a single number was
+//! guessed wrong, the pass is what a first pass is anyway, and a second one counts again.
+
+use std::sync::Arc;
+
+use crate::codec::{CodecError, Reader, Writer};
+use crate::numbers::EXTREME;
+use crate::summaries::Summary;
+use crate::summaries::bracket::Bracket;
+use crate::summaries::histogram::Cuts;
+use crate::summaries::range::Range;
+
+/// What is known before a pass.
+#[derive(Clone, Debug)]
+pub(crate) enum Stage {
+    /// Nothing.
+    Blank,
+    /// The ranges, as the source's own statistics claim them. This pass reads `rows` rows of some row groups, so that
+    /// brackets can be guessed.
+    Pilot { ranges: Vec<Range>, rows: u64 },
+    /// The ranges as claimed, and where to count; this pass finds out whether that is so.
+    Guessed { ranges: Vec<Range>, targets: Targets },
+    /// What the first pass learned, and where to count.
+    Second { first: Box<Summary>, targets: Targets },
+}
+
+/// Where a pass counts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Targets {
+    /// The cuts of each column; none for a column that is left out.
+    pub(crate) cuts: Option<Arc<Vec<Cuts>>>,
+    pub(crate) brackets: Option<Arc<Vec<Option<Bracket>>>>,
+}
+
+/// What is said of a source before a row of it is read. Nothing here is trusted: a fit that is told wrong reads the
+/// source once more and comes to the same histograms.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    /// The least and the greatest cell of each column of the fit, as a Parquet footer has them; infinity and its
+    /// opposite for a column without a cell. Empty when they are not known.
+    pub ranges: Vec<(f64, f64)>,
+    /// Rows of the row groups that a pilot pass would read; 0 when there is to be none.
+    pub pilot_rows: u64,
+}
+
+impl Claims {
+    /// The ranges, where there is one for each of `columns` columns and each could be one.
+    pub(crate) fn ranges(&self, columns: usize) -> Option<Vec<Range>> {
+        let sound = |&(low, high): &(f64, f64)| {
+            let empty = (low, high) == (f64::INFINITY, f64::NEG_INFINITY);
+            empty || (low <= high && low >= -EXTREME && high <= EXTREME)
+        };
+        let all = self.ranges.len() == columns && self.ranges.iter().all(sound);
+        // Adding 0 makes both zeros one, as observing does.
+        all.then(|| self.ranges.iter().map(|(low, high)| Range { low: low + 0.0, high: high + 0.0 }).collect())
+    }
+}
+
+impl Stage {
+    /// Which pass over the source is next: 0 for a pilot, which reads little of it.
+    pub(crate) fn pass(&self) -> u32 {
+        match self {
+            Self::Pilot { .. } => 0,
+            Self::Blank | Self::Guessed { .. } => 1,
+            Self::Second { .. } => 2,
+        }
+    }
+
+    pub(crate) fn targets(&self) -> Option<&Targets> {
+        match self {
+            Self::Blank | Self::Pilot { .. } => None,
+            Self::Guessed { targets, .. } | Self::Second { targets, .. } => Some(targets),
+        }
+    }
+
+    /// What tells this stage from the others of its fit, without what only the end of the fit looks at.
+    pub(crate) fn identify(&self, writer: &mut Writer) {
+        match self {
+            Self::Blank => writer.u8(0),
+            Self::Pilot { ranges, rows } => {
+                writer.u8(1);
+                writer.u64(*rows);
+                encode_ranges(ranges, writer);
+            }
+            Self::Guessed { ranges, targets } => {
+                writer.u8(2);
+                encode_ranges(ranges, writer);
+                targets.encode_brackets(writer);
+            }
+            Self::Second { first, targets } => {
+                writer.u8(3);
+                encode_ranges(first.range.as_deref().unwrap_or_default(), writer);
+                targets.encode_brackets(writer);
+            }
+        }
+    }
+
+    pub(crate) fn encode(&self, writer: &mut Writer) {
+        self.identify(writer);
+        if let Self::Second { first, .. } = self {
+            first.encode(writer);
+        }
+    }
+
+    /// Reads what [`Stage::encode`] wrote. `summary` reads the first pass's, and `cuts` finds them from the ranges.
+    pub(crate) fn decode(
+        reader: &mut Reader<'_>,
+        columns: usize,
+        summary: impl FnOnce(&mut Reader<'_>) -> Result<Summary, CodecError>,
+        cuts: impl FnOnce(&[Range]) -> Option<Vec<Cuts>>,
+    ) -> Result<Self, CodecError> {
+        let kind = reader.u8()?;
+        if kind == 0 {
+            return Ok(Self::Blank);
+        }
+        let rows = if kind == 1 { reader.u64()? } else { 0 };
+        let ranges = (0..columns).map(|_| Range::decode(reader)).collect::<Result<Vec<_>, _>>()?;
+        if kind == 1 {
+            return Ok(Self::Pilot { ranges, rows });
+        }
+        let targets =
+            Targets { brackets: decode_brackets(reader, columns)?.map(Arc::new), cuts: cuts(&ranges).map(Arc::new) };
+        match kind {
+            2 => Ok(Self::Guessed { ranges, targets }),
+            3 => Ok(Self::Second { first: Box::new(summary(reader)?), targets }),
+            _ => Err(CodecError::Damaged),
+        }
+    }
+}
+
+impl Targets {
+    fn encode_brackets(&self, writer: &mut Writer) {
+        writer.u8(u8::from(self.brackets.is_some()));
+        for bracket in self.brackets.iter().flat_map(|brackets| brackets.iter()) {
+            writer.u8(u8::from(bracket.is_some()));
+            if let Some(bracket) = bracket {
+                bracket.encode(writer);
+            }
+        }
+    }
+}
+
+fn encode_ranges(ranges: &[Range], writer: &mut Writer) {
+    for range in ranges {
+        range.encode(writer);
+    }
+}
+
+fn decode_brackets(reader: &mut Reader<'_>, columns: usize) -> Result<Option<Vec<Option<Bracket>>>, CodecError> {
+    if reader.u8()? == 0 {
+        return Ok(None);
+    }
+    let bracket = |reader: &mut Reader<'_>| match reader.u8()? {
+        0 => Ok(None),
+        _ => Bracket::decode(reader).map(Some),
+    };
+    (0..columns).map(|_| bracket(reader)).collect::<Result<Vec<_>, _>>().map(Some)
+}
