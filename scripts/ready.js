@@ -1,5 +1,5 @@
 // Everything CI runs, in order; the last line counts the tests of Rust, TypeScript and the benches.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 
 /** [what, command, how to read passed and failed from its output] */
 const steps = [
@@ -45,8 +45,16 @@ function run(command) {
   });
 }
 
+/** How the tracked files differ from the commit; a step that changes one left the tree in a state nobody committed. */
+function changes() {
+  const { status, stdout } = spawnSync('git', ['diff', 'HEAD'], { encoding: 'utf8', maxBuffer: 2 ** 28 });
+  return status === 0 ? stdout : undefined;
+}
+
 const total = { passed: 0, failed: 0 };
 let failed = false;
+const before = changes();
+if (before === undefined) process.stdout.write('skipped: the check that no step changes a tracked file, no git here\n');
 for (const [what, command, count] of steps) {
   process.stdout.write(`\n== ${what}: ${command}\n`);
   const started = performance.now();
@@ -63,6 +71,13 @@ for (const [what, command, count] of steps) {
     if (counted.failed === 0) total.failed += 1;
     break;
   }
+}
+if (before !== undefined && changes() !== before) {
+  failed = true;
+  total.failed += 1;
+  process.stdout.write(
+    '== a step changed a tracked file (git diff shows it): commit what it made, or let it write elsewhere\n',
+  );
 }
 process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`);
 process.exitCode = failed ? 1 : 0;
