@@ -1,68 +1,7 @@
-/**
- * What may be done about an error. It travels from Rust to the process's exit as a code, never as text:
- * `TRANSIENT_IO` and `RESOURCE` are retried, the others are not.
- */
-export type ErrorClass = 'TRANSIENT_IO' | 'RESOURCE' | 'DATA' | 'CONFIG' | 'BUG' | 'CANCELLED' | 'INPUT_CHANGED';
+/** The one error of this package, and how what others throw becomes it. */
+import { CODES, type CodeFacts, codeOfErrno, type ErrorClass, type ErrorCode } from './errorCodes.ts';
 
-/** Process exit codes (sysexits where one fits). */
-export const EXIT = {
-  ok: 0,
-  failed: 1,
-  usage: 2,
-  quarantined: 3,
-  data: 65,
-  bug: 70,
-  io: 74,
-  busy: 75,
-  config: 78,
-  interrupted: 130,
-  terminated: 143,
-} as const;
-
-/** Every code there is, with its class and the exit code of a process that ends by it. */
-const CODES = {
-  // The classes themselves: what the native half reports when no narrower code applies.
-  TRANSIENT_IO: { class: 'TRANSIENT_IO', exitCode: EXIT.io },
-  RESOURCE: { class: 'RESOURCE', exitCode: EXIT.io },
-  DATA: { class: 'DATA', exitCode: EXIT.data },
-  CONFIG: { class: 'CONFIG', exitCode: EXIT.config },
-  BUG: { class: 'BUG', exitCode: EXIT.bug },
-  CANCELLED: { class: 'CANCELLED', exitCode: EXIT.failed },
-  INPUT_CHANGED: { class: 'INPUT_CHANGED', exitCode: EXIT.config },
-  // The command line and options.
-  USAGE: { class: 'CONFIG', exitCode: EXIT.usage },
-  UNKNOWN_DETECTOR: { class: 'CONFIG', exitCode: EXIT.usage },
-  UNKNOWN_PARAMETER: { class: 'CONFIG', exitCode: EXIT.usage },
-  UNKNOWN_FORMAT: { class: 'CONFIG', exitCode: EXIT.usage },
-  // The source.
-  SOURCE_NOT_FOUND: { class: 'TRANSIENT_IO', exitCode: EXIT.io },
-  SOURCE_UNREADABLE: { class: 'TRANSIENT_IO', exitCode: EXIT.io },
-  SOURCE_INVALID: { class: 'DATA', exitCode: EXIT.data },
-  SOURCE_EMPTY: { class: 'DATA', exitCode: EXIT.data },
-  SCHEMA_MISMATCH: { class: 'DATA', exitCode: EXIT.data },
-  NO_USABLE_COLUMN: { class: 'DATA', exitCode: EXIT.data },
-  COLUMN_NOT_FOUND: { class: 'CONFIG', exitCode: EXIT.config },
-  COLUMN_NOT_NUMERIC: { class: 'CONFIG', exitCode: EXIT.config },
-  // Models and outputs.
-  MODEL_NOT_FOUND: { class: 'TRANSIENT_IO', exitCode: EXIT.io },
-  MODEL_INVALID: { class: 'DATA', exitCode: EXIT.data },
-  MODEL_MISMATCH: { class: 'CONFIG', exitCode: EXIT.config },
-  OUTPUT_EXISTS: { class: 'CONFIG', exitCode: EXIT.config },
-  OUTPUT_UNWRITABLE: { class: 'TRANSIENT_IO', exitCode: EXIT.io },
-  DISK_FULL: { class: 'RESOURCE', exitCode: EXIT.io },
-  OUTPUT_DAMAGED: { class: 'DATA', exitCode: EXIT.data },
-  // Jobs.
-  JOB_NOT_FOUND: { class: 'CONFIG', exitCode: EXIT.config },
-  JOB_MISMATCH: { class: 'CONFIG', exitCode: EXIT.config },
-  JOB_BUSY: { class: 'RESOURCE', exitCode: EXIT.busy },
-  ADDON_MISSING: { class: 'CONFIG', exitCode: EXIT.config },
-} as const satisfies Record<string, { class: ErrorClass; exitCode: number }>;
-
-/** A stable error code. The set is closed: a new one is a minor version. */
-export type ErrorCode = keyof typeof CODES;
-
-/** The codes, for documentation and for checking what comes over a thread's or process's edge. */
-export const ERROR_CODES = Object.keys(CODES) as ErrorCode[];
+export { ERROR_CODES, type ErrorClass, type ErrorCode, EXIT, isErrorCode } from './errorCodes.ts';
 
 /** Where the trouble lies: a file, and inside it a column or a row group; or an option. */
 export interface ErrorPlace {
@@ -93,8 +32,10 @@ export class BatchCoreError extends Error {
   override readonly name = 'BatchCoreError';
   /** One of a closed set. */
   readonly code: ErrorCode;
-  /** What may be done about it: only `TRANSIENT_IO` and `RESOURCE` are worth a retry. */
+  /** What may be done about it. */
   readonly class: ErrorClass;
+  /** Whether the same work may succeed later by itself. */
+  readonly retried: boolean;
   /** The file, column, row group, option or job it is about. */
   readonly where?: ErrorPlace;
   /** What to do about it. */
@@ -105,7 +46,9 @@ export class BatchCoreError extends Error {
   constructor(code: ErrorCode, message: string, options: BatchCoreErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.class = CODES[code].class;
+    const facts: CodeFacts = CODES[code];
+    this.class = facts.class;
+    this.retried = facts.retried ?? (facts.class === 'TRANSIENT_IO' || facts.class === 'RESOURCE');
     this.exitCode = options.exitCode ?? CODES[code].exitCode;
     if (options.where !== undefined) this.where = options.where;
     if (options.hint !== undefined) this.hint = options.hint;
@@ -126,9 +69,10 @@ export class BatchCoreError extends Error {
     return new BatchCoreError(record.code, record.message, { where: record.where, hint: record.hint });
   }
 
-  /** Anything thrown, as our error; what is not ours is a bug of ours. */
+  /** Anything thrown, as our error: what the system refused under its own code, anything else as a bug of ours. */
   static from(thrown: unknown): BatchCoreError {
     if (thrown instanceof BatchCoreError) return thrown;
+    if (isSystemError(thrown)) return systemError(thrown);
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     return new BatchCoreError('BUG', `unexpected: ${message}`, {
       hint: 'this is a bug in batch-core; please report it with the command you ran (-v prints the stack)',
@@ -137,7 +81,54 @@ export class BatchCoreError extends Error {
   }
 }
 
-/** Whether `code` is one of ours. */
-export function isErrorCode(code: unknown): code is ErrorCode {
-  return typeof code === 'string' && Object.hasOwn(CODES, code);
+/** An error that Node made of a system call that failed. */
+export function isSystemError(thrown: unknown): thrown is NodeJS.ErrnoException {
+  return thrown instanceof Error && 'syscall' in thrown && typeof (thrown as NodeJS.ErrnoException).code === 'string';
 }
+
+/**
+ * What the operating system refused, under the code of its errno, with what to do.
+ *
+ * @param doing - What was tried, as a verb and its object: `create the job's directory`. Default: the system call.
+ */
+export function systemError(
+  cause: unknown,
+  doing?: string,
+  options: { path?: string; option?: string; hint?: string; code?: ErrorCode } = {},
+): BatchCoreError {
+  const { code: errno, syscall, path: named, message } = cause as NodeJS.ErrnoException;
+  if (syscall === 'uv_cwd')
+    return new BatchCoreError('PATH_LOST', 'the working directory is gone', {
+      hint: 'change to a directory that exists',
+      cause,
+    });
+  const path = options.path ?? named;
+  const code = options.code ?? codeOfErrno(errno);
+  const what = doing ?? `${syscall ?? 'reach'}${path === undefined ? '' : ` ${path}`}`;
+  return new BatchCoreError(code, `cannot ${what}: ${errno ? (WORDS[errno] ?? `${errno}`) : message}`, {
+    where: {
+      ...(path !== undefined && { file: path }),
+      ...(options.option !== undefined && { option: options.option }),
+    },
+    hint: options.hint ?? CODES[code].remedy.replaceAll('`', ''),
+    cause,
+  });
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  ENOENT: 'no such file or directory',
+  ENOTDIR: 'something above it is not a directory',
+  EISDIR: 'it is a directory',
+  ELOOP: 'it is a link that leads to itself',
+  ENOSPC: 'no room on the disk (ENOSPC)',
+  EDQUOT: 'the disk quota is used up (EDQUOT)',
+  EFBIG: 'the file would be larger than allowed (EFBIG)',
+  EROFS: 'the file system is read-only (EROFS)',
+  EIO: 'the device failed (EIO)',
+  EMFILE: 'too many open files (EMFILE)',
+  ENFILE: 'too many open files in the system (ENFILE)',
+  ENAMETOOLONG: 'the name is too long (ENAMETOOLONG)',
+  ENOMEM: 'no memory (ENOMEM)',
+};

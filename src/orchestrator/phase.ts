@@ -96,7 +96,7 @@ async function runChunk(run: PhaseRun, work: PhaseWork, chunk: PlannedChunk): Pr
     const error = placed(BatchCoreError.fromRecord(reply.error), chunk);
     const decision = run.control.stopped
       ? ({ kind: 'fail' } as const)
-      : decideRetry(error.class, tries, run.retriesMax, Math.random());
+      : decideRetry(error, tries, run.retriesMax, Math.random());
     await run.store.fail(work.name, chunk.chunkId, {
       state: decision.kind === 'retry' ? 'retry_wait' : 'pending',
       error: error.toJSON(),

@@ -1,5 +1,5 @@
 /** What to do about a chunk that failed. Pure but for the jitter it is given. */
-import type { ErrorClass } from '../errors.ts';
+import type { BatchCoreError } from '../errors.ts';
 
 export type RetryDecision = { kind: 'retry'; delayMs: number } | { kind: 'fail' };
 
@@ -11,13 +11,12 @@ const DELAY_LAST_MS = 10_000;
  * `attempt` counts from 1; `random` is uniform in [0, 1).
  */
 export function decideRetry(
-  errorClass: ErrorClass,
+  error: Pick<BatchCoreError, 'retried'>,
   attempt: number,
   retriesMax: number,
   random: number,
 ): RetryDecision {
-  const passing = errorClass === 'TRANSIENT_IO' || errorClass === 'RESOURCE';
-  if (!passing || attempt > retriesMax) return { kind: 'fail' };
+  if (!error.retried || attempt > retriesMax) return { kind: 'fail' };
   const ceiling = Math.min(DELAY_LAST_MS, DELAY_FIRST_MS * 2 ** (attempt - 1));
   return { kind: 'retry', delayMs: Math.round(ceiling * random) };
 }
