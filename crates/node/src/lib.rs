@@ -17,4 +17,5 @@ pub mod lock;
 pub mod memory;
 pub mod model;
 pub mod parts;
+pub mod publish;
 pub mod watch;

@@ -1,16 +1,15 @@
-//! Durable files for the owner: publish, digest, metadata.
+//! Small durable files for the owner, and what files say of themselves.
 
-use crate::chunk::count;
 use crate::error::{Carry, Thrown, failure, waist};
 use batch_core_chunk::ChunkError;
 use batch_core_parts::{
-    Compression, DirectoryPart, Disk, PartOptions, PartReceipt, digest, publish_directory, publish_file, read_metadata,
-    row_group_checksums, write_durable,
+    Compression, Disk, FileId, PartOptions, PartReceipt, commit, create_directories, read_metadata, write_committed,
+    write_durable,
 };
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// How a part is encoded.
 #[napi(object)]
@@ -41,6 +40,23 @@ pub struct Receipt {
 impl From<PartReceipt> for Receipt {
     fn from(receipt: PartReceipt) -> Self {
         Self { rows: receipt.rows.cast_signed(), bytes: receipt.bytes.cast_signed(), sha256: receipt.sha256 }
+    }
+}
+
+/// A file, whatever its names. Numbers are text: they have 64 bits.
+#[napi(object)]
+pub struct FileIdRecord {
+    /// Number of its device.
+    pub device: String,
+    /// Number of the file on it.
+    pub inode: String,
+}
+
+impl TryFrom<&FileIdRecord> for FileId {
+    type Error = ChunkError;
+    fn try_from(record: &FileIdRecord) -> Result<Self, ChunkError> {
+        let number = |text: &str| text.parse().map_err(|_| failure("BUG", format!("{text} is no file number")));
+        Ok(Self { device: number(&record.device)?, inode: number(&record.inode)? })
     }
 }
 
@@ -77,17 +93,13 @@ impl TryFrom<PartFormat> for PartOptions {
     }
 }
 
-fn pairs(list: Vec<Vec<String>>) -> Result<Vec<(String, String)>, ChunkError> {
+pub(crate) fn pairs(list: Vec<Vec<String>>) -> Result<Vec<(String, String)>, ChunkError> {
     list.into_iter()
         .map(|pair| match <[String; 2]>::try_from(pair) {
             Ok([key, value]) => Ok((key, value)),
             Err(_) => Err(failure("BUG", "metadata comes in pairs")),
         })
         .collect()
-}
-
-fn paths(list: Vec<String>) -> Vec<PathBuf> {
-    list.into_iter().map(PathBuf::from).collect()
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ChunkError> {
@@ -97,69 +109,34 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ChunkError> {
     })
 }
 
-/// Joins parts into one file without re-encoding, and moves it into place when it is on disk.
-#[napi(js_name = "publishFile")]
-pub fn publish_one_file(
-    parts: Vec<String>,
-    target: String,
-    temporary: String,
-    metadata: Vec<Vec<String>>,
-) -> Result<Receipt, Thrown> {
-    waist(|| {
-        let receipt =
-            publish_file(&Disk::shared(), &paths(parts), Path::new(&target), Path::new(&temporary), &pairs(metadata)?);
-        receipt.map(Into::into).carry()
-    })
-}
-
-/// A part on its way into a directory.
-#[napi(object)]
-pub struct PublishedPart {
-    /// Where it lies.
-    pub source: String,
-    /// Its name in the directory.
-    pub name: String,
-    /// What it must be.
-    pub receipt: Receipt,
-}
-
-/// Publishes parts as a directory: the parts, `manifest.json`, then `_SUCCESS`. Returns other files found there.
-#[napi(js_name = "publishDirectory")]
-pub fn publish_into_directory(
-    parts: Vec<PublishedPart>,
-    target: String,
-    manifest: Buffer,
-) -> Result<Vec<String>, Thrown> {
-    waist(|| {
-        let parts = parts
-            .into_iter()
-            .map(|part| {
-                let Receipt { rows, bytes, sha256 } = part.receipt;
-                let receipt = PartReceipt { rows: count(rows)?, bytes: count(bytes)?, sha256 };
-                Ok(DirectoryPart { source: part.source.into(), name: part.name, receipt })
-            })
-            .collect::<Result<Vec<_>, ChunkError>>()?;
-        let strangers = publish_directory(&Disk::shared(), &parts, Path::new(&target), &manifest).carry()?;
-        Ok::<_, ChunkError>(strangers.iter().map(|path| path.to_string_lossy().into_owned()).collect())
-    })
-}
-
 /// Writes a small file so that either the old or the new content survives a crash.
 #[napi(js_name = "writeDurable")]
 pub fn write_durable_file(path: String, bytes: Buffer) -> Result<(), Thrown> {
     waist(|| write_durable(&Disk::shared(), Path::new(&path), &bytes).carry())
 }
 
-/// The SHA-256 of a file, in hexadecimal.
-#[napi]
-pub fn file_digest(path: String) -> Result<String, Thrown> {
-    waist(|| digest(Path::new(&path)).carry())
+/// Writes a file unless something lies at its path that is not `replaces`.
+#[napi(js_name = "writeCommitted")]
+pub fn write_committed_file(path: String, bytes: Buffer, replaces: Option<FileIdRecord>) -> Result<(), Thrown> {
+    waist(|| {
+        let replaces = replaces.as_ref().map(FileId::try_from).transpose()?;
+        write_committed(&Disk::shared(), Path::new(&path), &bytes, replaces).carry()
+    })
 }
 
-/// The CRC-32 of each row group of a file, in order.
-#[napi]
-pub fn row_group_checksums_of(path: String) -> Result<Vec<u32>, Thrown> {
-    waist(|| row_group_checksums(Path::new(&path)).carry())
+/// Gives a staged file its final name unless something lies there that is not `replaces`.
+#[napi(js_name = "commitFile")]
+pub fn commit_file(temporary: String, target: String, replaces: Option<FileIdRecord>) -> Result<(), Thrown> {
+    waist(|| {
+        let replaces = replaces.as_ref().map(FileId::try_from).transpose()?;
+        commit(&Disk::shared(), Path::new(&temporary), Path::new(&target), replaces).carry()
+    })
+}
+
+/// Makes a directory and what is missing above it, each name durable before the next.
+#[napi(js_name = "createDirectories")]
+pub fn create_directories_of(path: String) -> Result<(), Thrown> {
+    waist(|| create_directories(&Disk::shared(), Path::new(&path)).carry())
 }
 
 /// What a part's or published file's footer says.

@@ -4,7 +4,7 @@
 use arrow_array::builder::{Float64Builder, ListBuilder, StringBuilder, StructBuilder};
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use batch_core_parts::{Disk, PartOptions, PartReceipt, PartWriter, publish_file, read_metadata};
+use batch_core_parts::{Disk, PartOptions, PartReceipt, PartWriter, StoredPart, commit, read_metadata, stage_file};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -129,10 +129,16 @@ fn main() {
                 bytes as f64 / rows
             );
         }
-        let parts: Vec<_> = (0..PARTS).map(|index| home.join(format!("{index}.parquet"))).collect();
+        let parts: Vec<_> = write(&home, &batches, &PartOptions::default())
+            .into_iter()
+            .map(|(path, receipt)| StoredPart { path, receipt })
+            .collect();
+        let (temporary, target) = (home.join("all.tmp"), home.join("all.parquet"));
         let start = Instant::now();
-        publish_file(&Disk::shared(), &parts, &home.join("all.parquet"), &home.join("all.tmp"), &[]).expect("publish");
-        println!("{:<24}{:>12.1}", "publish_file", rows / start.elapsed().as_secs_f64() / 1e6);
+        stage_file(&Disk::shared(), &parts, &temporary, &[], &mut |_| Ok(())).expect("stage");
+        commit(&Disk::shared(), &temporary, &target, None).expect("commit");
+        println!("{:<24}{:>12.1}", "publish", rows / start.elapsed().as_secs_f64() / 1e6);
+        std::fs::remove_file(target).expect("clean up");
     }
     std::fs::remove_dir_all(&home).expect("clean up");
 }

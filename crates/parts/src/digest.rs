@@ -1,6 +1,7 @@
 //! Digests of files, and what a part says about itself.
 
 use crate::error::{Code, PartsError, Result};
+use crate::part::PartReceipt;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -14,6 +15,9 @@ pub const FOOTER_BYTES_MAX: u64 = 256 << 20;
 /// Magic, footer length, magic.
 const FRAME_BYTES: u64 = 12;
 
+/// How often a long digest says how far it is.
+const OBSERVED_BYTES: u64 = 16 << 20;
+
 const MAGIC: [u8; 4] = *b"PAR1";
 
 /// The SHA-256 of a file's bytes, in lower-case hex.
@@ -21,13 +25,54 @@ const MAGIC: [u8; 4] = *b"PAR1";
 /// # Errors
 /// When the file cannot be read.
 pub fn digest(path: &Path) -> Result<String> {
-    let mut file = File::open(path).map_err(|e| PartsError::read("open", path, e))?;
+    digest_watched(path, &mut |_| Ok(()))
+}
+
+/// [`digest`], telling `observe` the bytes done so far.
+///
+/// # Errors
+/// When the file cannot be read, and what `observe` returns.
+pub fn digest_watched(path: &Path, observe: &mut dyn FnMut(u64) -> Result<()>) -> Result<String> {
+    let mut file = open_regular(path)?;
+    digest_open(path, &mut file, observe)
+}
+
+/// Opens a regular file. Anything else is refused before it is opened: opening a pipe waits for whoever writes into it.
+pub(crate) fn open_regular(path: &Path) -> Result<File> {
+    let about = std::fs::metadata(path).map_err(|e| PartsError::read("open", path, e))?;
+    if !about.is_file() {
+        return Err(PartsError::data(path, "it is not a regular file"));
+    }
+    File::open(path).map_err(|e| PartsError::read("open", path, e))
+}
+
+/// Refuses a file that is not what `receipt` was written for.
+pub(crate) fn compare(path: &Path, file: &mut File, receipt: &PartReceipt) -> Result<()> {
+    let bytes = file.metadata().map_err(|e| PartsError::read("stat", path, e))?.len();
+    if bytes != receipt.bytes {
+        return Err(PartsError::data(path, format_args!("it has {bytes} bytes, its receipt says {}", receipt.bytes)));
+    }
+    if digest_open(path, file, &mut |_| Ok(()))? != receipt.sha256 {
+        return Err(PartsError::data(path, "its bytes are not those its receipt was written for"));
+    }
+    Ok(())
+}
+
+fn digest_open(path: &Path, file: &mut File, observe: &mut dyn FnMut(u64) -> Result<()>) -> Result<String> {
+    let (mut done, mut told) = (0_u64, 0_u64);
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 18];
     loop {
         match file.read(&mut buffer) {
             Ok(0) => return Ok(hex(&hash.finalize())),
-            Ok(count) => hash.update(&buffer[..count]),
+            Ok(count) => {
+                hash.update(&buffer[..count]);
+                done += count as u64;
+                if done - told >= OBSERVED_BYTES {
+                    observe(done)?;
+                    told = done;
+                }
+            }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(PartsError::read("read", path, error)),
         }
@@ -60,7 +105,7 @@ pub struct PartMetadata {
 /// # Errors
 /// DATA when the file is not a whole Parquet file; otherwise as the operating system says.
 pub fn read_metadata(path: &Path) -> Result<PartMetadata> {
-    let mut file = File::open(path).map_err(|e| PartsError::read("open", path, e))?;
+    let mut file = open_regular(path)?;
     let (parsed, bytes) = read_footer(path, &mut file)?;
     let rows = u64::try_from(parsed.file_metadata().num_rows()).unwrap_or(0);
     let pairs = parsed.file_metadata().key_value_metadata().into_iter().flatten();

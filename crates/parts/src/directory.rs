@@ -1,18 +1,31 @@
 //! Finished parts become a directory that says when it is whole.
+//!
+//! ```text
+//! intent (whose directory this is, and every name that may lie in it) -> _SUCCESS away -> older files away
+//!   -> parts -> manifest.json -> intent away -> _SUCCESS
+//! ```
+//!
+//! Each step is durable before the next. Whoever finds the directory after a crash knows it by the intent or the
+//! manifest, and goes through the same steps again. A name that the intent does not list is a stranger's, and stays.
 
-use crate::digest::hex;
+use crate::commit::commit;
+use crate::digest::compare;
 use crate::durable::{create_beside, temporary_of, write_durable};
 use crate::error::{At, PartsError, Result};
 use crate::fs::{FileSystem, create_directories, plain};
 use crate::part::PartReceipt;
-use sha2::{Digest, Sha256};
-use std::io::{ErrorKind, Read, Write};
+use std::collections::BTreeSet;
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The last file to appear, empty: a reader that sees it sees everything.
 const SUCCESS: &str = "_SUCCESS";
 const MANIFEST: &str = "manifest.json";
+/// Says, while a directory is being published, whose it is.
+const INTENT: &str = ".batch-core-publishing.json";
+/// Strangers that an error names.
+const STRANGERS_NAMED: usize = 3;
 
 /// A finished part on its way into a published directory.
 #[derive(Clone, Debug)]
@@ -25,93 +38,166 @@ pub struct DirectoryPart {
     pub receipt: PartReceipt,
 }
 
-/// Publishes `parts` as a directory: the parts, then `manifest.json`, then `_SUCCESS`, each durable before the next.
-///
-/// A part keeps its place in the job and gets a second name here (a hard link), or is copied where that cannot be; a
-/// copy is checked against its digest. Publishing again is harmless: `_SUCCESS` goes first and comes back last.
-/// Returns the files found there that are not ours: they are reported, never removed.
-///
-/// # Errors
-/// DATA when a part is not what its receipt says, BUG when names clash; otherwise as the operating system says.
-pub fn publish_directory(
-    fs: &Arc<dyn FileSystem>,
-    parts: &[DirectoryPart],
-    directory: &Path,
-    manifest: &[u8],
-) -> Result<Vec<PathBuf>> {
-    let mut names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).chain([MANIFEST, SUCCESS]).collect();
-    names.sort_unstable();
-    if let Some(name) = names.iter().find(|name| !plain(name)) {
-        return Err(PartsError::bug(directory, format_args!("{name:?} is no plain file name")));
-    }
-    if let Some((name, _)) = names.iter().zip(&names[1..]).find(|(name, next)| name == next) {
-        return Err(PartsError::bug(directory, format_args!("two files would be named {name:?}")));
-    }
-    create_directories(fs.as_ref(), directory, true)?;
-    let unknown = clear(fs, directory, &names)?;
-    for part in parts {
-        place(fs, part, &directory.join(&part.name))?;
-    }
-    fs.sync_directory(directory).at("fsync directory", directory)?;
-    write_durable(fs, &directory.join(MANIFEST), manifest)?;
-    write_durable(fs, &directory.join(SUCCESS), b"")?;
-    Ok(unknown)
+/// A directory to publish.
+#[derive(Clone, Copy, Debug)]
+pub struct DirectoryRequest<'a> {
+    /// Its path. It is created where it is missing.
+    pub directory: &'a Path,
+    /// Its parts, in order.
+    pub parts: &'a [DirectoryPart],
+    /// The bytes of `manifest.json`.
+    pub manifest: &'a [u8],
+    /// The bytes that say whose the directory is until the manifest is there.
+    pub intent: &'a [u8],
+    /// Names of an earlier publication that may go: nothing else that lies there is touched.
+    pub replaces: &'a [String],
 }
 
-/// Takes back the promise of an earlier publish and removes what a killed one left half done; returns the strangers.
-fn clear(fs: &Arc<dyn FileSystem>, directory: &Path, names: &[&str]) -> Result<Vec<PathBuf>> {
-    let mut unknown = Vec::new();
-    let mut removed = false;
-    for path in fs.list(directory).at("list", directory)? {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name == SUCCESS || names.iter().any(|known| temporary_of(&name, known)) {
-            fs.remove_file(&path).at("remove", &path)?;
-            removed = true;
-        } else if !names.contains(&name.as_ref()) {
-            unknown.push(path);
+/// Publishes parts as a directory. A part keeps its place in the job and gets a second name there (a hard link), or is
+/// copied where that cannot be; either way it is compared with its receipt first. Publishing again is harmless.
+/// `observe` is told the rows done so far, after each part.
+///
+/// # Errors
+/// `OUTPUT_EXISTS`, naming them, when files lie there that are neither parts nor replaced; DATA, with the part's path,
+/// when a part is not what its receipt says; BUG when names clash; what `observe` returns; otherwise as the operating
+/// system says.
+pub fn publish_directory(
+    fs: &Arc<dyn FileSystem>,
+    request: &DirectoryRequest<'_>,
+    observe: &mut dyn FnMut(u64) -> Result<()>,
+) -> Result<()> {
+    let DirectoryRequest { directory, parts, .. } = *request;
+    let names = names(request)?;
+    create_directories(fs.as_ref(), directory, true)?;
+    refuse_strangers(fs, request, &names)?;
+    write_durable(fs, &directory.join(INTENT), request.intent)?;
+    clear(fs, request, &names)?;
+    let mut rows = 0;
+    for part in parts {
+        place(fs, part, &directory.join(&part.name), request.replaces.contains(&part.name))?;
+        rows += part.receipt.rows;
+        observe(rows)?;
+    }
+    fs.sync_directory(directory).at("fsync directory", directory)?;
+    write_new(fs, &directory.join(MANIFEST), request.manifest)?;
+    refuse_strangers(fs, request, &names)?;
+    remove(fs, &directory.join(INTENT))?;
+    fs.sync_directory(directory).at("fsync directory", directory)?;
+    write_new(fs, &directory.join(SUCCESS), b"")
+}
+
+/// The names that the directory will have.
+fn names<'a>(request: &DirectoryRequest<'a>) -> Result<BTreeSet<&'a str>> {
+    let directory = request.directory;
+    let mut names = BTreeSet::new();
+    for name in request.parts.iter().map(|part| part.name.as_str()).chain([MANIFEST, SUCCESS, INTENT]) {
+        if !plain(name) {
+            return Err(PartsError::bug(directory, format_args!("{name:?} is no plain file name")));
+        }
+        if !names.insert(name) {
+            return Err(PartsError::bug(directory, format_args!("two files would be named {name:?}")));
         }
     }
-    if removed {
+    match request.replaces.iter().find(|name| !plain(name)) {
+        Some(name) => Err(PartsError::bug(directory, format_args!("{name:?} is no plain file name"))),
+        None => Ok(names),
+    }
+}
+
+/// Nothing may lie there but what this publication writes, what it replaces, and what a killed one left half done.
+fn refuse_strangers(fs: &Arc<dyn FileSystem>, request: &DirectoryRequest<'_>, names: &BTreeSet<&str>) -> Result<()> {
+    let directory = request.directory;
+    let paths = fs.list(directory).at("list", directory)?;
+    let strangers: Vec<_> = paths
+        .iter()
+        .map(|path| path.file_name().unwrap_or_default().to_string_lossy())
+        .filter(|name| !names.contains(name.as_ref()) && !request.replaces.iter().any(|known| known == name))
+        .filter(|name| !names.iter().any(|known| temporary_of(name, known)))
+        .collect();
+    let Some((first, rest)) = strangers.split_first() else { return Ok(()) };
+    let listed =
+        rest.iter().take(STRANGERS_NAMED - 1).fold(format!("{first:?}"), |text, name| format!("{text}, {name:?}"));
+    let more = strangers.len().saturating_sub(STRANGERS_NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Err(PartsError::occupied(directory, format_args!("holds files that are not ours: {listed}{more}")))
+}
+
+/// Takes back the promise of an earlier publication, then what it published, and what a killed one left half done.
+fn clear(fs: &Arc<dyn FileSystem>, request: &DirectoryRequest<'_>, names: &BTreeSet<&str>) -> Result<()> {
+    let DirectoryRequest { directory, replaces, .. } = *request;
+    if replaces.iter().any(|name| name == SUCCESS) {
+        remove(fs, &directory.join(SUCCESS))?;
         fs.sync_directory(directory).at("fsync directory", directory)?;
     }
-    Ok(unknown)
+    let parts: BTreeSet<_> = request.parts.iter().map(|part| part.name.as_str()).collect();
+    for path in fs.list(directory).at("list", directory)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let old = replaces.iter().any(|known| known == &name) && !parts.contains(name.as_ref());
+        if old || names.iter().any(|known| temporary_of(&name, known)) {
+            remove(fs, &path)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove(fs: &Arc<dyn FileSystem>, path: &Path) -> Result<()> {
+    match fs.remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed.at("remove", path),
+    }
+}
+
+/// Writes a file whose name must be free.
+fn write_new(fs: &Arc<dyn FileSystem>, target: &Path, bytes: &[u8]) -> Result<()> {
+    let mut sink = create_beside(fs, target)?;
+    sink.write_all(bytes).at("write", sink.path())?;
+    let temporary = sink.path().to_path_buf();
+    sink.stage()?;
+    commit(fs, &temporary, target, None).inspect_err(|_| {
+        let _ = fs.remove_file(&temporary); // the failure is on its way up; the next run clears leftovers
+    })
 }
 
 /// Gives the part its name in the directory; that name is durable once the directory is.
-fn place(fs: &Arc<dyn FileSystem>, part: &DirectoryPart, target: &Path) -> Result<()> {
-    let (source, expected) = (part.source.as_path(), &part.receipt);
+fn place(fs: &Arc<dyn FileSystem>, part: &DirectoryPart, target: &Path, replaces: bool) -> Result<()> {
+    let source = part.source.as_path();
     let mut file = fs.open(source).map_err(|e| PartsError::read("open", source, e))?;
-    let bytes = file.metadata().at("stat", source)?.len();
-    if bytes != expected.bytes {
-        return Err(PartsError::data(
-            source,
-            format_args!("it has {bytes} bytes, its receipt says {}", expected.bytes),
-        ));
-    }
-    // A link cannot replace a name, and renaming one link of a file over another does nothing and says so to nobody.
-    // So an older file of this name goes first: without `_SUCCESS` nobody counts on it.
-    match fs.remove_file(target) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).at("remove", target),
+    compare(source, &mut file, &part.receipt)?;
+    // An earlier publication of this part is this very file, or an older one that may go.
+    match (fs.identity(target), fs.identity(source)) {
+        (Ok(there), Ok(here)) if there == here => return Ok(()),
+        (Ok(_), _) if replaces => remove(fs, target)?,
         _ => {}
     }
-    if fs.link(source, target).is_ok() {
-        return Ok(());
+    match fs.link(source, target) {
+        Ok(()) => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return adopt(fs, part, target),
+        Err(_) => {}
     }
+    file.rewind().map_err(|e| PartsError::read("read", source, e))?;
     let mut sink = create_beside(fs, target)?;
-    let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 18];
     loop {
-        let count = match file.read(&mut buffer) {
+        match file.read(&mut buffer) {
             Ok(0) => break,
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Ok(count) => sink.write_all(&buffer[..count]).at("write", sink.path())?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(PartsError::read("read", source, error)),
-        };
-        hash.update(&buffer[..count]);
-        sink.write_all(&buffer[..count]).at("write", sink.path())?;
+        }
     }
-    if hex(&hash.finalize()) != expected.sha256 {
-        return Err(PartsError::data(source, "its bytes are not those its receipt was written for"));
+    let temporary = sink.path().to_path_buf();
+    if sink.stage()?.1 != part.receipt.sha256 {
+        let _ = fs.remove_file(&temporary); // the failure below says more
+        return Err(PartsError::data(source, "it changed while it was copied"));
     }
-    sink.commit(target).map(drop)
+    commit(fs, &temporary, target, None).inspect_err(|_| {
+        let _ = fs.remove_file(&temporary);
+    })
+}
+
+/// A file that has the part's name already stays if it is the part: a killed publication copied it.
+fn adopt(fs: &Arc<dyn FileSystem>, part: &DirectoryPart, target: &Path) -> Result<()> {
+    let mut file = fs.open(target).map_err(|e| PartsError::read("open", target, e))?;
+    compare(target, &mut file, &part.receipt)
+        .map_err(|_| PartsError::occupied(target, "appeared meanwhile and is not ours to replace"))
 }

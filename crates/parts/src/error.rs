@@ -19,6 +19,10 @@ pub enum Code {
     Data,
     /// We broke a rule of our own.
     Bug,
+    /// The name is taken by something that is not ours to replace.
+    Occupied,
+    /// Whoever asked wants it no more.
+    Cancelled,
 }
 
 impl Code {
@@ -30,6 +34,8 @@ impl Code {
             Self::Resource => "RESOURCE",
             Self::Data => "DATA",
             Self::Bug => "BUG",
+            Self::Occupied => "OUTPUT_EXISTS",
+            Self::Cancelled => "CANCELLED",
         }
     }
 
@@ -92,6 +98,17 @@ impl PartsError {
         Self { code: Code::Bug, message: format!("{}: {reason}", path.display()), path: path.into(), source: None }
     }
 
+    /// `path` is taken by something that is not ours to replace.
+    pub(crate) fn occupied(path: &Path, reason: impl fmt::Display) -> Self {
+        Self { code: Code::Occupied, message: format!("{} {reason}", path.display()), path: path.into(), source: None }
+    }
+
+    /// Whoever asked for `path` wants it no more.
+    #[must_use]
+    pub fn cancelled(path: &Path) -> Self {
+        Self { code: Code::Cancelled, message: "stopped".into(), path: path.into(), source: None }
+    }
+
     /// A Parquet failure while `operation`; an I/O error inside it keeps its own class, `otherwise` is the class of the rest.
     pub(crate) fn parquet(operation: &str, path: &Path, error: ParquetError, otherwise: Code) -> Self {
         let error = match error {
@@ -112,7 +129,7 @@ impl PartsError {
         self.source.as_ref().map(io::Error::kind)
     }
 
-    /// The class as text: `TRANSIENT_IO`, `RESOURCE`, `DATA` or `BUG`.
+    /// The class as text: as every layer above spells it.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.code.as_str()

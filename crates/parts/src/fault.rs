@@ -8,7 +8,7 @@ mod crash;
 
 pub use crash::{CrashState, Log};
 
-use crate::fs::{Disk, FileSystem, OpenFile};
+use crate::fs::{Disk, FileId, FileSystem, OpenFile};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -229,6 +229,26 @@ impl FileSystem for Faulty {
             state.log.rename(from, to);
             Ok(())
         })
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.attempt(Kind::Rename, to, |_, state| {
+            Disk.rename_new(from, to)?;
+            state.log.rename(from, to);
+            Ok(())
+        })
+    }
+
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
+        self.attempt(Kind::Rename, other, |_, state| {
+            Disk.exchange(one, other)?;
+            state.log.exchange(one, other);
+            Ok(())
+        })
+    }
+
+    fn identity(&self, path: &Path) -> io::Result<FileId> {
+        Disk.identity(path)
     }
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {

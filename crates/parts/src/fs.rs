@@ -6,6 +6,15 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// A file, whatever its names: the device it lies on and its number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FileId {
+    /// Number of the device.
+    pub device: u64,
+    /// Number of the file on it.
+    pub inode: u64,
+}
+
 /// What a durable file needs of the file system. [`Disk`] is the real one.
 ///
 /// Every operation that changes a directory leaves the change volatile until [`sync_directory`](Self::sync_directory),
@@ -40,6 +49,24 @@ pub trait FileSystem: Debug + Send + Sync {
     /// # Errors
     /// As the operating system says.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Gives `from` the name `to`, which must not exist: in one step where the system can, else by a second name.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when something has that name; otherwise as the operating system says.
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Swaps what two names stand for, in one step.
+    ///
+    /// # Errors
+    /// `Unsupported` where the system or the file system cannot; otherwise as the operating system says.
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()>;
+
+    /// Which file `path` names; a link is not followed.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn identity(&self, path: &Path) -> io::Result<FileId>;
 
     /// Gives the file `from` the second name `to`, which must not exist.
     ///
@@ -122,6 +149,25 @@ impl FileSystem for Disk {
         std::fs::rename(from, to)
     }
 
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        match rename_at(from, to, Flag::NoReplace) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                // Two names for an instant: a crash in between leaves the temporary, which the next run removes.
+                std::fs::hard_link(from, to)?;
+                std::fs::remove_file(from)
+            }
+            renamed => renamed,
+        }
+    }
+
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
+        rename_at(one, other, Flag::Exchange)
+    }
+
+    fn identity(&self, path: &Path) -> io::Result<FileId> {
+        identity(&std::fs::symlink_metadata(path)?)
+    }
+
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::hard_link(from, to)
     }
@@ -134,6 +180,53 @@ impl FileSystem for Disk {
         // Windows opens no directory for flushing; NTFS journals the rename itself.
         if cfg!(windows) { Ok(()) } else { File::open(path)?.sync_all() }
     }
+}
+
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "other systems cannot tell")]
+fn identity(metadata: &std::fs::Metadata) -> io::Result<FileId> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(FileId { device: metadata.dev(), inode: metadata.ino() })
+}
+
+#[cfg(not(unix))]
+fn identity(_: &std::fs::Metadata) -> io::Result<FileId> {
+    Err(ErrorKind::Unsupported.into())
+}
+
+/// What `renameat2` may be told.
+#[derive(Clone, Copy)]
+enum Flag {
+    NoReplace,
+    Exchange,
+}
+
+/// `renameat2`, by its number: not every C library has a function for it.
+#[cfg(target_os = "linux")]
+fn rename_at(from: &Path, to: &Path, flag: Flag) -> io::Result<()> {
+    use std::ffi::CString;
+    use std::os::unix::ffi::OsStrExt;
+    let text = |path: &Path| CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other);
+    let (from, to) = (text(from)?, text(to)?);
+    let flag = match flag {
+        Flag::NoReplace => libc::RENAME_NOREPLACE,
+        Flag::Exchange => libc::RENAME_EXCHANGE,
+    };
+    // SAFETY: both pointers are to C strings that live until the end of this function; the kernel only reads them.
+    let result =
+        unsafe { libc::syscall(libc::SYS_renameat2, libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), flag) };
+    if result == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    // An old kernel, or a file system that knows no flags.
+    let unable = matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP));
+    Err(if unable { ErrorKind::Unsupported.into() } else { error })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn rename_at(_: &Path, _: &Path, _: Flag) -> io::Result<()> {
+    Err(ErrorKind::Unsupported.into())
 }
 
 #[derive(Debug)]

@@ -3,8 +3,9 @@
 //! The SHA-256 of a file says that it is damaged, not where. These are CRC-32s of the bytes of each row group's pages:
 //! enough to find an accident, and fast enough to be taken of every output.
 
-use crate::digest::read_footer;
+use crate::digest::{open_regular, read_footer};
 use crate::error::{PartsError, Result};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -14,27 +15,29 @@ use std::path::Path;
 /// # Errors
 /// DATA when the footer cannot be read or points outside the file; otherwise as the operating system says.
 pub fn row_group_checksums(path: &Path) -> Result<Vec<u32>> {
-    let mut file = File::open(path).map_err(|e| PartsError::read("open", path, e))?;
+    let mut file = open_regular(path)?;
     let (footer, _) = read_footer(path, &mut file)?;
+    checksums(path, &mut file, &footer)
+}
+
+/// The same of an open file whose footer was read.
+pub(crate) fn checksums(path: &Path, file: &mut File, footer: &ParquetMetaData) -> Result<Vec<u32>> {
     let mut buffer = vec![0; 1 << 18];
-    footer
-        .row_groups()
-        .iter()
-        .map(|group| {
-            let mut hash = crc32fast::Hasher::new();
-            for column in group.columns() {
-                let (start, length) = column.byte_range();
-                file.seek(SeekFrom::Start(start)).map_err(|e| PartsError::read("seek", path, e))?;
-                let mut pages = file.by_ref().take(length);
-                loop {
-                    let count = pages.read(&mut buffer).map_err(|e| PartsError::read("read", path, e))?;
-                    if count == 0 {
-                        break;
-                    }
-                    hash.update(&buffer[..count]);
+    let mut checksum = |group: &RowGroupMetaData| {
+        let mut hash = crc32fast::Hasher::new();
+        for column in group.columns() {
+            let (start, length) = column.byte_range();
+            file.seek(SeekFrom::Start(start)).map_err(|e| PartsError::read("seek", path, e))?;
+            let mut pages = file.by_ref().take(length);
+            loop {
+                let count = pages.read(&mut buffer).map_err(|e| PartsError::read("read", path, e))?;
+                if count == 0 {
+                    break;
                 }
+                hash.update(&buffer[..count]);
             }
-            Ok(hash.finalize())
-        })
-        .collect()
+        }
+        Ok(hash.finalize())
+    };
+    footer.row_groups().iter().map(&mut checksum).collect()
 }

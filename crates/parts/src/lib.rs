@@ -4,6 +4,7 @@
 //! the name holds nothing, what it held before, or the complete new bytes. It rests on one order, kept by one piece of
 //! code (`sink`): write under a temporary name, `fdatasync`, close, `rename`, `fsync` the directory.
 
+mod commit;
 mod digest;
 mod directory;
 mod durable;
@@ -21,13 +22,14 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
-pub use digest::{FOOTER_BYTES_MAX, PartMetadata, digest, read_metadata};
-pub use directory::{DirectoryPart, publish_directory};
+pub use commit::{commit, write_committed};
+pub use digest::{FOOTER_BYTES_MAX, PartMetadata, digest, digest_watched, read_metadata};
+pub use directory::{DirectoryPart, DirectoryRequest, publish_directory};
 pub use durable::{create_directories, write_durable, write_durable_once};
 pub use error::{Code, PartsError, Result};
-pub use fs::{Disk, FileSystem, OpenFile};
+pub use fs::{Disk, FileId, FileSystem, OpenFile};
 pub use groups::row_group_checksums;
 pub use layout::{Compression, PartOptions};
 pub use lock::{Held, JobLock};
 pub use part::{PartReceipt, PartWriter};
-pub use publish::publish_file;
+pub use publish::{Staged, StoredPart, stage_file};

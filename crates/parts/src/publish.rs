@@ -1,8 +1,9 @@
 //! Finished parts become one file: row groups are spliced as they are encoded, no page is decoded.
 
-use crate::digest::read_footer;
-use crate::error::{At, Code, PartsError, Result};
-use crate::fs::{FileSystem, parent};
+use crate::digest::{compare, read_footer};
+use crate::error::{Code, PartsError, Result};
+use crate::fs::FileSystem;
+use crate::groups::checksums;
 use crate::layout::{CREATED_BY, key_values};
 use crate::part::PartReceipt;
 use crate::sink::Sink;
@@ -13,47 +14,64 @@ use parquet::file::metadata::{KeyValue, PageIndexPolicy, ParquetMetaData, Parque
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use std::fs::File;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Concatenates the row groups of `parts`, in order and as they are encoded, into one file: `temporary`, then `target`
-/// (in the same directory, so that the name changes in one step). The parts' key-value metadata is replaced by
-/// `metadata`; Arrow's own entry stays. One part is open at a time.
+/// A finished part and what the checkpoint knows of it.
+#[derive(Clone, Debug)]
+pub struct StoredPart {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What it must be.
+    pub receipt: PartReceipt,
+}
+
+/// A whole output under its temporary name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Staged {
+    /// Rows, bytes and digest.
+    pub receipt: PartReceipt,
+    /// CRC-32 of each row group's pages: the digest says that a file is damaged, these say where.
+    pub row_groups: Vec<u32>,
+}
+
+/// Concatenates the row groups of `parts`, in order and as they are encoded, into the file `temporary`, which must not
+/// exist, and makes it durable. The parts' key-value metadata is replaced by `metadata`; Arrow's own entry stays. One part
+/// is open at a time. `observe` is told the rows done so far, after each part.
+///
+/// Every part is compared with its receipt before a byte of it is taken: what a crash, a disk or a person did to it since
+/// it was finished never reaches the output.
 ///
 /// # Errors
-/// DATA when a part is damaged or has another schema than the first, BUG when there are no parts; otherwise as the
-/// operating system says.
-pub fn publish_file(
+/// DATA, with the part's path, when a part is not what its receipt says or has another schema than the first; BUG when
+/// there are no parts; what `observe` returns; otherwise as the operating system says. `temporary` is gone then.
+pub fn stage_file(
     fs: &Arc<dyn FileSystem>,
-    parts: &[PathBuf],
-    target: &Path,
+    parts: &[StoredPart],
     temporary: &Path,
     metadata: &[(String, String)],
-) -> Result<PartReceipt> {
+    observe: &mut dyn FnMut(u64) -> Result<()>,
+) -> Result<Staged> {
     let Some((first, rest)) = parts.split_first() else {
-        return Err(PartsError::bug(target, "there are no parts to publish"));
+        return Err(PartsError::bug(temporary, "there are no parts to publish"));
     };
-    if parent(target) != parent(temporary) || target == temporary {
-        return Err(PartsError::bug(target, format_args!("{} is no temporary for it", temporary.display())));
-    }
-    // A publish that was killed left it; the job's lock says that nobody is writing it now.
-    match fs.remove_file(temporary) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).at("remove", temporary),
-        _ => {}
-    }
-    let opened = Part::open(fs, first)?;
+    let mut row_groups = Vec::new();
+    let opened = Part::open(fs, first, &mut row_groups)?;
     let sink = Sink::create(Arc::clone(fs), temporary, true)?;
     let mut output = Output::begin(sink, &opened, metadata)?;
     output.append(&opened)?;
-    for path in rest {
-        output.append(&Part::open(fs, path)?)?;
+    let mut rows = first.receipt.rows;
+    observe(rows)?;
+    for part in rest {
+        output.append(&Part::open(fs, part, &mut row_groups)?)?;
+        rows += part.receipt.rows;
+        observe(rows)?;
     }
     let finished = output.writer.finish();
     let finished = finished.map_err(|e| PartsError::parquet("finish", temporary, e, Code::Bug))?;
     let rows = u64::try_from(finished.file_metadata().num_rows()).unwrap_or(0);
-    let (bytes, sha256) = output.writer.inner_mut().commit(target)?;
-    Ok(PartReceipt { rows, bytes, sha256 })
+    let (bytes, sha256) = output.writer.inner_mut().stage()?;
+    Ok(Staged { receipt: PartReceipt { rows, bytes, sha256 }, row_groups })
 }
 
 /// A part being read.
@@ -66,9 +84,13 @@ struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    fn open(fs: &Arc<dyn FileSystem>, path: &'a Path) -> Result<Self> {
+    /// Opens a part that is what its receipt says, and adds the checksums of its row groups to `row_groups`.
+    fn open(fs: &Arc<dyn FileSystem>, stored: &'a StoredPart, row_groups: &mut Vec<u32>) -> Result<Self> {
+        let path = stored.path.as_path();
         let mut file = fs.open(path).map_err(|e| PartsError::read("open", path, e))?;
+        compare(path, &mut file, &stored.receipt)?;
         let (footer, _) = read_footer(path, &mut file)?;
+        row_groups.extend(checksums(path, &mut file, &footer)?);
         let mut reader =
             ParquetMetaDataReader::new_with_metadata(footer).with_page_index_policy(PageIndexPolicy::Optional);
         let indexes = reader.read_page_indexes(&file).and_then(|()| reader.finish());

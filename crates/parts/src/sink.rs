@@ -120,6 +120,14 @@ impl Sink {
         Ok((self.bytes, hex(&std::mem::take(&mut self.hash).finalize())))
     }
 
+    /// Makes the bytes durable under the temporary name, which stays: a later [`commit`](crate::commit) gives the final
+    /// one. Returns length and digest. To be called once.
+    pub(crate) fn stage(&mut self) -> Result<(u64, String)> {
+        self.settle()?;
+        self.temporary.renamed = true;
+        Ok((self.bytes, hex(&std::mem::take(&mut self.hash).finalize())))
+    }
+
     /// The same, but an existing `target` stays; says whether this file became it.
     pub(crate) fn commit_once(&mut self, target: &Path) -> Result<bool> {
         self.settle()?;

@@ -9,11 +9,14 @@ mod order;
 mod property;
 mod publish;
 
-use crate::{FileSystem, PartOptions, PartReceipt, PartWriter, Result};
+use crate::{
+    Disk, FileSystem, PartOptions, PartReceipt, PartWriter, Result, StoredPart, commit, digest, read_metadata,
+    stage_file,
+};
 use arrow_array::builder::{Float64Builder, ListBuilder, StringBuilder, StructBuilder};
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The fields of one reason.
@@ -79,4 +82,25 @@ fn write_part(fs: &Arc<dyn FileSystem>, directory: &Path, name: &str, first: i64
     let mut part = PartWriter::create(fs, directory, name, schema(), &options, &format!("{name}.1.1"))?;
     part.write(&batch(first, count))?;
     part.finish()
+}
+
+/// Parts as a checkpoint would know them that looked at them now; one that is absent is in no checkpoint as it is.
+fn stored(parts: &[PathBuf]) -> Vec<StoredPart> {
+    let receipt = |path: &Path| PartReceipt {
+        rows: read_metadata(path).map_or(0, |facts| facts.rows),
+        bytes: std::fs::metadata(path).map_or(0, |facts| facts.len()),
+        sha256: digest(path).unwrap_or_default(),
+    };
+    parts.iter().map(|path| StoredPart { path: path.clone(), receipt: receipt(path) }).collect()
+}
+
+/// Publishes `parts` as `target`, replacing what lies there.
+fn publish_file(fs: &Arc<dyn FileSystem>, parts: &[PathBuf], target: &Path) -> Result<PartReceipt> {
+    let temporary = target.with_extension("tmp");
+    let _ = std::fs::remove_file(&temporary); // as a run sweeps what a killed one left
+    let staged = stage_file(fs, &stored(parts), &temporary, &[], &mut |_| Ok(()))?;
+    commit(fs, &temporary, target, Disk.identity(target).ok()).inspect_err(|_| {
+        let _ = std::fs::remove_file(&temporary);
+    })?;
+    Ok(staged.receipt)
 }

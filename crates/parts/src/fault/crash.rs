@@ -21,6 +21,7 @@ enum Effect {
     SyncData(usize),
     Lose(usize),
     Rename(PathBuf, PathBuf),
+    Exchange(PathBuf, PathBuf),
     Link(PathBuf, PathBuf),
     Remove(PathBuf),
     SyncDirectory(PathBuf),
@@ -85,6 +86,10 @@ impl Log {
 
     pub(super) fn rename(&mut self, from: &Path, to: &Path) {
         self.effects.push(Effect::Rename(from.into(), to.into()));
+    }
+
+    pub(super) fn exchange(&mut self, one: &Path, other: &Path) {
+        self.effects.push(Effect::Exchange(one.into(), other.into()));
     }
 
     pub(super) fn link(&mut self, from: &Path, to: &Path) {
@@ -232,6 +237,12 @@ impl Model {
                 let node = self.names.get(from).cloned();
                 self.change(from, None);
                 self.change(to, node);
+            }
+            Effect::Exchange(one, other) => {
+                let nodes = [one, other].map(|path| self.names.get(path).cloned());
+                let [first, second] = nodes;
+                self.change(one, second);
+                self.change(other, first);
             }
             Effect::Link(from, to) => {
                 let node = self.names.get(from).cloned();

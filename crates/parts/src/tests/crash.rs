@@ -4,7 +4,10 @@
 use super::write_part;
 use crate::digest::hex;
 use crate::fault::{CrashState, Faulty, Log};
-use crate::{DirectoryPart, digest, publish_directory, publish_file, write_durable, write_durable_once};
+use crate::{
+    DirectoryPart, DirectoryRequest, Disk, FileSystem, StoredPart, commit, digest, publish_directory, stage_file,
+    write_durable, write_durable_once,
+};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -91,16 +94,19 @@ fn the_first_writer_of_a_marker_wins_and_it_stays() {
 fn a_published_file_is_the_old_output_or_the_new() {
     let (_home, root, fs) = home();
     let names = ["0.parquet", "1.parquet"];
-    for (name, first) in names.into_iter().zip([0, 1_500]) {
-        write_part(&fs.shared(), &root, name, first, 1_500).unwrap();
-    }
+    let part = |name: &str, first: i64| {
+        let receipt = write_part(&fs.shared(), &root, name, first, 1_500).unwrap();
+        StoredPart { path: root.join(name), receipt }
+    };
+    let parts = [part(names[0], 0), part(names[1], 1_500)];
     let target = root.join("scores.parquet");
     std::fs::write(&target, "an older output").unwrap();
     let before = digest(&target).unwrap();
     let fs = Faulty::new(&root).unwrap();
-    let parts = names.map(|name| root.join(name));
-    let receipt = publish_file(&fs.shared(), &parts, &target, &root.join("scores.tmp"), &[]).unwrap();
-    check(&fs.log(), &target, Some(&before), &receipt.sha256);
+    let temporary = root.join("scores.tmp");
+    let staged = stage_file(&fs.shared(), &parts, &temporary, &[], &mut |_| Ok(())).unwrap();
+    commit(&fs.shared(), &temporary, &target, Disk.identity(&target).ok()).unwrap();
+    check(&fs.log(), &target, Some(&before), &staged.receipt.sha256);
 }
 
 #[test]
@@ -118,7 +124,15 @@ fn a_directory_that_says_success_is_whole() {
     };
     for again in [false, true] {
         let fs = Faulty::new(&root).unwrap();
-        publish_directory(&fs.shared(), std::slice::from_ref(&part), &output, b"{}").unwrap();
+        let all = ["_SUCCESS", "manifest.json", "part-0.parquet"].map(str::to_string);
+        let request = DirectoryRequest {
+            directory: &output,
+            parts: std::slice::from_ref(&part),
+            manifest: b"{}",
+            intent: b"{}",
+            replaces: if again { &all } else { &[] },
+        };
+        publish_directory(&fs.shared(), &request, &mut |_| Ok(())).unwrap();
         let log = fs.log();
         assert!(holds(&log, 0, whole), "published again: {again}");
         assert!(holds(&log, log.len(), |state| state.files.contains_key(&output.join("_SUCCESS"))));

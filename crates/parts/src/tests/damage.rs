@@ -1,7 +1,7 @@
 //! A damaged file is an error that names it: never a panic, never a giant allocation.
 
-use super::write_part;
-use crate::{Disk, FOOTER_BYTES_MAX, digest, publish_file, read_metadata};
+use super::{publish_file, write_part};
+use crate::{Disk, FOOTER_BYTES_MAX, digest, read_metadata};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ fn check(path: &Path, bytes: &[u8], reason: &str) {
     assert_eq!(error.code(), "DATA", "{error}");
     assert!(error.message.contains(path.to_str().unwrap()) && error.message.contains(reason), "{error}");
     let target = path.with_extension("out");
-    let error = publish_file(&Disk::shared(), &[path.into()], &target, &path.with_extension("tmp"), &[]).unwrap_err();
+    let error = publish_file(&Disk::shared(), &[path.into()], &target).unwrap_err();
     assert_eq!(error.code(), "DATA", "{error}");
     assert!(!target.exists());
 }
@@ -106,8 +106,8 @@ proptest! {
                 Ok(metadata) => assert_eq!(metadata.bytes, damaged.len() as u64),
                 Err(error) => assert_eq!(error.code(), "DATA", "{error}"),
             }
-            let (target, temporary) = (path.with_extension("out"), path.with_extension("tmp"));
-            if let Err(error) = publish_file(&Disk::shared(), std::slice::from_ref(path), &target, &temporary, &[]) {
+            let target = path.with_extension("out");
+            if let Err(error) = publish_file(&Disk::shared(), std::slice::from_ref(path), &target) {
                 assert_eq!(error.code(), "DATA", "{error}");
             }
         });

@@ -2,7 +2,7 @@
 
 use super::{batch, schema, write_part};
 use crate::fault::{Call, Failure, Fault, Faulty, Kind};
-use crate::{PartOptions, PartWriter, PartsError, publish_file, write_durable};
+use crate::{PartOptions, PartWriter, PartsError, write_durable};
 use std::path::{Path, PathBuf};
 
 const fn code(failure: Failure) -> &'static str {
@@ -87,7 +87,7 @@ fn no_failure_of_a_publish_goes_unnoticed() {
             write_part(&quiet, &parts, "1", 300, 0)?;
         }
         let parts = [parts.join("0"), parts.join("1")];
-        publish_file(&fs.shared(), &parts, &home.join("out"), &home.join("out.tmp"), &[]).map(drop)
+        super::publish_file(&fs.shared(), &parts, &home.join("out")).map(drop)
     };
     check(work, "out");
 }

@@ -2,7 +2,7 @@
 
 use super::write_part;
 use crate::fault::{Faulty, Kind};
-use crate::{Disk, publish_file, write_durable};
+use crate::{Disk, StoredPart, commit, stage_file, write_durable};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,7 +22,7 @@ fn a_part_takes_every_step_in_order() {
     let root = home.path().join("job");
     std::fs::create_dir(&root).unwrap();
     let fs = Faulty::new(&root).unwrap();
-    write_part(&fs.shared(), &root.join("parts"), "0", 0, 100).unwrap();
+    let receipt = write_part(&fs.shared(), &root.join("parts"), "0", 0, 100).unwrap();
     let steps = expected(&[
         (Kind::SyncDirectory, home.path().file_name().unwrap().to_str().unwrap()),
         (Kind::CreateDirectory, "parts"),
@@ -40,8 +40,9 @@ fn a_part_takes_every_step_in_order() {
     assert_eq!(calls[last_write + 1].kind, Kind::SyncData, "nothing is written after the sync");
 
     let fs = Faulty::new(&root).unwrap();
-    let parts = [root.join("parts/0")];
-    publish_file(&fs.shared(), &parts, &root.join("out"), &root.join("out.tmp"), &[]).unwrap();
+    let parts = [StoredPart { path: root.join("parts/0"), receipt }];
+    stage_file(&fs.shared(), &parts, &root.join("out.tmp"), &[], &mut |_| Ok(())).unwrap();
+    commit(&fs.shared(), &root.join("out.tmp"), &root.join("out"), None).unwrap();
     let steps = expected(&[
         (Kind::Open, "0"),
         (Kind::CreateNew, "out.tmp"),

@@ -3,7 +3,7 @@
 
 use super::{batch, schema};
 use crate::fault::{CrashState, Failure, Fault, Faulty, Kind};
-use crate::{PartOptions, PartWriter, Result, publish_file, write_durable};
+use crate::{PartOptions, PartWriter, Result, write_durable};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use std::collections::BTreeMap;
@@ -91,7 +91,7 @@ fn right(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 fn publish(fs: &Arc<dyn crate::FileSystem>, root: &Path) -> Result<()> {
     let parts: Vec<_> = (0..PARTS).map(|which| root.join(format!("parts/{which}.parquet"))).collect();
-    publish_file(fs, &parts, &root.join("out"), &root.join("out.tmp"), &[]).map(drop)
+    super::publish_file(fs, &parts, &root.join("out")).map(drop)
 }
 
 proptest! {

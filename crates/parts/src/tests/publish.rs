@@ -1,9 +1,10 @@
 //! Publishing joins parts without changing a row of them.
 
-use super::{batch, schema, write_part};
+use super::{batch, schema, stored, write_part};
 use crate::fault::{Failure, Fault, Faulty, Kind};
 use crate::{
-    DirectoryPart, Disk, PartOptions, PartReceipt, PartWriter, digest, publish_directory, publish_file, read_metadata,
+    DirectoryPart, DirectoryRequest, Disk, FileId, FileSystem, PartOptions, PartReceipt, PartWriter, Staged,
+    StoredPart, commit, digest, publish_directory, read_metadata, row_group_checksums, stage_file, write_committed,
 };
 use arrow_array::{Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
@@ -14,10 +15,18 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Publishes `parts` of `home` as `out`.
-fn publish(home: &Path, parts: &[PathBuf], metadata: &[(&str, &str)]) -> crate::Result<PartReceipt> {
+fn stage(home: &Path, parts: &[StoredPart], metadata: &[(&str, &str)]) -> crate::Result<Staged> {
     let metadata: Vec<_> = metadata.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-    publish_file(&Disk::shared(), parts, &home.join("out"), &home.join("out.tmp"), &metadata)
+    stage_file(&Disk::shared(), parts, &home.join("out.tmp"), &metadata, &mut |_| Ok(()))
+}
+
+/// Publishes `parts` of `home` as `out`, replacing what lies there.
+fn publish(home: &Path, parts: &[PathBuf], metadata: &[(&str, &str)]) -> crate::Result<PartReceipt> {
+    let staged = stage(home, &stored(parts), metadata)?;
+    assert_eq!(row_group_checksums(&home.join("out.tmp")).unwrap(), staged.row_groups);
+    let replaces = Disk.identity(&home.join("out")).ok();
+    commit(&Disk::shared(), &home.join("out.tmp"), &home.join("out"), replaces)?;
+    Ok(staged.receipt)
 }
 
 fn read(path: &Path) -> RecordBatch {
@@ -91,8 +100,6 @@ fn what_cannot_be_joined_is_refused_and_leaves_the_old_output() {
     let error = publish(home.path(), &[parts[0].clone(), parts[2].clone()], &[]).unwrap_err();
     assert_eq!((error.code(), &error.path), ("DATA", &parts[2]), "{error}");
     assert_eq!(publish(home.path(), &[], &[]).unwrap_err().code(), "BUG");
-    let error = publish_file(&Disk::shared(), &parts[..1], &out, Path::new("/elsewhere/out.tmp"), &[]).unwrap_err();
-    assert_eq!(error.code(), "BUG", "{error}");
     assert_eq!(std::fs::read(&out).unwrap(), b"old");
     assert_eq!(names(home.path()), [".tmp", "0", "1", "out"]);
 }
@@ -131,25 +138,59 @@ fn directory_part(home: &Path, name: &str, first: i64) -> DirectoryPart {
     DirectoryPart { source: home.join("parts").join(name), name: format!("part-{name}.parquet"), receipt }
 }
 
+fn into_directory(fs: &Faulty, parts: &[DirectoryPart], directory: &Path, replaces: &[&str]) -> crate::Result<()> {
+    let replaces: Vec<_> = replaces.iter().map(|name| (*name).to_string()).collect();
+    let request =
+        DirectoryRequest { directory, parts, manifest: b"{\"parts\":2}", intent: b"ours", replaces: &replaces };
+    publish_directory(&fs.shared(), &request, &mut |_| Ok(()))
+}
+
 #[test]
 fn a_directory_gets_its_parts_by_link_or_by_copy() {
     let home = tempfile::tempdir().unwrap();
     let parts = [directory_part(home.path(), "0", 0), directory_part(home.path(), "1", 100)];
-    let out = home.path().join("deep/output");
     let all = ["_SUCCESS", "manifest.json", "part-0.parquet", "part-1.parquet"];
     for link in [true, false] {
-        let fs = Faulty::new(home.path()).unwrap();
-        let no_links = Fault { kind: Kind::Link, nth: 1, failure: Failure::Denied, lasting: true };
-        fs.inject((!link).then_some(no_links));
-        let unknown = publish_directory(&fs.shared(), &parts, &out, b"{\"parts\":2}").unwrap();
-        assert_eq!(unknown, Vec::<PathBuf>::new());
-        assert_eq!(names(&out), all, "by link: {link}");
-        for part in &parts {
-            assert_eq!(digest(&out.join(&part.name)).unwrap(), part.receipt.sha256);
-            assert!(part.source.exists(), "the job keeps its part");
+        let out = home.path().join(format!("deep/output-{link}"));
+        for replaces in [&[][..], &all] {
+            let fs = Faulty::new(home.path()).unwrap();
+            let no_links = Fault { kind: Kind::Link, nth: 1, failure: Failure::Denied, lasting: true };
+            fs.inject((!link).then_some(no_links));
+            into_directory(&fs, &parts, &out, replaces).unwrap();
+            assert_eq!(names(&out), all, "by link: {link}");
+            for part in &parts {
+                assert_eq!(digest(&out.join(&part.name)).unwrap(), part.receipt.sha256);
+                assert!(part.source.exists(), "the job keeps its part");
+            }
         }
+        assert_eq!(std::fs::read(out.join("manifest.json")).unwrap(), b"{\"parts\":2}");
     }
-    assert_eq!(std::fs::read(out.join("manifest.json")).unwrap(), b"{\"parts\":2}");
+}
+
+#[test]
+fn a_directory_loses_what_is_replaced_and_nothing_else() {
+    let home = tempfile::tempdir().unwrap();
+    let part = directory_part(home.path(), "0", 0);
+    let out = home.path().join("output");
+    std::fs::create_dir(&out).unwrap();
+    for name in ["_SUCCESS", "manifest.json", "part-0.parquet", "part-9.parquet", ".manifest.json.77-3.tmp"] {
+        std::fs::write(out.join(name), "old").unwrap();
+    }
+    let fs = Faulty::new(home.path()).unwrap();
+    let parts = std::slice::from_ref(&part);
+    let error = into_directory(&fs, parts, &out, &["manifest.json", "part-0.parquet"]).unwrap_err();
+    assert_eq!(error.code(), "OUTPUT_EXISTS", "{error}");
+    assert!(error.message.contains("part-9.parquet"), "{error}");
+    assert_eq!(std::fs::read(out.join("part-9.parquet")).unwrap(), b"old");
+    assert_eq!(std::fs::read(out.join("_SUCCESS")).unwrap(), b"old", "nothing was touched");
+
+    let all = ["_SUCCESS", "manifest.json", "part-0.parquet", "part-9.parquet"];
+    std::fs::write(out.join("mine.txt"), "mine").unwrap();
+    assert_eq!(into_directory(&fs, parts, &out, &all).unwrap_err().code(), "OUTPUT_EXISTS");
+    std::fs::remove_file(out.join("mine.txt")).unwrap();
+    into_directory(&fs, parts, &out, &all).unwrap();
+    assert_eq!(names(&out), ["_SUCCESS", "manifest.json", "part-0.parquet"]);
+    assert_eq!(digest(&out.join("part-0.parquet")).unwrap(), part.receipt.sha256);
 }
 
 #[test]
@@ -158,19 +199,18 @@ fn a_directory_never_says_success_of_something_else() {
     let part = directory_part(home.path(), "0", 0);
     let out = home.path().join("output");
     std::fs::create_dir(&out).unwrap();
-    for name in ["_SUCCESS", "mine.txt", ".part-0.parquet.77-3.tmp"] {
-        std::fs::write(out.join(name), "").unwrap();
-    }
-    let publish = |fs: &Faulty, parts: &[DirectoryPart]| publish_directory(&fs.shared(), parts, &out, b"{}");
+    std::fs::write(out.join("_SUCCESS"), "").unwrap();
+    let publish = |fs: &Faulty, parts: &[DirectoryPart]| into_directory(fs, parts, &out, &["_SUCCESS"]);
 
     let fs = Faulty::new(home.path()).unwrap();
-    fs.inject([Fault { kind: Kind::CreateNew, nth: 1, failure: Failure::NoSpace, lasting: true }]);
+    fs.inject([Fault { kind: Kind::CreateNew, nth: 2, failure: Failure::NoSpace, lasting: true }]);
     assert_eq!(publish(&fs, std::slice::from_ref(&part)).unwrap_err().code(), "RESOURCE");
     assert!(!out.join("_SUCCESS").exists(), "the promise was taken back first");
+    assert_eq!(std::fs::read(out.join(".batch-core-publishing.json")).unwrap(), b"ours", "and it is known whose it is");
     let fs = Faulty::new(home.path()).unwrap();
-    let unknown = publish(&fs, std::slice::from_ref(&part)).unwrap();
-    assert_eq!(unknown, [out.join("mine.txt")], "a stranger is reported and left alone");
-    assert_eq!(names(&out), ["_SUCCESS", "manifest.json", "mine.txt", "part-0.parquet"]);
+    publish(&fs, std::slice::from_ref(&part)).unwrap();
+    assert_eq!(names(&out), ["_SUCCESS", "manifest.json", "part-0.parquet"]);
+    std::fs::remove_dir_all(&out).unwrap();
 
     let named = |name: &str| DirectoryPart { name: name.into(), ..part.clone() };
     for parts in [vec![part.clone(), part.clone()], vec![named("_SUCCESS")], vec![named("../x")], vec![named("")]] {
@@ -178,8 +218,113 @@ fn a_directory_never_says_success_of_something_else() {
     }
     let grown = PartReceipt { bytes: 1, ..part.receipt.clone() };
     assert_eq!(publish(&fs, &[DirectoryPart { receipt: grown, ..part.clone() }]).unwrap_err().code(), "DATA");
-    fs.inject([Fault { kind: Kind::Link, nth: 1, failure: Failure::Denied, lasting: true }]);
     let changed = PartReceipt { sha256: "0".repeat(64), ..part.receipt.clone() };
-    assert_eq!(publish(&fs, &[DirectoryPart { receipt: changed, ..part }]).unwrap_err().code(), "DATA");
+    for lasting in [true, false] {
+        fs.inject(lasting.then_some(Fault { kind: Kind::Link, nth: 1, failure: Failure::Denied, lasting }));
+        let part = DirectoryPart { receipt: changed.clone(), ..part.clone() };
+        let error = publish(&fs, &[part]).unwrap_err();
+        assert_eq!((error.code(), &error.path), ("DATA", &home.path().join("parts/0")));
+    }
     assert!(!out.join("_SUCCESS").exists());
+}
+
+#[test]
+fn a_part_that_changed_since_it_was_finished_reaches_no_output() {
+    let home = tempfile::tempdir().unwrap();
+    let mut parts = Vec::new();
+    for name in ["0", "1"] {
+        write_part(&Disk::shared(), home.path(), name, 0, 2_500).unwrap();
+        parts.push(home.path().join(name));
+    }
+    let receipts = stored(&parts);
+    let whole = std::fs::read(&parts[1]).unwrap();
+    for at in (0..whole.len()).step_by(whole.len() / 40) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1 << (at % 8);
+        std::fs::write(&parts[1], damaged).unwrap();
+        let error = stage(home.path(), &receipts, &[]).unwrap_err();
+        assert_eq!((error.code(), &error.path), ("DATA", &parts[1]), "byte {at}: {error}");
+    }
+    assert_eq!(names(home.path()), [".tmp", "0", "1"], "nothing is left");
+    std::fs::write(&parts[1], whole).unwrap();
+    assert_eq!(stage(home.path(), &receipts, &[]).unwrap().receipt.rows, 5_000);
+}
+
+/// What lies at a name, and what a commit makes of it.
+#[test]
+fn a_commit_replaces_what_was_approved_and_nothing_else() {
+    let home = tempfile::tempdir().unwrap();
+    let target = home.path().join("out");
+    let fs = Disk::shared();
+    let write = |replaces: Option<FileId>| write_committed(&fs, &target, b"new", replaces);
+
+    write(None).unwrap();
+    let ours = Disk.identity(&target).unwrap();
+    assert_eq!(write(None).unwrap_err().code(), "OUTPUT_EXISTS");
+    write(Some(ours)).unwrap();
+    assert_ne!(Disk.identity(&target).unwrap(), ours);
+    assert_eq!(std::fs::read(&target).unwrap(), b"new");
+
+    let kept = home.path().join("kept");
+    std::fs::rename(&target, &kept).unwrap();
+    write(Some(ours)).unwrap(); // what was approved is gone: the name is free
+    std::fs::write(home.path().join("stranger"), "stranger").unwrap();
+    std::fs::rename(home.path().join("stranger"), &target).unwrap();
+    assert_eq!(write(Some(ours)).unwrap_err().code(), "OUTPUT_EXISTS");
+    assert_eq!(std::fs::read(&target).unwrap(), b"stranger");
+    assert_eq!(names(home.path()), ["kept", "out"], "no temporary is left");
+}
+
+/// A stranger that arrives between the look and the swap gets its name back.
+#[test]
+fn a_stranger_that_arrives_in_the_last_moment_stays() {
+    #[derive(Debug)]
+    struct Racing(PathBuf);
+    impl FileSystem for Racing {
+        fn exchange(&self, one: &Path, other: &Path) -> std::io::Result<()> {
+            if std::fs::read(other)? == b"old" {
+                std::fs::write(&self.0, "stranger")?;
+                std::fs::rename(&self.0, other)?;
+            }
+            Disk.exchange(one, other)
+        }
+        fn create_directory(&self, path: &Path) -> std::io::Result<()> {
+            Disk.create_directory(path)
+        }
+        fn create_new(&self, path: &Path) -> std::io::Result<Box<dyn crate::OpenFile>> {
+            Disk.create_new(path)
+        }
+        fn open(&self, path: &Path) -> std::io::Result<File> {
+            Disk.open(path)
+        }
+        fn list(&self, directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+            Disk.list(directory)
+        }
+        fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+            Disk.rename(from, to)
+        }
+        fn rename_new(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+            Disk.rename_new(from, to)
+        }
+        fn identity(&self, path: &Path) -> std::io::Result<FileId> {
+            Disk.identity(path)
+        }
+        fn link(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+            Disk.link(from, to)
+        }
+        fn remove_file(&self, path: &Path) -> std::io::Result<()> {
+            Disk.remove_file(path)
+        }
+        fn sync_directory(&self, path: &Path) -> std::io::Result<()> {
+            Disk.sync_directory(path)
+        }
+    }
+    let home = tempfile::tempdir().unwrap();
+    let target = home.path().join("out");
+    std::fs::write(&target, "old").unwrap();
+    let approved = Disk.identity(&target).unwrap();
+    let fs: Arc<dyn FileSystem> = Arc::new(Racing(home.path().join("racing")));
+    assert_eq!(write_committed(&fs, &target, b"new", Some(approved)).unwrap_err().code(), "OUTPUT_EXISTS");
+    assert_eq!(std::fs::read(&target).unwrap(), b"stranger");
+    assert_eq!(names(home.path()), ["out"]);
 }

@@ -1,0 +1,76 @@
+//! The last step: what was staged under a temporary name gets its final one, unless that is taken.
+//!
+//! A name is taken when something lies there that the caller did not approve of beforehand. To look and then to rename
+//! would replace what appears in between, so the system is asked to do both in one step: a new name must be free, and an
+//! approved file is swapped out, looked at, and put back if it is another one.
+
+use crate::durable::hidden;
+use crate::error::{At, PartsError, Result};
+use crate::fs::{FileId, FileSystem, parent};
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Gives the durable file `temporary` the name `target` in the same directory, and makes the name durable. Only the file
+/// `replaces`, if any, may lie there; it is removed.
+///
+/// # Errors
+/// `OUTPUT_EXISTS` when something else lies there: it stays as it is, and `temporary` too. Otherwise as the operating
+/// system says.
+pub fn commit(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, replaces: Option<FileId>) -> Result<()> {
+    match replaces {
+        None => take_free(fs, temporary, target)?,
+        Some(approved) => take_from(fs, temporary, target, approved)?,
+    }
+    fs.sync_directory(parent(target)).at("fsync directory", parent(target))
+}
+
+/// Writes `bytes` under a temporary name, then as `target`, as [`commit`] does.
+///
+/// # Errors
+/// As [`commit`]; the temporary is gone then.
+pub fn write_committed(fs: &Arc<dyn FileSystem>, target: &Path, bytes: &[u8], replaces: Option<FileId>) -> Result<()> {
+    let mut sink = hidden(fs, target)?;
+    sink.write_all(bytes).at("write", sink.path())?;
+    let temporary = sink.path().to_path_buf();
+    sink.stage()?;
+    commit(fs, &temporary, target, replaces).inspect_err(|_| {
+        // The failure that brought us here is on its way up; the next run clears leftovers.
+        let _ = fs.remove_file(&temporary);
+    })
+}
+
+fn take_free(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path) -> Result<()> {
+    match fs.rename_new(temporary, target) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            Err(PartsError::occupied(target, "appeared meanwhile and is not ours to replace"))
+        }
+        renamed => renamed.at(&format!("rename to {} the file", target.display()), temporary),
+    }
+}
+
+fn take_from(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, approved: FileId) -> Result<()> {
+    match fs.identity(target) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return take_free(fs, temporary, target),
+        found if found.as_ref().is_ok_and(|id| *id == approved) => {}
+        Ok(_) => return Err(replaced(target)),
+        Err(error) => return Err(error).at("look at", target),
+    }
+    match fs.exchange(temporary, target) {
+        // What cannot be swapped is replaced: the look above is all there is.
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            return fs.rename(temporary, target).at(&format!("rename to {} the file", target.display()), temporary);
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => return take_free(fs, temporary, target),
+        swapped => swapped.at(&format!("rename to {} the file", target.display()), temporary)?,
+    }
+    if fs.identity(temporary).at("look at", temporary)? != approved {
+        fs.exchange(temporary, target).at("put back", target)?;
+        return Err(replaced(target));
+    }
+    fs.remove_file(temporary).at("remove", temporary)
+}
+
+fn replaced(target: &Path) -> PartsError {
+    PartsError::occupied(target, "is not the file it was when this began: somebody else wrote it")
+}
