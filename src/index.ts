@@ -67,7 +67,7 @@ export async function fit(
  * @throws {@link BatchCoreError} for whatever can be known before work.
  */
 export async function plan(source: string | readonly string[], options: ScoreOptions = {}): Promise<PlanReport> {
-  return planReport(await prepare('score', source, options, process.cwd()));
+  return planReport(await prepare('score', source, options));
 }
 
 /**

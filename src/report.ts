@@ -20,6 +20,8 @@ export interface Report {
   executionId: number;
   status: 'completed' | 'completed_with_quarantine' | 'stopped' | 'failed';
   exitCode: number;
+  /** The job was finished before: nothing was run, and all else tells of the run that finished it. */
+  recalled: boolean;
   source: {
     files: number;
     rows: number;

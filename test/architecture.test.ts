@@ -34,7 +34,7 @@ describe('each outside thing has exactly one importer', () => {
 const floors = [
   ['errors.ts', 'errorCodes.ts'],
   ['bindings', 'duckdb'],
-  ['source', 'worker'],
+  ['source', 'sink', 'worker'],
   ['engines', 'store', 'report.ts', 'model.ts', 'system.ts'],
   ['orchestrator'],
   ['index.ts'],

@@ -13,6 +13,9 @@ export type PartFormat = Addon.PartFormat;
 export type FileReceipt = Addon.Receipt;
 export type PartFacts = Addon.PartFacts;
 export type PublishedPart = Addon.PublishedPart;
+export type StagedOutput = Addon.StagedRecord;
+/** A file, whatever its names. */
+export type FileId = Addon.FileIdRecord;
 export type FitStep = Addon.FitStep;
 export type FitClaims = Addon.FitClaims;
 export type Threshold = Addon.ThresholdRecord;
@@ -82,10 +85,16 @@ function fromNative(thrown: unknown): BatchCoreError {
   } catch {
     record = { message: thrown.message };
   }
-  const where = { ...(record.file && { file: record.file }), ...(record.column && { column: record.column }) };
-  return new BatchCoreError(thrown.code, record.message ?? thrown.message, {
+  return fromRecord({ code: thrown.code, message: record.message ?? thrown.message, ...record }, thrown);
+}
+
+type NativeRecord = { code: string; message: string; file?: string | null; column?: string | null };
+
+function fromRecord({ code, message, file, column }: NativeRecord, cause: unknown): BatchCoreError {
+  const where = { ...(file && { file }), ...(column && { column }) };
+  return new BatchCoreError(isErrorCode(code) ? code : 'BUG', message, {
     ...(Object.keys(where).length > 0 && { where }),
-    cause: thrown,
+    cause,
   });
 }
 
@@ -175,16 +184,56 @@ export const beginFit = (spec: unknown, claims: FitClaims): FitStep =>
   call(() => addon.beginFit(JSON.stringify(spec), claims));
 export const lastOfTop = (ranks: Uint8Array[], count: number): RankedRow | undefined =>
   call(() => addon.lastOfTop(ranks.map(buffer), count)) ?? undefined;
-export const publishFile = (parts: string[], target: string, temporary: string, metadata: string[][]): FileReceipt =>
-  call(() => addon.publishFile(parts, target, temporary, metadata));
-export const publishDirectory = (parts: PublishedPart[], target: string, manifest: Uint8Array): string[] =>
-  call(() => addon.publishDirectory(parts, target, buffer(manifest)));
 export const writeDurable = (path: string, bytes: Uint8Array | string): void =>
   call(() => addon.writeDurable(path, typeof bytes === 'string' ? Buffer.from(bytes) : buffer(bytes)));
-export const fileDigest = (path: string): string => call(() => addon.fileDigest(path));
-export const rowGroupChecksums = (path: string): number[] => call(() => addon.rowGroupChecksumsOf(path));
+export const writeCommitted = (
+  temporary: string,
+  target: string,
+  bytes: Uint8Array | string,
+  replaces: FileId | undefined,
+): void => call(() => addon.writeCommitted(temporary, target, Buffer.from(bytes), replaces));
+export const commitFile = (temporary: string, target: string, replaces: FileId | undefined): void =>
+  call(() => addon.commitFile(temporary, target, replaces));
+export const createDirectories = (path: string): void => call(() => addon.createDirectories(path));
 export const partFacts = (path: string): PartFacts => call(() => addon.partFacts(path));
 export const detectorTable = (): DetectorInfo[] => JSON.parse(call(() => addon.detectorTable()));
 export const duckdbVersion = (): string => call(() => addon.duckdbVersion());
 /** For programs that are ours alone: large buffers go back to the system when they are freed. */
 export const returnLargeBuffers = (): void => addon.returnLargeBuffers();
+
+// What takes as long as the data is large runs on the runtime's pool: this thread stays free. Its errors come as data.
+
+/** Joins parts into one durable file under a temporary name, each compared with its receipt; `watch` counts the rows. */
+export const stageOutput = async (
+  parts: PublishedPart[],
+  temporary: string,
+  metadata: string[][],
+  watch: Watch,
+): Promise<StagedOutput> =>
+  present((await long(() => addon.stageOutput(parts, temporary, metadata, watch.number))).staged);
+/** Publishes parts as a directory, each compared with its receipt; of what lies there only `replaces` may go. */
+export const publishIntoDirectory = async (
+  parts: PublishedPart[],
+  directory: string,
+  texts: { manifest: string; intent: string },
+  replaces: string[],
+  watch: Watch,
+): Promise<void> => {
+  const [manifest, intent] = [Buffer.from(texts.manifest), Buffer.from(texts.intent)];
+  await long(() => addon.publishIntoDirectory(parts, directory, manifest, intent, replaces, watch.number));
+};
+export const fileDigest = async (path: string): Promise<string> =>
+  present((await long(() => addon.digestFile(path))).sha256);
+export const rowGroupChecksums = async (path: string): Promise<number[]> =>
+  present((await long(() => addon.checksumRowGroups(path))).rowGroups);
+
+async function long(native: () => Promise<Addon.LongOutcome>): Promise<Addon.LongOutcome> {
+  const outcome = await call(native);
+  if (outcome.error) throw fromRecord(outcome.error, undefined);
+  return outcome;
+}
+
+function present<T>(value: T | null | undefined): T {
+  if (value === null || value === undefined) throw new BatchCoreError('BUG', 'a native call answered nothing');
+  return value;
+}

@@ -15,6 +15,7 @@ export class Control {
   #paused = false;
   #stopped: StopReason | undefined;
   #waiting: (() => void)[] = [];
+  readonly #stopping = new AbortController();
   #onChange: (change: 'paused' | 'continued' | 'stopping') => void = () => {};
 
   constructor(directory: string, signal: AbortSignal | undefined) {
@@ -23,7 +24,7 @@ export class Control {
     takeControl(directory);
     this.#signal = signal;
     signal?.addEventListener('abort', this.#onAbort);
-    if (signal?.aborted) this.#stopped = 'signal';
+    if (signal?.aborted) this.#stop('signal');
     this.#timer = setInterval(() => this.#poll(), POLL_MS);
     // A paused run has nothing else that keeps its process alive.
     this.#timer.ref();
@@ -31,6 +32,11 @@ export class Control {
 
   onChange(listener: (change: 'paused' | 'continued' | 'stopping') => void): void {
     this.#onChange = listener;
+  }
+
+  /** Aborted when the run is to stop, whoever asked. */
+  get signal(): AbortSignal {
+    return this.#stopping.signal;
   }
 
   get stopped(): StopReason | undefined {
@@ -62,6 +68,7 @@ export class Control {
   #stop(reason: StopReason): void {
     if (this.#stopped) return;
     this.#stopped = reason;
+    this.#stopping.abort();
     this.#onChange('stopping');
     this.#wake();
   }

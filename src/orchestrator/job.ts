@@ -1,41 +1,21 @@
 /** A job's directory, opened: the lock, the store, and what an earlier execution left. */
-import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { JobLock, lockIsHeld, partFacts } from '../bindings/native.ts';
-import { BatchCoreError } from '../errors.ts';
-import { type SourceFile, sameIdentity } from '../source/facts.ts';
-import { JobStore, type StoredJob } from '../store/job.ts';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { createDirectories, type FileId, JobLock, lockIsHeld, partFacts } from '../bindings/native.ts';
+import { BatchCoreError, systemError } from '../errors.ts';
+import { type Approved, METADATA_CHUNK, METADATA_FINGERPRINT, NOTHING_APPROVED } from '../sink/target.ts';
+import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
+import { differencesText, type FileIdentity, sourceDifferences } from '../source/identity.ts';
+import { JobStore, type StoredJob, type StoredPublication } from '../store/job.ts';
 import { isFinished } from '../store/states.ts';
 import { type JobStatus, listJobs } from '../store/status.ts';
 import { identify } from '../system.ts';
+import { type JobPaths, jobPaths } from './home.ts';
+import { isFitState } from './model.ts';
 import { partName } from './phase.ts';
 import type { PlannedChunk } from './plan.ts';
-import { type JobSpec, specDifferences } from './spec.ts';
-
-/** Where things of a job lie. */
-export interface JobPaths {
-  directory: string;
-  database: string;
-  lock: string;
-  model: string;
-  report: string;
-  /** A checksum of each row group of the published file. */
-  rowGroups: string;
-  parts: string;
-}
-
-export function jobPaths(home: string, jobId: string): JobPaths {
-  const directory = join(home, 'jobs', jobId);
-  return {
-    directory,
-    database: join(directory, 'job.duckdb'),
-    lock: join(directory, 'job.lock'),
-    model: join(directory, 'model.bcm'),
-    report: join(directory, 'report.json'),
-    rowGroups: join(directory, 'row-groups.json'),
-    parts: join(directory, 'parts'),
-  };
-}
+import type { Prepared } from './prepare.ts';
+import type { JobSpec } from './spec.ts';
 
 /** What a job's row keeps beside its identity: enough to run it again from any directory. */
 export interface StoredRequest {
@@ -43,61 +23,67 @@ export interface StoredRequest {
   sources: string[];
   out: string;
   options: Record<string, unknown>;
+  /** What this job was allowed to replace: `--force` is for that, and not for what comes to lie there later. */
+  approved: Approved;
 }
 
+/** A job whose lock is ours. */
 export interface OpenJob {
   jobId: string;
+  fingerprint: string;
   paths: JobPaths;
   store: JobStore;
   lock: JobLock;
+  /** What an earlier execution left. */
+  stored: StoredJob | undefined;
+  publication: StoredPublication | undefined;
+  /** What it was allowed to replace. */
+  approved: Approved;
+  /** How its temporaries begin, wherever they lie. */
+  temporaryPrefix: string;
+}
+
+/** An execution that has begun. */
+export interface Execution {
   executionId: number;
   epoch: number;
-  /** An earlier execution left something to go on from. */
+  /** Finished chunks of an earlier execution are kept. */
   resumed: boolean;
+  warnings: string[];
 }
 
-/** The home's absolute path; created with the job, readable by its owner only. */
-export function resolveHome(home: string | undefined, beside: string, cwd: string): string {
-  return resolve(cwd, home ?? process.env['BATCH_CORE_HOME'] ?? join(beside, '.batch-core'));
+/** Whether the home knows the job. */
+export function jobExists(prepared: Pick<Prepared, 'home' | 'jobId'>): boolean {
+  return existsSync(jobPaths(prepared.home, prepared.jobId).database);
 }
 
-interface OpenRequest {
-  home: string;
-  jobId: string;
-  fingerprint: string;
-  request: StoredRequest;
-  files: readonly SourceFile[];
-  fresh: boolean;
-}
-
-/** Takes the lock and opens the store; refuses when another process has the job, or when what it read has changed. */
-export async function openJob({ home, jobId, fingerprint, request, files, fresh }: OpenRequest): Promise<OpenJob> {
+/** Takes the lock and opens the store; refuses when another process has the job. */
+export async function openJob(prepared: Pick<Prepared, 'home' | 'jobId' | 'fingerprint'>): Promise<OpenJob> {
+  const { home, jobId, fingerprint } = prepared;
   const paths = jobPaths(home, jobId);
   try {
-    makeDirectory(paths.parts);
-  } catch (cause) {
-    throw new BatchCoreError(
-      'OUTPUT_UNWRITABLE',
-      `cannot create the job's directory ${paths.directory}: ${(cause as Error).message}`,
-      {
-        where: { file: home, option: '--home' },
-        hint: 'choose a directory that can be written with --out or --home',
-        cause,
-      },
-    );
+    createDirectories(paths.parts);
+  } catch (thrown) {
+    const cause = BatchCoreError.from(thrown);
+    const code = cause.code === 'TRANSIENT_IO' ? 'OUTPUT_UNWRITABLE' : cause.code;
+    throw new BatchCoreError(code, `cannot create the job's directory: ${cause.message}`, {
+      where: { file: home, option: '--home' },
+      hint: 'choose a directory that can be written with --out or --home',
+      cause,
+    });
   }
-  const identity = identify();
-  const lock = new JobLock(
-    paths.lock,
-    `pid ${identity.pid} on host ${identity.host} since ${new Date().toISOString()}`,
-  );
+  const { pid, host } = identify();
+  const lock = new JobLock(paths.lock, `pid ${pid} on host ${host} since ${new Date().toISOString()}`);
   if (lock.holder !== undefined) throw busy(jobId, lock.holder);
   try {
     const store = await JobStore.open(paths.database);
     try {
-      const resumed = await prepare(store, paths, { home, jobId, fingerprint, request, files, fresh });
-      const execution = await store.beginExecution({ ...identity, out: request.out });
-      return { jobId, paths, store, lock, ...execution, resumed };
+      const [stored, publication] = [await store.read(), await store.publication()];
+      return {
+        ...{ jobId, fingerprint, paths, store, lock, stored, publication },
+        approved: stored ? requestOf(stored).approved : NOTHING_APPROVED,
+        temporaryPrefix: temporaryPrefix(home, jobId),
+      };
     } catch (error) {
       await store.close();
       throw error;
@@ -108,16 +94,12 @@ export async function openJob({ home, jobId, fingerprint, request, files, fresh 
   }
 }
 
-/** Creates a directory and those above it. Node's own `recursive` spins for ever where a file system refuses with ENOENT (/proc). */
-function makeDirectory(path: string): void {
+/** Lets go of the job, whatever goes wrong with it. */
+export async function closeJob(job: Pick<OpenJob, 'store' | 'lock'>): Promise<void> {
   try {
-    mkdirSync(path, { mode: 0o700 });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST' && statSync(path).isDirectory()) return;
-    if (code !== 'ENOENT' || existsSync(dirname(path))) throw error;
-    makeDirectory(dirname(path));
-    mkdirSync(path, { mode: 0o700 });
+    await job.store.close();
+  } finally {
+    job.lock.release();
   }
 }
 
@@ -128,101 +110,119 @@ function busy(jobId: string, holder: string): BatchCoreError {
   });
 }
 
-/** Brings the store to where this execution begins. True when finished chunks are kept. */
-async function prepare(store: JobStore, paths: JobPaths, open: OpenRequest): Promise<boolean> {
-  rmSync(join(paths.parts, '.tmp'), { recursive: true, force: true });
-  // Private directories of links, in which a killed scanner gave odd file names a plain one.
-  for (const name of readdirSync(paths.directory))
-    if (name.startsWith('batch-core-links-')) rmSync(join(paths.directory, name), { recursive: true, force: true });
-  const stored = await store.read();
+/** What this job may replace at any of its places: what it published there, and what it was allowed to. */
+export function knownTo({ approved, publication }: OpenJob): Approved {
+  const published = publication?.output.files.map(({ device, inode }) => ({ device, inode })) ?? [];
+  return { ...approved, files: [...published, ...approved.files] };
+}
+
+export function requestOf(stored: StoredJob): StoredRequest {
+  return JSON.parse(stored.specJson) as StoredRequest;
+}
+
+/** Begins an execution: goes on where the last one ended, or from the beginning, and sweeps what dead ones left. */
+export async function beginJob(
+  job: OpenJob,
+  begin: { request: StoredRequest; files: Prepared['facts']['files']; fresh: boolean; targets: readonly string[] },
+): Promise<Execution> {
+  const warnings = sweep(job, begin.targets);
+  job.approved = begin.request.approved;
+  // It tells of an execution that is finished; this one is not.
+  rmSync(job.paths.report, { force: true });
+  const resumed = await placeOf(job, begin);
+  const execution = await job.store.beginExecution({ ...identify(), out: begin.request.out });
+  return { ...execution, resumed, warnings };
+}
+
+async function placeOf(job: OpenJob, begin: Parameters<typeof beginJob>[1]): Promise<boolean> {
+  const { store, stored, paths } = job;
+  const { request, files } = begin;
+  const specJson = JSON.stringify(request);
   if (stored === undefined) {
-    await store.create({
-      jobId: open.jobId,
-      specJson: JSON.stringify(open.request),
-      fingerprint: open.fingerprint,
-      files: [...open.files],
-    });
+    await store.create({ jobId: job.jobId, specJson, fingerprint: job.fingerprint, files: [...files] });
     return false;
   }
-  if (open.fresh || isFinished(stored.state)) {
-    // Again from the beginning: asked for, or the same job to an output that is not there.
+  if (begin.fresh || isFinished(stored.state)) {
+    await store.resetAll({ specJson, files: [...files] });
+    job.publication = undefined;
     rmSync(paths.model, { force: true });
+    rmSync(paths.rowGroups, { force: true });
     rmSync(paths.parts, { recursive: true, force: true });
-    makeDirectory(paths.parts);
-    await store.resetAll({ specJson: JSON.stringify(open.request), files: [...open.files] });
+    createDirectories(paths.parts);
     return false;
   }
-  refuseChangedInput(stored, open.files);
+  refuseChangedInput(stored, files);
+  if (stored.specJson !== specJson) await store.setRequest(specJson);
   return true;
 }
 
-function refuseChangedInput(stored: StoredJob, files: readonly SourceFile[]): void {
-  const differences = sameIdentity(stored.files, files);
+/** Removes what dead executions left, in the job's directory and beside what it writes. Returns what had to stay. */
+function sweep(job: OpenJob, targets: readonly string[]): string[] {
+  rmSync(join(job.paths.parts, '.tmp'), { recursive: true, force: true });
+  for (const name of readdirSync(job.paths.directory)) {
+    // Private directories of links, in which a killed scanner gave odd file names a plain one; files half written.
+    const left = name.startsWith('batch-core-links-') || /\.tmp$|\.taken$/.test(name) || isFitState(name);
+    if (left) rmSync(join(job.paths.directory, name), { recursive: true, force: true });
+  }
+  const staged = job.publication?.state === 'staged' ? job.publication : undefined;
+  const ours = new Set(knownTo(job).files.map(({ device, inode }) => `${device}:${inode}`));
+  // A kill in the instant of a swap may have left under our name what lay at the target, and was not ours to replace.
+  const spared = (path: string, id: FileId) => path === staged?.temporary && !ours.has(`${id.device}:${id.inode}`);
+  return targets.flatMap((target) =>
+    sweepBeside(target, job.temporaryPrefix, spared).map((path) => `${path} is not ours; it was left alone`),
+  );
+}
+
+function refuseChangedInput(stored: StoredJob, files: readonly FileIdentity[]): void {
+  const differences = sourceDifferences('resume', stored.files, files);
   const [first] = differences;
   if (first === undefined) return;
-  const list = differences.map((difference) => `${difference.field}: ${difference.old} -> ${difference.new}`);
-  throw new BatchCoreError('INPUT_CHANGED', `${first.file} is not what this job began to read: ${list.join('; ')}`, {
-    where: { file: first.file, job: stored.jobId },
-    hint: 'put the original file back to go on, or start over with --fresh',
-  });
+  throw new BatchCoreError(
+    'INPUT_CHANGED',
+    `${first.file} is not what this job began to read: ${differencesText(differences)}`,
+    {
+      where: { file: first.file, job: stored.jobId },
+      hint: 'put the original file back to go on, or start over with --fresh',
+    },
+  );
 }
 
 /** Sends done chunks whose part is not there, or is another's, back to pending. Parts nobody knows are named, never deleted. */
 export async function checkParts(job: OpenJob, phase: string, chunks: readonly PlannedChunk[]): Promise<string[]> {
   const stored = (await job.store.chunks(phase)).filter((chunk) => chunk.state === 'done');
-  const lost = stored.filter(
-    (chunk) => !isWhole(job, join(job.paths.parts, chunk.partName ?? ''), chunk.partSize ?? 0),
-  );
+  const lost = stored.filter((chunk) => !isWhole(job, chunk));
   if (lost.length > 0)
     await job.store.reset(
       phase,
       lost.map((chunk) => chunk.chunkId),
     );
   const names = new Set(chunks.map(partName));
-  return readdirSync(job.paths.parts).filter((name) => name !== '.tmp' && !names.has(name));
+  try {
+    return readdirSync(job.paths.parts).filter((name) => name !== '.tmp' && !names.has(name));
+  } catch (cause) {
+    throw systemError(cause, `list the parts of job ${job.jobId}`, { path: job.paths.parts });
+  }
 }
 
-function isWhole(job: OpenJob, path: string, size: number): boolean {
+/** Whether a finished part is there, by what is cheap to see; its digest is compared when it is published. */
+function isWhole(job: OpenJob, chunk: { chunkId: number; partName: string | null; partSize: number | null }): boolean {
+  const path = join(job.paths.parts, chunk.partName ?? '');
   try {
-    return statSync(path).size === size && partFacts(path).metadata['batch_core.job_id'] === job.jobId;
+    if (statSync(path).size !== chunk.partSize) return false;
+    const { metadata } = partFacts(path);
+    return metadata[METADATA_FINGERPRINT] === job.fingerprint && metadata[METADATA_CHUNK] === String(chunk.chunkId);
   } catch {
     return false;
   }
 }
 
-/** Refuses to begin while another, unfinished job is to write the same output, saying in which fields the two differ. */
-export async function refuseOtherJob(home: string, jobId: string, request: StoredRequest): Promise<void> {
-  const latest = listJobs(home).find((status) => samePath(status.out, request.out));
-  if (latest === undefined || latest.jobId === jobId || isFinished(latest.state)) return;
-  const paths = jobPaths(home, latest.jobId);
-  if (lockIsHeld(paths.lock))
-    throw busy(latest.jobId, `pid ${latest.pid} on host ${latest.host} since ${latest.startedAt}`);
-  if (!existsSync(paths.database)) return;
-  const store = await JobStore.open(paths.database);
-  const stored = await store.read().finally(() => store.close());
-  if (stored === undefined) return;
-  const before = (JSON.parse(stored.specJson) as StoredRequest).spec;
-  const differences = specDifferences(before, request.spec);
-  const list = differences.map(({ field, before, after }) => `${field}: ${show(before)} -> ${show(after)}`);
-  const inputOnly = differences.length > 0 && differences.every(({ field }) => field.startsWith('inputs'));
-  throw new BatchCoreError(
-    inputOnly ? 'INPUT_CHANGED' : 'JOB_MISMATCH',
-    `job ${latest.jobId} for ${request.out} is unfinished and was begun differently: ${list.join('; ')}`,
-    {
-      where: { job: latest.jobId, file: request.out },
-      hint: `go on with "batch-core resume ${latest.jobId}", or start this one instead with --fresh`,
-    },
-  );
-}
-
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'absent';
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
-}
-
-function samePath(a: string, b: string): boolean {
-  const real = (path: string) => (existsSync(path) ? realpathSync(path) : path);
-  return real(a) === real(b);
+/** Reads what a job was asked to do. Its lock is taken meanwhile: nobody else's database is ever opened. */
+export async function readStored(home: string, jobId: string): Promise<StoredJob | undefined> {
+  const paths = jobPaths(home, jobId);
+  if (!existsSync(paths.database)) return undefined;
+  const job = await openJob({ home, jobId, fingerprint: '' });
+  await closeJob(job);
+  return job.stored;
 }
 
 /** The status of a job by its id, or by a unique beginning of it. */
@@ -238,4 +238,9 @@ export function findJob(home: string, id: string): JobStatus {
       hint: '"batch-core jobs" lists them; --home names another home',
     },
   );
+}
+
+/** Whether a process works on the job. */
+export function isAlive(home: string, jobId: string): boolean {
+  return lockIsHeld(jobPaths(home, jobId).lock);
 }

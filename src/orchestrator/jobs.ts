@@ -3,14 +3,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { lockIsHeld } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import type { Report } from '../report.ts';
-import { JobStore } from '../store/job.ts';
 import { type JobStatus, listJobs, requestControl } from '../store/status.ts';
-import { findJob, jobPaths, resolveHome, type StoredRequest } from './job.ts';
+import { jobPaths, resolveHome } from './home.ts';
+import { findJob, readStored, requestOf } from './job.ts';
 import { type RunHooks, runFit, runScore } from './run.ts';
 
 /** The home named, that of the environment, or the one in the current directory. */
 export function homeOf(home: string | undefined): string {
-  return resolveHome(home, process.cwd(), process.cwd());
+  return resolveHome(home, '');
 }
 
 /** Every job, newest first; one whose process is gone is told as it stands on disk, not as it last spoke. */
@@ -88,18 +88,17 @@ export async function resumeJob(home: string | undefined, id: string): Promise<R
     requestControl(paths.directory, 'resume');
     return { kind: 'continued', jobId: status.jobId };
   }
-  const store = await JobStore.open(paths.database);
-  const stored = await store.read().finally(() => store.close());
+  const stored = await readStored(path, status.jobId);
   if (!stored)
     throw new BatchCoreError('JOB_NOT_FOUND', `job ${status.jobId} has no record to go on from`, {
       where: { job: id },
     });
-  const request = JSON.parse(stored.specJson) as StoredRequest;
+  const request = requestOf(stored);
   return {
     kind: 'here',
     jobId: status.jobId,
     run: ({ workers }, hooks) => {
-      const options = { ...request.options, home: path, fresh: false, ...(workers !== undefined && { workers }) };
+      const options = { ...request.options, home: path, ...(workers !== undefined && { workers }) };
       return request.spec.kind === 'fit'
         ? runFit(request.sources, request.out, options, hooks)
         : runScore(request.sources, { ...options, out: request.out }, hooks);

@@ -1,5 +1,5 @@
 /** From summaries to a frozen model, and from scores to the rule that flags. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FitMerger, type FitStep, lastOfTop, NativeModel, type RankedRow, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
@@ -42,8 +42,15 @@ export async function obtainModel(
   const bytes = await fitPasses(prepared, job, run, chunkOf, counts);
   const model = new NativeModel(bytes);
   writeDurable(job.paths.model, bytes);
+  // What passes told each other is of no more use.
+  for (const name of readdirSync(job.paths.directory)) if (isFitState(name)) rmSync(join(job.paths.directory, name));
   await job.store.event('model', { digest: model.facts.digest });
   return model;
+}
+
+/** Whether a file of the job's directory tells workers what a pass looks for. */
+export function isFitState(name: string): boolean {
+  return /^fit-\d+\.state$/.test(name);
 }
 
 async function fitPasses(

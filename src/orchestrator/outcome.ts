@@ -3,12 +3,12 @@ import type { NativeModel, ScoreReceipt } from '../bindings/native.ts';
 import type { Engine } from '../engines/engine.ts';
 import { EXIT } from '../errors.ts';
 import { mergeTop, type Report } from '../report.ts';
+import type { StoredOutput } from '../store/job.ts';
 import { peakRssBytes } from '../system.ts';
-import type { OpenJob } from './job.ts';
+import type { Execution, OpenJob } from './job.ts';
 import type { Flagging } from './model.ts';
 import type { Prepared } from './prepare.ts';
 import type { ChunkCounts } from './progress.ts';
-import type { Published } from './publish.ts';
 
 /** Highest rows in a report. */
 export const TOP_ROWS = 10;
@@ -37,10 +37,11 @@ export class Timing {
 export interface Outcome {
   prepared: Prepared;
   job: OpenJob;
+  execution: Execution;
   model: NativeModel;
-  engine: Engine;
+  engine: Pick<Engine, 'name' | 'workers'>;
   counts: { fit: ChunkCounts; score: ChunkCounts };
-  published: Published;
+  output: StoredOutput;
   flagging: Flagging | null;
   receipts: ChunkFindings[];
   timing: Timing;
@@ -64,9 +65,10 @@ export function reportOf(o: Outcome): Report {
   return {
     schema: 'batch-core.report/1',
     jobId: o.job.jobId,
-    executionId: o.job.executionId,
+    executionId: o.execution.executionId,
     status: 'completed',
     exitCode: EXIT.ok,
+    recalled: false,
     source: {
       files: facts.files.length,
       rows: prepared.rows,
@@ -80,7 +82,9 @@ export function reportOf(o: Outcome): Report {
     output: {
       path: prepared.output.path,
       format: prepared.kind === 'fit' ? 'model' : prepared.output.layout === 'file' ? 'parquet' : 'parquet-directory',
-      ...o.published,
+      rows: o.output.rows,
+      bytes: o.output.bytes,
+      sha256: o.output.sha256,
     },
     anomalies: flagging && {
       count: sum((receipt) => receipt.flagged),

@@ -5,7 +5,7 @@
  *                                             \-> error -> retry after a pause, or the phase fails
  * Nothing is in flight when the phase ends, however it ends.
  */
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../engines/engine.ts';
 import { BatchCoreError } from '../errors.ts';
 import type { JobStore, StoredChunk } from '../store/job.ts';
@@ -94,6 +94,8 @@ async function runChunk(run: PhaseRun, work: PhaseWork, chunk: PlannedChunk): Pr
       return;
     }
     const error = placed(BatchCoreError.fromRecord(reply.error), chunk);
+    // A file that was replaced or cut while it was read is not to blame for what was found in it.
+    if (error.class === 'DATA') await run.checkInput(chunk.fileId);
     const decision = run.control.stopped
       ? ({ kind: 'fail' } as const)
       : decideRetry(error, tries, run.retriesMax, Math.random());
@@ -110,18 +112,20 @@ async function runChunk(run: PhaseRun, work: PhaseWork, chunk: PlannedChunk): Pr
       error: error.toJSON(),
       delayMs: decision.delayMs,
     });
-    await pause(decision.delayMs);
+    await sleep(decision.delayMs, undefined, { signal: run.control.signal }).catch(() => {});
+    if (run.control.stopped) throw error;
   }
 }
 
-/** The error, saying which row groups it is about. */
+/** The error, saying which row groups it may be about: the damaged one itself is known to the reader at most. */
 function placed(error: BatchCoreError, chunk: PlannedChunk): BatchCoreError {
   if (error.code === 'CANCELLED') return error;
-  return new BatchCoreError(error.code, error.message, {
-    where: { ...error.where, rowGroup: chunk.rowGroupFirst },
-    hint:
-      error.hint ??
-      `it happened in row groups ${chunk.rowGroupFirst} to ${chunk.rowGroupLast} (rows ${chunk.rowFirst} to ${chunk.rowFirst + chunk.rows - 1})`,
+  const { rowGroupFirst: first, rowGroupLast: last, rowFirst, rows } = chunk;
+  const groups = first === last ? `row group ${first}` : `row groups ${first} to ${last}`;
+  return new BatchCoreError(error.code, `${error.message} (in ${groups}, rows ${rowFirst} to ${rowFirst + rows - 1})`, {
+    where: { ...error.where, ...(first === last && { rowGroup: first }) },
+    hint: error.hint,
+    cause: error.cause,
   });
 }
 

@@ -1,6 +1,7 @@
 /** From what was asked to what will be done: facts, model, identity and plan. Reads the source's footers; writes nothing. */
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import { isAbsolute, resolve } from 'node:path';
 import {
   beginFit,
   detectorTable,
@@ -10,19 +11,23 @@ import {
   NativeModel,
 } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
+import { realPlace } from '../sink/place.ts';
+import { specialWords } from '../sink/target.ts';
 import { readFacts, type SourceFacts } from '../source/facts.ts';
 import { resolveSource } from '../source/resolve.ts';
 import { measureCapacity } from '../system.ts';
+import { jobPaths, resolveHome, workingDirectory } from './home.ts';
 import { checkOptions, checkParameters, DEFAULTS, type ScoreOptions } from './options.ts';
 import { type Output, resolveOutput } from './output.ts';
 import { type Plan, type PlannedChunk, planPilot, planScan } from './plan.ts';
 import { type Budget, decideBudget, parseBytes } from './resources.ts';
 import { fingerprintOf, type JobSpec, jobIdOf, specOf } from './spec.ts';
-import { VERSION } from './version.ts';
+import { RESULT_VERSION } from './version.ts';
 
 export interface Prepared {
   kind: 'score' | 'fit';
-  cwd: string;
+  /** The directory of jobs. */
+  home: string;
   sources: string[];
   options: ScoreOptions;
   facts: SourceFacts;
@@ -45,11 +50,10 @@ export async function prepare(
   kind: 'score' | 'fit',
   source: string | readonly string[],
   options: ScoreOptions,
-  cwd: string,
   modelOut?: string,
 ): Promise<Prepared> {
   checkOptions(options);
-  options = absolutePaths(options, cwd);
+  options = absolutePaths(options);
   const model = options.model === undefined ? undefined : loadModelFile(options.model);
   const parameters = model
     ? {}
@@ -60,9 +64,11 @@ export async function prepare(
   const asked = typeof source === 'string' ? [source] : [...source];
   const output: Output =
     kind === 'fit'
-      ? { path: resolve(cwd, modelOut ?? 'model.bcm'), layout: 'file' }
-      : resolveOutput(options.out, asked, cwd);
-  const files = await resolveSource(asked, cwd);
+      ? { path: modelOut === undefined ? '' : resolve(modelOut), layout: 'file' }
+      : resolveOutput(options.out, asked);
+  const home = resolveHome(options.home, output.path);
+  // Absolute paths need no working directory, which may be gone.
+  const files = await resolveSource(asked, asked.every(isAbsolute) ? '/' : workingDirectory());
   const facts = await readFacts(files);
   const rows = facts.files.reduce((sum, file) => sum + file.rows, 0);
   if (rows === 0)
@@ -81,7 +87,7 @@ export async function prepare(
       contamination: model.facts.contamination,
     },
     layout: output.layout,
-    versions: { batchCore: VERSION, duckdb: duckdbVersion() },
+    versions: { result: RESULT_VERSION, duckdb: duckdbVersion() },
   });
   const fingerprint = fingerprintOf(spec);
   const plan = planScan(facts.files, spec.chunkRows);
@@ -91,7 +97,11 @@ export async function prepare(
     columns: spec.columns.length,
     chunks: plan.chunks.length,
   });
-  const sources = asked.map((path) => resolve(cwd, path));
+  const sources = asked.map((path) => resolve(path));
+  const paths = await Promise.all(files.map((file) => realpath(file)));
+  const jobId = jobIdOf(fingerprint, { sources: paths, out: output.path && realPlace(output.path) });
+  // A model that nobody asked to have elsewhere stays in the job.
+  if (output.path === '') output.path = jobPaths(home, jobId).model;
   const pilot = planPilot(facts.files);
   const fit = spec.fit
     ? beginFit(
@@ -103,7 +113,7 @@ export async function prepare(
     kind,
     fit,
     pilot,
-    cwd,
+    home,
     sources,
     options,
     facts,
@@ -111,7 +121,7 @@ export async function prepare(
     output,
     spec,
     fingerprint,
-    jobId: jobIdOf(fingerprint),
+    jobId,
     plan,
     budget,
     rows,
@@ -126,12 +136,12 @@ function claimsOf(columns: readonly string[], facts: SourceFacts, pilot: readonl
 }
 
 /** Paths that mean the same from any directory: a job may be resumed from another one. */
-function absolutePaths(options: ScoreOptions, cwd: string): ScoreOptions {
+function absolutePaths(options: ScoreOptions): ScoreOptions {
   const { model, saveModel } = options;
   return {
     ...options,
-    ...(model !== undefined && { model: resolve(cwd, model) }),
-    ...(saveModel !== undefined && { saveModel: resolve(cwd, saveModel) }),
+    ...(model !== undefined && { model: resolve(model) }),
+    ...(saveModel !== undefined && { saveModel: resolve(saveModel) }),
   };
 }
 
@@ -144,24 +154,13 @@ function memoryWish(text: string, capacityBytes: number): number {
   });
 }
 
-/** Whether a file begins as a model does. */
-export function isModelFile(path: string): boolean {
-  const magic = Buffer.alloc(MODEL_MAGIC.length);
-  const descriptor = openSync(path, 'r');
-  try {
-    readSync(descriptor, magic, 0, magic.length, 0);
-  } finally {
-    closeSync(descriptor);
-  }
-  return magic.toString('latin1') === MODEL_MAGIC;
-}
-
-const MODEL_MAGIC = 'batch-core-model ';
-
 /** Reads a saved model. */
 export function loadModelFile(path: string): NativeModel {
   let bytes: Buffer;
   try {
+    // Asked before it is opened: opening a pipe waits for whoever writes into it.
+    const stats = statSync(path);
+    if (!stats.isFile()) throw new Error(`it is ${specialWords(stats)}`);
     bytes = readFileSync(path);
   } catch (cause) {
     throw new BatchCoreError('MODEL_NOT_FOUND', `cannot read the model ${path}: ${(cause as Error).message}`, {
@@ -180,9 +179,4 @@ export function loadModelFile(path: string): NativeModel {
       cause,
     });
   }
-}
-
-/** The directory beside which a job's home lies by default. */
-export function besideOutput(prepared: Pick<Prepared, 'output'>): string {
-  return dirname(prepared.output.path);
 }

@@ -1,87 +1,130 @@
 /** Parts become the output: all of them, in plan order, or nothing. */
-import { readFileSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { publishDirectory, publishFile, rowGroupChecksums, writeDurable } from '../bindings/native.ts';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeDurable } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
-import type { OpenJob } from './job.ts';
-import { METADATA_JOB, type Output } from './output.ts';
+import { identityOf, openSink, publishedFiles, type Sink, type SinkRequest, type Staged } from '../sink/sink.ts';
+import { judge, lookAt, METADATA_FINGERPRINT, takenError } from '../sink/target.ts';
+import { temporaryBeside } from '../sink/temporaries.ts';
+import type { StoredOutput } from '../store/job.ts';
+import { knownTo, type OpenJob } from './job.ts';
+import type { Monitor } from './monitor.ts';
 import type { Prepared } from './prepare.ts';
-import { VERSION } from './version.ts';
-
-export interface Published {
-  rows: number;
-  bytes: number;
-  /** Digest of the file; of a directory, the manifest has one per part. */
-  sha256: string | null;
-}
+import { RESULT_VERSION } from './version.ts';
 
 /** Key-value metadata of parts and output: never a date or a path. */
 export function outputMetadata(prepared: Prepared, modelDigest: string): [string, string][] {
   return [
-    [METADATA_JOB, prepared.jobId],
-    ['batch_core.fingerprint', prepared.fingerprint],
+    [METADATA_FINGERPRINT, prepared.fingerprint],
     ['batch_core.model', modelDigest],
-    ['batch_core.version', VERSION],
+    ['batch_core.result_version', String(RESULT_VERSION)],
   ];
 }
 
-export async function publish(prepared: Prepared, job: OpenJob, modelDigest: string): Promise<Published> {
-  const chunks = await job.store.chunks('score');
-  const rows = chunks.reduce((sum, chunk) => sum + (chunk.rowsOut ?? 0), 0);
-  const open = chunks.find((chunk) => chunk.state !== 'done');
-  if (open || rows !== prepared.rows)
-    throw new BatchCoreError('BUG', `${rows} of ${prepared.rows} rows are scored; nothing was published`);
-  const parts = chunks.map((chunk) => join(job.paths.parts, chunk.partName ?? ''));
-  const metadata = outputMetadata(prepared, modelDigest);
-  const { output } = prepared;
-  if (output.layout === 'file') {
-    const temporary = join(dirname(output.path), `.${basename(output.path)}.${job.jobId}.tmp`);
-    rmSync(temporary, { force: true });
-    const receipt = publishFile(parts, output.path, temporary, metadata);
-    if (receipt.rows !== prepared.rows)
-      throw new BatchCoreError('BUG', `${receipt.rows} rows were published of ${prepared.rows}`);
-    // The SHA-256 tells that a file is damaged; these tell where.
-    writeDurable(job.paths.rowGroups, JSON.stringify(rowGroupChecksums(output.path)));
-    rmSync(job.paths.parts, { recursive: true, force: true });
-    return { rows: receipt.rows, bytes: receipt.bytes, sha256: receipt.sha256 };
+/** A part that is no longer what it was when it was finished: its chunk must run again. */
+export class DamagedPart extends Error {
+  readonly chunkId: number;
+
+  constructor(chunkId: number, cause: BatchCoreError) {
+    super(cause.message, { cause });
+    this.chunkId = chunkId;
   }
-  const bytes = chunks.reduce((sum, chunk) => sum + (chunk.partSize ?? 0), 0);
-  const manifest = {
-    schema: 'batch-core.manifest/1',
-    jobId: job.jobId,
-    fingerprint: prepared.fingerprint,
-    model: modelDigest,
-    rows,
-    bytes,
-    parts: chunks.map((chunk) => ({
-      name: chunk.partName,
-      rows: chunk.rowsOut,
-      bytes: chunk.partSize,
-      sha256: chunk.partSha256,
-    })),
-  };
-  const moved = chunks.map((chunk, i) => ({
-    source: parts[i] ?? '',
-    name: chunk.partName ?? '',
-    receipt: { rows: chunk.rowsOut ?? 0, bytes: chunk.partSize ?? 0, sha256: chunk.partSha256 ?? '' },
-  }));
-  publishDirectory(moved, output.path, Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
-  rmSync(job.paths.parts, { recursive: true, force: true });
-  return { rows, bytes, sha256: null };
 }
 
-/** A directory output's manifest, or nothing where there is none that can be read. */
-export function readManifest(path: string): { jobId?: unknown; bytes?: unknown; parts?: unknown } | undefined {
+/** What an earlier execution published, if it is there: it was stopped between the name and the record of it. */
+export function publishedBefore(job: OpenJob): StoredOutput | undefined {
+  const { publication } = job;
+  const [first] = publication?.output.files ?? [];
+  if (!publication || !first) return undefined;
   try {
-    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    return value !== null && typeof value === 'object' ? value : undefined;
+    for (const file of publication.output.files) {
+      const now = identityOf(join(publication.output.path, file.name));
+      if (now.device !== file.device || now.inode !== file.inode || now.size !== file.size) return undefined;
+    }
   } catch {
     return undefined;
   }
+  return publication.output;
 }
 
-/** Makes way for an output that replaces what lies there. */
-export function clearOutput(output: Output): void {
-  // A file is replaced by the rename itself; a directory would mix two jobs' parts.
-  if (output.layout === 'directory') rmSync(output.path, { recursive: true, force: true });
+/** Publishes the finished parts. Throws {@link DamagedPart} when one is not what it was. */
+export async function publish(
+  prepared: Prepared,
+  job: OpenJob,
+  monitor: Monitor,
+  modelDigest: string,
+): Promise<StoredOutput> {
+  const request = await sinkRequest(prepared, job, modelDigest);
+  const sink = openSink(request);
+  const chunkOf = (path: string) => request.parts.findIndex((part) => part.source === path);
+  try {
+    const staged = await sink.stage(monitor.watch);
+    await remember(job, request, staged);
+    return await commit(job, monitor, request, sink, staged);
+  } catch (thrown) {
+    if (request.layout === 'file') rmSync(request.temporary, { force: true });
+    const error = BatchCoreError.from(thrown);
+    const chunkId = error.class === 'DATA' ? chunkOf(error.where?.file ?? '') : -1;
+    throw chunkId < 0 ? error : new DamagedPart(chunkId, error);
+  }
+}
+
+async function sinkRequest(prepared: Prepared, job: OpenJob, modelDigest: string): Promise<SinkRequest> {
+  const { output, rows, fingerprint } = prepared;
+  const chunks = await job.store.chunks('score');
+  const scored = chunks.reduce((sum, chunk) => sum + (chunk.rowsOut ?? 0), 0);
+  if (chunks.some((chunk) => chunk.state !== 'done') || scored !== rows)
+    throw new BatchCoreError('BUG', `${scored} of ${rows} rows are scored; nothing was published`);
+  // Looked at again: what has come to lie there since the run began may not be replaced.
+  const verdict = judge(lookAt(output.path), { fingerprint, force: false, known: knownTo(job) });
+  if (verdict.kind === 'taken') throw takenError(output.path, '--out', verdict);
+  return {
+    ...output,
+    parts: chunks.map(({ partName, partSize, partSha256, rowsOut }) => ({
+      source: join(job.paths.parts, partName ?? ''),
+      name: partName ?? '',
+      receipt: { rows: rowsOut ?? 0, bytes: partSize ?? 0, sha256: partSha256 ?? '' },
+    })),
+    rows,
+    fingerprint,
+    model: modelDigest,
+    metadata: outputMetadata(prepared, modelDigest),
+    temporary: temporaryBeside(output.path, job.temporaryPrefix),
+    replaces: verdict.replaces,
+    replacesNames: verdict.replacesNames,
+  };
+}
+
+/** Records what has no name yet, so that a kill after the rename finds that all is done. */
+async function remember(job: OpenJob, request: SinkRequest, staged: Staged): Promise<void> {
+  const { layout, temporary, path } = request;
+  if (layout === 'directory') return;
+  // The SHA-256 tells that a file is damaged; these tell where.
+  writeDurable(job.paths.rowGroups, JSON.stringify(staged.rowGroups));
+  const { rows, bytes, sha256 } = staged;
+  const files = [{ name: '', sha256: sha256 ?? '', ...identityOf(temporary) }];
+  await job.store.setPublication({ state: 'staged', temporary, output: { path, layout, rows, bytes, sha256, files } });
+}
+
+async function commit(
+  job: OpenJob,
+  monitor: Monitor,
+  request: SinkRequest,
+  sink: Sink,
+  staged: Staged,
+): Promise<StoredOutput> {
+  await sink.commit(monitor.watch);
+  const { path, layout, temporary } = request;
+  const { rows, bytes, sha256 } = staged;
+  const output = { path, layout, rows, bytes, sha256, files: publishedFiles(request, staged) };
+  await job.store.setPublication({ state: 'published', temporary: layout === 'file' ? temporary : '', output });
+  return output;
+}
+
+/** Lets go of the parts, now that the output and the record of it are there; tells where the output's files lie then. */
+export function releaseParts(job: OpenJob, output: StoredOutput): StoredOutput {
+  rmSync(job.paths.parts, { recursive: true, force: true });
+  // A part that lost its second name has changed, as far as the file system can tell.
+  const files = output.files.map((file) => ({ ...file, ...identityOf(join(output.path, file.name)) }));
+  return { ...output, files };
 }

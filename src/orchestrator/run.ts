@@ -1,37 +1,32 @@
-/** A run, as a table of contents: prepare, open, fit, score, publish, report. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+/** A run, as a table of contents: prepare, check, open, recall or begin, then carry out and report. */
+import { readFileSync } from 'node:fs';
 import { writeDurable } from '../bindings/native.ts';
-import { libraryPath } from '../duckdb/library.ts';
-import { type Engine, openEngine } from '../engines/engine.ts';
 import { BatchCoreError, EXIT } from '../errors.ts';
 import type { Report } from '../report.ts';
-import { statIdentity } from '../source/facts.ts';
-import { identityDifferences } from '../source/identity.ts';
 import { identify } from '../system.ts';
+import { type Carried, carryOut } from './carryOut.ts';
 import { Control } from './control.ts';
-import { checkParts, jobPaths, type OpenJob, openJob, refuseOtherJob, resolveHome, type StoredRequest } from './job.ts';
-import { chunkMessage, obtainFlagging, obtainModel } from './model.ts';
+import { beginJob, closeJob, type Execution, jobExists, type OpenJob, openJob, type StoredRequest } from './job.ts';
 import { type Listener, Monitor } from './monitor.ts';
-import { DEFAULTS, type ScoreOptions } from './options.ts';
-import { type ChunkFindings, reportOf, Timing, TOP_ROWS } from './outcome.ts';
-import { checkOutput, checkRoom, findOutput } from './output.ts';
-import { type PhaseRun, partName, runPhase } from './phase.ts';
-import { besideOutput, isModelFile, type Prepared, prepare } from './prepare.ts';
-import { noChunks } from './progress.ts';
-import { clearOutput, outputMetadata, publish, readManifest } from './publish.ts';
+import type { ScoreOptions } from './options.ts';
+import { reportOf, Timing } from './outcome.ts';
+import { checkRoom } from './output.ts';
+import { type Prepared, prepare } from './prepare.ts';
+import { releaseParts } from './publish.ts';
+import { recall } from './recall.ts';
+import { settleRivals } from './rivals.ts';
+import { saveModel } from './save.ts';
+import { approveTargets, placesOf, refusePlaces } from './targets.ts';
 
 export interface RunHooks extends Listener {
-  /** Aborting stops the run: chunks in flight end, what is finished is kept. */
+  /** Aborting stops the run: chunks in flight end, what is finished is kept. A reason with an `exitCode` gives the error that. */
   signal?: AbortSignal | undefined;
   /** False only where a bench measures what durability costs. */
   durable?: boolean | undefined;
 }
 
-/** Grace for chunks in flight when a run is stopped; then they are interrupted at their next batch. */
+/** Grace for what is in flight when a run is stopped; then it is interrupted. */
 const GRACE_MS = 5000;
-/** Rows of an output row group: what DuckDB and others read in parallel. */
-const OUTPUT_ROW_GROUP_ROWS = 122_880;
 
 /** Scores `source`, resuming what an earlier execution of the same job left. */
 export async function runScore(
@@ -40,15 +35,7 @@ export async function runScore(
   hooks: RunHooks = {},
 ): Promise<Report> {
   const timing = new Timing();
-  const prepared = await prepare('score', source, options, process.cwd());
-  const home = resolveHome(options.home, besideOutput(prepared), prepared.cwd);
-  checkOutput(
-    prepared.output,
-    prepared.facts.files.map((file) => file.path),
-  );
-  const finished = await refuseOrRecall(prepared, home);
-  if (finished) return finished;
-  return execute(prepared, home, hooks, timing);
+  return run(await prepare('score', source, options), hooks, timing);
 }
 
 /** Fits a model on `source` and writes it to `path`, or leaves it in the job's directory. */
@@ -59,264 +46,155 @@ export async function runFit(
   hooks: RunHooks = {},
 ): Promise<Report> {
   const timing = new Timing();
-  const prepared = await prepare('fit', source, options, process.cwd(), path);
-  const home = resolveHome(options.home, besideOutput(prepared), prepared.cwd);
-  if (path === undefined) prepared.output.path = jobPaths(home, prepared.jobId).model;
-  else {
-    checkOutput(
-      prepared.output,
-      prepared.facts.files.map((file) => file.path),
-    );
-    refuseNoModel(prepared.output.path, options.force ?? false);
-  }
-  return execute(prepared, home, hooks, timing);
+  return run(await prepare('fit', source, options, path), hooks, timing);
 }
 
-/** A model replaces a model, and nothing else unless forced. */
-function refuseNoModel(path: string, force: boolean): void {
-  if (force || !existsSync(path)) return;
-  if (!statSync(path).isFile() || !isModelFile(path))
-    throw new BatchCoreError('OUTPUT_EXISTS', `${path} exists and is no model`, {
-      where: { file: path, option: '--model' },
-      hint: 'choose another path, or replace it with --force',
-    });
-}
-
-/** The report of the same finished job, if its output is there; refuses an output that is not ours to replace. */
-async function refuseOrRecall(prepared: Prepared, home: string): Promise<Report | undefined> {
-  const { output, jobId, options } = prepared;
-  const found = findOutput(output, readManifest);
-  if (found.kind === 'ours' && found.jobId === jobId && !options.fresh) {
-    const path = join(home, 'jobs', jobId, 'report.json');
-    if (existsSync(path)) {
-      const report = JSON.parse(readFileSync(path, 'utf8')) as Report;
-      if (report.status === 'completed' && report.output.bytes === found.bytes)
-        return {
-          ...report,
-          output: { ...report.output, path: output.path },
-          warnings: [...report.warnings, ALREADY_DONE],
-        };
+async function run(prepared: Prepared, hooks: RunHooks, timing: Timing): Promise<Report> {
+  refusePlaces(prepared);
+  // What is taken is refused before anything is made; only a job that exists may know better.
+  if (!jobExists(prepared)) approveTargets(prepared, undefined);
+  const warnings = await settleRivals(prepared);
+  const job = await openJob(prepared);
+  try {
+    const recalled = await recall(prepared, job);
+    if (recalled.kind === 'recalled') {
+      saveAgain(prepared, job);
+      return recalled.report;
     }
+    if (recalled.kind === 'again') warnings.push(`this job was finished before and runs again: ${recalled.why}`);
+    return await execute(prepared, job, hooks, timing, warnings);
+  } finally {
+    await closeJob(job);
   }
-  const replaceable = found.kind === 'nothing' || (found.kind === 'ours' && found.jobId === jobId);
-  if (!replaceable && !options.force)
-    throw new BatchCoreError(
-      'OUTPUT_EXISTS',
-      `${output.path} exists and is ${found.kind === 'ours' ? `the output of job ${found.jobId}` : found.what}`,
-      {
-        where: { file: output.path, option: '--out' },
-        hint: 'choose another output with --out, or replace it with --force',
-      },
-    );
-  if (!options.fresh) await refuseOtherJob(home, jobId, storedRequest(prepared));
-  return undefined;
 }
 
-/** The warning of a report that was recalled: nothing was run. */
-export const ALREADY_DONE = 'this job was finished before; nothing was run (--fresh runs it again)';
-
-function storedRequest(prepared: Prepared): StoredRequest {
-  const { spec, sources, output, options } = prepared;
-  const { signal: _signal, ...plain } = options as ScoreOptions & { signal?: unknown };
-  return { spec, sources, out: output.path + (output.layout === 'directory' ? '/' : ''), options: { ...plain } };
+/** The model of a recalled job, where it was not asked for before. */
+function saveAgain(prepared: Prepared, job: OpenJob): void {
+  const path = prepared.options.saveModel;
+  if (path === undefined) return;
+  const known = approveTargets(prepared, job);
+  saveModel(path, readFileSync(job.paths.model), job.temporaryPrefix, { option: '--save-model', force: false, known });
 }
 
-async function execute(prepared: Prepared, home: string, hooks: RunHooks, timing: Timing): Promise<Report> {
-  const { jobId, fingerprint, facts, options, output } = prepared;
-  const request = storedRequest(prepared);
-  const job = await openJob({ home, jobId, fingerprint, request, files: facts.files, fresh: options.fresh ?? false });
-  const startedAt = new Date().toISOString();
-  const monitor = new Monitor(
-    job.paths.directory,
-    {
-      schema: 'batch-core.status/1',
-      jobId,
-      out: output.path,
-      source: prepared.sources,
-      detector: prepared.model?.facts.detector ?? prepared.spec.fit?.detector ?? '',
-      ...identify(),
-      startedAt,
-    },
-    hooks,
-  );
+async function execute(
+  prepared: Prepared,
+  job: OpenJob,
+  hooks: RunHooks,
+  timing: Timing,
+  warnings: string[],
+): Promise<Report> {
+  const request = requestFor(prepared, approveTargets(prepared, job));
+  const targets = placesOf(prepared).map((place) => place.path);
+  const { files } = prepared.facts;
+  const execution = await beginJob(job, { request, files, fresh: prepared.options.fresh ?? false, targets });
+  const monitor = new Monitor(job.paths.directory, statusBase(prepared), hooks);
   const control = new Control(job.paths.directory, hooks.signal);
-  let grace: NodeJS.Timeout | undefined;
-  control.onChange((change) => {
-    if (change === 'stopping') grace = setTimeout(() => monitor.watch.cancel(), GRACE_MS).unref();
-    else monitor.event(change);
-    monitor.setState(change === 'stopping' ? 'stopping' : change === 'paused' ? 'paused' : 'running');
-  });
-  let engine: Engine | undefined;
+  const grace = followControl(control, job, monitor);
+  let report: Report;
   try {
     await job.store.setState('start');
     monitor.start();
-    monitor.event(job.resumed ? 'resumed' : 'started', { source: prepared.sources, out: output.path });
+    monitor.event(execution.resumed ? 'resumed' : 'started', { source: prepared.sources, out: prepared.output.path });
     if (prepared.kind === 'score') checkRoom(job.paths.directory, prepared.rows, '--home');
-    engine = await openEngine(options.engine ?? DEFAULTS.engine, {
-      workers: prepared.budget.workers,
-      worker: {
-        library: libraryPath(),
-        files: facts.files.map((file) => file.path),
-        tempDirectory: job.paths.directory,
-        memoryLimitBytes: prepared.budget.duckdbBytesPerWorker,
-      },
+    const carried = await carryOut(prepared, job, execution, {
+      monitor,
+      control,
+      timing,
+      durable: hooks.durable ?? true,
     });
-    monitor.workers = engine.workers;
-    const report = await carryOut(prepared, job, engine, monitor, control, timing, hooks.durable ?? true);
-    await engine.close();
-    engine = undefined;
-    writeDurable(job.paths.report, `${JSON.stringify(report, null, 2)}\n`);
-    await job.store.setState('complete');
-    await job.store.endExecution(job.executionId, { status: 'completed', exitCode: EXIT.ok, reason: null });
-    monitor.finish('completed', { exitCode: EXIT.ok });
-    monitor.event('finished', { status: report.status, rows: prepared.rows });
-    return report;
+    report = await finish(prepared, job, execution, carried, [...warnings, ...execution.warnings]);
   } catch (thrown) {
-    const error = BatchCoreError.from(thrown);
-    await engine?.close().catch(() => {});
-    await recordFailure(job, monitor, error, control.stopped !== undefined);
+    const error = endedBy(BatchCoreError.from(thrown), hooks.signal);
+    await recordFailure(job, execution, monitor, error, control.stopped !== undefined);
     throw error;
   } finally {
-    clearTimeout(grace);
+    grace.end();
     control.close();
-    await job.store.close();
-    job.lock.release();
   }
+  monitor.finish('completed', { exitCode: EXIT.ok });
+  monitor.event('finished', { status: report.status, rows: prepared.rows });
+  // The database has it already; what cannot be written here fails the call, not the job.
+  writeDurable(job.paths.report, `${JSON.stringify(report, null, 2)}\n`);
+  return report;
+}
+
+/** The output has its name: parts go, and the job is completed with its report in one commit. */
+async function finish(
+  prepared: Prepared,
+  job: OpenJob,
+  execution: Execution,
+  carried: Carried,
+  warnings: string[],
+): Promise<Report> {
+  const output = releaseParts(job, carried.output);
+  const report = reportOf({ prepared, job, execution, ...carried, warnings: [...warnings, ...carried.warnings] });
+  await job.store.finishJob(execution.executionId, output, report, EXIT.ok);
+  return report;
+}
+
+function requestFor(prepared: Prepared, approved: StoredRequest['approved']): StoredRequest {
+  const { spec, sources, output, options } = prepared;
+  // Once is what these are for: a resume must neither start over nor replace what was not there when they were given.
+  const { force: _force, fresh: _fresh, ...plain } = options;
+  const out = output.path + (output.layout === 'directory' ? '/' : '');
+  return { spec, sources, out, options: { ...plain }, approved };
+}
+
+function statusBase(prepared: Prepared) {
+  return {
+    schema: 'batch-core.status/1',
+    jobId: prepared.jobId,
+    out: prepared.output.path,
+    source: prepared.sources,
+    detector: prepared.model?.facts.detector ?? prepared.spec.fit?.detector ?? '',
+    ...identify(),
+    startedAt: new Date().toISOString(),
+  } as const;
+}
+
+/** What is asked from outside changes the job's state, is told, and in the end interrupts what is in flight. */
+function followControl(control: Control, job: OpenJob, monitor: Monitor): { end: () => void } {
+  let grace: NodeJS.Timeout | undefined;
+  control.onChange((change) => {
+    const [event, state] = CHANGES[change];
+    // The state counts for people; a store that cannot write it fails the run where it must write.
+    job.store.setState(event).catch(() => {});
+    monitor.setState(state);
+    if (change !== 'stopping') monitor.event(change);
+    else grace = setTimeout(() => monitor.watch.cancel(), GRACE_MS).unref();
+  });
+  return { end: () => clearTimeout(grace) };
+}
+
+const CHANGES = {
+  paused: ['pause', 'paused'],
+  continued: ['continue', 'running'],
+  stopping: ['stop', 'stopping'],
+} as const;
+
+/** A run that a signal stopped ends with that signal's exit code, in its status too. */
+function endedBy(error: BatchCoreError, signal: AbortSignal | undefined): BatchCoreError {
+  const { exitCode } = Object(signal?.reason) as { exitCode?: unknown };
+  if (error.code !== 'CANCELLED' || typeof exitCode !== 'number') return error;
+  const { code, message, where, hint, cause } = error;
+  return new BatchCoreError(code, message, { where, hint, cause, exitCode });
 }
 
 /** Leaves a failed or stopped run resumable. What goes wrong here must not hide why it ended. */
-async function recordFailure(job: OpenJob, monitor: Monitor, error: BatchCoreError, stopped: boolean): Promise<void> {
+async function recordFailure(
+  job: OpenJob,
+  { executionId }: Execution,
+  monitor: Monitor,
+  error: BatchCoreError,
+  stopped: boolean,
+): Promise<void> {
   const state = stopped ? 'stopped' : 'failed';
   try {
-    if (stopped) {
-      await job.store.setState('stop');
-      await job.store.setState('halt');
-    } else await job.store.setState('fail');
-    await job.store.endExecution(job.executionId, { status: state, exitCode: error.exitCode, reason: error.message });
+    await job.store.setState(stopped ? 'halt' : 'fail');
+    await job.store.endExecution(executionId, { status: state, exitCode: error.exitCode, reason: error.message });
   } catch {
     // The store may be what failed; the next execution finds this one unended and closes it.
   }
   monitor.finish(state, { exitCode: error.exitCode, error: error.toJSON() });
   monitor.event(state, { error: error.toJSON() });
-}
-
-async function carryOut(
-  prepared: Prepared,
-  job: OpenJob,
-  engine: Engine,
-  monitor: Monitor,
-  control: Control,
-  timing: Timing,
-  durable: boolean,
-): Promise<Report> {
-  const { spec, facts, plan, output, options } = prepared;
-  const counts = { fit: noChunks(), score: noChunks() };
-  const run: PhaseRun = {
-    jobId: job.jobId,
-    store: job.store,
-    engine,
-    monitor,
-    control,
-    retriesMax: options.retries ?? DEFAULTS.retries,
-    chunks: plan.chunks,
-    checkInput: (fileId) => checkInput(prepared, fileId),
-  };
-  const chunkOf = (chunk: (typeof plan.chunks)[number]) => chunkMessage(prepared, monitor.watch.number, chunk);
-  const planSeconds = timing.lap();
-
-  const model = await obtainModel(prepared, job, run, chunkOf, counts.fit);
-  if (options.saveModel !== undefined) writeDurable(options.saveModel, model.bytes);
-  if (prepared.kind === 'fit') {
-    const fitSeconds = timing.lap();
-    writeDurable(output.path, model.bytes);
-    const published = { rows: 0, bytes: statSync(output.path).size, sha256: model.facts.digest.replace('sha256:', '') };
-    return reportOf({
-      prepared,
-      job,
-      model,
-      engine,
-      counts,
-      published,
-      flagging: null,
-      receipts: [],
-      timing,
-      laps: { planSeconds, fitSeconds, scoreSeconds: 0 },
-    });
-  }
-  const flagging = await obtainFlagging(spec, model, job, run, chunkOf, counts.fit);
-  const fitSeconds = timing.lap();
-
-  await job.store.plan('score', [...plan.chunks]);
-  const unknown = await checkParts(job, 'score', plan.chunks);
-  const metadata = outputMetadata(prepared, model.facts.digest);
-  const score = spec.score;
-  if (!score) throw new BatchCoreError('BUG', 'a job to score has no score options');
-  await runPhase(run, {
-    name: 'score',
-    phase: 'score',
-    counts: counts.score,
-    task: (chunk, attempt) => ({
-      kind: 'score',
-      chunk: chunkOf(chunk),
-      modelPath: job.paths.model,
-      options: {
-        missing: spec.missing,
-        ...(flagging.threshold !== null && { threshold: flagging.threshold }),
-        ...(flagging.lastOfTop && { lastOfTop: flagging.lastOfTop }),
-        explain: score.explain,
-        keep: score.keep,
-        ...(facts.files.length > 1 && { fileColumn: spec.inputs[chunk.fileId]?.name ?? '' }),
-        best: TOP_ROWS,
-        directory: job.paths.parts,
-        name: partName(chunk),
-        attempt: `${chunk.chunkId}.${job.epoch}.${attempt}`,
-        format: {
-          compression: score.compression.codec,
-          level: score.compression.level,
-          rowGroupRows: OUTPUT_ROW_GROUP_ROWS,
-          metadata: [...metadata, ['batch_core.chunk', String(chunk.chunkId)]],
-          durable,
-        },
-      },
-    }),
-  });
-  const scoreSeconds = timing.lap();
-
-  const receipts: ChunkFindings[] = [];
-  for await (const bytes of job.store.summaries('score')) receipts.push(JSON.parse(Buffer.from(bytes).toString()));
-  monitor.enter('publish', {
-    chunksTotal: plan.chunks.length,
-    chunksDone: plan.chunks.length,
-    rowsTotal: prepared.rows,
-    rowsDone: prepared.rows,
-  });
-  if (options.force) clearOutput(output);
-  const published = await publish(prepared, job, model.facts.digest);
-  monitor.event('published', { out: output.path, rows: published.rows });
-  const warnings = unknown.map((name) => `${join(job.paths.parts, name)} is no part of this job; it was left alone`);
-  return reportOf({
-    prepared,
-    job,
-    model,
-    engine,
-    counts,
-    published,
-    flagging,
-    receipts,
-    timing,
-    laps: { planSeconds, fitSeconds, scoreSeconds },
-    warnings,
-  });
-}
-
-async function checkInput(prepared: Prepared, fileId: number): Promise<void> {
-  const planned = prepared.facts.files[fileId];
-  if (!planned) throw new BatchCoreError('BUG', `there is no file ${fileId} in the plan`);
-  const differences = identityDifferences(planned, await statIdentity(planned.path));
-  if (differences.length === 0) return;
-  const list = differences.map((difference) => `${difference.field}: ${difference.old} -> ${difference.new}`);
-  throw new BatchCoreError('INPUT_CHANGED', `${planned.path} changed while it was read: ${list.join('; ')}`, {
-    where: { file: planned.path },
-    hint: 'nothing was published; run again when the file is at rest',
-  });
 }

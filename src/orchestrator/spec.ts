@@ -1,4 +1,4 @@
-/** A job's identity: everything that decides its bytes, and nothing else. Pure. */
+/** A job's identity: what decides its bytes (its fingerprint), and with the paths the job itself. Pure. */
 import { createHash } from 'node:crypto';
 import { BatchCoreError } from '../errors.ts';
 import type { SourceColumn, SourceFacts } from '../source/facts.ts';
@@ -27,7 +27,7 @@ export interface SpecInput {
 export interface JobSpec {
   schema: 'batch-core.job/1';
   kind: 'score' | 'fit';
-  versions: { batchCore: string; duckdb: string; plan: number };
+  versions: { result: number; duckdb: string; plan: number };
   inputs: SpecInput[];
   /** Columns to fit on, or the saved model's. */
   columns: string[];
@@ -53,7 +53,7 @@ export interface SpecRequest {
   parameters: Parameters;
   model: { digest: string; columns: readonly string[]; contamination: number } | undefined;
   layout: 'file' | 'directory';
-  versions: { batchCore: string; duckdb: string };
+  versions: { result: number; duckdb: string };
 }
 
 /** Columns of the output that a kept column may not be named after. */
@@ -110,9 +110,10 @@ export function fingerprintOf(spec: JobSpec): string {
   return createHash('sha256').update(canonical(spec)).digest('hex');
 }
 
-/** A job is named by the beginning of its fingerprint. */
-export function jobIdOf(fingerprint: string): string {
-  return fingerprint.slice(0, 16);
+/** A job is its content and where it lies: the same content under two names is two jobs, whose bytes are equal. */
+export function jobIdOf(fingerprint: string, paths: { sources: readonly string[]; out: string }): string {
+  const { sources, out } = paths;
+  return createHash('sha256').update(canonical({ fingerprint, sources, out })).digest('hex').slice(0, 16);
 }
 
 function canonical(value: unknown): string {

@@ -1,83 +1,149 @@
 /** Whether what was published is still what was written, and whether every row of the input is in it. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, lstatSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { fileDigest, partFacts, rowGroupChecksums } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import type { Report } from '../report.ts';
-import { findJob, jobPaths, resolveHome } from './job.ts';
+import { realPlace } from '../sink/place.ts';
+import { isModelFile, lookAt, MANIFEST, METADATA_FINGERPRINT, SUCCESS } from '../sink/target.ts';
+import { isFinished } from '../store/states.ts';
+import { type JobStatus, listJobs } from '../store/status.ts';
+import { jobPaths, resolveHome } from './home.ts';
+import { findJob } from './job.ts';
 import { homeOf } from './jobs.ts';
-import { MANIFEST, METADATA_JOB, SUCCESS } from './output.ts';
-import { readManifest } from './publish.ts';
+import { loadModelFile } from './prepare.ts';
 
 export interface Verified {
   path: string;
-  jobId: string;
+  /** The job that wrote it, where this home knows it. */
+  jobId: string | null;
   rows: number;
   bytes: number;
   /** What was compared. */
   checks: string[];
+  /** What could not be, and why. */
+  unchecked: string[];
 }
 
-/** A Parquet output, a directory of parts, or a job by its id. */
-export function verify(target: string, home: string | undefined): Verified {
+/** What a job says its output should be. */
+interface Expected {
+  jobId: string;
+  rowGroups: string;
+  report: Report;
+}
+
+/** An output, a directory of parts, a model, or a job by its id. */
+export async function verify(target: string, home: string | undefined): Promise<Verified> {
   const path = resolve(target);
-  if (!existsSync(path)) {
-    const status = findJob(homeOf(home), target);
-    return verifyPath(status.out, homeOf(home));
+  if (existsSync(path))
+    return verifyPath(path, home === undefined ? [resolveHome(home, path), homeOf(home)] : [homeOf(home)]);
+  const jobs = homeOf(home);
+  let status: JobStatus;
+  try {
+    status = findJob(jobs, target);
+  } catch (cause) {
+    throw new BatchCoreError('JOB_NOT_FOUND', `there is no file ${path}, and no job "${target}" in ${jobs}`, {
+      where: { file: path },
+      hint: 'name an output or a job; --home names another home',
+      cause,
+    });
   }
-  return verifyPath(path, resolveHome(home, dirname(path), process.cwd()));
+  if (!existsSync(status.out)) throw damaged(status.out, 'the output is not there', true);
+  return verifyPath(status.out, [jobs]);
 }
 
-function damaged(path: string, what: string): BatchCoreError {
+/** Only who made it can make it again: the hint is given where a job of this home did. */
+function damaged(path: string, what: string, ours: boolean): BatchCoreError {
   return new BatchCoreError('OUTPUT_DAMAGED', `${path}: ${what}`, {
     where: { file: path },
-    hint: 'make it again: run the same score command with --fresh --force',
+    hint: ours ? 'run the same command again: it notices, and makes the output again' : undefined,
   });
 }
 
-function verifyPath(path: string, home: string): Verified {
-  if (!existsSync(path)) throw damaged(path, 'the output is not there');
-  return statSync(path).isDirectory() ? verifyDirectory(path, home) : verifyFile(path, home);
+function verifyPath(path: string, homes: readonly string[]): Promise<Verified> {
+  const expected = expectedOf(path, homes);
+  if (statSync(path).isDirectory()) return verifyDirectory(path, expected);
+  if (statSync(path).isFile()) return isModelFile(path) ? verifyModel(path, expected) : verifyFile(path, expected);
+  throw new BatchCoreError('USAGE', `${path} is neither a file nor a directory`, { where: { file: path } });
 }
 
-function reportOf(home: string, jobId: string): Report {
-  const path = jobPaths(home, jobId).report;
-  if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as Report;
-  throw new BatchCoreError(
-    'JOB_NOT_FOUND',
-    `there is no report of job ${jobId} in ${home}: nothing tells what the output should be`,
-    {
-      where: { job: jobId, file: path },
-      hint: 'name the home the job ran in with --home',
-    },
-  );
-}
-
-function verifyFile(path: string, home: string): Verified {
-  let jobId: string | undefined;
-  try {
-    jobId = partFacts(path).metadata[METADATA_JOB];
-  } catch (cause) {
-    throw damaged(path, `its footer cannot be read: ${BatchCoreError.from(cause).message}`);
+/** The newest finished job that wrote there. */
+function expectedOf(path: string, homes: readonly string[]): Expected | undefined {
+  for (const home of homes) {
+    const wrote = (status: JobStatus) => realPlace(status.out) === realPlace(path) && isFinished(status.state);
+    const status = listJobs(home).find(wrote);
+    const paths = status && jobPaths(home, status.jobId);
+    const report = paths && readReport(paths.report);
+    if (paths && report) return { jobId: status.jobId, rowGroups: paths.rowGroups, report };
   }
-  if (jobId === undefined) throw damaged(path, 'it is no output of batch-core');
-  const { output, source } = reportOf(home, jobId);
+  return undefined;
+}
+
+function readReport(path: string): Report | undefined {
+  const report = readJson(path) as Report | undefined;
+  return report?.schema === 'batch-core.report/1' && typeof report.output === 'object' ? report : undefined;
+}
+
+function readJson(path: string): unknown {
+  try {
+    return lstatSync(path).isFile() ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const NO_JOB = 'no job of this home wrote it: --home names another';
+
+async function verifyFile(path: string, expected: Expected | undefined): Promise<Verified> {
   const { size } = statSync(path);
-  if (size !== output.bytes) throw damaged(path, `it has ${size} bytes and should have ${output.bytes}`);
-  if (fileDigest(path) !== output.sha256) throw damaged(path, damage(path, jobPaths(home, jobId).rowGroups));
-  const { rows } = partFacts(path);
-  if (rows !== source.rows) throw damaged(path, `it has ${rows} rows; the source has ${source.rows}`);
-  return { path, jobId, rows, bytes: size, checks: ['size', 'sha256', 'rows against the source'] };
+  if (expected) {
+    const { output } = expected.report;
+    if (size !== output.bytes) throw damaged(path, `it has ${size} bytes and should have ${output.bytes}`, true);
+    if ((await fileDigest(path)) !== output.sha256) throw damaged(path, await place(path, expected.rowGroups), true);
+  }
+  let facts: ReturnType<typeof partFacts>;
+  try {
+    facts = partFacts(path);
+  } catch (cause) {
+    throw damaged(path, `its footer cannot be read: ${BatchCoreError.from(cause).message}`, false);
+  }
+  if (facts.metadata[METADATA_FINGERPRINT] === undefined) throw notOurs(path);
+  const verified = { path, jobId: expected?.jobId ?? null, rows: facts.rows, bytes: size };
+  if (!expected) return { ...verified, checks: ['footer'], unchecked: [`size, sha256 and rows: ${NO_JOB}`] };
+  const { source } = expected.report;
+  if (facts.rows !== source.rows) throw damaged(path, `it has ${facts.rows} rows; the source has ${source.rows}`, true);
+  return { ...verified, checks: ['size', 'sha256', 'rows against the source'], unchecked: [] };
+}
+
+function notOurs(path: string): BatchCoreError {
+  return new BatchCoreError('USAGE', `${path} is no output of batch-core: there is nothing to compare it with`, {
+    where: { file: path },
+    hint: 'name an output, a model or a job',
+  });
 }
 
 /** Where a file whose digest is wrong differs from what was written. */
-function damage(path: string, rowGroups: string): string {
+async function place(path: string, rowGroups: string): Promise<string> {
   const what = 'its SHA-256 differs from the one written';
-  if (!existsSync(rowGroups)) return what;
-  const written = JSON.parse(readFileSync(rowGroups, 'utf8')) as number[];
-  const now = rowGroupChecksums(path);
+  const written = readJson(rowGroups);
+  if (!Array.isArray(written)) return what;
+  let now: number[];
+  try {
+    now = await rowGroupChecksums(path);
+  } catch {
+    return `${what}, and its footer cannot be read`;
+  }
   const first = written.findIndex((checksum, group) => checksum !== now[group]);
   return first < 0 ? `${what}, outside its row groups` : `row group ${first} is damaged: ${what}`;
+}
+
+async function verifyModel(path: string, expected: Expected | undefined): Promise<Verified> {
+  const model = loadModelFile(path);
+  const verified = { path, jobId: expected?.jobId ?? null, rows: 0, bytes: model.bytes.length };
+  if (!expected) return { ...verified, checks: ['checksum of the model'], unchecked: [`digest: ${NO_JOB}`] };
+  if ((await fileDigest(path)) !== expected.report.output.sha256)
+    throw damaged(path, 'it is another model than the job fitted', true);
+  return { ...verified, checks: ['checksum of the model', 'sha256'], unchecked: [] };
 }
 
 interface ManifestPart {
@@ -87,29 +153,35 @@ interface ManifestPart {
   sha256: string;
 }
 
-function verifyDirectory(path: string, home: string): Verified {
-  const manifest = readManifest(join(path, MANIFEST));
-  if (!manifest || typeof manifest.jobId !== 'string' || !Array.isArray(manifest.parts))
-    throw damaged(path, `it has no readable ${MANIFEST}`);
-  if (!existsSync(join(path, SUCCESS))) throw damaged(path, `it has no ${SUCCESS}: it was never finished`);
-  let rows = 0;
-  let bytes = 0;
-  for (const [chunk, part] of (manifest.parts as ManifestPart[]).entries()) {
+async function verifyDirectory(path: string, expected: Expected | undefined): Promise<Verified> {
+  const found = lookAt(path);
+  if (found.kind !== 'directory' || found.fingerprint === undefined) {
+    if (!expected) throw notOurs(path);
+    throw damaged(path, `it has no readable ${MANIFEST}`, true);
+  }
+  if (!existsSync(join(path, SUCCESS))) throw damaged(path, `it has no ${SUCCESS}: it was never finished`, true);
+  const manifest = readJson(join(path, MANIFEST)) as { parts?: ManifestPart[] } | undefined;
+  if (!Array.isArray(manifest?.parts)) throw damaged(path, `it has no readable ${MANIFEST}`, true);
+  const { rows, bytes } = await verifyParts(path, manifest.parts);
+  const checks = ['_SUCCESS', 'sizes', 'sha256 of every part'];
+  const verified = { path, jobId: expected?.jobId ?? null, rows, bytes };
+  if (!expected) return { ...verified, checks, unchecked: [`rows against the source: ${NO_JOB}`] };
+  const { source } = expected.report;
+  if (rows !== source.rows) throw damaged(path, `its parts have ${rows} rows; the source has ${source.rows}`, true);
+  return { ...verified, checks: [...checks, 'rows against the source'], unchecked: [] };
+}
+
+async function verifyParts(path: string, parts: readonly ManifestPart[]): Promise<{ rows: number; bytes: number }> {
+  let [rows, bytes] = [0, 0];
+  for (const [chunk, part] of parts.entries()) {
     const file = join(path, part.name);
-    if (!existsSync(file)) throw damaged(file, `part ${chunk} is missing`);
+    if (!existsSync(file)) throw damaged(file, `part ${chunk} is missing`, true);
     const { size } = statSync(file);
-    if (size !== part.bytes) throw damaged(file, `part ${chunk} has ${size} bytes and should have ${part.bytes}`);
-    if (fileDigest(file) !== part.sha256) throw damaged(file, `part ${chunk} differs from what was written (SHA-256)`);
+    if (size !== part.bytes) throw damaged(file, `part ${chunk} has ${size} bytes and should have ${part.bytes}`, true);
+    if ((await fileDigest(file)) !== part.sha256)
+      throw damaged(file, `part ${chunk} differs from what was written (SHA-256)`, true);
     rows += part.rows;
     bytes += size;
   }
-  const { source } = reportOf(home, manifest.jobId);
-  if (rows !== source.rows) throw damaged(path, `its parts have ${rows} rows; the source has ${source.rows}`);
-  return {
-    path,
-    jobId: manifest.jobId,
-    rows,
-    bytes,
-    checks: ['_SUCCESS', 'sizes', 'sha256 of every part', 'rows against the source'],
-  };
+  return { rows, bytes };
 }

@@ -1,4 +1,5 @@
 /** What is known about a source before a row of it is read: its columns, rows and row groups, and who its files are. */
+import type { BigIntStats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type Database, literalPath, openMemory } from '../duckdb/client.ts';
 import { BatchCoreError } from '../errors.ts';
@@ -7,7 +8,7 @@ import { footerDigest, parseFooter, type RowGroup, readFooter } from './footer.t
 import type { FileIdentity, QuickIdentity } from './identity.ts';
 
 export type { RowGroup } from './footer.ts';
-export { type FieldDifference, type FileIdentity, type QuickIdentity, sameIdentity } from './identity.ts';
+export { type FieldDifference, type FileIdentity, type QuickIdentity, sourceDifferences } from './identity.ts';
 
 /** One file of a source. */
 export interface SourceFile extends FileIdentity {
@@ -93,8 +94,15 @@ async function readFile(path: string): Promise<{ file: SourceFile; schema: Uint8
   }
 }
 
-function quickIdentity(stats: { size: bigint; mtimeNs: bigint; ino: bigint }): QuickIdentity {
-  return { size: Number(stats.size), mtimeNs: String(stats.mtimeNs), inode: String(stats.ino) };
+/** The identity in what the system says of a file. */
+export function quickIdentity(stats: BigIntStats): QuickIdentity {
+  return {
+    device: String(stats.dev),
+    inode: String(stats.ino),
+    size: Number(stats.size),
+    mtimeNs: String(stats.mtimeNs),
+    ctimeNs: String(stats.ctimeNs),
+  };
 }
 
 function unreadable(path: string, cause: unknown): BatchCoreError {

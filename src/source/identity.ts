@@ -2,9 +2,12 @@
 
 /** What a look at the directory tells. */
 export interface QuickIdentity {
+  device: string;
+  inode: string;
   size: number;
   mtimeNs: string;
-  inode: string;
+  /** Of the last change of bytes, names or rights: nobody can set it back. */
+  ctimeNs: string;
 }
 
 /** The whole identity: the footer's digest changes with every rewrite that a clock may miss. */
@@ -23,25 +26,46 @@ export interface FieldDifference {
   new: string | number;
 }
 
-const FIELDS = ['path', 'size', 'mtimeNs', 'inode', 'footerBytes', 'footerSha256'] as const;
+/**
+ * Which fields are compared, and when.
+ *
+ * `resume`: an execution goes on where another stopped, perhaps after a copy back or a `chmod`: content and time.
+ * `chunk`: around each chunk, in one process: whatever tells that the file was touched.
+ * `recall`: nothing is run at all, so everything must be as it was.
+ */
+const FIELDS = {
+  resume: ['path', 'size', 'mtimeNs', 'footerBytes', 'footerSha256'],
+  chunk: ['device', 'inode', 'size', 'mtimeNs', 'ctimeNs'],
+  recall: ['path', 'device', 'inode', 'size', 'mtimeNs', 'ctimeNs', 'footerBytes', 'footerSha256'],
+} as const satisfies Record<string, readonly (keyof FileIdentity)[]>;
 
 /** The fields that differ between one file `stored` and the same file `now`, of those that both know. */
-export function identityDifferences(stored: FileIdentity, now: Partial<FileIdentity>): FieldDifference[] {
-  return FIELDS.flatMap((field) => {
+export function identityDifferences(
+  when: keyof typeof FIELDS,
+  stored: FileIdentity,
+  now: Partial<FileIdentity>,
+): FieldDifference[] {
+  return FIELDS[when].flatMap((field) => {
     const [before, after] = [stored[field], now[field]];
     return after === undefined || before === after ? [] : [{ file: stored.path, field, old: before, new: after }];
   });
 }
 
 /** All the fields that differ between the files `stored` and the files `now`, in order. Empty: it is the same source. */
-export function sameIdentity(
+export function sourceDifferences(
+  when: keyof typeof FIELDS,
   stored: readonly FileIdentity[],
   now: readonly Partial<FileIdentity>[],
 ): FieldDifference[] {
   return Array.from({ length: Math.max(stored.length, now.length) }).flatMap((_, i) => {
     const [before, after] = [stored[i], now[i]];
-    if (before && after) return identityDifferences(before, after);
+    if (before && after) return identityDifferences(when, before, after);
     const path = before?.path ?? after?.path ?? '';
     return [{ file: path, field: 'path', old: before ? path : 'none', new: after ? path : 'none' }];
   });
+}
+
+/** The differences in words. */
+export function differencesText(differences: readonly FieldDifference[]): string {
+  return differences.map((difference) => `${difference.field}: ${difference.old} -> ${difference.new}`).join('; ');
 }

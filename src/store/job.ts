@@ -17,10 +17,13 @@ import {
   executionOf,
   jobOf,
   type NewJob,
+  publicationOf,
   type StoredChunk,
   type StoredEvent,
   type StoredExecution,
   type StoredJob,
+  type StoredOutput,
+  type StoredPublication,
 } from './rows.ts';
 import { type JobEvent, type JobState, nextJobState } from './states.ts';
 
@@ -33,6 +36,8 @@ export type {
   StoredExecution,
   StoredFile,
   StoredJob,
+  StoredOutput,
+  StoredPublication,
 } from './rows.ts';
 
 export interface Execution {
@@ -94,12 +99,18 @@ export class JobStore {
     });
   }
 
+  /** Replaces what was asked, where only that changed which decides no byte. */
+  setRequest(specJson: string): Promise<void> {
+    return this.#write('UPDATE job SET spec_json = $1', [specJson]);
+  }
+
   /** Back to the beginning: no chunk is known any more. Events and executions stay. */
   resetAll(job: Pick<NewJob, 'specJson' | 'files'>): Promise<void> {
     return this.#group.commit(async (statements) => {
       await moveJob(statements, 'restart');
       await statements.run('DELETE FROM chunk');
       await statements.run('DELETE FROM input_file');
+      await statements.run('DELETE FROM publication');
       await change(statements, 'UPDATE job SET spec_json = $1', [job.specJson]);
       await insert(statements, 'input_file', job.files.map(fileRow));
     });
@@ -138,12 +149,8 @@ export class JobStore {
   }
 
   /** Ends an execution, once. */
-  endExecution(executionId: number, end: { status: string; exitCode: number; reason: string | null }): Promise<void> {
-    return this.#write(
-      `UPDATE execution SET status = $2, exit_code = $3, reason = $4, ended_at = ${TIME('$5')}
-       WHERE exec_id = $1 AND ended_at IS NULL`,
-      [executionId, end.status, end.exitCode, end.reason, Date.now()],
-    );
+  endExecution(executionId: number, end: ExecutionEnd): Promise<void> {
+    return this.#group.commit((statements) => endExecution(statements, executionId, end));
   }
 
   /** Every execution, the first one first. */
@@ -261,6 +268,44 @@ export class JobStore {
     }
   }
 
+  /** What the job publishes or has published, once it was staged. */
+  async publication(): Promise<StoredPublication | undefined> {
+    const [row] = await this.#database.all('SELECT * FROM publication');
+    return row && publicationOf(row);
+  }
+
+  /** Remembers what is published, before and after it gets its name; there is one. */
+  setPublication({ state, temporary, output }: Omit<StoredPublication, 'report'>): Promise<void> {
+    return this.#group.commit(async (statements) => {
+      await statements.run('DELETE FROM publication');
+      await insert(statements, 'publication', [[state, temporary, JSON.stringify(output), null]]);
+    });
+  }
+
+  /** Forgets it: what was published is not there any more. */
+  clearPublication(): Promise<void> {
+    return this.#group.commit(async (statements) => {
+      await statements.run('DELETE FROM publication');
+    });
+  }
+
+  /** Where the published output lies now: its digests are what they were, its place in the file system is another. */
+  updateOutput(output: StoredOutput): Promise<void> {
+    return this.#write('UPDATE publication SET output_json = $1', [JSON.stringify(output)]);
+  }
+
+  /** The job is finished: its state, its execution's end and its report are one commit. */
+  finishJob(executionId: number, output: StoredOutput, report: object, exitCode: number): Promise<void> {
+    return this.#group.commit(async (statements) => {
+      await moveJob(statements, 'complete');
+      await endExecution(statements, executionId, { status: 'completed', exitCode, reason: null });
+      await change(statements, 'UPDATE publication SET output_json = $1, report_json = $2', [
+        JSON.stringify(output),
+        JSON.stringify(report),
+      ]);
+    });
+  }
+
   /** Adds to the log, which nothing ever changes. */
   event(kind: string, detail: object): Promise<void> {
     return this.#write(`INSERT INTO event VALUES (${TIME('$1')}, $2, $3, $4)`, [
@@ -279,6 +324,21 @@ export class JobStore {
   }
 }
 
+interface ExecutionEnd {
+  status: string;
+  exitCode: number;
+  reason: string | null;
+}
+
+function endExecution(statements: Statements, executionId: number, end: ExecutionEnd): Promise<void> {
+  return change(
+    statements,
+    `UPDATE execution SET status = $2, exit_code = $3, reason = $4, ended_at = ${TIME('$5')}
+     WHERE exec_id = $1 AND ended_at IS NULL`,
+    [executionId, end.status, end.exitCode, end.reason, Date.now()],
+  );
+}
+
 async function moveJob(statements: Statements, event: JobEvent): Promise<JobState> {
   const from = (await one(statements, 'SELECT state FROM job'))['state'] as JobState;
   const to = nextJobState(from, event);
@@ -288,6 +348,6 @@ async function moveJob(statements: Statements, event: JobEvent): Promise<JobStat
 }
 
 function fileRow(file: NewJob['files'][number], fileId: number): Parameter[] {
-  const { path, size, mtimeNs, inode, footerBytes, footerSha256, rows, rowGroups } = file;
-  return [fileId, path, size, mtimeNs, inode, footerBytes, footerSha256, rows, rowGroups.length];
+  const { path, size, mtimeNs, ctimeNs, device, inode, footerBytes, footerSha256, rows, rowGroups } = file;
+  return [fileId, path, size, mtimeNs, ctimeNs, device, inode, footerBytes, footerSha256, rows, rowGroups.length];
 }

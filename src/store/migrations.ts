@@ -26,7 +26,7 @@ export const MIGRATIONS: readonly Migration[] = [
         ended_at TIMESTAMP, status VARCHAR NOT NULL, exit_code INTEGER, reason VARCHAR)`,
       `CREATE TABLE input_file(
         file_id BIGINT NOT NULL, path VARCHAR NOT NULL, size BIGINT NOT NULL, mtime_ns VARCHAR NOT NULL,
-        inode VARCHAR NOT NULL, footer_bytes BIGINT NOT NULL, footer_sha256 VARCHAR NOT NULL, rows BIGINT NOT NULL,
+        ctime_ns VARCHAR NOT NULL, device VARCHAR NOT NULL, inode VARCHAR NOT NULL, footer_bytes BIGINT NOT NULL, footer_sha256 VARCHAR NOT NULL, rows BIGINT NOT NULL,
         row_groups BIGINT NOT NULL)`,
       `CREATE TABLE chunk(
         job_id VARCHAR NOT NULL, phase VARCHAR NOT NULL, chunk_id BIGINT NOT NULL, file_id BIGINT NOT NULL,
@@ -34,6 +34,8 @@ export const MIGRATIONS: readonly Migration[] = [
         bytes BIGINT NOT NULL, state VARCHAR NOT NULL, attempt BIGINT NOT NULL, epoch BIGINT, summary BLOB,
         part_name VARCHAR, part_size BIGINT, part_sha256 VARCHAR, rows_out BIGINT, error_code VARCHAR,
         error_json VARCHAR, updated_at TIMESTAMP)`,
+      `CREATE TABLE publication(
+        state VARCHAR NOT NULL, temporary VARCHAR NOT NULL, output_json VARCHAR NOT NULL, report_json VARCHAR)`,
       'CREATE TABLE event(happened_at TIMESTAMP NOT NULL, epoch BIGINT, kind VARCHAR NOT NULL, detail_json VARCHAR NOT NULL)',
     ],
   },

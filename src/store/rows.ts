@@ -1,7 +1,7 @@
 /** What the store holds, as plain data, and how it is read from rows. */
 import type { Row } from '../duckdb/client.ts';
 import type { ErrorRecord } from '../errors.ts';
-import type { FileIdentity } from '../source/identity.ts';
+import type { FileIdentity, QuickIdentity } from '../source/identity.ts';
 import type { ChunkState, JobState } from './states.ts';
 
 /** An input file as it was when the job began. */
@@ -80,6 +80,44 @@ export interface StoredEvent {
   detail: unknown;
 }
 
+/** A file of an output: what it holds, and by what it is known again without reading it. */
+export interface StoredOutputFile extends QuickIdentity {
+  /** Its name in the directory; empty for a file. */
+  name: string;
+  sha256: string;
+}
+
+/** An output. */
+export interface StoredOutput {
+  path: string;
+  layout: 'file' | 'directory';
+  rows: number;
+  bytes: number;
+  /** Digest of the file; null for a directory, whose files have one each. */
+  sha256: string | null;
+  files: StoredOutputFile[];
+}
+
+/** What a job publishes: `staged` while it has a temporary name only. */
+export interface StoredPublication {
+  state: 'staged' | 'published';
+  /** Where it was staged; empty for a directory. */
+  temporary: string;
+  output: StoredOutput;
+  /** The report of the execution that finished the job. */
+  report: unknown;
+}
+
+export function publicationOf(row: Row): StoredPublication {
+  const report = text(row['report_json']);
+  return {
+    state: row['state'] === 'published' ? 'published' : 'staged',
+    temporary: String(row['temporary']),
+    output: JSON.parse(String(row['output_json'])) as StoredOutput,
+    report: report === null ? null : (JSON.parse(report) as unknown),
+  };
+}
+
 export function jobOf(row: Row, files: readonly Row[]): StoredJob {
   return {
     jobId: String(row['job_id']),
@@ -91,6 +129,8 @@ export function jobOf(row: Row, files: readonly Row[]): StoredJob {
       path: String(file['path']),
       size: Number(file['size']),
       mtimeNs: String(file['mtime_ns']),
+      ctimeNs: String(file['ctime_ns']),
+      device: String(file['device']),
       inode: String(file['inode']),
       footerBytes: Number(file['footer_bytes']),
       footerSha256: String(file['footer_sha256']),

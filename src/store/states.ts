@@ -36,6 +36,9 @@ export const JOB_TRANSITIONS: readonly (readonly [from: JobState, event: JobEven
   ['paused', 'fail', 'failed'],
   ['stopping', 'fail', 'failed'],
   ['running', 'complete', 'completed'],
+  // Asked too late: the output has its name.
+  ['paused', 'complete', 'completed'],
+  ['stopping', 'complete', 'completed'],
   ['running', 'quarantine', 'completed_with_quarantine'],
   // The process died: whoever holds the lock next starts from what is on disk.
   ['running', 'start', 'running'],

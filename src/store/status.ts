@@ -27,6 +27,8 @@ export interface JobStatus {
   progress: Progress;
   exitCode?: number;
   error?: ErrorRecord;
+  /** It can never go on: its source is not what it was. */
+  retired?: true;
 }
 
 const REQUESTS = ['pause', 'resume', 'cancel'] as const;

@@ -157,14 +157,14 @@ const cases: Case[] = [
     args: ['good.parquet', '-o', 'foreign.parquet'],
     code: 'OUTPUT_EXISTS',
     exit: 78,
-    says: /foreign\.parquet.*--force/s,
+    says: /foreign\.parquet.*batch-core did not make.*choose another path with --out$/s,
   },
   {
     name: 'output is the source',
     args: ['good.parquet', '-o', 'good.parquet', '--force'],
     code: 'OUTPUT_EXISTS',
     exit: 78,
-    says: /source itself/,
+    says: /an input of this run.*not even with --force/s,
   },
   { name: 'missing model', args: ['good.parquet', '-m', 'no.bcm'], code: 'MODEL_NOT_FOUND', exit: 74, says: /no\.bcm/ },
   {

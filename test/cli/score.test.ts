@@ -275,7 +275,7 @@ describe('the output', () => {
     const report = await score(directory, 'data.parquet', '-d', 'zscore', '-o', 'parts/', '--chunk-rows', '20K');
     expect(report.output.format).toBe('parquet-directory');
     const manifest = JSON.parse(readFileSync(at('parts/manifest.json'), 'utf8'));
-    expect(manifest).toMatchObject({ jobId: report.jobId, rows: 80_000 });
+    expect(manifest).toMatchObject({ schema: 'batch-core.manifest/1', rows: 80_000, model: report.model.digest });
     expect(existsSync(at('parts/_SUCCESS'))).toBe(true);
     const [row] = await sql(`SELECT count(*) AS n FROM '${at('parts')}/*.parquet'`);
     expect(row).toEqual({ n: '80000' });
@@ -325,12 +325,12 @@ describe('the output', () => {
       `SELECT decode(key) AS key, decode(value) AS value FROM parquet_kv_metadata('${at('meta.parquet')}')`,
     );
     const metadata = Object.fromEntries(rows.map(({ key, value }) => [key, value]));
-    expect(metadata).toMatchObject({ 'batch_core.job_id': report.jobId, 'batch_core.model': report.model.digest });
+    expect(metadata).toMatchObject({ 'batch_core.result_version': '1', 'batch_core.model': report.model.digest });
     expect(
       Object.keys(metadata)
         .filter((key) => key !== 'ARROW:schema')
         .sort(),
-    ).toEqual(['batch_core.fingerprint', 'batch_core.job_id', 'batch_core.model', 'batch_core.version']);
+    ).toEqual(['batch_core.fingerprint', 'batch_core.model', 'batch_core.result_version']);
   });
 
   it.each(['snappy', 'none', 'zstd:6'])('with --compression %s reads back the same', async (codec) => {

@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, utimesSync
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Report } from '../../src/report.ts';
 import { errorOf, gaussian, parquet, run, score, scratch, sha256, start } from '../cli/harness.ts';
 
 const directory = scratch();
@@ -202,7 +203,7 @@ describe('resume', () => {
     expect(errorOf(other).message).toMatch(/fit\.seed: 0 -> 9.*score\.explain: 3 -> 1/);
   });
 
-  it('refuses a source that another file has taken the place of', async () => {
+  it('retires a job whose source another file has taken the place of, and says so', async () => {
     const source = at('swapped-in.parquet');
     copyFileSync(at('data.parquet'), source);
     const args = ['score', source, ...FLAGS, '-o', 'swapped.parquet', '--home', 'home-swapped'];
@@ -213,8 +214,13 @@ describe('resume', () => {
     rmSync(source);
     await parquet(source, gaussian(300_000));
     const again = await run(directory, ...args, '--json', '--progress', 'none');
-    expect([errorOf(again).code, again.code]).toEqual(['INPUT_CHANGED', 78]);
-    expect(errorOf(again).message).toMatch(/inputs\[0\]\.rows: 400000 -> 300000/);
+    expect(again.code).toBe(0);
+    const report = JSON.parse(again.stdout) as Report;
+    expect(report.output.rows).toBe(300_000);
+    expect(report.warnings).toEqual([expect.stringMatching(/^job [0-9a-f]{16}, .* was retired/)]);
+    const { stdout } = await run(directory, 'jobs', '--home', 'home-swapped', '--json');
+    expect(JSON.parse(stdout)).toMatchObject([{ state: 'completed' }, { state: 'failed', retired: true }]);
+    expect(existsSync(at(`home-swapped/jobs/${JSON.parse(stdout)[1].jobId}/parts`))).toBe(false);
   });
 });
 

@@ -22,6 +22,8 @@ const facts = {
       path: '/data/a.parquet',
       size: 10,
       mtimeNs: '1',
+      ctimeNs: '1',
+      device: '1',
       inode: '2',
       footerBytes: 3,
       footerSha256: 'ab',
@@ -39,13 +41,20 @@ const request = (options: ScoreOptions = {}, more: Partial<SpecRequest> = {}): S
   parameters: {},
   model: undefined,
   layout: 'file',
-  versions: { batchCore: '1.0.0', duckdb: 'v1' },
+  versions: { result: 1, duckdb: 'v1' },
   ...more,
 });
-const idOf = (options: ScoreOptions, more: Partial<SpecRequest> = {}) =>
-  jobIdOf(fingerprintOf(specOf(request(options, more))));
+const idOf = (options: ScoreOptions, more: Partial<SpecRequest> = {}) => fingerprintOf(specOf(request(options, more)));
 
-describe("a job's identity", () => {
+it('a job is its content and its paths: the same content elsewhere is another job of the same fingerprint', () => {
+  const id = (sources: string[], out: string) => jobIdOf('f', { sources, out });
+  const [one, ...others] = [id(['/a'], '/o'), id(['/b'], '/o'), id(['/a'], '/p'), id(['/a', '/o'], '')];
+  expect(id(['/a'], '/o')).toBe(one);
+  expect(new Set([one, ...others]).size).toBe(4);
+  expect(one).toMatch(/^[0-9a-f]{16}$/);
+});
+
+describe("a job's fingerprint", () => {
   it('does not depend on how the work is carried out, nor on where files lie or when they were touched', () => {
     const one = idOf({});
     expect(

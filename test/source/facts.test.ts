@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { describeColumn, readFacts, sameIdentity, statIdentity } from '../../src/source/facts.ts';
+import { describeColumn, readFacts, sourceDifferences, statIdentity } from '../../src/source/facts.ts';
+import { identityDifferences } from '../../src/source/identity.ts';
 import { parquet, scratch } from '../cli/harness.ts';
 
 const directory = scratch();
@@ -24,6 +25,8 @@ it('a file’s facts', async () => {
       size: bytes.length,
       mtimeNs: String(stat.mtimeNs),
       inode: String(stat.ino),
+      device: String(stat.dev),
+      ctimeNs: String(stat.ctimeNs),
       footerBytes,
       footerSha256: createHash('sha256')
         .update(bytes.subarray(-8 - footerBytes, -8))
@@ -275,28 +278,48 @@ describe('identity', () => {
   it('changes with the file', async () => {
     const path = await parquet(at('watched.parquet'), 'SELECT i FROM range(100) r(i)');
     const before = (await readFacts([path])).files;
-    expect(sameIdentity(before, before)).toEqual([]);
-    expect(sameIdentity(before, [await statIdentity(path)])).toEqual([]);
+    expect(sourceDifferences('resume', before, before)).toEqual([]);
+    expect(sourceDifferences('resume', before, [await statIdentity(path)])).toEqual([]);
 
     utimesSync(path, 1, 1);
     const touched = await statIdentity(path);
-    expect(sameIdentity(before, [touched])).toEqual([
+    expect(sourceDifferences('resume', before, [touched])).toEqual([
       { file: path, field: 'mtimeNs', old: before[0]!.mtimeNs, new: '1000000000' },
     ]);
     appendFileSync(path, 'x');
-    const fields = sameIdentity(before, [await statIdentity(path)]).map((difference) => difference.field);
+    const fields = sourceDifferences('resume', before, [await statIdentity(path)]).map(
+      (difference) => difference.field,
+    );
     expect(fields).toEqual(['size', 'mtimeNs']);
 
     await parquet(path, 'SELECT i + 1 AS i FROM range(100) r(i)');
     const after = (await readFacts([path])).files;
-    expect(sameIdentity(before, after).map((difference) => difference.field)).toContain('footerSha256');
+    expect(sourceDifferences('resume', before, after).map((difference) => difference.field)).toContain('footerSha256');
+  });
+
+  it('around a chunk whatever touched it tells, and for a recall everything must be as it was', async () => {
+    const path = await parquet(at('touched.parquet'), 'SELECT i FROM range(100) r(i)');
+    const [before] = (await readFacts([path])).files;
+    const { atime, mtime } = statSync(path);
+    const bytes = readFileSync(path);
+    bytes[40] = (bytes[40] ?? 0) ^ 1;
+    writeFileSync(path, bytes);
+    utimesSync(path, atime, mtime);
+    const now = { ...(await statIdentity(path)), mtimeNs: before!.mtimeNs };
+    expect(identityDifferences('resume', before!, now)).toEqual([]);
+    for (const when of ['chunk', 'recall'] as const)
+      expect(identityDifferences(when, before!, now).map(({ field }) => field)).toEqual(['ctimeNs']);
   });
 
   it('counts files that came and went', async () => {
     const [a, b] = [await parquet(at('a.parquet'), 'SELECT 1 AS a'), await parquet(at('b.parquet'), 'SELECT 1 AS a')];
     const { files } = await readFacts([a, b]);
-    expect(sameIdentity(files, files.slice(0, 1))).toEqual([{ file: b, field: 'path', old: b, new: 'none' }]);
-    expect(sameIdentity(files.slice(0, 1), files)).toEqual([{ file: b, field: 'path', old: 'none', new: b }]);
-    expect(sameIdentity(files, [...files].reverse()).map(({ field }) => field)).toContain('path');
+    expect(sourceDifferences('resume', files, files.slice(0, 1))).toEqual([
+      { file: b, field: 'path', old: b, new: 'none' },
+    ]);
+    expect(sourceDifferences('resume', files.slice(0, 1), files)).toEqual([
+      { file: b, field: 'path', old: 'none', new: b },
+    ]);
+    expect(sourceDifferences('resume', files, [...files].reverse()).map(({ field }) => field)).toContain('path');
   });
 });

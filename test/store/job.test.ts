@@ -83,6 +83,8 @@ describe('a job', () => {
         size: 2 ** 45 + i,
         mtimeNs: '1795470387727267655',
         inode: '18446744073709551615',
+        device: '2049',
+        ctimeNs: '1700000000000000001',
       },
       ...{ footerBytes: i, footerSha256: `${i}`, rows: i, rowGroups: Array(i % 4) },
     }));

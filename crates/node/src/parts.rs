@@ -117,10 +117,16 @@ pub fn write_durable_file(path: String, bytes: Buffer) -> Result<(), Thrown> {
 
 /// Writes a file unless something lies at its path that is not `replaces`.
 #[napi(js_name = "writeCommitted")]
-pub fn write_committed_file(path: String, bytes: Buffer, replaces: Option<FileIdRecord>) -> Result<(), Thrown> {
+pub fn write_committed_file(
+    temporary: String,
+    target: String,
+    bytes: Buffer,
+    replaces: Option<FileIdRecord>,
+) -> Result<(), Thrown> {
     waist(|| {
         let replaces = replaces.as_ref().map(FileId::try_from).transpose()?;
-        write_committed(&Disk::shared(), Path::new(&path), &bytes, replaces).carry()
+        let (temporary, target) = (Path::new(&temporary), Path::new(&target));
+        write_committed(&Disk::shared(), temporary, target, &bytes, replaces).carry()
     })
 }
 

@@ -4,9 +4,9 @@
 //! would replace what appears in between, so the system is asked to do both in one step: a new name must be free, and an
 //! approved file is swapped out, looked at, and put back if it is another one.
 
-use crate::durable::hidden;
 use crate::error::{At, PartsError, Result};
 use crate::fs::{FileId, FileSystem, parent};
+use crate::sink::Sink;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -25,18 +25,23 @@ pub fn commit(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, replace
     fs.sync_directory(parent(target)).at("fsync directory", parent(target))
 }
 
-/// Writes `bytes` under a temporary name, then as `target`, as [`commit`] does.
+/// Writes `bytes` as `temporary`, which must not exist, then commits it as `target`, as [`commit`] does.
 ///
 /// # Errors
 /// As [`commit`]; the temporary is gone then.
-pub fn write_committed(fs: &Arc<dyn FileSystem>, target: &Path, bytes: &[u8], replaces: Option<FileId>) -> Result<()> {
-    let mut sink = hidden(fs, target)?;
-    sink.write_all(bytes).at("write", sink.path())?;
-    let temporary = sink.path().to_path_buf();
+pub fn write_committed(
+    fs: &Arc<dyn FileSystem>,
+    temporary: &Path,
+    target: &Path,
+    bytes: &[u8],
+    replaces: Option<FileId>,
+) -> Result<()> {
+    let mut sink = Sink::create(Arc::clone(fs), temporary, true)?;
+    sink.write_all(bytes).at("write", temporary)?;
     sink.stage()?;
-    commit(fs, &temporary, target, replaces).inspect_err(|_| {
+    commit(fs, temporary, target, replaces).inspect_err(|_| {
         // The failure that brought us here is on its way up; the next run clears leftovers.
-        let _ = fs.remove_file(&temporary);
+        let _ = fs.remove_file(temporary);
     })
 }
 

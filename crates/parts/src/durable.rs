@@ -54,11 +54,6 @@ pub(crate) fn create_beside(fs: &Arc<dyn FileSystem>, path: &Path) -> Result<Sin
     }
 }
 
-/// A temporary beside `path` whose name does not grow with that of `path`, so that it is never too long.
-pub(crate) fn hidden(fs: &Arc<dyn FileSystem>, path: &Path) -> Result<Sink> {
-    create_beside(fs, &parent(path).join("batch-core"))
-}
-
 /// Whether `name` is one that [`create_beside`] makes for the file `known`.
 pub(crate) fn temporary_of(name: &str, known: &str) -> bool {
     let number =

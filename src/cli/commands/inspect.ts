@@ -4,9 +4,8 @@ import { join, resolve } from 'node:path';
 import { detectorTable } from '../../bindings/native.ts';
 import { BatchCoreError, EXIT } from '../../errors.ts';
 import { jobStatus } from '../../orchestrator/jobs.ts';
-import { MANIFEST } from '../../orchestrator/output.ts';
-import { isModelFile, loadModelFile } from '../../orchestrator/prepare.ts';
-import { readManifest } from '../../orchestrator/publish.ts';
+import { loadModelFile } from '../../orchestrator/prepare.ts';
+import { isModelFile, MANIFEST, METADATA_FINGERPRINT, readManifest } from '../../sink/target.ts';
 import { readFacts } from '../../source/facts.ts';
 import { bytesText, printJson, printLine, rowsText } from '../print.ts';
 import { tableText } from '../tables.ts';
@@ -75,10 +74,10 @@ async function inspectParquet(path: string): Promise<Inspected> {
   const [file] = facts.files;
   if (!file) throw new BatchCoreError('BUG', 'a file without facts');
   const ours = partFacts(path).metadata;
-  const job = ours['batch_core.job_id'];
+  const job = ours[METADATA_FINGERPRINT];
   const text = [
     `${job === undefined ? 'source' : 'output'}    ${path}: ${rowsText(file.rows)} rows, ${file.rowGroups.length} row groups, ${bytesText(file.size)}`,
-    ...(job === undefined ? [] : [`job       ${job}, model ${ours['batch_core.model'] ?? ''}`]),
+    ...(job === undefined ? [] : [`fingerprint ${job}, model ${ours['batch_core.model'] ?? ''}`]),
     '',
     tableText(
       ['column', 'type', 'scored by default'],

@@ -4,11 +4,12 @@ import { verify } from '../../orchestrator/verify.ts';
 import { bytesText, printJson, printLine, rowsText } from '../print.ts';
 
 export async function verifyCommand(target: string, flags: { home?: string; json?: boolean }): Promise<number> {
-  const result = verify(target, flags.home);
-  if (flags.json) printJson({ status: 'whole', ...result });
+  const result = await verify(target, flags.home);
+  const whole = result.unchecked.length === 0;
+  if (flags.json) printJson({ status: whole ? 'whole' : 'unchecked', ...result });
   else
     printLine(
-      `${result.path} is whole: ${rowsText(result.rows)} rows, ${bytesText(result.bytes)} (${result.checks.join(', ')})`,
+      `${result.path} ${whole ? 'is whole' : 'shows no damage'}: ${rowsText(result.rows)} rows, ${bytesText(result.bytes)} (${result.checks.join(', ')})${result.unchecked.map((what) => `\n  not checked: ${what}`).join('')}`,
     );
   return EXIT.ok;
 }

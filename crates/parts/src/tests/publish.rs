@@ -256,7 +256,7 @@ fn a_commit_replaces_what_was_approved_and_nothing_else() {
     let home = tempfile::tempdir().unwrap();
     let target = home.path().join("out");
     let fs = Disk::shared();
-    let write = |replaces: Option<FileId>| write_committed(&fs, &target, b"new", replaces);
+    let write = |replaces: Option<FileId>| write_committed(&fs, &home.path().join("tmp"), &target, b"new", replaces);
 
     write(None).unwrap();
     let ours = Disk.identity(&target).unwrap();
@@ -324,7 +324,7 @@ fn a_stranger_that_arrives_in_the_last_moment_stays() {
     std::fs::write(&target, "old").unwrap();
     let approved = Disk.identity(&target).unwrap();
     let fs: Arc<dyn FileSystem> = Arc::new(Racing(home.path().join("racing")));
-    assert_eq!(write_committed(&fs, &target, b"new", Some(approved)).unwrap_err().code(), "OUTPUT_EXISTS");
+    assert_eq!(write_committed(&fs, &home.path().join("tmp"), &target, b"new", Some(approved)).unwrap_err().code(), "OUTPUT_EXISTS");
     assert_eq!(std::fs::read(&target).unwrap(), b"stranger");
     assert_eq!(names(home.path()), ["out"]);
 }

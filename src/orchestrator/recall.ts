@@ -1,0 +1,102 @@
+/** Whether a finished job is recalled: only when its source and its output are what they were when it ended. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileDigest, writeDurable } from '../bindings/native.ts';
+import { BatchCoreError } from '../errors.ts';
+import type { Report } from '../report.ts';
+import { identityOf, MARKERS } from '../sink/sink.ts';
+import { differencesText, sourceDifferences } from '../source/identity.ts';
+import type { StoredOutput } from '../store/job.ts';
+import type { OpenJob } from './job.ts';
+import type { Prepared } from './prepare.ts';
+
+/** The warning of a report that was recalled: nothing was run. */
+export const ALREADY_DONE = 'this job was finished before; nothing was run (--fresh runs it again)';
+
+export type Recall =
+  /** Nothing is finished, or it is wanted anew. */
+  | { kind: 'none' }
+  | { kind: 'recalled'; report: Report }
+  /** It was finished, and must run again. */
+  | { kind: 'again'; why: string };
+
+export async function recall(prepared: Prepared, job: OpenJob): Promise<Recall> {
+  const { stored, publication } = job;
+  if (stored?.state !== 'completed' || prepared.options.fresh) return { kind: 'none' };
+  const differences = sourceDifferences('recall', stored.files, prepared.facts.files);
+  if (differences.length > 0)
+    return {
+      kind: 'again',
+      why: `the source was touched since this job was finished (${differencesText(differences)})`,
+    };
+  if (!publication?.report) return { kind: 'again', why: 'the record of what this job published is lost' };
+  const trouble = await outputTrouble(publication.output);
+  if (trouble) return { kind: 'again', why: trouble };
+  if (!hasModel(prepared, job)) return { kind: 'again', why: 'the model of this job is not there any more' };
+  await settleAgain(job, publication.output);
+  return { kind: 'recalled', report: recalled(prepared, job, publication.report as Report) };
+}
+
+function recalled(prepared: Prepared, job: OpenJob, report: Report): Report {
+  // The file is a copy for people and programs, which may be lost or damaged.
+  const text = `${JSON.stringify(report, null, 2)}\n`;
+  if (readText(job.paths.report) !== text) writeDurable(job.paths.report, text);
+  return {
+    ...report,
+    recalled: true,
+    output: { ...report.output, path: prepared.output.path },
+    warnings: [...report.warnings, ALREADY_DONE],
+  };
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a file that was asked for with `--save-model` is made of, should it have to be written. */
+function hasModel({ options }: Prepared, job: OpenJob): boolean {
+  return options.saveModel === undefined || existsSync(job.paths.model);
+}
+
+/** What is not as it was written; nothing when all is. Only files that were moved or touched are read. */
+export async function outputTrouble(output: StoredOutput): Promise<string | undefined> {
+  if (output.files.length === 0) return 'nothing was published';
+  if (output.layout === 'directory') {
+    const marker = MARKERS.find((name) => !existsSync(join(output.path, name)));
+    if (marker) return `${output.path} has no ${marker}`;
+  }
+  for (const { name, sha256, ...before } of output.files) {
+    const path = join(output.path, name);
+    let now: ReturnType<typeof identityOf>;
+    try {
+      now = identityOf(path);
+    } catch {
+      return `${path} is not there`;
+    }
+    if (now.size !== before.size) return `${path} has ${now.size} bytes and should have ${before.size}`;
+    const touched = (['device', 'inode', 'mtimeNs', 'ctimeNs'] as const).some((field) => now[field] !== before[field]);
+    if (!touched) continue;
+    if ((await digestOf(path)) !== sha256) return `${path} is not what was written (SHA-256)`;
+  }
+  return undefined;
+}
+
+async function digestOf(path: string): Promise<string | undefined> {
+  try {
+    return await fileDigest(path);
+  } catch (thrown) {
+    const error = BatchCoreError.from(thrown);
+    if (error.class === 'DATA') return undefined;
+    throw error;
+  }
+}
+
+/** Remembers where the output lies now, so that it need not be read the next time. */
+async function settleAgain(job: OpenJob, output: StoredOutput): Promise<void> {
+  const files = output.files.map((file) => ({ ...file, ...identityOf(join(output.path, file.name)) }));
+  if (JSON.stringify(files) !== JSON.stringify(output.files)) await job.store.updateOutput({ ...output, files });
+}

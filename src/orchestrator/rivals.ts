@@ -1,0 +1,86 @@
+/** Other jobs that write where this one is to write: one that runs is waited for, one that was left unfinished is looked at. */
+import { existsSync, realpathSync, rmSync } from 'node:fs';
+import { BatchCoreError } from '../errors.ts';
+import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
+import { statIdentity } from '../source/facts.ts';
+import { identityDifferences } from '../source/identity.ts';
+import type { StoredJob } from '../store/job.ts';
+import { isFinished } from '../store/states.ts';
+import { type JobStatus, listJobs, writeStatus } from '../store/status.ts';
+import { jobPaths } from './home.ts';
+import { isAlive, readStored, requestOf } from './job.ts';
+import type { Prepared } from './prepare.ts';
+import { type SpecDifference, specDifferences } from './spec.ts';
+
+/**
+ * Refuses while another job runs for the same output, and while one is unfinished that could still be gone on with,
+ * saying in which fields the two differ. One whose source is not there any more as it was is retired, which is said.
+ */
+export async function settleRivals(prepared: Prepared): Promise<string[]> {
+  const { home, jobId, output, options } = prepared;
+  const rivals = listJobs(home).filter((job) => job.jobId !== jobId && samePath(job.out, output.path));
+  const running = rivals.find((rival) => isAlive(home, rival.jobId));
+  if (running)
+    throw new BatchCoreError(
+      'JOB_BUSY',
+      `job ${running.jobId} is writing ${output.path}: pid ${running.pid} on host ${running.host} since ${running.startedAt}`,
+      {
+        where: { job: running.jobId, file: output.path },
+        hint: `follow it with "batch-core status ${running.jobId} --watch"`,
+      },
+    );
+  const [latest] = rivals;
+  if (!latest || options.fresh || isFinished(latest.state) || latest.retired) return [];
+  const stored = await readStored(home, latest.jobId);
+  if (!stored || isFinished(stored.state)) return [];
+  if (await sourceIsIntact(stored)) throw mismatch(latest, stored, prepared);
+  retire(home, latest);
+  return [`job ${latest.jobId}, left unfinished for this output, was retired: its source is not what it was`];
+}
+
+async function sourceIsIntact(stored: StoredJob): Promise<boolean> {
+  for (const file of stored.files) {
+    const now = await statIdentity(file.path).catch(() => undefined);
+    if (!now || identityDifferences('resume', file, now).length > 0) return false;
+  }
+  return true;
+}
+
+/** It cannot go on: its finished chunks are of no more use. Its records stay. */
+function retire(home: string, status: JobStatus): void {
+  const paths = jobPaths(home, status.jobId);
+  rmSync(paths.parts, { recursive: true, force: true });
+  sweepBeside(status.out, temporaryPrefix(home, status.jobId), () => false);
+  writeStatus(paths.directory, { ...status, state: 'failed', retired: true });
+}
+
+function mismatch(latest: JobStatus, stored: StoredJob, prepared: Prepared): BatchCoreError {
+  const before = requestOf(stored);
+  const differences = [
+    ...specDifferences(before.spec, prepared.spec),
+    ...specDifferences(before.sources, prepared.sources, 'sources'),
+  ];
+  const inputOnly = differences.length > 0 && differences.every(({ field }) => field.startsWith('inputs'));
+  return new BatchCoreError(
+    inputOnly ? 'INPUT_CHANGED' : 'JOB_MISMATCH',
+    `job ${latest.jobId} for ${prepared.output.path} is unfinished and was begun differently: ${differences.map(words).join('; ')}`,
+    {
+      where: { job: latest.jobId, file: prepared.output.path },
+      hint: `go on with "batch-core resume ${latest.jobId}", or start this one instead with --fresh`,
+    },
+  );
+}
+
+function words({ field, before, after }: SpecDifference): string {
+  return `${field}: ${show(before)} -> ${show(after)}`;
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'absent';
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+function samePath(a: string, b: string): boolean {
+  const real = (path: string) => (existsSync(path) ? realpathSync(path) : path);
+  return real(a) === real(b);
+}

@@ -1,0 +1,60 @@
+/** Everything a run writes where people look: checked before it begins, and again when it is written. */
+import { existsSync, readFileSync } from 'node:fs';
+import { checkPlaces, type Place } from '../sink/place.ts';
+import { type Approved, judge, lookAt, NOTHING_APPROVED, takenError } from '../sink/target.ts';
+import { jobPaths } from './home.ts';
+import { knownTo, type OpenJob } from './job.ts';
+import type { Prepared } from './prepare.ts';
+import { judgeModel, sha256Of } from './save.ts';
+
+/** The places a run writes to. */
+export function placesOf({ kind, home, jobId, output, options }: Prepared): Place[] {
+  const places: Place[] = [];
+  // A fit to nowhere in particular writes into its own job.
+  const inside = output.path === jobPaths(home, jobId).model;
+  if (!inside) places.push({ ...output, option: kind === 'fit' ? '--model' : '--out' });
+  if (options.saveModel !== undefined) places.push({ path: options.saveModel, layout: 'file', option: '--save-model' });
+  return places;
+}
+
+/** Refuses what must never be written, whatever lies there. */
+export function refusePlaces(prepared: Prepared): void {
+  const { kind, facts, home, options } = prepared;
+  const inputs = facts.files.map((file) => file.path);
+  if (kind === 'score' && options.model !== undefined) inputs.push(options.model);
+  checkPlaces(placesOf(prepared), { inputs, home });
+}
+
+/**
+ * Refuses what is taken: by a stranger always unless forced, by what another job of ours made unless forced. Returns
+ * what this job may replace from now on, whatever comes to lie there later.
+ */
+export function approveTargets(prepared: Prepared, job: OpenJob | undefined): Approved {
+  const { kind, fingerprint, options } = prepared;
+  const force = options.force ?? false;
+  const known = job ? knownTo(job) : NOTHING_APPROVED;
+  const files: Approved['files'][number][] = [];
+  const fingerprints: string[] = [];
+  for (const { path, option, layout } of placesOf(prepared)) {
+    const isModel = kind === 'fit' || option === '--save-model';
+    const found = expectLayout(lookAt(path), layout);
+    const verdict = isModel
+      ? judgeModel(path, { option, force, known, digest: ownModelDigest(job) })
+      : judge(found, { fingerprint, force, known });
+    if (verdict.kind === 'taken') throw takenError(path, option, verdict);
+    if (verdict.kind === 'free' && verdict.replaces) files.push(verdict.replaces);
+    if (found.kind === 'directory' && found.fingerprint !== undefined) fingerprints.push(found.fingerprint);
+  }
+  return { files, fingerprints };
+}
+
+/** A file where a directory belongs is not replaced by one. */
+function expectLayout(found: ReturnType<typeof lookAt>, layout: 'file' | 'directory'): ReturnType<typeof lookAt> {
+  if (layout === 'directory' && found.kind === 'file') return { kind: 'special', words: 'a file, not a directory' };
+  return found;
+}
+
+/** The model that this job fitted, if it has one: a file that holds it is no other model. */
+function ownModelDigest(job: OpenJob | undefined): string | undefined {
+  return job && existsSync(job.paths.model) ? sha256Of(readFileSync(job.paths.model)) : undefined;
+}

@@ -1,0 +1,117 @@
+/** Where may be written at all, whatever lies there: never on an input, nor around one, nor into a job. */
+import { type BigIntStats, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, sep } from 'node:path';
+import { BatchCoreError, systemError } from '../errors.ts';
+
+/** Something that is to be written. */
+export interface Place {
+  path: string;
+  option: string;
+  layout: 'file' | 'directory';
+}
+
+/** What must be left alone. */
+export interface Kept {
+  /** Files that are read: sources and models. */
+  inputs: readonly string[];
+  /** The home of jobs. */
+  home: string;
+}
+
+/** Refuses places on which or around which lies what must be left alone, and places that are each other's. */
+export function checkPlaces(places: readonly Place[], kept: Kept): void {
+  const real = new Map<string, Place>();
+  for (const place of places) {
+    const path = realPlace(place.path);
+    refuseParent(place);
+    refuseInput(place, path, kept.inputs);
+    if (place.layout === 'directory') refuseAround(place, path, kept);
+    if (isBelow(path, realPlace(join(kept.home, 'jobs'))))
+      throw refused(place, "lies among the jobs' own files", 'choose another path');
+    const other = real.get(path);
+    if (other) throw refused(place, `is the same file as ${other.option} names`, 'give each its own path');
+    real.set(path, place);
+  }
+}
+
+/** The path with its directories' links resolved; the last name need not be there, and is not followed. */
+export function realPlace(path: string): string {
+  try {
+    return join(realpathSync(dirname(path)), basename(path));
+  } catch {
+    return path;
+  }
+}
+
+function refused({ path, option }: Place, what: string, hint: string): BatchCoreError {
+  return new BatchCoreError('OUTPUT_EXISTS', `${option}: ${path} ${what}`, { where: { option, file: path }, hint });
+}
+
+function refuseInput(place: Place, path: string, inputs: readonly string[]): void {
+  const there = look(path);
+  const same = inputs.find((input) => {
+    const stats = look(input);
+    return stats && there && stats.dev === there.dev && stats.ino === there.ino;
+  });
+  if (same === undefined) return;
+  const words = same === place.path || same === path ? 'is an input of this run' : `is the input ${same}`;
+  throw refused(place, words, 'choose another path; what is read is never written, not even with --force');
+}
+
+/** A directory of parts is emptied of what is ours: nothing else that matters may lie in it. */
+function refuseAround(place: Place, path: string, { inputs, home }: Kept): void {
+  const followed = real(path);
+  const around = (what: string) => refused(place, `holds ${what}`, 'choose a directory of its own for the output');
+  const input = inputs.find((file) => isBelow(real(file), followed));
+  if (input !== undefined) throw around(`the input ${input}`);
+  if (isBelow(real(home), followed)) throw around(`the home of jobs, ${home}`);
+  if (isBelow(real(workingDirectory()), followed)) throw around('the working directory');
+}
+
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    // It is gone, and so holds nothing.
+    return '';
+  }
+}
+
+function refuseParent({ path, option }: Place): void {
+  const parent = dirname(path);
+  let found: BigIntStats | undefined;
+  try {
+    found = statSync(parent, { bigint: true, throwIfNoEntry: false });
+  } catch (cause) {
+    throw systemError(cause, `look at ${parent}`, { path: parent, option });
+  }
+  if (found?.isDirectory()) return;
+  throw new BatchCoreError(
+    'OUTPUT_UNWRITABLE',
+    `${option}: ${found ? `${parent} is no directory` : `there is no directory ${parent}`}`,
+    {
+      where: { option, file: parent },
+      hint: 'create it, or choose another output',
+    },
+  );
+}
+
+function look(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+function real(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return realPlace(path);
+  }
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep);
+}

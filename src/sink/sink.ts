@@ -1,0 +1,116 @@
+/**
+ * Where scores go, in two steps. `stage` compares every part with its receipt and puts the whole output on the disk under
+ * a name that nobody sees; `commit` gives it its final name, unless something that is not ours has come to lie there.
+ */
+import { type BigIntStats, lstatSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  commitFile,
+  type FileId,
+  type PublishedPart,
+  publishIntoDirectory,
+  stageOutput,
+  type Watch,
+} from '../bindings/native.ts';
+import { BatchCoreError } from '../errors.ts';
+import { quickIdentity } from '../source/facts.ts';
+import { MANIFEST, SUCCESS } from './target.ts';
+
+/** What is published. */
+export interface SinkRequest {
+  path: string;
+  layout: 'file' | 'directory';
+  /** Finished parts in plan order. */
+  parts: PublishedPart[];
+  rows: number;
+  fingerprint: string;
+  model: string;
+  /** Key-value metadata of a file. */
+  metadata: [string, string][];
+  /** A free name beside a file. */
+  temporary: string;
+  /** What may lie there: a file by its identity, a directory's files by their names. */
+  replaces: FileId | undefined;
+  replacesNames: string[];
+}
+
+/** An output that is whole but has no name yet. */
+export interface Staged {
+  rows: number;
+  bytes: number;
+  /** Null for a directory, whose parts have one each. */
+  sha256: string | null;
+  /** CRC-32 of each row group of a file: where damage lies. */
+  rowGroups: number[];
+}
+
+export interface Sink {
+  /** Its digests, once all is on the disk. Throws DATA naming the part when one is not what it was. */
+  stage(watch: Watch): Promise<Staged>;
+  /** Throws OUTPUT_EXISTS, and touches nothing, when the name is taken. */
+  commit(watch: Watch): Promise<void>;
+}
+
+export function openSink(request: SinkRequest): Sink {
+  return request.layout === 'file' ? fileSink(request) : directorySink(request);
+}
+
+function fileSink({ path, parts, metadata, temporary, replaces, rows }: SinkRequest): Sink {
+  return {
+    async stage(watch) {
+      const { receipt, rowGroups } = await stageOutput(parts, temporary, metadata, watch);
+      if (receipt.rows !== rows) throw new BatchCoreError('BUG', `${receipt.rows} rows were staged of ${rows}`);
+      return { rows, bytes: receipt.bytes, sha256: receipt.sha256, rowGroups };
+    },
+    async commit() {
+      commitFile(temporary, path, replaces);
+    },
+  };
+}
+
+function directorySink({ path, parts, rows, fingerprint, model, replacesNames }: SinkRequest): Sink {
+  const bytes = parts.reduce((sum, part) => sum + part.receipt.bytes, 0);
+  const listed = parts.map(({ name, receipt }) => ({ name, ...receipt }));
+  const manifest = { schema: 'batch-core.manifest/1', fingerprint, model, rows, bytes, parts: listed };
+  // Until the manifest is there this says whose the directory is, older names that are still to go included.
+  const older = replacesNames.filter((name) => !listed.some((part) => part.name === name)).map((name) => ({ name }));
+  const intent = { ...manifest, schema: 'batch-core.publishing/1', parts: [...listed, ...older] };
+  const texts = { manifest: `${JSON.stringify(manifest, null, 2)}\n`, intent: `${JSON.stringify(intent)}\n` };
+  return {
+    async stage() {
+      // Parts are on the disk already; they are compared when they get their second names.
+      return { rows, bytes, sha256: null, rowGroups: [] };
+    },
+    async commit(watch) {
+      await publishIntoDirectory(parts, path, texts, replacesNames, watch);
+    },
+  };
+}
+
+/** A published file: what it holds, and by what it is known again without reading it. */
+export interface PublishedFile extends ReturnType<typeof quickIdentity> {
+  /** Its name in the directory; empty for a file. */
+  name: string;
+  sha256: string;
+}
+
+/** The files of an output as they lie there now. */
+export function publishedFiles(
+  request: Pick<SinkRequest, 'path' | 'layout' | 'parts'>,
+  staged: Staged,
+): PublishedFile[] {
+  if (request.layout === 'file') return [{ name: '', sha256: staged.sha256 ?? '', ...identityOf(request.path) }];
+  return request.parts.map(({ name, receipt }) => ({
+    name,
+    sha256: receipt.sha256,
+    ...identityOf(join(request.path, name)),
+  }));
+}
+
+/** By what a file is known again; throws when it is not there. */
+export function identityOf(path: string): ReturnType<typeof quickIdentity> {
+  return quickIdentity(lstatSync(path, { bigint: true }) as BigIntStats);
+}
+
+/** Files of a whole directory that are no parts. */
+export const MARKERS: readonly string[] = [MANIFEST, SUCCESS];
