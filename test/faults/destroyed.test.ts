@@ -119,58 +119,57 @@ describe('refused, whatever the flags, and nothing is touched', () => {
 describe('without --force', () => {
   const MINE = /^choose another path with --[a-z-]+$/;
   const OURS = /or replace it with --force$/;
-  const cases: { name: string; place: string; args: string[]; before: () => Promise<unknown> | void; hint: RegExp }[] =
-    [
-      {
-        name: "a stranger's file as the output",
-        place: 'x.parquet',
-        args: ['score', 'in.parquet', '-o', 'x.parquet'],
-        before: () => copyFileSync(at('in2.parquet'), at('x.parquet')),
-        hint: MINE,
-      },
-      {
-        name: 'a link to nowhere',
-        place: 'x.parquet',
-        args: ['score', 'in.parquet', '-o', 'x.parquet'],
-        before: () => symlinkSync('nowhere', at('x.parquet')),
-        hint: MINE,
-      },
-      {
-        name: "another job's output",
-        place: 'x.parquet',
-        args: ['score', 'in.parquet', '-o', 'x.parquet'],
-        before: () => score(directory, 'in2.parquet', '-d', 'mad', '-o', 'x.parquet'),
-        hint: OURS,
-      },
-      {
-        name: "a stranger's file as a saved model",
-        place: 'notes.txt',
-        args: ['score', 'in.parquet', '--save-model', 'notes.txt'],
-        before: () => {},
-        hint: MINE,
-      },
-      {
-        name: "another source's model, saved",
-        place: 'm.bcm',
-        args: ['score', 'in.parquet', '--save-model', 'm.bcm'],
-        before: () => run(directory, 'fit', 'in2.parquet', '-d', 'zscore', '-m', 'm.bcm'),
-        hint: OURS,
-      },
-      {
-        name: "another source's model, fitted",
-        place: 'm.bcm',
-        args: ['fit', 'in.parquet', '-m', 'm.bcm'],
-        before: () => run(directory, 'fit', 'in2.parquet', '-d', 'zscore', '-m', 'm.bcm'),
-        hint: OURS,
-      },
-      {
-        name: "a stranger's file as a fitted model",
-        place: 'notes.txt',
-        args: ['fit', 'in.parquet', '-m', 'notes.txt'],
-        before: () => {},
-        hint: MINE,
-      },
-    ];
+  const cases: { name: string; place: string; args: string[]; before: () => unknown; hint: RegExp }[] = [
+    {
+      name: "a stranger's file as the output",
+      place: 'x.parquet',
+      args: ['score', 'in.parquet', '-o', 'x.parquet'],
+      before: () => copyFileSync(at('in2.parquet'), at('x.parquet')),
+      hint: MINE,
+    },
+    {
+      name: 'a link to nowhere',
+      place: 'x.parquet',
+      args: ['score', 'in.parquet', '-o', 'x.parquet'],
+      before: () => symlinkSync('nowhere', at('x.parquet')),
+      hint: MINE,
+    },
+    {
+      name: "another job's output",
+      place: 'x.parquet',
+      args: ['score', 'in.parquet', '-o', 'x.parquet'],
+      before: () => score(directory, 'in2.parquet', '-d', 'mad', '-o', 'x.parquet'),
+      hint: OURS,
+    },
+    {
+      name: "a stranger's file as a saved model",
+      place: 'notes.txt',
+      args: ['score', 'in.parquet', '--save-model', 'notes.txt'],
+      before: () => {},
+      hint: MINE,
+    },
+    {
+      name: "another source's model, saved",
+      place: 'm.bcm',
+      args: ['score', 'in.parquet', '--save-model', 'm.bcm'],
+      before: () => run(directory, 'fit', 'in2.parquet', '-d', 'zscore', '-m', 'm.bcm'),
+      hint: OURS,
+    },
+    {
+      name: "another source's model, fitted",
+      place: 'm.bcm',
+      args: ['fit', 'in.parquet', '-m', 'm.bcm'],
+      before: () => run(directory, 'fit', 'in2.parquet', '-d', 'zscore', '-m', 'm.bcm'),
+      hint: OURS,
+    },
+    {
+      name: "a stranger's file as a fitted model",
+      place: 'notes.txt',
+      args: ['fit', 'in.parquet', '-m', 'notes.txt'],
+      before: () => {},
+      hint: MINE,
+    },
+  ];
   it.each(cases)('$name stays, and with it is replaced', async ({ place, args, before, hint }) => {
     await before();
     const held = tree();
