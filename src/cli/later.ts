@@ -90,7 +90,7 @@ export function addLaterCommands(program: Command): void {
       .command(name)
       .description(does)
       .helpGroup(HEADING)
-      .argument('[words...]')
+      .allowExcessArguments()
       .allowUnknownOption()
       .helpOption(false)
       .action(() => {

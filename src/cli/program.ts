@@ -36,13 +36,13 @@ export function buildProgram(onExit: (exitCode: number) => void): Command {
   const program = new Command('batch-core')
     .description('Anomaly scores for Parquet files larger than memory, at the speed of the scan, exactly once.')
     .enablePositionalOptions()
-    .allowExcessArguments()
     .usage('[options] [command]')
     .configureOutput({ writeOut: (text) => printLines(text.trimEnd().split('\n')), outputError: () => {} })
-    .helpCommand('help [command]', 'show how a command is used');
+    .helpCommand(false);
   addRunCommands(program, runs);
   addLookCommands(program, runs);
   addJobCommands(program, runs);
+  addHelpCommand(program);
   addLaterCommands(program);
   program.addHelpText(
     'after',
@@ -52,11 +52,15 @@ export function buildProgram(onExit: (exitCode: number) => void): Command {
       'Exit codes: 0 done, 1 failed or cancelled, 2 usage, 65 data, 70 a bug, 74 input/output, 75 busy, 78 configuration,\n' +
       '129/130/131/143 stopped by a signal. An interrupted run goes on when the same command is run again.',
   );
-  program.option('-V, --version', 'print the version').action(async (flags: { version?: boolean }) => {
-    if (flags.version) printLine((await import('../orchestrator/version.ts')).VERSION);
-    else if (program.args.length > 0) throw unknownCommand(program, program.args[0] ?? '');
-    else program.help();
-  });
+  // Set after the commands were made, which would inherit it: a word that is no command gets an answer of its own below.
+  program
+    .allowExcessArguments()
+    .option('-V, --version', 'print the version')
+    .action(async (flags: { version?: boolean }) => {
+      if (flags.version) printLine((await import('../orchestrator/version.ts')).VERSION);
+      else if (program.args.length > 0) throw unknownCommand(program, program.args[0] ?? '');
+      else program.help();
+    });
   for (const command of [program, ...program.commands])
     command.exitOverride((error) => {
       throw usageError(command, error);
@@ -163,13 +167,26 @@ function addJobCommands(program: Command, runs: Runs): void {
       );
 }
 
+// Not commander's own: that one answers an unknown command with the help of all, as if it had been understood.
+function addHelpCommand(program: Command): void {
+  program
+    .command('help')
+    .description('show how a command is used')
+    .argument('[command]', 'the command')
+    .helpOption(false)
+    .action((name: string | undefined) => {
+      const command = name === undefined ? program : program.commands.find((known) => known.name() === name);
+      if (command === undefined) throw unknownCommand(program, name ?? '');
+      command.outputHelp();
+    });
+}
+
 const commandName = (command: Command): string =>
   command.parent ? `${command.parent.name()} ${command.name()}` : command.name();
 
 /** What commander found wrong with the words given to `command`, or its own way to end after help. */
 function usageError(command: Command, error: CommanderError): Error {
   if (error.exitCode === EXIT.ok) return error;
-  if (error.code === 'commander.help') return unknownCommand(command, command.args.at(-1) ?? '');
   // A suggestion follows on a line of its own.
   const [message = '', suggestion] = error.message.replace(/^error: /, '').split(/\n\(Did you mean (.*)\?\)$/s);
   const hint = suggestion === undefined ? `see "${commandName(command)} --help"` : `did you mean ${suggestion}?`;

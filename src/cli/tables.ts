@@ -63,8 +63,7 @@ export function reportLines(report: Report, width?: number): Line[] {
   lines.push(
     `  job       ${report.jobId}${resumed > 0 ? `, ${countText(resumed, 'chunk')} kept from an earlier run` : ''}`,
   );
-  for (const warning of report.warnings) lines.push(['  ', yellow('note'), `      ${warning}`]);
-  return [...lines, ...topLines(report, width)];
+  return [...lines, ...noteLines(report), ...topLines(report, width)];
 }
 
 /** What was done; of a job that was finished before, that nothing was. */
@@ -84,10 +83,18 @@ function headline(report: Report): Line {
   ];
 }
 
+const NOTHING_RUN = /nothing was run/;
+
 /** Whether the report is that of an earlier run. */
-export function isRecalled(report: Report): boolean {
+function isRecalled(report: Report): boolean {
   if ('recalled' in report) return report.recalled === true;
-  return report.warnings.some((warning) => warning.includes('nothing was run'));
+  return report.warnings.some((warning) => NOTHING_RUN.test(warning));
+}
+
+/** The warnings, less the one that the headline has said. */
+function noteLines(report: Report): Line[] {
+  const warnings = isRecalled(report) ? report.warnings.filter((text) => !NOTHING_RUN.test(text)) : report.warnings;
+  return warnings.map((warning) => ['  ', yellow('note'), `      ${warning}`]);
 }
 
 function anomalyLines({ anomalies, source }: Report): Line[] {
@@ -143,6 +150,6 @@ export function fitLines(report: Report): Line[] {
       : []),
     `  model     ${output.path} (${bytesText(output.bytes)}, ${model.digest})`,
     `  use it    batch-core score <source> -m ${output.path}`,
-    ...report.warnings.map((warning): Line => ['  ', yellow('note'), `      ${warning}`]),
+    ...noteLines(report),
   ];
 }

@@ -203,12 +203,14 @@ async function describeSource(facts: SourceFacts, more: object = {}): Promise<In
         [],
         answerColumns(),
       ),
+      '',
+      'columns of a single value are left out when a fit finds them',
     ],
   };
 }
 
 function usableText({ usable, convertible, reason, type }: SourceFacts['columns'][number]): string {
-  if (usable) return 'yes, unless it has one value only';
+  if (usable) return 'yes';
   return `no: ${reason ?? type}${convertible ? ', unless named by --columns' : ''}`;
 }
 

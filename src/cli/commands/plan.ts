@@ -21,7 +21,7 @@ export async function planCommand(sources: string[], options: ScoreOptions, json
     `columns   ${source.columns.length}: ${shortList(source.columns, NAMES_MAX)}`,
     ...(ignored.length > 0 ? [`left out  ${shortList(ignored, NAMES_MAX)}`] : []),
     ...(report.phases.some((phase) => phase.startsWith('fit'))
-      ? ['          and those of one value only, which the fit finds out']
+      ? ['          columns of a single value are left out when the fit finds them']
       : []),
     `detector  ${report.detector}`,
     `phases    ${report.phases.join(' -> ')}`,
