@@ -2,7 +2,7 @@
 import type { Progress, RunEvent } from '../orchestrator/progress.ts';
 import type { OutputFlags } from './options.ts';
 import { bytesText, rateText, rowsText, secondsText } from './print.ts';
-import { besideColumns, besideIsTerminal, redraw, say, tell, tellJson } from './streams.ts';
+import { besideColumns, besideIsTerminal, redraw, say, sayJson, tell, tellJson } from './streams.ts';
 import { cutText } from './tables.ts';
 
 export interface ProgressSink {
@@ -26,7 +26,7 @@ export function progressSink(flags: Pick<OutputFlags, 'progress' | 'quiet'>): Pr
     case 'none':
       return SILENT;
     case 'json':
-      return { onProgress: tellJson, onEvent: tellJson, end: () => {} };
+      return { onProgress: tellJson, onEvent: sayJson, end: () => {} };
     case 'bar':
       return barSink();
     case 'plain':

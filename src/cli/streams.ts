@@ -9,7 +9,8 @@
  *
  * A stream that is *closed* when the process starts is silence: Node puts /dev/null in its place before our code runs.
  */
-import { fstatSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import type { BatchCoreError } from '../errors.ts';
 import { EXIT, systemError } from '../errors.ts';
 
@@ -99,6 +100,20 @@ function isRead(stream: NodeJS.WriteStream, descriptor: number): boolean {
 const stdout = new Out(process.stdout, 1);
 const stderr = new Out(process.stderr, 2);
 
+const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor));
+
+/**
+ * Before a process ends, Node sets its terminals back to how it found them, and aborts (SIGABRT, a core file) where one has
+ * hung up meanwhile. It passes over a descriptor that is something else by then.
+ */
+process.on('exit', () => {
+  for (const descriptor of terminals.filter((terminal) => !isatty(terminal))) {
+    closeSync(descriptor);
+    // The lowest free number is the one just given up.
+    openSync('/dev/null', 'r+');
+  }
+});
+
 /** Words of ours in a colour, where there are colours. */
 export class Painted {
   readonly colour: number;
@@ -183,6 +198,11 @@ export function tell(line: string): void {
 /** The same as a record. */
 export function tellJson(record: unknown): void {
   if (!stderr.behind) stderr.write(`${jsonText(record)}\n`);
+}
+
+/** Says as a record what happens once: it waits for a reader that is behind, as an error would. */
+export function sayJson(record: unknown): void {
+  stderr.write(`${jsonText(record)}\n`);
 }
 
 /** Replaces the line the cursor is on by `text`; the empty text clears it. */

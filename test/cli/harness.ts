@@ -8,7 +8,8 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll } from 'vitest';
 import type { Report } from '../../src/report.ts';
 
-const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js');
+/** The built command. */
+export const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js');
 
 /** A directory of this test file's own, gone when it ends. */
 export function scratch(): string {

@@ -1,11 +1,11 @@
 /** The words of the command line: what is wrong, how it is used, what to do; and that nothing said is not so. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { errorOf, gaussian, parquet, run, score, scratch, shell, sql } from './harness.ts';
+import { errorOf, gaussian, MAIN, parquet, run, score, scratch, shell, sql } from './harness.ts';
 
 const directory = scratch();
 const at = (name: string) => join(directory, name);
@@ -296,14 +296,24 @@ describe('inspect', () => {
     expect(stdout).not.toMatch(/column \(in the file/);
   });
 
-  it.skipIf(windows || process.getuid?.() === 0)(
-    'tells a file that may not be read from one that is not there',
-    async () => {
-      await parquet(at('secret.parquet'), gaussian(10));
-      spawnSync('chmod', ['0', at('secret.parquet')]);
-      expect(errorOf(await run(directory, 'inspect', 'secret.parquet', '--json')).code).toBe('SOURCE_UNREADABLE');
-    },
-  );
+  it.skipIf(windows)('tells a file that may not be read from one that is not there', async () => {
+    await parquet(at('secret.parquet'), gaussian(10));
+    chmodSync(at('secret.parquet'), 0);
+    chmodSync(directory, 0o755);
+    // Root may read anything: the command then runs as nobody.
+    writeFileSync(
+      at('nobody.mjs'),
+      `if (process.getuid() === 0) process.setuid(65534); await import(${JSON.stringify(MAIN)});`,
+    );
+    for (const [name, code] of [
+      ['secret.parquet', 'SOURCE_UNREADABLE'],
+      ['no.parquet', 'SOURCE_NOT_FOUND'],
+    ] as const) {
+      const args = ['nobody.mjs', 'inspect', name, '--json'];
+      const { stdout } = spawnSync(process.execPath, args, { cwd: directory, encoding: 'utf8', timeout: 30_000 });
+      expect(JSON.parse(stdout).error.code).toBe(code);
+    }
+  });
 });
 
 describe.skipIf(windows)('a source that is no file', () => {

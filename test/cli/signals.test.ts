@@ -1,11 +1,12 @@
 /** Signals of every kind end a run in good order, and a pipe that closes ends what would go on for ever. */
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { JobStatus } from '../../src/store/status.ts';
-import { errorOf, gaussian, parquet, run, score, scratch, sha256, shell, start } from './harness.ts';
+import { errorOf, gaussian, MAIN, parquet, run, score, scratch, sha256, shell, start } from './harness.ts';
 
 const directory = scratch();
 const at = (name: string) => join(directory, name);
@@ -95,7 +96,30 @@ it('status --watch of a job that waits ends when its reader has gone', async () 
   expect((await running.ended).code).toBe(1);
 });
 
-it('a terminal that went away, with both streams, stops nothing but the telling', async () => {
+const noScript = process.platform !== 'linux' || !existsSync('/usr/bin/script');
+// A shell passes the hang-up on to its jobs; without that, only writing to the terminal fails.
+it.skipIf(noScript).each([
+  ['and tells by SIGHUP stops the run in good order', 'trap "kill -HUP $job" HUP', '129', 'stopped'],
+  ['in silence ends the telling, not the job', "trap '' HUP", '74', 'completed'],
+])('a terminal that goes away %s', async (_, trap, exit, state) => {
+  const name = `terminal-${exit}`;
+  const flags = flagsOf(name).slice(0, -2).join(' ');
+  const command = `node ${MAIN} score ${flags} --progress bar & job=$!; ${trap}; wait $job; wait $job; echo $? > ${name}.code`;
+  const terminal = spawn('/usr/bin/script', ['-qec', command, '/dev/null'], {
+    cwd: directory,
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, SHELL: '/bin/bash' },
+  });
+  terminal.stdout.resume();
+  while (status(name)?.phase !== 'score') await sleep(10);
+  terminal.kill('SIGKILL');
+  while (!existsSync(at(`${name}.code`)) || readFileSync(at(`${name}.code`), 'utf8') === '') await sleep(20);
+  expect([readFileSync(at(`${name}.code`), 'utf8').trim(), status(name)?.state]).toEqual([exit, state]);
+  await score(directory, ...flagsOf(name));
+  expect(sha256(at(`${name}.parquet`))).toBe(expected);
+});
+
+it('pipes that close, both of them, end nothing but the telling', async () => {
   const running = start(directory, ['score', ...flagsOf('gone').slice(0, -2), '--progress', 'json']);
   await once(running.child.stderr!, 'data');
   running.child.stderr!.destroy();
