@@ -131,4 +131,5 @@ const WORDS: Readonly<Record<string, string>> = {
   ENFILE: 'too many open files in the system (ENFILE)',
   ENAMETOOLONG: 'the name is too long (ENAMETOOLONG)',
   ENOMEM: 'no memory (ENOMEM)',
+  EBADF: 'it is not open for this (EBADF)',
 };

@@ -3,6 +3,14 @@ import type { BestRecord } from './bindings/native.ts';
 import type { ErrorRecord } from './errors.ts';
 import type { ChunkCounts } from './orchestrator/progress.ts';
 
+/** A cell in JSON, which has no infinities: they are spelled out, and only a missing or NaN cell is `null`. */
+export type ReportedValue = number | 'Infinity' | '-Infinity' | null;
+
+/** A replacer for `JSON.stringify` that keeps infinities apart from nothing. */
+export function spellInfinities(_key: string, value: unknown): unknown {
+  return value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY ? String(value) : value;
+}
+
 /** A row worth a look. */
 export interface TopRow {
   /** The file's place in the source. */
@@ -10,7 +18,7 @@ export interface TopRow {
   /** 0-based row number in its file. */
   row: number;
   score: number;
-  reasons: { column: string; value: number | null; contribution: number }[];
+  reasons: { column: string; value: ReportedValue; contribution: number }[];
 }
 
 /** Figures are measured; one that could not be had is `null`. */
@@ -81,6 +89,13 @@ export function mergeTop(lists: readonly BestRecord[][], count: number): TopRow[
       file,
       row,
       score,
-      reasons: reasons.map(({ column, value, contribution }) => ({ column, value: value ?? null, contribution })),
+      reasons: reasons.map(({ column, value, contribution }) => ({ column, value: reported(value), contribution })),
     }));
+}
+
+// What comes from a chunk's record was spelled out already; what comes from the scan itself is a number.
+function reported(value: unknown): ReportedValue {
+  if (value === 'Infinity' || value === Number.POSITIVE_INFINITY) return 'Infinity';
+  if (value === '-Infinity' || value === Number.NEGATIVE_INFINITY) return '-Infinity';
+  return typeof value === 'number' && !Number.isNaN(value) ? value : null;
 }

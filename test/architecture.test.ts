@@ -19,10 +19,14 @@ describe('each outside thing has exactly one importer', () => {
     ['piscina', /from 'piscina'/, ['engines/threads.ts']],
     ['the addon', /native\/index\.cjs/, ['bindings/native.ts']],
     ['the DuckDB client', /(from|require\()\s*'@duckdb\/node-api'/, ['duckdb/client.ts']],
-    ['commander', /from 'commander'/, ['cli/main.ts', 'cli/options.ts']],
+    ['commander', /from 'commander'/, ['cli/later.ts', 'cli/main.ts', 'cli/options.ts', 'cli/program.ts']],
     ['tables', /from 'cli-table3'/, ['cli/tables.ts']],
   ])('%s', (_, pattern, expected) => {
     expect(importers(pattern)).toEqual(expected);
+  });
+
+  it('what is printed goes through one door, which escapes it', () => {
+    expect(importers(/process\.(stdout|stderr)\b|console\.(log|error|warn|info)\b/)).toEqual(['cli/streams.ts']);
   });
 
   it('process.argv and process.exit belong to the command line', () => {

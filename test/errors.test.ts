@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { CODES } from '../src/errorCodes.ts';
 import { BatchCoreError, ERROR_CODES } from '../src/errors.ts';
+import { tableOf } from './markdown.ts';
 
 const HEAD = `# Errors and exit codes
 
@@ -30,12 +31,6 @@ An example:
 ## Codes
 `;
 
-const table = (heads: string[], rows: string[][]): string => {
-  const widths = heads.map((head, i) => Math.max(head.length, ...rows.map((row) => row[i]?.length ?? 0)));
-  const line = (cells: string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
-  return [line(heads), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
-};
-
 it('docs/errors.md is the table of codes (npx vitest run test/errors.test.ts -u writes it)', async () => {
   const rows = ERROR_CODES.map((code) => {
     const { class: errorClass, exitCode, retried } = new BatchCoreError(code, '');
@@ -49,7 +44,7 @@ it('docs/errors.md is the table of codes (npx vitest run test/errors.test.ts -u 
     ];
   });
   const heads = ['code', 'exit', 'class', 'retried', 'when', 'what to do'];
-  await expect(`${HEAD}\n${table(heads, rows)}\n`).toMatchFileSnapshot('../docs/errors.md');
+  await expect(`${HEAD}\n${tableOf(heads, rows)}\n`).toMatchFileSnapshot('../docs/errors.md');
 });
 
 it('what the system refused has a code of its own, whoever met it', () => {

@@ -1,38 +1,10 @@
-/** Words for people. Loaded by every command, `--help` too: nothing heavy. */
-import type { BatchCoreError } from '../errors.ts';
-
-const colour = process.env['NO_COLOR'] === undefined && process.stderr.isTTY === true;
-/** `text` in a colour, where there are colours. */
-export const paint = (code: number, text: string) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
-
-/** An error: what, where, what to do. On stdout as JSON where JSON was asked for. */
-export function printError(error: BatchCoreError, how: { json?: boolean; verbose?: boolean }): void {
-  if (how.json) {
-    process.stdout.write(`${JSON.stringify({ error: error.toJSON() })}\n`);
-    return;
-  }
-  const lines = [`${paint(31, `error[${error.code}]`)}: ${oneLine(error.message)}`];
-  if (error.hint !== undefined) lines.push(`  ${paint(36, 'hint')}: ${oneLine(error.hint)}`);
-  if (how.verbose && error.stack !== undefined) lines.push(error.stack);
-  if (how.verbose && error.cause instanceof Error && error.cause.stack !== undefined)
-    lines.push(`caused by ${error.cause.stack}`);
-  process.stderr.write(`${lines.join('\n')}\n`);
-}
-
-/** Names of files and columns are other people's: nothing in them may move the cursor. */
-export function oneLine(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
-}
-
-export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
-}
-
-export function printLine(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
+/** Figures and lists in words. Pure. */
 
 export const rowsText = (rows: number): string => rows.toLocaleString('en-US');
+
+/** `1 file`, `2 files`. */
+export const countText = (count: number, one: string, many = `${one}s`): string =>
+  `${rowsText(count)} ${count === 1 ? one : many}`;
 
 export function bytesText(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -40,16 +12,32 @@ export function bytesText(bytes: number): string {
   return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
 }
 
+/** A duration; beyond a hundred days its digits say nothing. */
 export function secondsText(seconds: number): string {
-  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
-  const minutes = Math.floor(seconds / 60);
-  return minutes < 60
-    ? `${minutes} min ${Math.round(seconds % 60)} s`
-    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (!(seconds < 100 * 86_400)) return 'more than 100 days';
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 24 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** Six significant figures, without an exponent where none is needed. */
-export function numberText(value: number | null): string {
+/** Rows per second, in a unit in which they are not 0.00. */
+export function rateText(rowsPerSecond: number): string {
+  if (rowsPerSecond >= 1e5) return `${(rowsPerSecond / 1e6).toFixed(2)} M rows/s`;
+  return `${rowsText(rowsPerSecond >= 10 ? Math.round(rowsPerSecond) : Number(rowsPerSecond.toFixed(1)))} rows/s`;
+}
+
+/** Six significant figures, without an exponent where none is needed; a report spells infinities out. */
+export function numberText(value: number | string | null): string {
   if (value === null) return 'missing';
-  return String(Number(value.toPrecision(6)));
+  return String(Number(Number(value).toPrecision(6)));
+}
+
+/** The first names of a list, and how many more there are. */
+export function shortList(names: readonly string[], max = 6): string {
+  const shown = names.slice(0, max).join(', ');
+  return names.length > max ? `${shown} and ${names.length - max} more` : shown;
 }

@@ -1,7 +1,9 @@
 /** Progress on stderr: a bar on a terminal, plain lines elsewhere, JSON lines for programs. */
 import type { Progress, RunEvent } from '../orchestrator/progress.ts';
 import type { OutputFlags } from './options.ts';
-import { bytesText, rowsText, secondsText } from './print.ts';
+import { bytesText, rateText, rowsText, secondsText } from './print.ts';
+import { besideColumns, besideIsTerminal, redraw, say, sayJson, tell, tellJson } from './streams.ts';
+import { cutText } from './tables.ts';
 
 export interface ProgressSink {
   onProgress: (progress: Progress) => void;
@@ -11,7 +13,11 @@ export interface ProgressSink {
 }
 
 const SILENT: ProgressSink = { onProgress: () => {}, onEvent: () => {}, end: () => {} };
-const BAR_CELLS = 28;
+const BAR_CELLS_MAX = 28;
+/** A shorter bar tells less than the percentage beside it. */
+const BAR_CELLS_MIN = 4;
+const COLUMNS_DEFAULT = 120;
+/** Off a terminal a run that is over before this says nothing but its result. */
 const PLAIN_INTERVAL_MS = 5000;
 
 export function progressSink(flags: Pick<OutputFlags, 'progress' | 'quiet'>): ProgressSink {
@@ -20,78 +26,92 @@ export function progressSink(flags: Pick<OutputFlags, 'progress' | 'quiet'>): Pr
     case 'none':
       return SILENT;
     case 'json':
-      return jsonSink();
+      return { onProgress: tellJson, onEvent: sayJson, end: () => {} };
     case 'bar':
       return barSink();
     case 'plain':
       return plainSink();
     case 'auto':
-      return process.stderr.isTTY ? barSink() : plainSink();
+      return besideIsTerminal() ? barSink() : plainSink();
   }
 }
 
-function jsonSink(): ProgressSink {
-  const print = (record: object) => process.stderr.write(`${JSON.stringify(record)}\n`);
-  return { onProgress: print, onEvent: print, end: () => {} };
-}
-
 function plainSink(): ProgressSink {
-  let printed = performance.now();
-  let phase = '';
+  let told = performance.now();
   return {
     onProgress(progress) {
       const now = performance.now();
-      if (progress.phase === phase && now - printed < PLAIN_INTERVAL_MS) return;
-      printed = now;
-      phase = progress.phase;
-      process.stderr.write(`${line(progress)}\n`);
+      if (now - told < PLAIN_INTERVAL_MS) return;
+      told = now;
+      tell(progressParts(progress).join('  '));
     },
-    onEvent: (event) => printEvent(event, (text) => process.stderr.write(`${text}\n`)),
+    onEvent: (event) => sayEvent(event, () => {}),
     end: () => {},
   };
 }
 
 function barSink(): ProgressSink {
-  const clear = () => process.stderr.write('\r\u001b[K');
+  const clear = () => redraw('');
   return {
-    onProgress(progress) {
-      const share = progress.rowsTotal > 0 ? progress.rowsDone / progress.rowsTotal : 0;
-      const full = Math.round(share * BAR_CELLS);
-      const bar = '\u2588'.repeat(full) + '\u2591'.repeat(BAR_CELLS - full);
-      clear();
-      process.stderr.write(`${bar} ${line(progress)}`.slice(0, Math.max(20, (process.stderr.columns ?? 120) - 1)));
-    },
-    onEvent: (event) =>
-      printEvent(event, (text) => {
-        clear();
-        process.stderr.write(`${text}\n`);
-      }),
+    onProgress: (progress) => redraw(barText(progress, besideColumns() ?? COLUMNS_DEFAULT)),
+    onEvent: (event) => sayEvent(event, clear),
     end: clear,
   };
 }
 
-function line(progress: Progress): string {
-  const share = progress.rowsTotal > 0 ? Math.floor((100 * progress.rowsDone) / progress.rowsTotal) : 0;
-  const parts = [
-    progress.phase.padEnd(7),
-    `${String(share).padStart(3)} %`,
-    `${rowsText(progress.rowsDone)}/${rowsText(progress.rowsTotal)} rows`,
-  ];
-  if (progress.rowsPerSecond !== null) parts.push(`${(progress.rowsPerSecond / 1e6).toFixed(2)} M rows/s`);
-  if (progress.etaSeconds !== null && progress.rowsDone < progress.rowsTotal)
-    parts.push(`${secondsText(progress.etaSeconds)} left`);
+/** One line of at most `columns - 1` cells: the bar gives way first, then what is said last. */
+export function barText(progress: Progress, columns: number): string {
+  const width = Math.max(1, columns - 1);
+  const parts = progressParts(progress);
+  while (parts.length > 2 && parts.join('  ').length > width) parts.pop();
+  const text = parts.join('  ');
+  const cells = Math.min(BAR_CELLS_MAX, width - text.length - 1);
+  if (cells < BAR_CELLS_MIN) return cutText(text, width);
+  const full = Math.floor(shareOf(progress) * cells);
+  return `${'\u2588'.repeat(full)}${'\u2591'.repeat(cells - full)} ${text}`;
+}
+
+function shareOf({ rowsDone, rowsTotal }: Progress): number {
+  return rowsTotal > 0 ? Math.min(1, rowsDone / rowsTotal) : 0;
+}
+
+/** What is said of a run, what matters most first. */
+export function progressParts(progress: Progress): string[] {
+  const { rowsDone, rowsTotal, rowsPerSecond, etaSeconds, retried } = progress;
+  const parts: string[] = [progress.phase];
+  // Nothing is known of rows before the phase that reads them.
+  if (rowsTotal > 0) {
+    parts.push(`${String(Math.floor(100 * shareOf(progress))).padStart(3)} %`);
+    if (etaSeconds !== null && rowsDone < rowsTotal) parts.push(`${secondsText(etaSeconds)} left`);
+    if (rowsPerSecond !== null && rowsDone < rowsTotal) parts.push(rateText(rowsPerSecond));
+    parts.push(`${rowsText(rowsDone)}/${rowsText(rowsTotal)} rows`);
+  }
+  if (retried > 0) parts.push(`${retried} retried`);
   parts.push(bytesText(progress.rssBytes));
-  if (progress.retried > 0) parts.push(`${progress.retried} retried`);
-  return parts.join('  ');
+  return parts;
 }
 
 /** Only what a person did not ask for themselves is worth a line. */
-function printEvent(event: RunEvent, print: (text: string) => void): void {
-  if (event.event === 'resumed') print(`resuming job ${event.jobId}`);
-  if (event.event === 'paused') print(`paused; "batch-core resume ${event.jobId}" goes on`);
-  if (event.event === 'continued') print('going on');
-  if (event.event === 'retry') {
-    const { chunk, error } = event as unknown as { chunk: number; error: { code: string; message: string } };
-    print(`chunk ${chunk} is tried again: ${error.code}: ${error.message}`);
+function sayEvent(event: RunEvent, makeRoom: () => void): void {
+  const text = eventText(event);
+  if (text === undefined) return;
+  makeRoom();
+  say(text);
+}
+
+function eventText(event: RunEvent): string | undefined {
+  switch (event.event) {
+    case 'resumed':
+      return `resuming job ${event.jobId}`;
+    case 'paused':
+      return `paused; "batch-core resume ${event.jobId}" continues it`;
+    case 'continued':
+      return 'continued';
+    case 'retry': {
+      const { code, message } = Object(event['error']) as { code?: unknown; message?: unknown };
+      return `chunk ${String(event['chunk'])} is tried again: ${String(code)}: ${String(message)}`;
+    }
+    default:
+      return undefined;
   }
 }

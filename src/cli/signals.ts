@@ -1,32 +1,48 @@
 /** Signals of a running command: the first stops in good order, the second at once. */
 import { EXIT } from '../errors.ts';
+import { say } from './streams.ts';
+
+/** What each signal makes the process end with. A terminal that goes away is no reason to lose what can be kept. */
+const EXITS = {
+  SIGHUP: EXIT.hungUp,
+  SIGINT: EXIT.interrupted,
+  SIGQUIT: EXIT.quit,
+  SIGTERM: EXIT.terminated,
+} as const satisfies Partial<Record<NodeJS.Signals, number>>;
+
+type StopSignal = keyof typeof EXITS;
+
+const STOP_SIGNALS = Object.keys(EXITS) as StopSignal[];
 
 export interface Signals {
   signal: AbortSignal;
-  /** The exit code of the signal that came, if one did. */
-  exitCode: () => number | undefined;
+  /** The first signal that came, if one did. */
+  came: () => { name: StopSignal; exitCode: number } | undefined;
   close: () => void;
 }
 
 export function listenForSignals(): Signals {
   const controller = new AbortController();
-  let exitCode: number | undefined;
+  let first: StopSignal | undefined;
   const listener = (name: NodeJS.Signals) => {
-    const code = name === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
     // What is finished is on disk already, so that ending at once loses only what is in flight.
-    if (exitCode !== undefined) process.exit(code);
-    exitCode = code;
+    if (first !== undefined) process.exit(EXITS[name as StopSignal]);
+    first = name as StopSignal;
     controller.abort();
-    process.stderr.write('\nstopping: chunks in flight are being finished (once more to stop at once)\n');
+    // True in every phase: whether chunks are in flight, or the output is being put in place, is not known here.
+    say('', `${name}: stopping in good order, what is finished is kept (a second signal stops at once)`);
   };
-  process.on('SIGINT', listener);
-  process.on('SIGTERM', listener);
+  for (const name of STOP_SIGNALS) process.on(name, listener);
   return {
     signal: controller.signal,
-    exitCode: () => exitCode,
+    came: () => (first === undefined ? undefined : { name: first, exitCode: EXITS[first] }),
     close: () => {
-      process.off('SIGINT', listener);
-      process.off('SIGTERM', listener);
+      for (const name of STOP_SIGNALS) process.off(name, listener);
     },
   };
+}
+
+/** Node opens a debugger's port on SIGUSR1 unless somebody listens: a job is nobody's debugger to open. */
+export function ignoreDebuggerSignal(): void {
+  process.on('SIGUSR1', () => {});
 }

@@ -1,68 +1,117 @@
-/** Tables and reports for people. */
+/** Tables and reports for people, as lines. Pure. */
 import Table from 'cli-table3';
 import type { Report } from '../report.ts';
-import { bytesText, numberText, oneLine, paint, rowsText, secondsText } from './print.ts';
+import { bytesText, countText, numberText, rateText, rowsText, secondsText, shortList } from './print.ts';
+import { bold, escapeText, green, type Line, yellow } from './streams.ts';
 
-/** A table without frames; the first row is its head. */
-export function tableText(head: string[], rows: string[][], right: number[] = []): string {
-  const table = new Table({
-    head: head.map((text) => paint(1, text)),
-    chars: Object.fromEntries(
-      [
-        'top',
-        'top-mid',
-        'top-left',
-        'top-right',
-        'bottom',
-        'bottom-mid',
-        'bottom-left',
-        'bottom-right',
-        'left',
-        'left-mid',
-        'mid',
-        'mid-mid',
-        'right',
-        'right-mid',
-      ]
-        .map((part) => [part, ''])
-        .concat([['middle', '  ']]),
-    ),
-    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
-    colAligns: head.map((_, i) => (right.includes(i) ? 'right' : 'left')),
-  });
-  table.push(...rows.map((row) => row.map(oneLine)));
-  return table.toString().replaceAll(/ +$/gm, '');
+const NO_FRAME = Object.fromEntries(
+  ['top', 'bottom', 'left', 'right', 'mid'].flatMap((side) =>
+    ['', '-mid', '-left', '-right'].map((part) => [`${side}${part}`, '']),
+  ),
+);
+const GAP = '  ';
+/** The last column is cut to no less than this; narrower terminals cut the whole line. */
+const LAST_CELLS_MIN = 10;
+
+/**
+ * A table without frames, its head first.
+ *
+ * @param right - Columns of numbers, by place.
+ * @param width - Cells of the terminal it must fit; the last column gives way first.
+ */
+export function tableLines(head: string[], rows: string[][], right: number[] = [], width?: number): Line[] {
+  const cells = rows.map((row) => row.map(escapeText));
+  const layout = (lastCells?: number) => {
+    const table = new Table({
+      head,
+      chars: { ...NO_FRAME, middle: GAP },
+      style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
+      colAligns: head.map((_, i) => (right.includes(i) ? 'right' : 'left')),
+      ...(lastCells !== undefined && { colWidths: head.map((_, i) => (i === head.length - 1 ? lastCells : null)) }),
+    });
+    table.push(...cells);
+    return table.toString().split('\n');
+  };
+  let lines = layout();
+  if (width !== undefined) {
+    const widths = head.map((name, i) => Math.max(name.length, ...cells.map((row) => row[i]?.length ?? 0)));
+    const others = widths.slice(0, -1).reduce((sum, cellsWide) => sum + cellsWide + GAP.length, 0);
+    if (others + (widths.at(-1) ?? 0) > width) lines = layout(Math.max(LAST_CELLS_MIN, width - others));
+    lines = lines.map((line) => cutText(line, width));
+  }
+  return lines.map((line, i) => (i === 0 ? [bold(line.trimEnd())] : line.trimEnd()));
+}
+
+/** `text` in at most `width` cells, saying where it was cut. */
+export function cutText(text: string, width: number): string {
+  const letters = Array.from(text);
+  return letters.length <= width ? text : `${letters.slice(0, Math.max(0, width - 1)).join('')}…`;
 }
 
 /** The result a person reads. */
-export function reportText(report: Report): string {
-  const { output, anomalies, source, timing, throughput, resources, chunks, fit } = report;
+export function reportLines(report: Report, width?: number): Line[] {
+  const { output, source, chunks, fit } = report;
   const resumed = chunks.resumed + fit.resumed;
-  const lines = [
-    `${paint(32, 'scored')} ${rowsText(source.rows)} rows in ${secondsText(timing.totalSeconds)}` +
-      ` (${rowsText(Math.round(throughput.rowsPerSecond ?? 0))} rows/s, ${resources.workers} ${resources.workers === 1 ? 'worker' : 'workers'}, peak ${bytesText(resources.peakRssBytes)})`,
-    `  detector  ${report.detector} on ${source.columns.length} columns: ${shortList(source.columns)}`,
+  const lines: Line[] = [
+    headline(report),
+    `  detector  ${report.detector} on ${countText(source.columns.length, 'column')}: ${shortList(source.columns)}`,
   ];
   if (source.ignored.length > 0)
     lines.push(`  left out  ${shortList(source.ignored.map(({ column, reason }) => `${column} (${reason})`))}`);
-  if (anomalies) {
-    const share = ((100 * anomalies.count) / source.rows).toFixed(2);
-    const threshold = anomalies.threshold === null ? '' : `, score above ${numberText(anomalies.threshold)}`;
-    const doubt = anomalies.shareError ? `, share known to ±${(100 * anomalies.shareError).toFixed(2)} %` : '';
-    lines.push(`  anomalies ${rowsText(anomalies.count)} (${share} %; ${anomalies.method}${threshold}${doubt})`);
-    if (anomalies.skippedRows > 0)
-      lines.push(`  no score  ${rowsText(anomalies.skippedRows)} rows with missing values`);
-  }
+  lines.push(...anomalyLines(report));
   lines.push(`  output    ${output.path} (${bytesText(output.bytes)})`);
-  lines.push(`  job       ${report.jobId}${resumed > 0 ? `, ${resumed} chunks kept from before` : ''}`);
-  for (const warning of report.warnings) lines.push(`  ${paint(33, 'note')}      ${warning}`);
-  if (anomalies && anomalies.top.length > 0) lines.push('', topText(report));
-  return lines.join('\n');
+  lines.push(
+    `  job       ${report.jobId}${resumed > 0 ? `, ${countText(resumed, 'chunk')} kept from an earlier run` : ''}`,
+  );
+  return [...lines, ...noteLines(report), ...topLines(report, width)];
 }
 
-function topText(report: Report): string {
-  const several = report.source.files > 1;
-  const rows = (report.anomalies?.top ?? []).map((row) => [
+/** What was done; of a job that was finished before, that nothing was. */
+function headline(report: Report): Line {
+  const { source, timing, throughput, resources } = report;
+  const what = report.output.format === 'model' ? 'fitted' : 'scored';
+  if (report.recalled)
+    return [
+      green(`already ${what}`),
+      ` ${rowsText(source.rows)} rows: nothing was run, and what follows is of the run that did it (--fresh runs it again)`,
+    ];
+  const rate = throughput.rowsPerSecond === null ? '' : `${rateText(throughput.rowsPerSecond)}, `;
+  return [
+    green(what),
+    ` ${rowsText(source.rows)} rows in ${secondsText(timing.totalSeconds)}` +
+      ` (${rate}${countText(resources.workers, 'worker')}, peak ${bytesText(resources.peakRssBytes)})`,
+  ];
+}
+
+const NOTHING_RUN = /nothing was run/;
+
+/** The warnings, less the one that the headline has said. */
+function noteLines(report: Report): Line[] {
+  const warnings = report.recalled ? report.warnings.filter((text) => !NOTHING_RUN.test(text)) : report.warnings;
+  return warnings.map((warning) => ['  ', yellow('note'), `      ${warning}`]);
+}
+
+function anomalyLines({ anomalies, source }: Report): Line[] {
+  if (!anomalies) return [];
+  const share = ((100 * anomalies.count) / source.rows).toFixed(2);
+  const threshold = anomalies.threshold === null ? '' : `, score above ${numberText(anomalies.threshold)}`;
+  const doubt = anomalies.shareError ? `, share known to ±${(100 * anomalies.shareError).toFixed(2)} %` : '';
+  const lines: Line[] = [
+    `  anomalies ${rowsText(anomalies.count)} (${share} %; ${anomalies.method}${threshold}${doubt})`,
+  ];
+  if (anomalies.skippedRows > 0) lines.push(`  no score  ${rowsText(anomalies.skippedRows)} rows with missing values`);
+  return lines;
+}
+
+/** The highest rows that are flagged, and only those: whoever reads a list under "anomalies" takes all of it for them. */
+function topLines({ anomalies, source }: Report, width?: number): Line[] {
+  const [highest] = anomalies?.top ?? [];
+  if (!anomalies || !highest) return [];
+  if (anomalies.count === 0)
+    return ['', `no row is flagged; the highest score is ${numberText(highest.score)}, of row ${highest.row}`];
+  const flagged = anomalies.top.slice(0, anomalies.count);
+  const several = source.files > 1;
+  const rows = flagged.map((row) => [
     ...(several ? [String(row.file)] : []),
     String(row.row),
     numberText(row.score),
@@ -70,10 +119,31 @@ function topText(report: Report): string {
       .map(({ column, value, contribution }) => `${column} = ${numberText(value)} (+${numberText(contribution)})`)
       .join(', '),
   ]);
-  return tableText([...(several ? ['file'] : []), 'row', 'score', 'reasons'], rows, several ? [0, 1, 2] : [0, 1]);
+  const head = [...(several ? ['file'] : []), 'row', 'score', 'reasons'];
+  const more = anomalies.count - flagged.length;
+  return [
+    '',
+    ...tableLines(head, rows, several ? [0, 1, 2] : [0, 1], width),
+    ...(more > 0 ? [`and ${countText(more, 'more row', 'more rows')}: those with anomaly = true in the output`] : []),
+  ];
 }
 
-function shortList(names: readonly string[], max = 6): string {
-  const shown = names.slice(0, max).map(oneLine).join(', ');
-  return names.length > max ? `${shown} and ${names.length - max} more` : shown;
+/** What a fit says. */
+export function fitLines(report: Report): Line[] {
+  const { model, timing, source, output } = report;
+  return [
+    report.recalled
+      ? [green('already fitted'), `: nothing was run (--fresh runs it again)`]
+      : [
+          green('fitted'),
+          ` ${report.detector} on ${rowsText(model.fitRows)} rows in ${secondsText(timing.totalSeconds)}`,
+        ],
+    `  columns   ${source.columns.length}: ${shortList(source.columns)}`,
+    ...(source.ignored.length > 0
+      ? [`  left out  ${shortList(source.ignored.map(({ column, reason }) => `${column} (${reason})`))}`]
+      : []),
+    `  model     ${output.path} (${bytesText(output.bytes)}, ${model.digest})`,
+    `  use it    batch-core score <source> -m ${output.path}`,
+    ...noteLines(report),
+  ];
 }

@@ -2,7 +2,14 @@
 import { Watch } from '../bindings/native.ts';
 import type { JobState } from '../store/states.ts';
 import { type JobStatus, writeStatus } from '../store/status.ts';
-import { type ChunkCounts, DecayedRate, type Phase, type Progress, type RunEvent } from './progress.ts';
+import {
+  type ChunkCounts,
+  DecayedRate,
+  type Phase,
+  type Progress,
+  type RunEvent,
+  remainingSeconds,
+} from './progress.ts';
 
 /** Twice a second: a reader never sees a status older than one second. */
 const INTERVAL_MS = 500;
@@ -63,6 +70,8 @@ export class Monitor {
   }
 
   setState(state: JobState): void {
+    if (state === 'paused') this.#rate.pause();
+    else if (this.#state === 'paused') this.#rate.resume(this.#rowsDone(), seconds());
     this.#state = state;
     this.#tell();
   }
@@ -80,9 +89,7 @@ export class Monitor {
   }
 
   progress(): Progress {
-    // Rows of a chunk that is tried again are watched twice; what is told never passes the total.
-    const watched = this.#rows.before + this.watch.rows - this.#watchedBefore;
-    const rowsDone = Math.min(this.#rows.total, watched);
+    const rowsDone = this.#rowsDone();
     this.#rate.observe(rowsDone, seconds());
     const rate = this.#rate.perSecond;
     return {
@@ -94,12 +101,17 @@ export class Monitor {
       rowsDone,
       rowsTotal: this.#rows.total,
       rowsPerSecond: rate === null ? null : Math.round(rate),
-      etaSeconds: rate === null ? null : Math.round(((this.#rows.total - rowsDone) / rate) * 10) / 10,
+      etaSeconds: remainingSeconds(this.#rows.total - rowsDone, rate),
       rssBytes: process.memoryUsage.rss(),
       workers: this.workers,
       retried: this.#counts?.retried ?? 0,
       quarantined: this.#counts?.quarantined ?? 0,
     };
+  }
+
+  /** Rows of a chunk that is tried again are watched twice; what is told never passes the total. */
+  #rowsDone(): number {
+    return Math.min(this.#rows.total, this.#rows.before + this.watch.rows - this.#watchedBefore);
   }
 
   #tell(end: Pick<JobStatus, 'exitCode' | 'error'> = {}): void {

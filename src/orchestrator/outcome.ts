@@ -8,7 +8,7 @@ import { peakRssBytes } from '../system.ts';
 import type { Execution, OpenJob } from './job.ts';
 import type { Flagging } from './model.ts';
 import type { Prepared } from './prepare.ts';
-import type { ChunkCounts } from './progress.ts';
+import { ActiveTime, type ChunkCounts } from './progress.ts';
 
 /** Highest rows in a report. */
 export const TOP_ROWS = 10;
@@ -16,22 +16,30 @@ export const TOP_ROWS = 10;
 /** What a scored chunk's receipt says beside its part: kept as its summary. */
 export type ChunkFindings = Omit<ScoreReceipt, 'part'>;
 
-/** Clocks of one run, in seconds. */
+/** Clocks of one run, in seconds; what a pause took is not counted. */
 export class Timing {
-  readonly #start = performance.now();
-  #last = this.#start;
+  readonly #active = new ActiveTime(nowSeconds());
+  #last = 0;
   readonly cpu = process.cpuUsage();
   /** Seconds since the last lap. */
   lap(): number {
-    const now = performance.now();
-    const seconds = (now - this.#last) / 1000;
-    this.#last = now;
+    const { total } = this;
+    const seconds = total - this.#last;
+    this.#last = total;
     return seconds;
   }
   get total(): number {
-    return (performance.now() - this.#start) / 1000;
+    return this.#active.seconds(nowSeconds());
+  }
+  pause(): void {
+    this.#active.pause(nowSeconds());
+  }
+  resume(): void {
+    this.#active.resume(nowSeconds());
   }
 }
+
+const nowSeconds = () => performance.now() / 1000;
 
 /** Everything a report is made of. */
 export interface Outcome {

@@ -16,7 +16,10 @@ export function resolveOutput(out: string | undefined, sources: readonly string[
   if (out === undefined) {
     const first = basename(sources[0] ?? 'source');
     const stem = first.endsWith('.parquet') ? first.slice(0, -'.parquet'.length) : first;
-    return { path: resolve(`${stem.replaceAll(/[*?[\]]/g, '_') || 'source'}.scores.parquet`), layout: 'file' };
+    // Only a pattern lends its name with its signs taken out: "[a].parquet" that exists is that file, and "?a?.parquet" another.
+    const literal = existsSync(resolve(sources[0] ?? ''));
+    const name = literal ? stem : stem.replaceAll(/[*?[\]]/g, '_');
+    return { path: resolve(`${name || 'source'}.scores.parquet`), layout: 'file' };
   }
   const path = resolve(out);
   if (out.endsWith('/') || (existsSync(path) && statSync(path).isDirectory())) return { path, layout: 'directory' };

@@ -8,6 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../engines/engine.ts';
 import { BatchCoreError } from '../errors.ts';
+import { spellInfinities } from '../report.ts';
 import type { JobStore, StoredChunk } from '../store/job.ts';
 import type { ChunkTask, ChunkYield } from '../worker/protocol.ts';
 import { type Control, stoppedError } from './control.ts';
@@ -137,7 +138,7 @@ function receiptOf(chunk: PlannedChunk, result: ChunkYield): Parameters<JobStore
   return {
     rowsOut: part.rows,
     part: { name: partName(chunk), size: part.bytes, sha256: part.sha256 },
-    summary: Buffer.from(JSON.stringify(rest)),
+    summary: Buffer.from(JSON.stringify(rest, spellInfinities)),
   };
 }
 

@@ -11,9 +11,9 @@ export interface Progress {
   chunksTotal: number;
   rowsDone: number;
   rowsTotal: number;
-  /** Recent rate, older work counting less; null before any. */
+  /** Recent rate, older work counting less; null before any, and while paused. */
   rowsPerSecond: number | null;
-  /** Remaining rows of this phase at the recent rate; null while unknown. */
+  /** Remaining rows of this phase at the recent rate; null while unknown or beyond any sensible estimate. */
   etaSeconds: number | null;
   rssBytes: number;
   workers: number;
@@ -42,12 +42,16 @@ export interface RunEvent {
 /** Half-life of what a rate remembers. */
 const HALF_LIFE_SECONDS = 5;
 
-/** A rate in which older work counts less. */
+/** A remaining time beyond this is no estimate but a rate that has all but died away. */
+const ETA_SECONDS_MAX = 100 * 86_400;
+
+/** A rate in which older work counts less. While paused there is none; the average starts anew afterwards. */
 export class DecayedRate {
   #work = 0;
   #seconds = 0;
   #done: number;
   #at: number;
+  #paused = false;
 
   constructor(done: number, nowSeconds: number) {
     this.#done = done;
@@ -57,7 +61,7 @@ export class DecayedRate {
   /** Takes note of the total done by now. */
   observe(done: number, nowSeconds: number): void {
     const seconds = nowSeconds - this.#at;
-    if (seconds <= 0) return;
+    if (this.#paused || seconds <= 0) return;
     const kept = 0.5 ** (seconds / HALF_LIFE_SECONDS);
     this.#work = this.#work * kept + Math.max(0, done - this.#done);
     this.#seconds = this.#seconds * kept + seconds;
@@ -65,9 +69,55 @@ export class DecayedRate {
     this.#at = nowSeconds;
   }
 
-  /** Work per second; null before any. */
+  /** No work is expected until {@link resume}. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  /** Starts anew from the total done by now: neither the pause nor the pace before it says anything of what follows. */
+  resume(done: number, nowSeconds: number): void {
+    this.#paused = false;
+    this.#work = 0;
+    this.#seconds = 0;
+    this.#done = done;
+    this.#at = nowSeconds;
+  }
+
+  /** Work per second; null before any, and while paused. */
   get perSecond(): number | null {
+    if (this.#paused) return null;
     return this.#work > 0 && this.#seconds > 0 ? this.#work / this.#seconds : null;
+  }
+}
+
+/** Seconds until `left` more is done at that rate; null where nothing sensible can be said. */
+export function remainingSeconds(left: number, perSecond: number | null): number | null {
+  if (perSecond === null) return null;
+  const seconds = left / perSecond;
+  return seconds <= ETA_SECONDS_MAX ? Math.round(seconds * 10) / 10 : null;
+}
+
+/** Time that went by while work was done: pauses are not counted. */
+export class ActiveTime {
+  #startedAt: number;
+  #pausedAt: number | undefined;
+
+  constructor(nowSeconds: number) {
+    this.#startedAt = nowSeconds;
+  }
+
+  pause(nowSeconds: number): void {
+    this.#pausedAt ??= nowSeconds;
+  }
+
+  resume(nowSeconds: number): void {
+    if (this.#pausedAt === undefined) return;
+    this.#startedAt += nowSeconds - this.#pausedAt;
+    this.#pausedAt = undefined;
+  }
+
+  seconds(nowSeconds: number): number {
+    return (this.#pausedAt ?? nowSeconds) - this.#startedAt;
   }
 }
 

@@ -89,7 +89,7 @@ async function execute(
   const execution = await beginJob(job, { request, files, fresh: prepared.options.fresh ?? false, targets });
   const monitor = new Monitor(job.paths.directory, statusBase(prepared), hooks);
   const control = new Control(job.paths.directory, hooks.signal);
-  const grace = followControl(control, job, monitor);
+  const grace = followControl(control, job, monitor, timing);
   let report: Report;
   try {
     await job.store.setState('start');
@@ -153,13 +153,15 @@ function statusBase(prepared: Prepared) {
 }
 
 /** What is asked from outside changes the job's state, is told, and in the end interrupts what is in flight. */
-function followControl(control: Control, job: OpenJob, monitor: Monitor): { end: () => void } {
+function followControl(control: Control, job: OpenJob, monitor: Monitor, timing: Timing): { end: () => void } {
   let grace: NodeJS.Timeout | undefined;
   control.onChange((change) => {
     const [event, state] = CHANGES[change];
     // The state counts for people; a store that cannot write it fails the run where it must write.
     job.store.setState(event).catch(() => {});
     monitor.setState(state);
+    if (change === 'paused') timing.pause();
+    else timing.resume();
     if (change !== 'stopping') monitor.event(change);
     else grace = setTimeout(() => monitor.watch.cancel(), GRACE_MS).unref();
   });

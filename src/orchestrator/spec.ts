@@ -1,5 +1,6 @@
 /** A job's identity: what decides its bytes (its fingerprint), and with the paths the job itself. Pure. */
 import { createHash } from 'node:crypto';
+import { sep } from 'node:path';
 import { BatchCoreError } from '../errors.ts';
 import type { SourceColumn, SourceFacts } from '../source/facts.ts';
 import type { ScoreOptions } from './options.ts';
@@ -147,7 +148,7 @@ export function specDifferences(before: unknown, after: unknown, field = ''): Sp
 /** Paths below the directory that all share; a single file has no name to tell it by. */
 export function relativeNames(paths: readonly string[]): string[] {
   if (paths.length < 2) return paths.map(() => '');
-  const split = paths.map((path) => path.split('/'));
+  const split = paths.map((path) => path.split(sep));
   const shortest = Math.min(...split.map((parts) => parts.length - 1));
   let shared = 0;
   while (shared < shortest && split.every((parts) => parts[shared] === split[0]?.[shared])) shared += 1;
@@ -193,6 +194,11 @@ export function featureColumns(facts: SourceFacts, options: Pick<ScoreOptions, '
   const candidates = asked ?? facts.columns.filter((column) => column.usable).map((column) => column.name);
   const chosen = candidates.filter((name) => !excluded.has(name));
   if (chosen.length > 0) return chosen;
+  if (candidates.length > 0)
+    throw new BatchCoreError('NO_USABLE_COLUMN', `--exclude leaves out all ${candidates.length} columns to score`, {
+      where: { option: '--exclude', ...(facts.files[0] && { file: facts.files[0].path }) },
+      hint: `leave one of them in: ${candidates.slice(0, 8).join(', ')}${candidates.length > 8 ? ', ...' : ''}`,
+    });
   const types = facts.columns.slice(0, 8).map((column) => `${column.name} ${column.type}`);
   throw new BatchCoreError('NO_USABLE_COLUMN', `no numeric column is left to score (${types.join(', ')})`, {
     ...(facts.files[0] && { where: { file: facts.files[0].path } }),

@@ -95,7 +95,10 @@ export function isModelFile(path: string): boolean {
 /** A directory's manifest, or what says whose it is while it is published. */
 export interface Manifest {
   fingerprint: string;
+  /** Of its parts. */
   names: string[];
+  /** All that it says. */
+  content: Record<string, unknown>;
 }
 
 function lookInto(path: string): Found {
@@ -126,10 +129,11 @@ function lookInto(path: string): Found {
 export function readManifest(path: string): Manifest | undefined {
   try {
     if (!lstatSync(path).isFile()) return undefined;
-    const { fingerprint, parts } = Object(JSON.parse(readFileSync(path, 'utf8'))) as Record<string, unknown>;
+    const content = Object(JSON.parse(readFileSync(path, 'utf8'))) as Record<string, unknown>;
+    const { fingerprint, parts } = content;
     if (typeof fingerprint !== 'string' || !Array.isArray(parts)) return undefined;
     const names = parts.map((part) => String(Object(part).name)).filter((name) => PART_NAME.test(name));
-    return { fingerprint, names };
+    return { fingerprint, names, content };
   } catch {
     return undefined;
   }

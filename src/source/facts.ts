@@ -152,7 +152,21 @@ function refuseOtherColumns(path: string, columns: SourceColumn[], other: string
     `the files differ in column ${at + 1}: ${say(columns[at])} in "${path}", ${say(others[at])} in "${other}"`,
     {
       where: { file: other, column: (others[at] ?? columns[at])?.name ?? '' },
-      hint: 'score files of one schema together, the others in a run of their own',
+      hint: isOutput(columns)
+        ? outputHint(path)
+        : isOutput(others)
+          ? outputHint(other)
+          : 'score files of one schema together, the others in a run of their own',
     },
   );
+}
+
+/** Whether these are the columns of what a run wrote: the usual way for it to be taken for a source is `*.parquet`. */
+function isOutput(columns: readonly SourceColumn[]): boolean {
+  const names = columns.map(({ name }) => name);
+  return ['row', 'score', 'anomaly'].every((name) => names.includes(name));
+}
+
+function outputHint(path: string): string {
+  return `"${path}" is an output of batch-core: name the sources without it, or keep outputs in another directory (--out)`;
 }

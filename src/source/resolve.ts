@@ -1,6 +1,6 @@
 /** From what the user wrote to the files that are meant, in the order in which they are read. */
 import type { Stats } from 'node:fs';
-import { access, constants, readdir, realpath, stat } from 'node:fs/promises';
+import { access, constants, lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { BatchCoreError } from '../errors.ts';
 import { glob, isPattern } from './glob.ts';
@@ -22,6 +22,7 @@ async function resolveOne(source: string, cwd: string): Promise<string[]> {
   const found = source === '' ? undefined : await look(path);
   if (found?.isDirectory()) return dataFiles(path, source);
   if (found !== undefined) {
+    refuseSpecial(source, path, found);
     await access(path, constants.R_OK).catch((cause: unknown) => {
       throw unreadable(path, cause);
     });
@@ -36,6 +37,25 @@ async function resolveOne(source: string, cwd: string): Promise<string[]> {
     });
   }
   return matched;
+}
+
+/**
+ * Only a file can be read twice and in parts. The others are refused by their kind, before anything opens them: opening a
+ * pipe waits for whoever writes into it.
+ */
+function refuseSpecial(source: string, path: string, stats: Stats): void {
+  if (stats.isFile()) return;
+  const kind = stats.isFIFO()
+    ? 'a pipe'
+    : stats.isSocket()
+      ? 'a socket'
+      : stats.isCharacterDevice() || stats.isBlockDevice()
+        ? 'a device'
+        : 'no regular file';
+  throw new BatchCoreError('SOURCE_INVALID', `"${source}" is ${kind}`, {
+    where: { file: path },
+    hint: 'a source is read more than once and in parts: write the table to a Parquet file first',
+  });
 }
 
 async function look(path: string): Promise<Stats | undefined> {
@@ -57,6 +77,7 @@ async function dataFiles(directory: string, source: string): Promise<string[]> {
     for (const entry of await entriesOf(path)) {
       if (entry.name.startsWith('.') || entry.name.startsWith('_')) continue;
       const child = join(path, entry.name);
+      if (entry.name.includes(NOT_UTF8)) throw notUtf8(entry.name, child);
       if (entry.isDirectory()) pending.push(child);
       else if (extname(entry.name).toLowerCase() === '.parquet') {
         if (entry.isFile() || (await look(child))?.isFile()) files.push(child);
@@ -155,10 +176,34 @@ async function notFound(source: string, path: string, cwd: string): Promise<Batc
   if (source === '') return say('name a Parquet file, a pattern or a directory');
   if (source === '-') return say('standard input is not read; write the table to a Parquet file');
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source)) return say('only files of this machine are read; download it first');
+  if (source.includes(NOT_UTF8)) return notUtf8(source, path);
+  const link = await deadLink(path);
+  if (link !== undefined) return link;
   const near = await namesNear(path);
   if (near.length === 0) return say(`check the path: it is looked for from ${cwd}`);
   const shown = near.map((name) => relative(cwd, join(dirname(path), name)));
   return say(`did you mean ${shown.map((name) => `"${name}"`).join(' or ')}?`);
+}
+
+/** What Node puts where the bytes of a name are not UTF-8: the name that was meant cannot be asked for any more. */
+const NOT_UTF8 = '\ufffd';
+
+function notUtf8(name: string, path: string): BatchCoreError {
+  return new BatchCoreError('SOURCE_NOT_FOUND', `the name "${name}" is not UTF-8 and cannot be opened`, {
+    where: { file: path },
+    hint: 'rename the file, or read it through a link whose name is UTF-8',
+  });
+}
+
+/** The error for a link that leads to nothing, where `path` is one. */
+async function deadLink(path: string): Promise<BatchCoreError | undefined> {
+  const stats = await lstat(path).catch(() => undefined);
+  if (!stats?.isSymbolicLink()) return undefined;
+  const target = await readlink(path);
+  return new BatchCoreError('SOURCE_NOT_FOUND', `"${path}" is a link to "${target}", which does not exist`, {
+    where: { file: path },
+    hint: 'put the file it leads to back, or name another',
+  });
 }
 
 /** Up to three names in the same directory that differ from the missing one by little. */

@@ -8,7 +8,8 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll } from 'vitest';
 import type { Report } from '../../src/report.ts';
 
-const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js');
+/** The built command. */
+export const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js');
 
 /** A directory of this test file's own, gone when it ends. */
 export function scratch(): string {
@@ -32,21 +33,31 @@ export interface Running {
 /** Starts `batch-core ...args` in `cwd`. */
 export function start(cwd: string, args: readonly string[], env: Record<string, string> = {}): Running {
   const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { ...process.env, NO_COLOR: '1', ...env } });
+  return { child, ended: ending(child) };
+}
+
+function ending(child: ChildProcess): Promise<Ended> {
   let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (data) => {
+  child.stdout?.on('data', (data) => {
     stdout += data;
   });
-  child.stderr.on('data', (data) => {
+  child.stderr?.on('data', (data) => {
     stderr += data;
   });
-  const ended = new Promise<Ended>((done) =>
-    child.on('close', (code, signal) => done({ code, signal, stdout, stderr })),
-  );
-  return { child, ended };
+  return new Promise<Ended>((done) => child.on('close', (code, signal) => done({ code, signal, stdout, stderr })));
 }
 
 export function run(cwd: string, ...args: string[]): Promise<Ended> {
   return start(cwd, args).ended;
+}
+
+/** Runs a line of bash, in which `"$@"` stands for the command: for redirections that only a shell can make. */
+export function shell(cwd: string, line: string): Promise<Ended> {
+  const child = spawn('bash', ['-c', line, 'bash', process.execPath, MAIN], {
+    cwd,
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+  return ending(child);
 }
 
 /** Runs `score ... --json` and expects it to succeed. */

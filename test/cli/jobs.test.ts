@@ -91,7 +91,7 @@ describe('another process', () => {
     expect(after?.state).toBe('paused');
     expect(after?.progress.chunksDone).toBe(before?.progress.chunksDone);
     expect((await run(directory, 'resume', running.jobId, '--home', 'home-paused')).stdout).toMatch(
-      /goes on in its own process/,
+      new RegExp(`is resumed \\(pid ${running.child.pid}\\)`),
     );
     expect((await running.ended).code).toBe(0);
     expect(sha256(at('paused.parquet'))).toBe(expected);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { DecayedRate } from '../../src/orchestrator/progress.ts';
+import { ActiveTime, DecayedRate, remainingSeconds } from '../../src/orchestrator/progress.ts';
 
 it('knows no rate before any work', () => {
   const rate = new DecayedRate(0, 0);
@@ -31,4 +31,37 @@ it('is not troubled by a clock that stands still or a count that falls', () => {
   expect(rate.perSecond).toBeNull();
   rate.observe(50, 6);
   expect(rate.perSecond).toBeNull();
+});
+
+it('is none while paused, and starts anew afterwards however long the pause was', () => {
+  const rate = new DecayedRate(0, 0);
+  for (let second = 1; second <= 20; second += 1) rate.observe(100 * second, second);
+  rate.pause();
+  for (let second = 21; second <= 600; second += 1) {
+    rate.observe(2000, second);
+    expect(rate.perSecond).toBeNull();
+  }
+  rate.resume(2000, 600);
+  expect(rate.perSecond).toBeNull();
+  rate.observe(2010, 601);
+  expect(rate.perSecond).toBeCloseTo(10, 6);
+});
+
+it('foretells nothing absurd: no time left beyond a hundred days, none without a rate', () => {
+  expect(remainingSeconds(100, null)).toBeNull();
+  expect(remainingSeconds(100, 1e-30)).toBeNull();
+  expect(remainingSeconds(100, 0)).toBeNull();
+  expect(remainingSeconds(0, 5)).toBe(0);
+  expect(remainingSeconds(101, 10)).toBe(10.1);
+});
+
+it('time with pauses is the time between them', () => {
+  const time = new ActiveTime(10);
+  expect(time.seconds(12)).toBe(2);
+  time.pause(12);
+  time.pause(13);
+  expect(time.seconds(100)).toBe(2);
+  time.resume(100);
+  time.resume(101);
+  expect(time.seconds(103)).toBe(5);
 });

@@ -1,9 +1,9 @@
 /** `resume`, `pause`, `cancel`. */
 import { EXIT } from '../../errors.ts';
-import { requestOfJob, resumeJob } from '../../orchestrator/jobs.ts';
+import { jobStatus, requestOfJob, resumeJob } from '../../orchestrator/jobs.ts';
 import type { OutputFlags } from '../options.ts';
-import { printJson, printLine } from '../print.ts';
-import { reportText } from '../tables.ts';
+import { printJson, printLine } from '../streams.ts';
+import { fitLines, reportLines } from '../tables.ts';
 import { follow } from './score.ts';
 
 export async function controlCommand(
@@ -25,8 +25,12 @@ export async function resumeCommand(
   const resumed = await resumeJob(flags.home, id);
   if (resumed.kind === 'continued') {
     if (output.json) printJson({ jobId: resumed.jobId, requested: 'resume' });
-    else printLine(`job ${resumed.jobId} goes on in its own process`);
+    else printLine(`job ${resumed.jobId} is resumed (pid ${jobStatus(flags.home, resumed.jobId).pid})`);
     return EXIT.ok;
   }
-  return follow(output, (hooks) => resumed.run({ workers: flags.workers }, hooks), reportText);
+  return follow(
+    output,
+    (hooks) => resumed.run({ workers: flags.workers }, hooks),
+    (report, width) => (report.output.format === 'model' ? fitLines(report) : reportLines(report, width)),
+  );
 }

@@ -1,14 +1,20 @@
 /** `inspect`: what a source, a model, an output or a job is. */
-import { existsSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { detectorTable } from '../../bindings/native.ts';
+import { accessSync, constants, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { detectorTable, partFacts } from '../../bindings/native.ts';
 import { BatchCoreError, EXIT } from '../../errors.ts';
 import { jobStatus } from '../../orchestrator/jobs.ts';
 import { loadModelFile } from '../../orchestrator/prepare.ts';
 import { isModelFile, MANIFEST, METADATA_FINGERPRINT, readManifest } from '../../sink/target.ts';
-import { readFacts } from '../../source/facts.ts';
-import { bytesText, printJson, printLine, rowsText } from '../print.ts';
-import { tableText } from '../tables.ts';
+import { readFacts, type SourceFacts } from '../../source/facts.ts';
+import { fileColumnNames } from '../../source/names.ts';
+import { resolveSource } from '../../source/resolve.ts';
+import { readStatus } from '../../store/status.ts';
+import { bytesText, countText, numberText, rowsText, shortList } from '../print.ts';
+import { answerColumns, type Line, printJson, printLines } from '../streams.ts';
+import { tableLines } from '../tables.ts';
+import { type FlagFacts, readFlagFacts } from './flags.ts';
+import { statusLines } from './jobs.ts';
 
 interface InspectFlags {
   detectors?: boolean;
@@ -18,102 +24,216 @@ interface InspectFlags {
 /** What was found, as data and as text. */
 interface Inspected {
   data: object;
-  text: string;
+  lines: Line[];
 }
 
-export async function inspectCommand(file: string | undefined, flags: InspectFlags): Promise<number> {
-  const found = flags.detectors ? inspectDetectors() : await inspectPath(file);
+export async function inspectCommand(paths: readonly string[], flags: InspectFlags): Promise<number> {
+  const found = flags.detectors ? inspectDetectors() : await inspectPaths(paths);
   if (flags.json) printJson(found.data);
-  else printLine(found.text);
+  else printLines(found.lines);
   return EXIT.ok;
 }
 
-async function inspectPath(file: string | undefined): Promise<Inspected> {
-  if (file === undefined)
-    throw new BatchCoreError('USAGE', 'inspect: nothing to look at', { hint: 'name a file, or give --detectors' });
-  const path = resolve(file);
-  if (!existsSync(path))
-    throw new BatchCoreError('SOURCE_NOT_FOUND', `there is no file ${path}`, {
-      where: { file: path },
-      hint: 'name a Parquet file, a model, an output directory or a job directory',
+async function inspectPaths(paths: readonly string[]): Promise<Inspected> {
+  const [only] = paths;
+  if (only === undefined)
+    throw new BatchCoreError('USAGE', 'inspect: nothing to look at', {
+      hint: 'name a Parquet file, a directory, a model, an output or a job, or give --detectors',
     });
-  if (statSync(path).isDirectory()) return inspectDirectory(path);
-  return isModelFile(path) ? inspectModel(path) : inspectParquet(path);
+  if (paths.length > 1) return inspectSource(paths);
+  const path = resolve(only);
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats?.isDirectory()) return inspectDirectory(only, path);
+  // What is no file that can be read is told in the words that score has for it.
+  if (!stats?.isFile() || !isReadable(path)) return inspectSource(paths);
+  return isModelFile(path) ? inspectModel(path) : inspectFile(only, path);
 }
 
-function inspectDirectory(path: string): Inspected {
-  const manifest = readManifest(join(path, MANIFEST));
-  if (manifest) return { data: { kind: 'output', path, ...manifest }, text: JSON.stringify(manifest, null, 2) };
-  if (existsSync(join(path, 'status.json'))) {
-    const parts = path.split('/');
-    const status = jobStatus(parts.slice(0, -2).join('/'), parts.at(-1));
-    return { data: { kind: 'job', ...status }, text: JSON.stringify(status, null, 2) };
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
   }
-  throw new BatchCoreError('SOURCE_INVALID', `${path} is neither an output of batch-core nor a job`, {
-    where: { file: path },
-    hint: 'to look at one file of a source, name the file',
-  });
+}
+
+async function inspectDirectory(asked: string, path: string): Promise<Inspected> {
+  const manifest = readManifest(join(path, MANIFEST));
+  if (manifest) return inspectOutputDirectory(path, manifest.content);
+  if (readStatus(path) === undefined) return inspectSource([asked]);
+  const status = jobStatus(dirname(dirname(path)), basename(path));
+  return { data: { kind: 'job', ...status }, lines: statusLines(status) };
+}
+
+interface ManifestFacts {
+  rows?: unknown;
+  bytes?: unknown;
+  model?: unknown;
+  parts?: unknown;
+}
+
+async function inspectOutputDirectory(path: string, manifest: ManifestFacts): Promise<Inspected> {
+  const parts = Array.isArray(manifest.parts) ? manifest.parts.map((part) => String(Object(part).name)) : [];
+  const flags = await readFlagFacts(parts.map((name) => join(path, basename(name))));
+  return {
+    data: { kind: 'output', path, ...manifest, flags },
+    lines: [
+      `output    ${path}: ${rowsText(Number(manifest.rows))} rows in ${countText(parts.length, 'part')}, ${bytesText(Number(manifest.bytes))}`,
+      `model     ${String(manifest.model)}`,
+      ...flagLines(flags),
+    ],
+  };
 }
 
 function inspectModel(path: string): Inspected {
   const { facts, bytes } = loadModelFile(path);
   const lines = [
-    `model     ${facts.detector}, ${facts.columns.length} columns, fitted on ${rowsText(facts.fitRows)} rows, ${bytesText(bytes.length)}`,
+    `model     ${facts.detector}, ${countText(facts.columns.length, 'column')}, fitted on ${rowsText(facts.fitRows)} rows, ${bytesText(bytes.length)}`,
     `digest    ${facts.digest}`,
     `columns   ${facts.columns.join(', ')}`,
     ...(facts.constants.length > 0 ? [`constant  ${facts.constants.join(', ')}`] : []),
     `seed      ${facts.seed}, contamination ${facts.contamination}`,
     `set       ${JSON.stringify(facts.parameters)}`,
   ];
-  return { data: { kind: 'model', path, bytes: bytes.length, ...facts }, text: lines.join('\n') };
+  return { data: { kind: 'model', path, bytes: bytes.length, ...facts }, lines };
 }
 
-async function inspectParquet(path: string): Promise<Inspected> {
-  const { partFacts } = await import('../../bindings/native.ts');
-  const facts = await readFacts([path]);
+/** One Parquet file: a source, or an output when its metadata says so. */
+async function inspectFile(asked: string, path: string): Promise<Inspected> {
+  const [file] = await resolveSource([asked], process.cwd());
+  const facts = await readFacts([file ?? path]);
+  const metadata = partFacts(path).metadata;
+  const ours = Object.keys(metadata).some((key) => key.startsWith('batch_core.'));
+  return ours ? inspectOutput(path, facts, metadata) : describeSource(facts, { metadata });
+}
+
+async function inspectOutput(path: string, facts: SourceFacts, metadata: Record<string, string>): Promise<Inspected> {
   const [file] = facts.files;
-  if (!file) throw new BatchCoreError('BUG', 'a file without facts');
-  const ours = partFacts(path).metadata;
-  const job = ours[METADATA_FINGERPRINT];
-  const text = [
-    `${job === undefined ? 'source' : 'output'}    ${path}: ${rowsText(file.rows)} rows, ${file.rowGroups.length} row groups, ${bytesText(file.size)}`,
-    ...(job === undefined ? [] : [`fingerprint ${job}, model ${ours['batch_core.model'] ?? ''}`]),
-    '',
-    tableText(
-      ['column', 'type', 'scored by default'],
-      facts.columns.map((column) => [
-        column.name,
-        column.type,
-        column.usable ? 'yes' : `no: ${column.reason ?? column.type}`,
-      ]),
-    ),
-  ];
+  const fingerprint = metadata[METADATA_FINGERPRINT];
+  const flags = await readFlagFacts([path]);
   return {
     data: {
-      kind: job === undefined ? 'source' : 'output',
+      kind: 'output',
       path,
-      ...(job !== undefined && { jobId: job }),
-      metadata: ours,
-      rows: file.rows,
-      bytes: file.size,
-      rowGroups: file.rowGroups,
+      ...(fingerprint !== undefined && { fingerprint }),
+      metadata,
+      rows: file?.rows,
+      bytes: file?.size,
+      rowGroups: file?.rowGroups,
       columns: facts.columns,
+      flags,
     },
-    text: text.join('\n'),
+    lines: [
+      `output    ${path}: ${sizeText(facts)}`,
+      ...(fingerprint === undefined ? [] : [`content   ${fingerprint}`]),
+      `model     ${metadata['batch_core.model'] ?? ''}`,
+      ...flagLines(flags),
+      '',
+      ...tableLines(
+        ['column', 'type'],
+        facts.columns.map(({ name, type }) => [name, type]),
+        [],
+        answerColumns(),
+      ),
+    ],
   };
+}
+
+function flagLines({ rows, flagged, unscored, lowestFlagged, highestUnflagged }: FlagFacts): Line[] {
+  const share = rows === 0 ? 0 : (100 * flagged) / rows;
+  return [
+    `flagged   ${rowsText(flagged)} rows (${share.toFixed(2)} %)` +
+      (lowestFlagged === null ? '' : `, with scores of ${numberText(lowestFlagged)} and more`),
+    ...(highestUnflagged === null
+      ? []
+      : [`          the highest score that is not flagged: ${numberText(highestUnflagged)}`]),
+    ...(unscored > 0 ? [`no score  ${rowsText(unscored)} rows with missing values`] : []),
+  ];
+}
+
+/** Files, directories and patterns, as `score` takes them. */
+async function inspectSource(paths: readonly string[]): Promise<Inspected> {
+  return describeSource(await readFacts(await resolveSource(paths, process.cwd())));
+}
+
+const FILES_MAX = 5;
+
+async function describeSource(facts: SourceFacts, more: object = {}): Promise<Inspected> {
+  const { files, columns } = facts;
+  const [first] = files;
+  if (!first) throw new BatchCoreError('BUG', 'a source without files');
+  const names = await fileColumnNames(first.path);
+  const renamed = (i: number) => (names[i] !== undefined && names[i] !== columns[i]?.name ? names[i] : undefined);
+  const rows = files.reduce((sum, file) => sum + file.rows, 0);
+  const bytes = files.reduce((sum, file) => sum + file.size, 0);
+  return {
+    data: {
+      kind: 'source',
+      path: first.path,
+      files: files.map((file) => ({ path: file.path, rows: file.rows, bytes: file.size })),
+      ...more,
+      rows,
+      bytes,
+      rowGroups: files.flatMap((file) => file.rowGroups),
+      columns: columns.map((column, i) => ({ ...column, ...(renamed(i) !== undefined && { nameInFile: renamed(i) }) })),
+    },
+    lines: [
+      files.length === 1
+        ? `source    ${first.path}: ${sizeText(facts)}`
+        : `source    ${countText(files.length, 'file')}: ${sizeText(facts)}`,
+      ...(files.length === 1
+        ? []
+        : [
+            `files     ${shortList(
+              files.map((file) => file.path),
+              FILES_MAX,
+            )}`,
+          ]),
+      '',
+      ...tableLines(
+        ['column', 'type', 'scored by default'],
+        columns.map((column, i) => [
+          column.name + (renamed(i) === undefined ? '' : ` (in the file "${renamed(i)}", which is taken or empty)`),
+          column.type,
+          usableText(column),
+        ]),
+        [],
+        answerColumns(),
+      ),
+      '',
+      'columns of a single value are left out when a fit finds them',
+    ],
+  };
+}
+
+function usableText({ usable, convertible, reason, type }: SourceFacts['columns'][number]): string {
+  if (usable) return 'yes';
+  return `no: ${reason ?? type}${convertible ? ', unless named by --columns' : ''}`;
+}
+
+function sizeText({ files }: SourceFacts): string {
+  const sum = (pick: (file: (typeof files)[number]) => number) => files.reduce((n, file) => n + pick(file), 0);
+  return `${rowsText(sum((file) => file.rows))} rows, ${countText(
+    sum((file) => file.rowGroups.length),
+    'row group',
+  )}, ${bytesText(sum((file) => file.size))}`;
 }
 
 function inspectDetectors(): Inspected {
   const detectors = detectorTable();
-  const text = detectors.map(({ name, summary, passes, parameters }) => {
-    const head = `${name}: ${summary} (${passes} ${passes === 1 ? 'pass' : 'passes'})`;
+  const lines = detectors.flatMap(({ name, summary, passes, parameters }, i): Line[] => {
     const rows = parameters.map((p) => [
       `  ${p.name}`,
       p.kind === 'choice' ? (p.choices ?? []).join(' | ') : `${p.kind} ${p.min ?? ''}..${p.max ?? ''}`,
       `default ${String(p.default)}`,
       p.help,
     ]);
-    return rows.length > 0 ? `${head}\n${tableText(['  --set', 'values', '', ''], rows)}` : head;
+    return [
+      ...(i > 0 ? [''] : []),
+      `${name}: ${summary} (${countText(passes, 'pass', 'passes')})`,
+      ...(rows.length > 0 ? tableLines(['  --set', 'values', '', ''], rows, [], answerColumns()) : []),
+    ];
   });
-  return { data: detectors, text: text.join('\n\n') };
+  return { data: detectors, lines };
 }

@@ -1,10 +1,11 @@
 /** `jobs` and `status`: what other processes say, read from their status files. */
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT } from '../../errors.ts';
 import { homeJobs, jobStatus } from '../../orchestrator/jobs.ts';
 import type { JobStatus } from '../../store/status.ts';
-import { printJson, printLine, rowsText, secondsText } from '../print.ts';
-import { tableText } from '../tables.ts';
+import { rateText, rowsText, secondsText } from '../print.ts';
+import { answerColumns, answerIsClosed, printJson, printLine, printLines } from '../streams.ts';
+import { tableLines } from '../tables.ts';
 
 interface StatusFlags {
   home?: string;
@@ -13,17 +14,20 @@ interface StatusFlags {
 }
 
 const WATCH_MS = 500;
+/** States of a job whose process is there. */
+const LIVE: readonly string[] = ['queued', 'created', 'running', 'paused', 'stopping'];
 
 export async function jobsCommand(flags: StatusFlags): Promise<number> {
   const jobs = homeJobs(flags.home);
   if (flags.json) printJson(jobs);
   else if (jobs.length === 0) printLine('no jobs');
   else
-    printLine(
-      tableText(
+    printLines(
+      tableLines(
         ['job', 'state', 'phase', 'done', 'updated', 'output'],
-        jobs.map((job) => [job.jobId, job.state, job.phase, share(job), job.updatedAt, job.out]),
+        jobs.map((job) => [job.jobId, job.state, job.phase, shareText(job), job.updatedAt, job.out]),
         [3],
+        answerColumns(),
       ),
     );
   return EXIT.ok;
@@ -32,33 +36,42 @@ export async function jobsCommand(flags: StatusFlags): Promise<number> {
 export async function statusCommand(id: string | undefined, flags: StatusFlags): Promise<number> {
   for (;;) {
     const status = jobStatus(flags.home, id);
-    if (flags.json) process.stdout.write(`${JSON.stringify(status, null, flags.watch ? undefined : 2)}\n`);
-    else printLine(flags.watch ? oneLineStatus(status) : statusText(status));
-    const ended = !['created', 'running', 'paused', 'stopping'].includes(status.state);
-    if (!flags.watch || ended) return EXIT.ok;
-    await pause(WATCH_MS);
+    if (flags.json) printJson(status, flags.watch ? 0 : 2);
+    else if (flags.watch) printLine(statusLine(status));
+    else printLines(statusLines(status));
+    // Whoever read this is gone: nobody is left to follow the job for.
+    if (!flags.watch || !LIVE.includes(status.state) || answerIsClosed()) return EXIT.ok;
+    await sleep(WATCH_MS);
   }
 }
 
-function share({ progress }: JobStatus): string {
+function shareText({ progress }: JobStatus): string {
   return progress.rowsTotal > 0 ? `${Math.floor((100 * progress.rowsDone) / progress.rowsTotal)} %` : '';
 }
 
-function oneLineStatus(status: JobStatus): string {
-  const { progress } = status;
-  const rate = progress.rowsPerSecond === null ? '' : `  ${(progress.rowsPerSecond / 1e6).toFixed(2)} M rows/s`;
-  const left = progress.etaSeconds === null ? '' : `  ${secondsText(progress.etaSeconds)} left`;
-  return `${status.jobId}  ${status.state}  ${status.phase}  ${share(status)}${rate}${left}`;
+function statusLine(status: JobStatus): string {
+  const { progress, state } = status;
+  const parts = [status.jobId, state, status.phase, shareText(status)];
+  if (state === 'running' || state === 'stopping') {
+    if (progress.rowsPerSecond !== null) parts.push(rateText(progress.rowsPerSecond));
+    if (progress.etaSeconds !== null) parts.push(`${secondsText(progress.etaSeconds)} left`);
+  }
+  return parts.filter((part) => part !== '').join('  ');
 }
 
-function statusText(status: JobStatus): string {
+/** How a job stands. */
+export function statusLines(status: JobStatus): string[] {
   const { progress } = status;
+  const live = LIVE.includes(status.state);
   return [
-    oneLineStatus(status),
+    statusLine(status),
     `  source   ${status.source.join(', ')}`,
     `  output   ${status.out}`,
     `  chunks   ${progress.chunksDone}/${progress.chunksTotal}, rows ${rowsText(progress.rowsDone)}/${rowsText(progress.rowsTotal)}, retried ${progress.retried}`,
-    `  process  pid ${status.pid} on ${status.host}, started ${status.startedAt}, heard of ${status.updatedAt}`,
+    live
+      ? `  process  pid ${status.pid} on ${status.host}, started ${status.startedAt}, last update ${status.updatedAt}`
+      : `  ended    ${status.updatedAt}${status.exitCode === undefined ? '' : `, exit code ${status.exitCode}`}; started ${status.startedAt} on ${status.host}`,
     ...(status.error ? [`  error    ${status.error.code}: ${status.error.message}`] : []),
-  ].join('\n');
+    ...(status.error?.hint === undefined ? [] : [`  hint     ${status.error.hint}`]),
+  ];
 }

@@ -1,29 +1,35 @@
 /** `plan`: what would happen. */
+import { EXIT } from '../../errors.ts';
 import { plan } from '../../index.ts';
 import type { ScoreOptions } from '../../orchestrator/options.ts';
-import { bytesText, printJson, printLine, rowsText } from '../print.ts';
+import { bytesText, countText, rowsText, shortList } from '../print.ts';
+import { printJson, printLines } from '../streams.ts';
+
+/** Columns named before the rest is counted; JSON has them all. */
+const NAMES_MAX = 20;
 
 export async function planCommand(sources: string[], options: ScoreOptions, json: boolean): Promise<number> {
   const report = await plan(sources, options);
   if (json) {
     printJson(report);
-    return 0;
+    return EXIT.ok;
   }
   const { source, chunks, resources } = report;
-  const lines = [
-    `source    ${source.files} ${source.files === 1 ? 'file' : 'files'}, ${rowsText(source.rows)} rows, ${source.rowGroups} row groups, ${bytesText(source.bytes)}`,
-    `columns   ${source.columns.join(', ')}`,
-    ...(source.ignored.length > 0
-      ? [`left out  ${source.ignored.map(({ column, reason }) => `${column} (${reason})`).join(', ')}`]
+  const ignored = source.ignored.map(({ column, reason }) => `${column} (${reason})`);
+  printLines([
+    `source    ${countText(source.files, 'file')}, ${rowsText(source.rows)} rows, ${countText(source.rowGroups, 'row group')}, ${bytesText(source.bytes)}`,
+    `columns   ${source.columns.length}: ${shortList(source.columns, NAMES_MAX)}`,
+    ...(ignored.length > 0 ? [`left out  ${shortList(ignored, NAMES_MAX)}`] : []),
+    ...(report.phases.some((phase) => phase.startsWith('fit'))
+      ? ['          columns of a single value are left out when the fit finds them']
       : []),
     `detector  ${report.detector}`,
     `phases    ${report.phases.join(' -> ')}`,
-    `chunks    ${chunks.planned} per phase, at most ${rowsText(chunks.rowsMax)} rows each`,
+    `chunks    ${rowsText(chunks.planned)} per phase, at most ${rowsText(chunks.rowsMax)} rows each`,
     `workers   ${resources.workers} (${resources.engine}), memory budget ${bytesText(resources.memoryBudgetBytes)}`,
     `output    ${report.output.path}`,
     `job       ${report.jobId}`,
     ...report.warnings.map((warning) => `note      ${warning}`),
-  ];
-  printLine(lines.join('\n'));
-  return 0;
+  ]);
+  return EXIT.ok;
 }

@@ -1,17 +1,18 @@
 /** `score` and `fit`: run, follow, report. */
+import { existsSync, statSync } from 'node:fs';
 import { returnLargeBuffers } from '../../bindings/native.ts';
-import { BatchCoreError } from '../../errors.ts';
+import { BatchCoreError, EXIT } from '../../errors.ts';
 import type { ScoreOptions } from '../../orchestrator/options.ts';
 import { type RunHooks, runFit, runScore } from '../../orchestrator/run.ts';
 import type { Report } from '../../report.ts';
 import type { OutputFlags } from '../options.ts';
-import { bytesText, printJson, printLine, rowsText, secondsText } from '../print.ts';
 import { progressSink } from '../progress.ts';
 import { listenForSignals } from '../signals.ts';
-import { reportText } from '../tables.ts';
+import { answerColumns, type Line, printJson, printLines, say } from '../streams.ts';
+import { fitLines, reportLines } from '../tables.ts';
 
 export async function scoreCommand(sources: string[], options: ScoreOptions, output: OutputFlags): Promise<number> {
-  return follow(output, (hooks) => runScore(sources, options, hooks), reportText);
+  return follow(output, (hooks) => runScore(sources, options, hooks), reportLines);
 }
 
 export async function fitCommand(
@@ -20,14 +21,19 @@ export async function fitCommand(
   options: ScoreOptions,
   output: OutputFlags,
 ): Promise<number> {
-  return follow(output, (hooks) => runFit(sources, model, options, hooks), fitText);
+  if (/[/\\]$/.test(model) || (existsSync(model) && statSync(model).isDirectory()))
+    throw new BatchCoreError('USAGE', `--model: "${model}" is a directory; a model is one file`, {
+      where: { option: '--model', file: model },
+      hint: 'name the file, for example model.bcm',
+    });
+  return follow(output, (hooks) => runFit(sources, model, options, hooks), fitLines);
 }
 
-/** Runs with progress and signals, then prints the report; the exit code is the signal's when one came. */
+/** Runs with progress and signals, then prints the report; the exit code is the signal's when one stopped the run. */
 export async function follow(
   output: OutputFlags,
   run: (hooks: RunHooks) => Promise<Report>,
-  text: (report: Report) => string,
+  lines: (report: Report, width?: number) => Line[],
 ): Promise<number> {
   returnLargeBuffers();
   const sink = progressSink(output);
@@ -35,25 +41,19 @@ export async function follow(
   try {
     const report = await run({ signal: signals.signal, onProgress: sink.onProgress, onEvent: sink.onEvent });
     sink.end();
+    const late = signals.came();
+    if (late !== undefined) say(`the job was completed before ${late.name} could stop it`);
     if (output.json) printJson(report);
-    else if (!output.quiet) printLine(text(report));
-    return report.exitCode;
+    else if (!output.quiet) printLines(lines(report, answerColumns()));
+    return report.exitCode ?? EXIT.ok;
   } catch (thrown) {
     sink.end();
     const error = BatchCoreError.from(thrown);
-    const exitCode = error.code === 'CANCELLED' ? signals.exitCode() : undefined;
+    const exitCode = error.code === 'CANCELLED' ? signals.came()?.exitCode : undefined;
     if (exitCode === undefined) throw error;
     const { code, message, where, hint, cause } = error;
     throw new BatchCoreError(code, message, { where, hint, cause, exitCode });
   } finally {
     signals.close();
   }
-}
-
-function fitText(report: Report): string {
-  return [
-    `fitted ${report.detector} on ${rowsText(report.model.fitRows)} rows in ${secondsText(report.timing.totalSeconds)}`,
-    `  columns   ${report.source.columns.join(', ')}`,
-    `  model     ${report.output.path} (${bytesText(report.output.bytes)}, ${report.model.digest})`,
-  ].join('\n');
 }

@@ -1,7 +1,8 @@
 /** `verify`: is the output what was written? */
 import { EXIT } from '../../errors.ts';
 import { verify } from '../../orchestrator/verify.ts';
-import { bytesText, printJson, printLine, rowsText } from '../print.ts';
+import { bytesText, rowsText } from '../print.ts';
+import { printJson, printLine } from '../streams.ts';
 
 export async function verifyCommand(target: string, flags: { home?: string; json?: boolean }): Promise<number> {
   const result = await verify(target, flags.home);

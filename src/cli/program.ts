@@ -1,0 +1,207 @@
+/** The commands and what each runs. Loading it runs nothing and reads no argv. */
+import { Command, type CommanderError, Option } from 'commander';
+import { BatchCoreError, EXIT } from '../errors.ts';
+import { editDistance } from '../source/resolve.ts';
+import { addLaterCommands, withLaterJobsFlags } from './later.ts';
+import {
+  HOME_HERE,
+  parseCount,
+  splitFlags,
+  withFitFlags,
+  withOutputFlags,
+  withRunFlags,
+  withScoreFlags,
+} from './options.ts';
+import { printLine, printLines } from './streams.ts';
+
+/** An error of the command line: it shows how the command it was found in is used. */
+export class UsageError extends BatchCoreError {
+  readonly usage: string;
+  constructor(message: string, hint: string, command: Command, option?: string) {
+    super('USAGE', message, { hint, ...(option !== undefined && { where: { option } }) });
+    this.usage = `${commandName(command)} ${command.usage()}`;
+  }
+}
+
+/** What a command ends with. */
+type Exit = Promise<number>;
+type Runs = <Args extends unknown[]>(command: (...args: Args) => Exit) => (...args: Args) => Promise<void>;
+
+/** The program; `onExit` is told the exit code of the command that ran. */
+export function buildProgram(onExit: (exitCode: number) => void): Command {
+  const runs: Runs =
+    (command) =>
+    async (...args) =>
+      onExit(await command(...args));
+  const program = new Command('batch-core')
+    .description('Anomaly scores for Parquet files larger than memory, at the speed of the scan, exactly once.')
+    .enablePositionalOptions()
+    .usage('[options] [command]')
+    .configureOutput({ writeOut: (text) => printLines(text.trimEnd().split('\n')), outputError: () => {} })
+    .helpCommand(false);
+  addRunCommands(program, runs);
+  addLookCommands(program, runs);
+  addJobCommands(program, runs);
+  addHelpCommand(program);
+  addLaterCommands(program);
+  program.addHelpText(
+    'after',
+    '\nEnvironment:\n' +
+      '  BATCH_CORE_HOME   directory of jobs, where --home is not given\n' +
+      '  NO_COLOR          no colours\n\n' +
+      'Exit codes: 0 done, 1 failed or cancelled, 2 usage, 65 data, 70 a bug, 74 input/output, 75 busy, 78 configuration,\n' +
+      '129/130/131/143 stopped by a signal. An interrupted run goes on when the same command is run again.',
+  );
+  // Set after the commands were made, which would inherit it: a word that is no command gets an answer of its own below.
+  program
+    .allowExcessArguments()
+    .option('-V, --version', 'print the version')
+    .action(async (flags: { version?: boolean }) => {
+      if (flags.version) printLine((await import('../orchestrator/version.ts')).VERSION);
+      else if (program.args.length > 0) throw unknownCommand(program, program.args[0] ?? '');
+      else program.help();
+    });
+  for (const command of [program, ...program.commands])
+    command.exitOverride((error) => {
+      throw usageError(command, error);
+    });
+  return program;
+}
+
+/** Commands load their code when they run: `--help` needs none of it. */
+function addRunCommands(program: Command, runs: Runs): void {
+  withOutputFlags(withRunFlags(withScoreFlags(withFitFlags(program.command('score')))))
+    .description('score every row of a source')
+    .argument('<source...>', 'Parquet files, directories or globs')
+    .addHelpText('after', '\nDetectors and their parameters: batch-core inspect --detectors')
+    .action(
+      runs(async (sources: string[], flags) => {
+        const { options, output } = splitFlags(flags);
+        return (await import('./commands/score.ts')).scoreCommand(sources, options, output);
+      }),
+    );
+  withOutputFlags(withRunFlags(withFitFlags(program.command('fit'))))
+    .description('fit a model and save it')
+    .argument('<source...>', 'Parquet files, directories or globs')
+    .requiredOption('-m, --model <file>', 'where the model goes, for example model.bcm')
+    .action(
+      runs(async (sources: string[], { model, ...flags }) => {
+        const { options, output } = splitFlags(flags);
+        return (await import('./commands/score.ts')).fitCommand(sources, model, options, output);
+      }),
+    );
+  withRunFlags(withScoreFlags(withFitFlags(program.command('plan'))))
+    .description('print what score would do; writes nothing')
+    .argument('<source...>', 'Parquet files, directories or globs')
+    .option('--json', 'print the plan as JSON')
+    .action(
+      runs(async (sources: string[], { json, ...flags }) => {
+        const { options } = splitFlags(flags);
+        return (await import('./commands/plan.ts')).planCommand(sources, options, json ?? false);
+      }),
+    );
+}
+
+function addLookCommands(program: Command, runs: Runs): void {
+  program
+    .command('inspect')
+    .description('tell what a source, a model, an output or a job is')
+    .argument('[path...]', 'Parquet files, directories, globs, a model, an output or a job directory')
+    .option('--detectors', 'list the detectors and their parameters')
+    .option('--json', 'print JSON')
+    .action(
+      runs(async (paths: string[], flags) => (await import('./commands/inspect.ts')).inspectCommand(paths, flags)),
+    );
+  program
+    .command('verify')
+    .description('check an output or a job: parts, digests, counts')
+    .argument('<out|job>', 'an output file or directory, or a job id')
+    .option(
+      '--home <dir>',
+      'directory of jobs (default: $BATCH_CORE_HOME, else .batch-core beside the output; for a job id, in the current directory)',
+    )
+    .option('--json', 'print JSON')
+    .action(runs(async (target: string, flags) => (await import('./commands/verify.ts')).verifyCommand(target, flags)));
+}
+
+function addJobCommands(program: Command, runs: Runs): void {
+  program
+    .command('status')
+    .description('one job, from any process')
+    .argument('[job]', 'a job id or its beginning (default: the newest)')
+    .option('--watch', 'follow it until it ends')
+    .option('--home <dir>', HOME_HERE)
+    .option('--json', 'print JSON')
+    .action(
+      runs(async (job: string | undefined, flags) => (await import('./commands/jobs.ts')).statusCommand(job, flags)),
+    );
+  withLaterJobsFlags(program.command('jobs'))
+    .description('the jobs of a home directory, newest first')
+    .option('--home <dir>', HOME_HERE)
+    .option('--json', 'print JSON')
+    .action(runs(async (flags) => (await import('./commands/jobs.ts')).jobsCommand(flags)));
+  withOutputFlags(program.command('resume'))
+    .description('continue a paused, stopped or interrupted job')
+    .argument('<job>', 'a job id or its beginning')
+    .option('--home <dir>', HOME_HERE)
+    .addOption(new Option('-w, --workers <n>', 'chunks at the same time').argParser(parseCount))
+    .action(
+      runs(async (job: string, { home, workers, ...flags }) => {
+        const { output } = splitFlags(flags);
+        return (await import('./commands/control.ts')).resumeCommand(job, { home, workers }, output);
+      }),
+    );
+  const controls = {
+    pause: 'pause a running job within one chunk',
+    cancel: 'stop a running job within one chunk, resumable',
+  } as const;
+  for (const verb of ['pause', 'cancel'] as const)
+    program
+      .command(verb)
+      .description(controls[verb])
+      .argument('<job>', 'a job id or its beginning')
+      .option('--home <dir>', HOME_HERE)
+      .option('--json', 'print JSON')
+      .action(
+        runs(async (job: string, flags) => (await import('./commands/control.ts')).controlCommand(verb, job, flags)),
+      );
+}
+
+// Not commander's own: that one answers an unknown command with the help of all, as if it had been understood.
+function addHelpCommand(program: Command): void {
+  program
+    .command('help')
+    .description('show how a command is used')
+    .argument('[command]', 'the command')
+    .helpOption(false)
+    .action((name: string | undefined) => {
+      const command = name === undefined ? program : program.commands.find((known) => known.name() === name);
+      if (command === undefined) throw unknownCommand(program, name ?? '');
+      command.outputHelp();
+    });
+}
+
+const commandName = (command: Command): string =>
+  command.parent ? `${command.parent.name()} ${command.name()}` : command.name();
+
+/** What commander found wrong with the words given to `command`, or its own way to end after help. */
+function usageError(command: Command, error: CommanderError): Error {
+  if (error.exitCode === EXIT.ok) return error;
+  // A suggestion follows on a line of its own.
+  const [message = '', suggestion] = error.message.replace(/^error: /, '').split(/\n\(Did you mean (.*)\?\)$/s);
+  const hint = suggestion === undefined ? `see "${commandName(command)} --help"` : `did you mean ${suggestion}?`;
+  const option = /'(?:-\w, )?(--?[a-z][a-z-]*)/i.exec(message)?.[1];
+  return new UsageError(message, hint, command, option);
+}
+
+function unknownCommand(program: Command, word: string): UsageError {
+  const names = program.commands.map((command) => command.name());
+  const near = names.find((name) => editDistance(word, name, 2) <= 2);
+  const hint =
+    near !== undefined
+      ? `did you mean "${near}"?`
+      : /\.parquet$/i.test(word)
+        ? `to score it: batch-core score ${word}`
+        : 'see "batch-core --help" for the commands';
+  return new UsageError(`there is no command "${word}"`, hint, program);
+}

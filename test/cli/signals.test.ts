@@ -1,0 +1,130 @@
+/** Signals of every kind end a run in good order, and a pipe that closes ends what would go on for ever. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { JobStatus } from '../../src/store/status.ts';
+import { errorOf, gaussian, MAIN, parquet, run, score, scratch, sha256, shell, start } from './harness.ts';
+
+const directory = scratch();
+const at = (name: string) => join(directory, name);
+const FLAGS = ['data.parquet', '-d', 'zscore', '--chunk-rows', '16K'];
+let expected = '';
+
+beforeAll(async () => {
+  await parquet(at('data.parquet'), gaussian(1_200_000), 8192);
+  await score(directory, ...FLAGS, '-o', 'whole.parquet', '--home', 'home-whole');
+  expected = sha256(at('whole.parquet'));
+});
+
+function status(name: string): JobStatus | undefined {
+  const jobs = at(`home-${name}/jobs`);
+  try {
+    return JSON.parse(readFileSync(join(jobs, readdirSync(jobs)[0] ?? '', 'status.json'), 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+const flagsOf = (name: string) => [...FLAGS, '-o', `${name}.parquet`, '--home', `home-${name}`, '--progress', 'none'];
+
+/** Starts a run named `name` and waits until it scores. */
+async function scoring(name: string, ...more: string[]) {
+  const running = start(directory, ['score', ...flagsOf(name), ...more]);
+  for (;;) {
+    const now = status(name);
+    if (now?.phase === 'score' && now.progress.chunksDone > 0) return { ...running, jobId: now.jobId };
+    if (now?.phase === 'publish') throw new Error('the run was too quick to be watched');
+    await sleep(10);
+  }
+}
+
+describe('a signal', () => {
+  it.each([
+    ['SIGHUP', 129],
+    ['SIGINT', 130],
+    ['SIGQUIT', 131],
+    ['SIGTERM', 143],
+  ] as const)('%s stops the run with exit %i, says so, and the run goes on from there', async (signal, exit) => {
+    const name = signal.toLowerCase();
+    const running = await scoring(name, '--json');
+    running.child.kill(signal);
+    const ended = await running.ended;
+    expect([ended.code, errorOf(ended).code]).toEqual([exit, 'CANCELLED']);
+    expect(ended.stderr).toMatch(new RegExp(`^${signal}: stopping in good order`, 'm'));
+    expect(status(name)?.state).toBe('stopped');
+    expect(existsSync(at(`${name}.parquet`))).toBe(false);
+    const report = await score(directory, ...flagsOf(name));
+    expect(report.chunks.resumed).toBeGreaterThan(0);
+    expect(sha256(at(`${name}.parquet`))).toBe(expected);
+  });
+
+  it('of another kind, as the second, ends at once', async () => {
+    const running = await scoring('second');
+    running.child.kill('SIGHUP');
+    running.child.kill('SIGQUIT');
+    const sent = performance.now();
+    const { code } = await running.ended;
+    expect([129, 131]).toContain(code);
+    expect(performance.now() - sent).toBeLessThan(2000);
+    await score(directory, ...flagsOf('second'));
+    expect(sha256(at('second.parquet'))).toBe(expected);
+  });
+
+  it('SIGUSR1 opens no debugger and changes nothing', async () => {
+    const running = await scoring('debugger');
+    running.child.kill('SIGUSR1');
+    const { code, stderr } = await running.ended;
+    expect([code, stderr]).toEqual([0, '']);
+    expect(sha256(at('debugger.parquet'))).toBe(expected);
+  });
+});
+
+it('status --watch of a job that waits ends when its reader has gone', async () => {
+  const running = await scoring('watched');
+  await run(directory, 'pause', running.jobId, '--home', 'home-watched');
+  while (status('watched')?.state !== 'paused') await sleep(20);
+  const watching = shell(directory, '"$@" status --watch --home home-watched | head -1; exit $PIPESTATUS');
+  expect(await Promise.race([watching, sleep(20_000)])).toMatchObject({
+    code: 0,
+    stderr: '',
+    stdout: expect.stringMatching(/paused/),
+  });
+  await run(directory, 'cancel', running.jobId, '--home', 'home-watched');
+  expect((await running.ended).code).toBe(1);
+});
+
+const noScript = process.platform !== 'linux' || !existsSync('/usr/bin/script');
+// A shell passes the hang-up on to its jobs; without that, only writing to the terminal fails.
+it.skipIf(noScript).each([
+  ['and tells by SIGHUP stops the run in good order', 'trap "kill -HUP $job" HUP', '129', 'stopped'],
+  ['in silence ends the telling, not the job', "trap '' HUP", '74', 'completed'],
+])('a terminal that goes away %s', async (_, trap, exit, state) => {
+  const name = `terminal-${exit}`;
+  const flags = flagsOf(name).slice(0, -2).join(' ');
+  const command = `node ${MAIN} score ${flags} --progress bar & job=$!; ${trap}; wait $job; wait $job; echo $? > ${name}.code`;
+  const terminal = spawn('/usr/bin/script', ['-qec', command, '/dev/null'], {
+    cwd: directory,
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, SHELL: '/bin/bash' },
+  });
+  terminal.stdout.resume();
+  while (status(name)?.phase !== 'score') await sleep(10);
+  terminal.kill('SIGKILL');
+  while (!existsSync(at(`${name}.code`)) || readFileSync(at(`${name}.code`), 'utf8') === '') await sleep(20);
+  expect([readFileSync(at(`${name}.code`), 'utf8').trim(), status(name)?.state]).toEqual([exit, state]);
+  await score(directory, ...flagsOf(name));
+  expect(sha256(at(`${name}.parquet`))).toBe(expected);
+});
+
+it('pipes that close, both of them, end nothing but the telling', async () => {
+  const running = start(directory, ['score', ...flagsOf('gone').slice(0, -2), '--progress', 'json']);
+  await once(running.child.stderr!, 'data');
+  running.child.stderr!.destroy();
+  running.child.stdout!.destroy();
+  const [code] = await once(running.child, 'exit');
+  expect(code).toBe(0);
+  expect(sha256(at('gone.parquet'))).toBe(expected);
+});

@@ -1,0 +1,259 @@
+/** The pages of docs/ are what really happens: made from the program, or compared with what a run writes. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { buildProgram } from '../src/cli/program.ts';
+import { gaussian, parquet, run, score, scratch, sql } from './cli/harness.ts';
+import { rowsUnder, tableOf } from './markdown.ts';
+
+const root = resolve(import.meta.dirname, '..');
+const page = (name: string) => readFileSync(join(root, 'docs', name), 'utf8');
+const directory = scratch();
+const at = (name: string) => join(directory, name);
+
+const OPTIONS_HEAD = `# Options
+
+Made from the command line itself; \`batch-core help <command>\` prints the same. Options under "not in this version" are words of
+the contract that are refused until they are built.
+
+Counts may be written \`5K\` or \`2M\` (decimal; binary for \`--chunk-rows\` and sizes), shares \`0.01\` or \`1%\`. Lists of columns are
+\`a,b\` or, for names with commas, a JSON array such as \`'["a,b"]'\`, and may be given several times. A path that exists is taken
+literally, whatever characters it holds; otherwise \`*\`, \`?\`, \`[...]\` and \`**\` make it a pattern.
+`;
+
+it('docs/options.md is what the program takes (npx vitest run test/docs.test.ts -u writes it)', async () => {
+  const program = buildProgram(() => {});
+  const known = program.commands.filter((command) => !command.helpGroup());
+  const sections = known.map((command) => {
+    const rows = (later: boolean) =>
+      command.options
+        .filter((option) => (option.helpGroupHeading !== undefined) === later)
+        .map((option) => [
+          `\`${option.flags}\``,
+          option.description.replaceAll('<', '\\<') +
+            (option.defaultValue === undefined ? '' : ` (default: ${String(option.defaultValue)})`),
+        ]);
+    const later = rows(true).map(([flags = '']) => flags.replace(/ .*/, '`').replace(/``$/, '`'));
+    return [
+      `## ${command.name()}`,
+      `\`batch-core ${command.name()} ${command.usage()}\`: ${command.description()}`,
+      ...(rows(false).length > 0 ? [tableOf(['option', 'does'], rows(false))] : []),
+      ...(later.length > 0 ? [`Not in this version: ${later.join(', ')}.`] : []),
+    ].join('\n\n');
+  });
+  const later = program.commands.filter((command) => command.helpGroup()).map((command) => `\`${command.name()}\``);
+  const text = [
+    OPTIONS_HEAD,
+    ...sections.map((section) => `${section}\n`),
+    `## Not in this version\n\n${later.join(', ')}.\n`,
+  ];
+  await expect(text.join('\n')).toMatchFileSnapshot('../docs/options.md');
+});
+
+/** Every field of a value by its path, with the types it has there. */
+function fieldsOf(value: unknown, path = '', fields = new Map<string, Set<string>>()): Map<string, Set<string>> {
+  const note = (type: string) => fields.set(path, (fields.get(path) ?? new Set()).add(type));
+  if (Array.isArray(value)) for (const item of value) fieldsOf(item, `${path}[]`, fields);
+  else if (value === null) note('null');
+  else if (typeof value === 'object') {
+    if (path !== '') note('object');
+    for (const [key, item] of Object.entries(value)) fieldsOf(item, path === '' ? key : `${path}.${key}`, fields);
+  } else note(typeof value === 'number' ? (Number.isInteger(value) ? 'integer' : 'number') : typeof value);
+  return fields;
+}
+
+/** Compares what was written with the table of a page: no field more, none less, each of a type the page names. */
+function compare(name: string, documents: unknown[]): void {
+  const documented = new Map<string, string[]>();
+  for (const [paths = '', type = ''] of rowsUnder(page(name), 'field'))
+    for (const path of paths.split(', ')) documented.set(path, type.split(/, | or /));
+  const written = new Map<string, Set<string>>();
+  for (const document of documents) fieldsOf(document, '', written);
+
+  const structural = (path: string) => [...documented.keys()].some((other) => other.startsWith(`${path}.`));
+  const allowed = (path: string, type: string) => {
+    const types = documented.get(path);
+    if (types === undefined) return type === 'object' && structural(path);
+    return types.includes(type) || (type === 'integer' && types.includes('number'));
+  };
+  const undocumented = [...written].flatMap(([path, types]) =>
+    [...types].filter((type) => !allowed(path.replace(/^\[\]\.?/, ''), type)).map((type) => `${path}: ${type}`),
+  );
+  const missing = [...documented].filter(([path, types]) => !types.includes('optional') && !written.has(path));
+  expect({ undocumented, missing: missing.map(([path]) => path) }).toEqual({ undocumented: [], missing: [] });
+}
+
+const read = (path: string) => JSON.parse(readFileSync(at(path), 'utf8'));
+
+describe('what a run writes', () => {
+  const reports: unknown[] = [];
+
+  beforeAll(async () => {
+    await parquet(
+      at('data.parquet'),
+      `SELECT *, 'name' AS name, 1 AS constant, CASE id WHEN 7 THEN 'inf'::DOUBLE WHEN 8 THEN NULL ELSE f0 END AS gaps FROM (${gaussian(20_000)})`,
+    );
+    await parquet(at('more.parquet'), `SELECT * FROM '${at('data.parquet')}'`);
+    reports.push(await score(directory, 'data.parquet', '-o', 'file.parquet', '--home', 'home', '--keep', 'name,id'));
+    reports.push(
+      await score(directory, 'data.parquet', 'more.parquet', '-o', 'parts/', '--home', 'home', '--top', '5'),
+    );
+    reports.push(
+      await score(
+        directory,
+        'data.parquet',
+        '--threshold',
+        '3',
+        '-o',
+        'bare.parquet',
+        '--home',
+        'home',
+        '--explain',
+        '0',
+      ),
+    );
+    const fitted = await run(directory, 'fit', 'data.parquet', '-m', 'm.bcm', '--home', 'home', '--json');
+    reports.push(JSON.parse(fitted.stdout));
+  });
+
+  it('docs/report.md is the report', () => {
+    compare('report.md', reports);
+    for (const report of reports as { jobId: string }[])
+      compareSame(report, read(`home/jobs/${report.jobId}/report.json`));
+  });
+
+  /** report.json and --json are one document. */
+  function compareSame(printed: unknown, kept: unknown): void {
+    expect(kept).toEqual(printed);
+  }
+
+  it('docs/status.md is status.json, of jobs that ended well and of one that did not', async () => {
+    const failed = await run(
+      directory,
+      'score',
+      'data.parquet',
+      '--missing',
+      'error',
+      '-o',
+      'failed.parquet',
+      '--home',
+      'home',
+    );
+    expect(failed.code).toBe(65);
+    const jobs = readdirSync(at('home/jobs')).map((job) => read(`home/jobs/${job}/status.json`));
+    expect(jobs.map(({ state }) => state).sort()).toEqual([
+      'completed',
+      'completed',
+      'completed',
+      'completed',
+      'failed',
+    ]);
+    compare('status.md', jobs);
+  });
+
+  it('docs/manifest.md is manifest.json', () => {
+    compare('manifest.md', [read('parts/manifest.json')]);
+    expect(existsSync(at('parts/_SUCCESS'))).toBe(true);
+  });
+
+  it('docs/output.md is what lies in the files', async () => {
+    const rows = rowsUnder(page('output.md'), 'column');
+    const documented = new Map(rows.map(([name = '', type = '']) => [name, type.replace(/, optional$/, '')]));
+    const optional = rows.filter(([, type = '']) => type.endsWith(', optional')).map(([name]) => name);
+    const described = async (path: string) =>
+      (await sql(`DESCRIBE SELECT * FROM read_parquet('${at(path)}')`)).map(
+        (row) => [row['column_name'], row['column_type']] as [string, string],
+      );
+    const kept = new Set(['name', 'id']);
+    const of = {
+      file: await described('file.parquet'),
+      parts: await described('parts/*.parquet'),
+      bare: await described('bare.parquet'),
+    };
+    for (const columns of Object.values(of))
+      for (const [name, type] of columns.filter(([name]) => !kept.has(name)))
+        expect(documented.get(name), name).toBe(type);
+    const required = [...documented.keys()].filter((name) => !optional.includes(name));
+    for (const columns of Object.values(of))
+      expect(columns.map(([name]) => name)).toEqual(expect.arrayContaining(required));
+    expect(of.file.map(([name]) => name)).toEqual(['row', 'name', 'id', 'score', 'anomaly', 'reasons']);
+    expect(of.parts.map(([name]) => name)).toEqual(['row', 'file', 'score', 'anomaly', 'reasons']);
+    expect(of.bare.map(([name]) => name)).toEqual(['row', 'score', 'anomaly']);
+  });
+
+  it('docs/output.md names the metadata', async () => {
+    const rows = rowsUnder(page('output.md'), 'key');
+    const keys = async (path: string) =>
+      (await sql(`SELECT DISTINCT decode(key) AS key FROM parquet_kv_metadata('${at(path)}')`)).map(({ key }) =>
+        String(key),
+      );
+    const required = rows.filter(([, type = '']) => !type.includes('optional')).map(([key]) => key);
+    for (const path of ['file.parquet', 'parts/*.parquet', 'bare.parquet']) {
+      const written = await keys(path);
+      expect(written).toEqual(expect.arrayContaining(required));
+      expect(rows.map(([key]) => key)).toEqual(expect.arrayContaining(written));
+    }
+  });
+
+  it.each(['docs/output.md', 'README.md'])('the SQL of %s runs on it', async (name) => {
+    const text = readFileSync(join(root, name), 'utf8');
+    const queries = [...text.matchAll(/```sql\n(.*?)```/gs)].map(([, query = '']) => query);
+    expect(queries.length).toBeGreaterThan(0);
+    const flagged = await sql(`SELECT count(*) AS n FROM '${at('file.parquet')}' WHERE anomaly`);
+    for (const query of queries) {
+      const rows = await sql(
+        query
+          .replaceAll("'data.scores.parquet'", `'${at('file.parquet')}'`)
+          .replaceAll("'data.parquet'", `'${at('data.parquet')}'`)
+          .replace(/;\s*$/, ''),
+      );
+      expect(rows.length).toBeGreaterThan(0);
+      if (/WHERE s?\.?anomaly\b/.test(query) && !/GROUP BY|LIMIT/.test(query))
+        expect(String(rows.length)).toBe(flagged[0]?.['n']);
+    }
+  });
+
+  it('contributions add up as docs/output.md says', async () => {
+    await parquet(at('sum.parquet'), gaussian(3000));
+    const sums = async (name: string, ...flags: string[]) => {
+      await score(
+        directory,
+        'sum.parquet',
+        '--exclude',
+        'id',
+        '--explain',
+        '1000',
+        '--threshold',
+        '-1e6',
+        '-o',
+        `${name}.parquet`,
+        '--home',
+        'home',
+        ...flags,
+      );
+      return sql(`SELECT score, list_sum(list_transform(reasons, r -> r.contribution)) AS total, list_max(list_transform(reasons, r -> r.contribution)) AS largest
+        FROM '${at(`${name}.parquet`)}' ORDER BY score DESC LIMIT 300`);
+    };
+    for (const { score: value, total } of await sums('auto')) expect(Number(total)).toBeCloseTo(Number(value), 9);
+    for (const { score: value, largest } of await sums('zscore', '-d', 'zscore'))
+      expect(Number(largest)).toBeCloseTo(Number(value), 9);
+    for (const { score: value, largest } of await sums('mad', '-d', 'mad'))
+      expect(Number(largest)).toBeCloseTo(Number(value), 9);
+    const constant = (await sums('hbos', '-d', 'hbos')).map(
+      ({ score: value, total }) => Number(value) - Number(total ?? 0),
+    );
+    for (const difference of constant) expect(difference).toBeCloseTo(constant[0]!, 9);
+  });
+});
+
+it('README.md and the pages of docs/ name no page, command or option that is not there', () => {
+  const pages = ['README.md', 'CONTRIBUTING.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)];
+  const help = page('options.md');
+  for (const name of pages) {
+    const text = readFileSync(join(root, name), 'utf8');
+    for (const [, link = ''] of text.matchAll(/\]\(([^)#:]+)\)/g))
+      expect(existsSync(resolve(root, name, '..', link)), `${name} -> ${link}`).toBe(true);
+    for (const [, option = ''] of text.matchAll(/batch-core [a-z]+ [^`\n]*?(--[a-z-]+)/g))
+      expect(help, `${name}: ${option}`).toContain(option);
+  }
+});
