@@ -58,7 +58,8 @@ export interface OpenJob {
 
 /** The home's absolute path; created with the job, readable by its owner only. */
 export function resolveHome(home: string | undefined, beside: string, cwd: string): string {
-  return resolve(cwd, home ?? process.env['BATCH_CORE_HOME'] ?? join(beside, '.batch-core'));
+  // An empty variable counts as unset, as shells have it.
+  return resolve(cwd, home ?? (process.env['BATCH_CORE_HOME'] || join(beside, '.batch-core')));
 }
 
 interface OpenRequest {

@@ -48,7 +48,7 @@ export async function prepare(
   cwd: string,
   modelOut?: string,
 ): Promise<Prepared> {
-  checkOptions(options);
+  checkOptions(options, kind);
   options = absolutePaths(options, cwd);
   const model = options.model === undefined ? undefined : loadModelFile(options.model);
   const parameters = model

@@ -1,10 +1,11 @@
 /** `plan`: what would happen. */
-import { plan } from '../../index.ts';
 import type { ScoreOptions } from '../../orchestrator/options.ts';
+import { prepare } from '../../orchestrator/prepare.ts';
+import { planReport } from '../../orchestrator/preview.ts';
 import { bytesText, printJson, printLine, rowsText } from '../print.ts';
 
 export async function planCommand(sources: string[], options: ScoreOptions, json: boolean): Promise<number> {
-  const report = await plan(sources, options);
+  const report = planReport(await prepare('score', sources, options, process.cwd()));
   if (json) {
     printJson(report);
     return 0;

@@ -1,6 +1,7 @@
 /** `score` and `fit`: run, follow, report. */
 import { returnLargeBuffers } from '../../bindings/native.ts';
 import { BatchCoreError } from '../../errors.ts';
+import { guard } from '../../orchestrator/listener.ts';
 import type { ScoreOptions } from '../../orchestrator/options.ts';
 import { type RunHooks, runFit, runScore } from '../../orchestrator/run.ts';
 import type { Report } from '../../report.ts';
@@ -33,7 +34,9 @@ export async function follow(
   const sink = progressSink(output);
   const signals = listenForSignals();
   try {
-    const report = await run({ signal: signals.signal, onProgress: sink.onProgress, onEvent: sink.onEvent });
+    const listener = guard(sink);
+    const report = await run({ signal: signals.signal, onProgress: listener.onProgress, onEvent: listener.onEvent });
+    report.warnings.push(...listener.warnings);
     sink.end();
     if (output.json) printJson(report);
     else if (!output.quiet) printLine(text(report));
