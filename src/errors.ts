@@ -18,6 +18,8 @@ export interface ErrorRecord {
   message: string;
   where?: ErrorPlace;
   hint?: string;
+  /** What the cause says, where it says more than the message. */
+  cause?: string;
 }
 
 interface BatchCoreErrorOptions {
@@ -61,12 +63,17 @@ export class BatchCoreError extends Error {
       message: this.message,
       ...(this.where && { where: this.where }),
       ...(this.hint !== undefined && { hint: this.hint }),
+      ...causeOf(this),
     };
   }
 
   /** The error that was plain data. */
   static fromRecord(record: ErrorRecord): BatchCoreError {
-    return new BatchCoreError(record.code, record.message, { where: record.where, hint: record.hint });
+    return new BatchCoreError(record.code, record.message, {
+      where: record.where,
+      hint: record.hint,
+      cause: record.cause === undefined ? undefined : new Error(record.cause),
+    });
   }
 
   /** Anything thrown, as our error: what the system refused under its own code, anything else as a bug of ours. */
@@ -79,6 +86,13 @@ export class BatchCoreError extends Error {
       cause: thrown,
     });
   }
+}
+
+/** The text of an error's cause, unless the message holds it. */
+function causeOf({ cause, message }: Error): { cause?: string } {
+  if (cause === undefined || cause === null) return {};
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return text === '' || message.includes(text) ? {} : { cause: text };
 }
 
 /** An error that Node made of a system call that failed. */

@@ -6,7 +6,15 @@
 import { resolve } from 'node:path';
 import { writeDurable } from './bindings/native.ts';
 import { Model } from './model.ts';
-import type { FitOptions, ScoreOptions } from './orchestrator/options.ts';
+import { type GuardedListener, guard } from './orchestrator/listener.ts';
+import {
+  checkOptions,
+  checkPath,
+  checkSource,
+  type FitOptions,
+  type ScoreOptions,
+  type Taker,
+} from './orchestrator/options.ts';
 import { loadModelFile, prepare } from './orchestrator/prepare.ts';
 import { type PlanReport, planReport } from './orchestrator/preview.ts';
 import type { Progress, RunEvent } from './orchestrator/progress.ts';
@@ -24,10 +32,13 @@ export type { Report, TopRow } from './report.ts';
 export interface RunControls {
   /** Aborting stops the run; finished chunks are kept and the same call goes on from them. */
   signal?: AbortSignal | undefined;
-  /** Called at least twice a second while the run goes on. */
-  onProgress?: ((progress: Progress) => void) | undefined;
-  /** Called for what happens once: started, resumed, retry, published, finished and so on. */
-  onEvent?: ((event: RunEvent) => void) | undefined;
+  /**
+   * Called at least twice a second while the run goes on. What it returns is not waited for; when it throws or rejects,
+   * it is not called again, the run goes on, and the report's `warnings` say so.
+   */
+  onProgress?: ((progress: Progress) => unknown) | undefined;
+  /** Called for what happens once: started, resumed, retry, published, finished and so on; as `onProgress` is. */
+  onEvent?: ((event: RunEvent) => unknown) | undefined;
 }
 
 /**
@@ -40,9 +51,13 @@ export interface RunControls {
  * @returns The report, as `report.json` in the job's directory has it.
  * @throws {@link BatchCoreError} with a stable `code`; nothing half-written is left under the output's name.
  */
-export function score(source: string | readonly string[], options: ScoreOptions & RunControls = {}): Promise<Report> {
-  const { signal, onProgress, onEvent, ...rest } = options;
-  return runScore(source, rest, { signal, onProgress, onEvent });
+export async function score(
+  source: string | readonly string[],
+  options: ScoreOptions & RunControls = {},
+): Promise<Report> {
+  const { signal, listener, rest } = checked('score', source, options);
+  const report = await runScore(source, rest, { signal, ...sinksOf(listener) });
+  return { ...report, warnings: [...report.warnings, ...listener.warnings] };
 }
 
 /**
@@ -56,8 +71,9 @@ export async function fit(
   options: FitOptions &
     RunControls & { /** Where the model is written. Default: a file in the job's home. */ out?: string } = {},
 ): Promise<Model> {
-  const { signal, onProgress, onEvent, out, ...rest } = options;
-  const report = await runFit(source, out, rest, { signal, onProgress, onEvent });
+  const { signal, listener, rest } = checked('fit', source, options);
+  const { out, ...fitting } = rest;
+  const report = await runFit(source, out, fitting, { signal, ...sinksOf(listener) });
   return loadModel(report.output.path);
 }
 
@@ -67,7 +83,8 @@ export async function fit(
  * @throws {@link BatchCoreError} for whatever can be known before work.
  */
 export async function plan(source: string | readonly string[], options: ScoreOptions = {}): Promise<PlanReport> {
-  return planReport(await prepare('score', source, options));
+  const { rest } = checked('plan', source, options);
+  return planReport(await prepare('score', source, rest));
 }
 
 /**
@@ -76,5 +93,18 @@ export async function plan(source: string | readonly string[], options: ScoreOpt
  * @throws {@link BatchCoreError} `MODEL_NOT_FOUND` or `MODEL_INVALID`.
  */
 export async function loadModel(path: string): Promise<Model> {
+  checkPath(path);
   return new Model(loadModelFile(resolve(path)), writeDurable);
+}
+
+/** What was asked, refused where no source could make it right, with callbacks that cannot fail. */
+function checked<Options extends object>(taker: Taker, source: unknown, options: Options & RunControls) {
+  checkSource(source);
+  checkOptions(options, taker, 'name');
+  const { signal, onProgress, onEvent, ...rest } = options;
+  return { signal, listener: guard({ onProgress, onEvent }), rest };
+}
+
+function sinksOf({ onProgress, onEvent }: GuardedListener) {
+  return { onProgress, onEvent };
 }

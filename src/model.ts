@@ -1,9 +1,9 @@
 /** A frozen model, for callers who hold their own data. */
 import { resolve } from 'node:path';
-import type { RecordBatch, Table, Vector } from 'apache-arrow';
-import type { NativeModel } from './bindings/native.ts';
+import { piecesOf, type RecordBatch, type Table, type Vector, vectorOf } from './arrow.ts';
+import type { ColumnPiece, NativeModel } from './bindings/native.ts';
 import { BatchCoreError } from './errors.ts';
-import type { Missing } from './orchestrator/options.ts';
+import { checkOptions, checkPath, checkShare, type Missing } from './orchestrator/options.ts';
 
 /** A fitted detector. It is data: checksummed, loadable by every later minor version, and never code. */
 export class Model {
@@ -39,6 +39,7 @@ export class Model {
 
   /** Writes the model so that a crash leaves the old file or the new one. */
   async save(path: string): Promise<void> {
+    checkPath(path);
     this.#write(resolve(path), this.#native.bytes);
   }
 
@@ -48,59 +49,73 @@ export class Model {
    * @param contamination - In (0, 0.5]. Default: what the model was fitted for.
    */
   threshold(contamination = this.#native.facts.contamination): number {
-    if (!(contamination > 0 && contamination <= 0.5))
-      throw new BatchCoreError('USAGE', `contamination ${contamination} is not in (0, 0.5]`);
+    checkShare(contamination);
     return this.#native.threshold(contamination).value;
   }
 
   /**
-   * Scores the rows of an Arrow table or record batch: one Float64 per row, larger is more anomalous.
+   * Scores the rows of an Arrow table or record batch, on the calling thread: one Float64 per row, larger is more
+   * anomalous, the same to the bit as `batch-core score` gives the same rows in a Parquet file (but for decimals of more
+   * than 38 digits, which DuckDB reads as doubles of its own making).
    *
-   * Float64 columns of one chunk are borrowed, not copied; other numeric columns are converted.
+   * Columns are found by name; others than the model's are not looked at. They may be integers, floats, booleans,
+   * decimals, dates, times, timestamps, durations or dictionaries of these, with nulls, sliced and in any number of
+   * chunks. Float64 columns are read where they lie, the others are converted a few thousand rows at a time.
    *
-   * @throws {@link BatchCoreError} `MODEL_MISMATCH` when a column of the model is missing or is no number.
+   * A null or NaN cell means what it meant when the model was fitted: `center` counts it as the column's centre, `skip`
+   * makes the row's score null, `error` refuses the data.
+   *
+   * @param options - `missing` need not be given; what the model was not fitted with is refused.
+   * @throws {@link BatchCoreError} `MODEL_MISMATCH` when a column of the model is not there or is no number, or when
+   * `missing` is not the model's; `DATA` when a cell is missing and none may be.
    */
-  async score(data: Table | RecordBatch, options: { missing?: Missing } = {}): Promise<Vector> {
-    const { makeVector } = await import('apache-arrow');
-    const columns: Float64Array[] = [];
-    const validity: Uint8Array[] = [];
-    for (const name of this.columns) {
-      const vector = data.getChild(name);
-      if (!vector)
-        throw new BatchCoreError('MODEL_MISMATCH', `the model's column "${name}" is not in the data`, {
-          where: { column: name },
-        });
-      const { values, bits } = await numbers(vector, name);
-      columns.push(values);
-      validity.push(bits);
-    }
-    return makeVector(this.#native.score(columns, validity, options.missing ?? 'center'));
+  score(data: Table | RecordBatch, options: { missing?: Missing | undefined } = {}): Vector {
+    checkOptions(options, 'Model.score', 'name');
+    if (typeof (data as Partial<Table> | null | undefined)?.getChild !== 'function')
+      throw new BatchCoreError('USAGE', 'data: it is not an Arrow table or record batch', {
+        where: { option: 'data' },
+        hint: 'give what apache-arrow makes, such as tableFromArrays({ x: new Float64Array(3) }) or tableFromIPC(bytes)',
+      });
+    const vectors = this.columns.map((name) => childOf(data, name));
+    const columns = vectors.map((vector, i) => numbersOf(vector, this.columns[i] ?? ''));
+    const scores = this.#native.score(columns, this.#missing(options.missing));
+    return vectorOf(scores, vectors[0] as Vector, data.schema);
+  }
+
+  #missing(asked: Missing | undefined): Missing {
+    const own = this.#native.facts.missing;
+    if (asked !== undefined && own !== undefined && asked !== own)
+      throw new BatchCoreError(
+        'MODEL_MISMATCH',
+        `missing: "${asked}" was asked for and the model was fitted with "${own}"`,
+        {
+          where: { option: 'missing' },
+          hint: `leave it out, or fit a model with missing: "${asked}"`,
+        },
+      );
+    return asked ?? own ?? 'center';
   }
 }
 
-const NO_NULLS = new Uint8Array(0);
-
-/** A column as f64 and its validity bitmap from bit 0. */
-async function numbers(vector: Vector, name: string): Promise<{ values: Float64Array; bits: Uint8Array }> {
-  const { DataType } = await import('apache-arrow');
-  const [data] = vector.data;
-  if (
-    data &&
-    vector.data.length === 1 &&
-    data.offset === 0 &&
-    DataType.isFloat(vector.type) &&
-    data.values instanceof Float64Array
-  )
-    return { values: data.values.subarray(0, vector.length), bits: data.nullCount > 0 ? data.nullBitmap : NO_NULLS };
-  const numeric = DataType.isInt(vector.type) || DataType.isFloat(vector.type) || DataType.isBool(vector.type);
-  if (!numeric)
-    throw new BatchCoreError('MODEL_MISMATCH', `column "${name}" is ${vector.type}; scoring needs a number`, {
-      where: { column: name },
-    });
-  // A null becomes NaN, which counts as missing just the same.
-  const values = Float64Array.from({ length: vector.length }, (_, i) => {
-    const value: unknown = vector.get(i);
-    return value === null ? Number.NaN : Number(value);
+function childOf(data: Table | RecordBatch, name: string): Vector {
+  const vector = data.getChild(name);
+  if (vector) return vector;
+  throw new BatchCoreError('MODEL_MISMATCH', `the model's column "${name}" is not in the data`, {
+    where: { column: name },
+    hint: `the data has ${
+      data.schema.fields
+        .slice(0, 20)
+        .map((field) => `"${String(field.name)}"`)
+        .join(', ') || 'no columns'
+    }`,
   });
-  return { values, bits: NO_NULLS };
+}
+
+function numbersOf(vector: Vector, name: string): ColumnPiece[] {
+  const pieces = piecesOf(vector);
+  if (pieces) return pieces;
+  throw new BatchCoreError('MODEL_MISMATCH', `column "${name}" is ${vector.type}; scoring needs a number`, {
+    where: { column: name },
+    hint: 'convert it to a number, a boolean, a date or a time, as it was when the model was fitted',
+  });
 }

@@ -39,8 +39,9 @@ const floors = [
   ['errors.ts', 'errorCodes.ts'],
   ['bindings', 'duckdb'],
   ['source', 'sink', 'worker'],
-  ['engines', 'store', 'report.ts', 'model.ts', 'system.ts'],
+  ['engines', 'store', 'report.ts', 'arrow.ts', 'system.ts'],
   ['orchestrator'],
+  ['model.ts'],
   ['index.ts'],
   ['cli'],
 ];
@@ -61,5 +62,5 @@ it('arrows point down', () => {
 });
 
 it('the control plane never touches a row: no Arrow outside the model that callers hold', () => {
-  expect(importers(/'apache-arrow'/)).toEqual(['model.ts']);
+  expect(importers(/'apache-arrow'/)).toEqual(['arrow.ts']);
 });

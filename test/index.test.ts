@@ -81,7 +81,7 @@ describe('the package', () => {
     );
     const column = (name: string) => Float64Array.from(rows, (row) => Number(row[name]));
     const table = tableFromArrays({ f2: column('f2'), f0: column('f0'), f1: column('f1') });
-    const scores = await loaded.score(table);
+    const scores = loaded.score(table);
     expect(Array.from(scores)).toEqual(Array.from(column('score')));
   });
 
@@ -104,15 +104,10 @@ describe('the package', () => {
         ).data[0]!,
       });
     const table = new Table([batch(0), batch(10)]);
-    const scores = await model.score(table);
+    const scores = model.score(table);
     expect(scores.length).toBe(20);
     expect(scores.type).toBeInstanceOf(Float64);
     expect(Array.from(scores).every((value) => Number.isFinite(value) && value >= 0)).toBe(true);
-    const skipped = await model.score(table, { missing: 'skip' });
-    expect([skipped.get(3), skipped.get(4)].map((value) => value === null || Number.isNaN(value))).toEqual([
-      true,
-      false,
-    ]);
   });
 
   it('an abort stops the run, and the same call goes on', async () => {
@@ -136,9 +131,9 @@ describe('the package', () => {
     expect(failure).toBeInstanceOf(BatchCoreError);
     expect(failure).toMatchObject({ code: 'SOURCE_NOT_FOUND', exitCode: 74, where: { file: at('nothing.parquet') } });
     const model = await fitModel(at('data.parquet'), { detector: 'zscore', home: at('home') });
-    await expect(model.score(tableFromArrays({ f0: new Float64Array(3) }))).rejects.toMatchObject({
-      code: 'MODEL_MISMATCH',
-    });
+    expect(() => model.score(tableFromArrays({ f0: new Float64Array(3) }))).toThrow(
+      expect.objectContaining({ code: 'MODEL_MISMATCH' }),
+    );
     expect(() => model.threshold(0.7)).toThrow(BatchCoreError);
   });
 });

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import type * as Addon from '../../native/index.cjs';
 import { BatchCoreError, isErrorCode } from '../errors.ts';
+import { loadError } from './loadError.ts';
 
 export type Chunk = Addon.Chunk;
 export type WorkerOptions = Addon.WorkerOptions;
@@ -19,6 +20,8 @@ export type FileId = Addon.FileIdRecord;
 export type FitStep = Addon.FitStep;
 export type FitClaims = Addon.FitClaims;
 export type Threshold = Addon.ThresholdRecord;
+export type ColumnPiece = Addon.ColumnPiece;
+export type Scores = Addon.Scores;
 
 /** What a model says of itself. */
 export interface ModelFacts {
@@ -30,6 +33,8 @@ export interface ModelFacts {
   contamination: number;
   seed: number;
   parameters: Record<string, unknown>;
+  /** What a missing cell meant when it was fitted; models of before it was written down do not say. */
+  missing?: 'center' | 'skip' | 'error';
   state: unknown;
 }
 
@@ -51,20 +56,32 @@ export interface ParameterInfo {
   help: string;
 }
 
-// Main thread and workers load the same library: one whose last user is a dying worker would be unmapped while its
-// thread-locals are still being torn down (napi-rs#3443). Every entry point therefore imports this file.
-const addon = load();
+let loaded: typeof Addon | undefined;
+
+/** The addon, loaded by the first call that needs it: importing the package never fails where the addon is absent. */
+function addon(): typeof Addon {
+  loaded ??= load();
+  return loaded;
+}
 
 function load(): typeof Addon {
   try {
     return createRequire(import.meta.url)('../../native/index.cjs') as typeof Addon;
   } catch (cause) {
-    throw new BatchCoreError(
-      'ADDON_MISSING',
-      `the native part of batch-core for ${process.platform}-${process.arch} cannot be loaded`,
-      { hint: 'install again without --omit=optional, or build it with "npm run build" (needs Rust)', cause },
+    throw loadError(
+      `the native part of batch-core for ${process.platform}-${process.arch}`,
+      cause,
+      'install again without --omit=optional, or build it with "npm run build" (needs Rust)',
     );
   }
+}
+
+/**
+ * Loads the addon into this thread for as long as the process lives. Before workers start, the main thread must: a
+ * library whose last user is a dying worker is unmapped while its thread-locals are still being torn down (napi-rs#3443).
+ */
+export function keepAddonLoaded(): void {
+  addon();
 }
 
 /** Runs a native call; what it throws becomes a {@link BatchCoreError} of the same code. */
@@ -77,15 +94,19 @@ function call<T>(native: () => T): T {
 }
 
 function fromNative(thrown: unknown): BatchCoreError {
+  if (thrown instanceof BatchCoreError) return thrown;
   if (!(thrown instanceof Error) || !('code' in thrown) || !isErrorCode(thrown.code))
     return BatchCoreError.from(thrown);
   let record: { message?: string; file?: string | null; column?: string | null };
+  let cause: unknown;
   try {
     record = JSON.parse(thrown.message);
   } catch {
+    // Not thrown by us but by napi, over an argument.
     record = { message: thrown.message };
+    cause = thrown;
   }
-  return fromRecord({ code: thrown.code, message: record.message ?? thrown.message, ...record }, thrown);
+  return fromRecord({ code: thrown.code, message: record.message ?? thrown.message, ...record }, cause);
 }
 
 type NativeRecord = { code: string; message: string; file?: string | null; column?: string | null };
@@ -102,7 +123,7 @@ function fromRecord({ code, message, file, column }: NativeRecord, cause: unknow
 export class ChunkWorker {
   readonly #native: Addon.ChunkWorker;
   constructor(options: WorkerOptions) {
-    this.#native = call(() => new addon.ChunkWorker(options));
+    this.#native = call(() => new (addon().ChunkWorker)(options));
   }
   summarize(chunk: Chunk, fitPath: string): Uint8Array {
     return call(() => this.#native.summarize(chunk, fitPath));
@@ -117,15 +138,15 @@ export class ChunkWorker {
 
 /** Follows, from any thread, the chunks that run under one number. */
 export class Watch {
-  readonly number = call(() => addon.openWatch());
+  readonly number = call(() => addon().openWatch());
   get rows(): number {
-    return addon.watchedRows(this.number);
+    return addon().watchedRows(this.number);
   }
   cancel(): void {
-    addon.cancelWatch(this.number);
+    addon().cancelWatch(this.number);
   }
   close(): void {
-    addon.closeWatch(this.number);
+    addon().closeWatch(this.number);
   }
 }
 
@@ -136,14 +157,14 @@ export class NativeModel {
   readonly bytes: Uint8Array;
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
-    this.#native = call(() => addon.NativeModel.fromBytes(buffer(bytes)));
+    this.#native = call(() => addon().NativeModel.fromBytes(buffer(bytes)));
     this.facts = JSON.parse(call(() => this.#native.describe()));
   }
   threshold(contamination: number): Threshold {
     return call(() => this.#native.threshold(contamination));
   }
-  score(columns: Float64Array[], validity: Uint8Array[], missing: string): Float64Array {
-    return call(() => this.#native.score(columns, validity, missing));
+  score(columns: ColumnPiece[][], missing: string): Scores {
+    return call(() => this.#native.score(columns, missing));
   }
 }
 
@@ -151,7 +172,7 @@ export class NativeModel {
 export class FitMerger {
   readonly #native: Addon.FitMerger;
   constructor(state: Uint8Array) {
-    this.#native = call(() => addon.FitMerger.ofState(buffer(state)));
+    this.#native = call(() => addon().FitMerger.ofState(buffer(state)));
   }
   add(summary: Uint8Array): void {
     call(() => this.#native.add(buffer(summary)));
@@ -167,7 +188,7 @@ export class JobLock {
   /** Who has the lock, when that is not us. */
   readonly holder: string | undefined;
   constructor(path: string, holder: string) {
-    this.#native = call(() => addon.JobLock.acquire(path, holder));
+    this.#native = call(() => addon().JobLock.acquire(path, holder));
     this.holder = this.#native.holder ?? undefined;
   }
   release(): void {
@@ -179,27 +200,27 @@ function buffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-export const lockIsHeld = (path: string): boolean => call(() => addon.lockIsHeld(path));
+export const lockIsHeld = (path: string): boolean => call(() => addon().lockIsHeld(path));
 export const beginFit = (spec: unknown, claims: FitClaims): FitStep =>
-  call(() => addon.beginFit(JSON.stringify(spec), claims));
+  call(() => addon().beginFit(JSON.stringify(spec), claims));
 export const lastOfTop = (ranks: Uint8Array[], count: number): RankedRow | undefined =>
-  call(() => addon.lastOfTop(ranks.map(buffer), count)) ?? undefined;
+  call(() => addon().lastOfTop(ranks.map(buffer), count)) ?? undefined;
 export const writeDurable = (path: string, bytes: Uint8Array | string): void =>
-  call(() => addon.writeDurable(path, typeof bytes === 'string' ? Buffer.from(bytes) : buffer(bytes)));
+  call(() => addon().writeDurable(path, typeof bytes === 'string' ? Buffer.from(bytes) : buffer(bytes)));
 export const writeCommitted = (
   temporary: string,
   target: string,
   bytes: Uint8Array | string,
   replaces: FileId | undefined,
-): void => call(() => addon.writeCommitted(temporary, target, Buffer.from(bytes), replaces));
+): void => call(() => addon().writeCommitted(temporary, target, Buffer.from(bytes), replaces));
 export const commitFile = (temporary: string, target: string, replaces: FileId | undefined): void =>
-  call(() => addon.commitFile(temporary, target, replaces));
-export const createDirectories = (path: string): void => call(() => addon.createDirectories(path));
-export const partFacts = (path: string): PartFacts => call(() => addon.partFacts(path));
-export const detectorTable = (): DetectorInfo[] => JSON.parse(call(() => addon.detectorTable()));
-export const duckdbVersion = (): string => call(() => addon.duckdbVersion());
+  call(() => addon().commitFile(temporary, target, replaces));
+export const createDirectories = (path: string): void => call(() => addon().createDirectories(path));
+export const partFacts = (path: string): PartFacts => call(() => addon().partFacts(path));
+export const detectorTable = (): DetectorInfo[] => JSON.parse(call(() => addon().detectorTable()));
+export const duckdbVersion = (): string => call(() => addon().duckdbVersion());
 /** For programs that are ours alone: large buffers go back to the system when they are freed. */
-export const returnLargeBuffers = (): void => addon.returnLargeBuffers();
+export const returnLargeBuffers = (): void => addon().returnLargeBuffers();
 
 // What takes as long as the data is large runs on the runtime's pool: this thread stays free. Its errors come as data.
 
@@ -210,7 +231,7 @@ export const stageOutput = async (
   metadata: string[][],
   watch: Watch,
 ): Promise<StagedOutput> =>
-  present((await long(() => addon.stageOutput(parts, temporary, metadata, watch.number))).staged);
+  present((await long(() => addon().stageOutput(parts, temporary, metadata, watch.number))).staged);
 /** Publishes parts as a directory, each compared with its receipt; of what lies there only `replaces` may go. */
 export const publishIntoDirectory = async (
   parts: PublishedPart[],
@@ -220,12 +241,12 @@ export const publishIntoDirectory = async (
   watch: Watch,
 ): Promise<void> => {
   const [manifest, intent] = [Buffer.from(texts.manifest), Buffer.from(texts.intent)];
-  await long(() => addon.publishIntoDirectory(parts, directory, manifest, intent, replaces, watch.number));
+  await long(() => addon().publishIntoDirectory(parts, directory, manifest, intent, replaces, watch.number));
 };
 export const fileDigest = async (path: string): Promise<string> =>
-  present((await long(() => addon.digestFile(path))).sha256);
+  present((await long(() => addon().digestFile(path))).sha256);
 export const rowGroupChecksums = async (path: string): Promise<number[]> =>
-  present((await long(() => addon.checksumRowGroups(path))).rowGroups);
+  present((await long(() => addon().checksumRowGroups(path))).rowGroups);
 
 async function long(native: () => Promise<Addon.LongOutcome>): Promise<Addon.LongOutcome> {
   const outcome = await call(native);

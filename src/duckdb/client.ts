@@ -7,6 +7,7 @@
  */
 import { createRequire } from 'node:module';
 import type { DuckDBConnection, DuckDBInstance, DuckDBPreparedStatement, DuckDBValue } from '@duckdb/node-api';
+import { loadError } from '../bindings/loadError.ts';
 import { BatchCoreError } from '../errors.ts';
 import { claimFile, type FileClaim } from './registry.ts';
 
@@ -107,10 +108,11 @@ async function open(path: string, options: Record<string, string>, claim?: FileC
     // Not `import()`: for these 150 CommonJS files it takes 250 ms longer, half of what a run may take to its first chunk.
     client = createRequire(import.meta.url)('@duckdb/node-api');
   } catch (cause) {
-    throw new BatchCoreError('ADDON_MISSING', 'the DuckDB client of this platform cannot be loaded', {
-      hint: 'install again without --omit=optional: npm install batch-core',
+    throw loadError(
+      'the DuckDB client of this platform',
       cause,
-    });
+      'install again without --omit=optional: npm install batch-core',
+    );
   }
   try {
     const instance = await client.DuckDBInstance.create(path, { threads: '1', ...options });

@@ -1,11 +1,11 @@
 /** Chunks on worker threads. The only importer of piscina. */
 import { Piscina } from 'piscina';
-// The main thread keeps the addon loaded until after the last worker is gone; see native.ts.
-import '../bindings/native.ts';
+import { keepAddonLoaded } from '../bindings/native.ts';
 import type { ChunkReply, ChunkTask } from '../worker/protocol.ts';
 import type { Engine, EngineOptions } from './engine.ts';
 
 export function openThreads(options: EngineOptions): Engine {
+  keepAddonLoaded();
   const pool = new Piscina<ChunkTask, ChunkReply>({
     filename: new URL('../worker/entry.js', import.meta.url).href,
     minThreads: options.workers,

@@ -3,6 +3,22 @@ import { availableParallelism } from 'node:os';
 import type { DetectorInfo } from '../bindings/native.ts';
 import { ENGINES, type EngineName } from '../engines/engine.ts';
 import { BatchCoreError } from '../errors.ts';
+import { editDistance } from '../source/resolve.ts';
+import {
+  abortSignal,
+  boolean,
+  type Check,
+  callback,
+  choice,
+  finite,
+  names,
+  namesOrAll,
+  settings,
+  share,
+  shown,
+  text,
+  whole,
+} from './optionChecks.ts';
 
 /** What a null or NaN cell means: the column's centre, a row without a score, or an error. */
 export type Missing = 'center' | 'skip' | 'error';
@@ -89,66 +105,171 @@ export const DEFAULTS = {
   compression: 'zstd:1',
 } as const;
 
+/** What takes options. `plan` takes those of `score`, so that the same ones can be asked about first. */
+export type Taker = 'score' | 'fit' | 'plan' | 'Model.score';
+
+/** An option: one row for the package, the command line and their documentation. */
+export interface OptionRow {
+  /** The property of the package's options. */
+  name: string;
+  /** The flag of the command line; the property's name where there is none. */
+  flag: string;
+  type: string;
+  check: Check;
+  takers: readonly Taker[];
+  doc: string;
+}
+
+const RUNS: readonly Taker[] = ['score', 'fit', 'plan'];
+const SCORES: readonly Taker[] = ['score', 'plan'];
+const FOLLOWED: readonly Taker[] = ['score', 'fit'];
+
+function row(
+  name: string,
+  type: string,
+  check: Check,
+  takers: readonly Taker[],
+  doc: string,
+  flag?: string,
+): OptionRow {
+  const dashed = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  return { name, flag: flag ?? dashed, type, check, takers, doc };
+}
+
+const workersMax = Math.max(64, availableParallelism());
+const path = text('a path');
+const modelPath = text('the path of a model', 'save the model with model.save(path) and give that path');
+
+/** Every option there is. */
+export const OPTIONS: readonly OptionRow[] = [
+  row('detector', 'string', text('the name of a detector'), RUNS, 'what scores the rows'),
+  row('parameters', 'object', settings, RUNS, 'parameters of the detector', '--set'),
+  row('columns', 'string[]', names, RUNS, 'columns to score'),
+  row('exclude', 'string[]', names, RUNS, 'columns to leave out'),
+  row(
+    'missing',
+    "'center' | 'skip' | 'error'",
+    choice('a way to treat missing values', ['center', 'skip', 'error']),
+    [...RUNS, 'Model.score'],
+    'what a null or NaN cell means',
+  ),
+  row('contamination', 'number', share, RUNS, 'share of rows to flag'),
+  row('seed', 'number', whole(0, Number.MAX_SAFE_INTEGER), RUNS, 'seed of everything drawn'),
+  row('chunkRows', 'number', whole(CHUNK_ROWS_MIN, CHUNK_ROWS_MAX), RUNS, 'rows of a chunk'),
+  row('engine', 'string', choice('an engine', ENGINES), RUNS, 'what carries chunks out'),
+  row('workers', 'number', whole(1, workersMax), RUNS, 'chunks at the same time'),
+  row(
+    'memory',
+    'string',
+    text('a size or share of memory', 'for example "512MiB" or "50%"'),
+    RUNS,
+    'memory to stay under',
+  ),
+  row('retries', 'number', whole(0, 100), RUNS, 'tries after the first when an error may pass'),
+  row('home', 'string', path, RUNS, 'directory of jobs'),
+  row('fresh', 'boolean', boolean, RUNS, 'start over, whatever an earlier run left'),
+  row('force', 'boolean', boolean, RUNS, 'replace an output of another job'),
+  row('out', 'string', path, RUNS, 'where the output goes'),
+  row('model', 'string', modelPath, SCORES, 'score with a saved model'),
+  row('saveModel', 'string', path, SCORES, 'save the model that was fitted'),
+  row('keep', "string[] | 'all'", namesOrAll, SCORES, 'columns copied to the output'),
+  row('threshold', 'number', finite('a finite score'), SCORES, 'flag scores above this instead of a share'),
+  row('top', 'number', whole(1, 10_000_000), SCORES, 'flag exactly the n highest rows instead of a share'),
+  row('explain', 'number', whole(0, 1000), SCORES, 'reasons per flagged row'),
+  row('compression', 'string', text('a codec'), SCORES, 'zstd[:level], snappy or none'),
+  row('signal', 'AbortSignal', abortSignal, FOLLOWED, 'aborting stops the run, resumable', 'signal'),
+  row('onProgress', 'function', callback, FOLLOWED, 'told the progress', 'onProgress'),
+  row('onEvent', 'function', callback, FOLLOWED, 'told what happens once', 'onEvent'),
+];
+
+/** How options are named in what is said of them: as flags of the command line, or as properties of the package. */
+export type Naming = 'flag' | 'name';
+
 function refuse(option: string, message: string, hint: string): never {
   throw new BatchCoreError('USAGE', `${option}: ${message}`, { where: { option }, hint });
 }
 
-/** Refuses what no source could make right. */
-export function checkOptions(options: ScoreOptions): void {
-  const whole = (option: string, value: number | undefined, min: number, max: number) => {
-    if (value !== undefined && (!Number.isSafeInteger(value) || value < min || value > max))
-      refuse(
-        option,
-        `${value} is not a whole number from ${min} to ${max}`,
-        `give a whole number from ${min} to ${max}`,
-      );
-  };
-  whole('--workers', options.workers, 1, Math.max(64, availableParallelism()));
-  whole('--chunk-rows', options.chunkRows, CHUNK_ROWS_MIN, CHUNK_ROWS_MAX);
-  whole('--seed', options.seed, 0, Number.MAX_SAFE_INTEGER);
-  whole('--explain', options.explain, 0, 1000);
-  whole('--retries', options.retries, 0, 100);
-  whole('--top', options.top, 1, 10_000_000);
-  const share = options.contamination;
-  if (share !== undefined && !(share > 0 && share <= 0.5))
-    refuse(
-      '--contamination',
-      `${share} is not a share in (0, 0.5]`,
-      'it is the share of rows to flag, for example 0.01',
-    );
-  if (options.threshold !== undefined && !Number.isFinite(options.threshold))
-    refuse('--threshold', `${options.threshold} is not a finite score`, 'give a finite number');
+/** Refuses options that are unknown, do not apply, are of a wrong type, or that no source could make right. */
+export function checkOptions(given: object, taker: Taker = 'score', naming: Naming = 'flag'): void {
+  checkEach(given, taker, naming);
+  checkTogether(given as ScoreOptions, (name) => optionOf(name)?.[naming] ?? name);
+}
+
+function optionOf(name: string): OptionRow | undefined {
+  return OPTIONS.find((option) => option.name === name);
+}
+
+function checkEach(given: object, taker: Taker, naming: Naming): void {
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    refuse('options', `${shown(given)} is not an object of options`, 'give an object such as { detector: "hbos" }');
+  for (const [name, value] of Object.entries(given)) {
+    const option = optionOf(name);
+    if (!option) refuse(name, `${taker} has no such option`, nearestOption(name, taker));
+    if (value === undefined) continue;
+    if (!option.takers.includes(taker))
+      refuse(option[naming], `does not apply to ${taker}`, `it is an option of ${option.takers.join(' and ')}`);
+    const objection = option.check(value);
+    if (objection) refuse(option[naming], objection.message, objection.hint);
+  }
+}
+
+function nearestOption(name: string, taker: Taker): string {
+  const known = OPTIONS.filter((option) => option.takers.includes(taker)).map((option) => option.name);
+  const distanceMax = Math.max(2, Math.floor(name.length / 3));
+  const [nearest] = known
+    .map((option) => ({ option, distance: editDistance(name.toLowerCase(), option.toLowerCase(), distanceMax) }))
+    .filter(({ distance }) => distance <= distanceMax)
+    .sort((a, b) => a.distance - b.distance);
+  return nearest ? `did you mean "${nearest.option}"?` : `its options are ${known.join(', ')}`;
+}
+
+function checkTogether(options: ScoreOptions, label: (name: string) => string): void {
   const rules = (['contamination', 'threshold', 'top'] as const).filter((rule) => options[rule] !== undefined);
-  if (rules.length > 1)
+  const [first, second] = rules;
+  if (first && second)
     refuse(
-      `--${rules[1]}`,
-      `cannot be given together with --${rules[0]}`,
-      'choose one of --contamination, --threshold, --top',
+      label(second),
+      `cannot be given together with ${label(first)}`,
+      `choose one of ${['contamination', 'threshold', 'top'].map(label).join(', ')}`,
     );
-  if (options.missing !== undefined && !['center', 'skip', 'error'].includes(options.missing))
-    refuse('--missing', `"${options.missing}" is not a way to treat missing values`, 'choose center, skip or error');
-  if (options.engine !== undefined && !ENGINES.includes(options.engine))
-    refuse('--engine', `"${options.engine}" is not an engine`, `choose ${ENGINES.join(' or ')}`);
   if (options.engine === 'sequential' && (options.workers ?? 1) > 1)
     refuse(
-      '--workers',
+      label('workers'),
       'the sequential engine runs one chunk at a time',
-      'leave --workers out, or use --engine threads',
+      `leave ${label('workers')} out, or use the engine threads`,
     );
   if (options.model !== undefined)
     for (const option of ['detector', 'parameters', 'columns', 'exclude', 'seed', 'saveModel'] as const)
       if (options[option] !== undefined && JSON.stringify(options[option]) !== '{}')
         refuse(
-          flagName(option),
-          'does not apply with --model',
+          label(option),
+          `does not apply with ${label('model')}`,
           'a saved model has its detector, columns and seed fixed',
         );
-  parseCompression(options.compression ?? DEFAULTS.compression);
+  parseCompression(options.compression ?? DEFAULTS.compression, label('compression'));
 }
 
-function flagName(option: string): string {
-  if (option === 'parameters') return '--set';
-  return `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+/** Refuses a source that names nothing. */
+export function checkSource(source: unknown): void {
+  const list = typeof source === 'string' ? [source] : source;
+  if (Array.isArray(list) && list.length > 0 && list.every((path) => typeof path === 'string' && path !== '')) return;
+  refuseArgument('source', source, 'a path or an array of paths', 'which name Parquet files, directories or globs');
+}
+
+/** Refuses what is no path of one file. */
+export function checkPath(given: unknown): void {
+  if (path(given)) refuseArgument('path', given, 'a path', 'such as "m.bcm"');
+}
+
+/** Refuses what is no share of rows. */
+export function checkShare(given: unknown): void {
+  const objection = share(given);
+  if (objection) refuse('contamination', objection.message, objection.hint);
+}
+
+function refuseArgument(name: string, given: unknown, wanted: string, more: string): never {
+  const message = given === undefined ? 'it is not given' : `${shown(given)} is not ${wanted}`;
+  refuse(name, message, `give ${wanted}, ${more}`);
 }
 
 /** The one rule by which rows are flagged. */
@@ -158,11 +279,11 @@ export function flagRule(options: ScoreOptions): FlagRule {
   return { kind: 'contamination', share: options.contamination ?? DEFAULTS.contamination };
 }
 
-export function parseCompression(text: string): Compression {
+export function parseCompression(text: string, option = '--compression'): Compression {
   const match = /^(zstd|snappy|none)(?::(\d+))?$/.exec(text);
   const level = match?.[2] === undefined ? 1 : Number(match[2]);
   if (!match || (match[1] !== 'zstd' && match[2] !== undefined) || level < 1 || level > 22)
-    refuse('--compression', `"${text}" is not a codec`, 'choose zstd, zstd:1 to zstd:22, snappy or none');
+    refuse(option, `"${text}" is not a codec`, 'choose zstd, zstd:1 to zstd:22, snappy or none');
   return { codec: match[1] as Compression['codec'], level: match[1] === 'zstd' ? level : 0 };
 }
 

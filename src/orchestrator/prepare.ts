@@ -52,7 +52,7 @@ export async function prepare(
   options: ScoreOptions,
   modelOut?: string,
 ): Promise<Prepared> {
-  checkOptions(options);
+  checkOptions(options, kind);
   options = absolutePaths(options);
   const model = options.model === undefined ? undefined : loadModelFile(options.model);
   const parameters = model

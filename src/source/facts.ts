@@ -133,7 +133,7 @@ async function describe(database: Database, path: string): Promise<SourceColumn[
 }
 
 const NUMERIC = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|BOOLEAN)$/;
-const TEMPORAL = /^(DATE|TIME|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?)$/;
+const TEMPORAL = /^(DATE|TIME(_NS)?|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?)$/;
 
 /** What a column of this name and DuckDB type is good for. */
 export function describeColumn(name: string, type: string): SourceColumn {

@@ -63,9 +63,16 @@ describe('a column', () => {
     ]
       .concat(['FLOAT', 'DOUBLE', 'DECIMAL(18,3)', 'BOOLEAN'])
       .map((type): [string, boolean, boolean] => [type, true, true]),
-    ...['DATE', 'TIME', 'TIMESTAMP', 'TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP_NS', 'TIMESTAMP WITH TIME ZONE'].map(
-      (type): [string, boolean, boolean] => [type, false, true],
-    ),
+    ...[
+      'DATE',
+      'TIME',
+      'TIME_NS',
+      'TIMESTAMP',
+      'TIMESTAMP_S',
+      'TIMESTAMP_MS',
+      'TIMESTAMP_NS',
+      'TIMESTAMP WITH TIME ZONE',
+    ].map((type): [string, boolean, boolean] => [type, false, true]),
     ...[
       'VARCHAR',
       'BLOB',

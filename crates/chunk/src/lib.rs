@@ -6,6 +6,7 @@
 mod best;
 mod error;
 mod fit;
+mod held;
 mod output;
 mod range;
 mod rank;
@@ -15,6 +16,7 @@ mod watch;
 pub use best::{BestRow, BestRows};
 pub use error::ChunkError;
 pub use fit::summarize;
+pub use held::score_held;
 pub use output::PartRequest;
 pub use range::ChunkRange;
 pub use rank::rank;

@@ -2,8 +2,9 @@
 
 use crate::chunk::missing_of;
 use crate::error::{Carry, Thrown, failure, waist};
-use batch_core_chunk::ChunkError;
-use batch_core_kernels::{Batch, Column, Level, Model, detectors};
+use batch_core_chunk::{ChunkError, score_held};
+use batch_core_kernels::{Model, detectors};
+use batch_core_scan::{Encoding, HeldArray, Numbers};
 use napi::bindgen_prelude::{Buffer, Float64Array, Uint8Array};
 use napi_derive::napi;
 
@@ -59,45 +60,125 @@ impl NativeModel {
         })
     }
 
-    /// Scores columns that JavaScript holds. Their memory is borrowed for the length of the call.
-    ///
-    /// `columns` are in the model's order; `validity` holds, per column, Arrow's bitmap from bit 0, or is empty.
+    /// Scores columns that JavaScript holds, in the model's order. Their memory is borrowed for the length of the call.
     #[napi]
-    pub fn score(
-        &self,
-        columns: Vec<Float64Array>,
-        validity: Vec<Uint8Array>,
-        missing: String,
-    ) -> Result<Float64Array, Thrown> {
+    pub fn score(&self, columns: Vec<Vec<ColumnPiece>>, missing: String) -> Result<Scores, Thrown> {
         waist(|| {
-            let words: Vec<Vec<u64>> = validity.iter().map(|bits| words(bits)).collect();
-            let views = columns
+            let held = columns
                 .iter()
-                .zip(&words)
-                .map(|(values, words)| Column::new(values, (!words.is_empty()).then_some(words.as_slice())))
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|e| failure("CONFIG", e.to_string()))?;
-            if views.len() != self.model.columns().len() {
-                let (given, wanted) = (views.len(), self.model.columns().len());
-                return Err(failure("CONFIG", format!("{given} columns were given; the model has {wanted}")));
-            }
-            let batch = Batch::new(&views, 0, 0).map_err(|e| failure("CONFIG", e.to_string()))?;
-            let mut scores = vec![0.0; batch.rows()];
-            self.model.scorer(Level::detect(), missing_of(&missing)?).score(&batch, &mut scores);
-            Ok::<_, ChunkError>(Float64Array::new(scores))
+                .zip(self.model.columns())
+                .map(|(pieces, name)| held(pieces).map_err(|error| in_column(error, name)))
+                .collect::<Result<Vec<_>, _>>()?;
+            let scores = score_held(&self.model, &held, missing_of(&missing)?)?;
+            let (validity, nulls) = validity_of(&scores);
+            Ok::<_, ChunkError>(Scores {
+                scores: Float64Array::new(scores),
+                validity: Uint8Array::new(validity),
+                nulls,
+            })
         })
     }
 }
 
-/// Arrow's bitmap as the words kernels read.
-fn words(bits: &[u8]) -> Vec<u64> {
-    bits.chunks(8)
-        .map(|bytes| {
-            let mut word = [0; 8];
-            word[..bytes.len()].copy_from_slice(bytes);
-            u64::from_le_bytes(word)
+/// Rows of a column as Arrow lays them out, in one piece of memory.
+#[napi(object, object_to_js = false)]
+pub struct ColumnPiece {
+    /// `absent`, `bit`, `signed`, `unsigned`, `float`, `decimal` or `counted`.
+    pub encoding: String,
+    /// Bytes of a value.
+    pub width: u32,
+    /// Digits after the point of a decimal.
+    pub scale: i32,
+    /// What a count is multiplied with, and then divided by, to be in the unit of a scan.
+    pub times: u32,
+    /// See `times`.
+    pub over: u32,
+    /// First bit of `validity`, and of `values` where a value is a bit.
+    pub offset: u32,
+    /// Rows.
+    pub rows: u32,
+    /// The values' bytes, from the first row on.
+    pub values: Uint8Array,
+    /// One bit a row, set where a value is there; absent where all are.
+    pub validity: Option<Uint8Array>,
+    /// What the values are keys into.
+    pub dictionary: Option<Vec<ColumnPiece>>,
+}
+
+/// One score a row.
+#[napi(object, object_from_js = false)]
+pub struct Scores {
+    /// The scores; NaN where there is none.
+    pub scores: Float64Array,
+    /// One bit a row, set where there is a score; empty where all rows have one.
+    pub validity: Uint8Array,
+    /// Rows without a score.
+    pub nulls: f64,
+}
+
+fn held(pieces: &[ColumnPiece]) -> Result<Vec<HeldArray<'_>>, ChunkError> {
+    pieces
+        .iter()
+        .map(|piece| {
+            let array = HeldArray::new(
+                encoding_of(piece)?,
+                &piece.values,
+                piece.validity.as_deref(),
+                piece.offset as usize,
+                piece.rows as usize,
+            )?;
+            match &piece.dictionary {
+                Some(dictionary) => Ok(array.with_dictionary(dictionary_of(dictionary)?)),
+                None => Ok(array),
+            }
         })
         .collect()
+}
+
+fn in_column(error: ChunkError, name: &str) -> ChunkError {
+    ChunkError { column: Some(name.to_owned()), message: format!("column \"{name}\": {}", error.message), ..error }
+}
+
+fn encoding_of(piece: &ColumnPiece) -> Result<Encoding, ChunkError> {
+    let width = piece.width as usize;
+    match (piece.encoding.as_str(), width) {
+        ("absent", _) => Ok(Encoding::Absent),
+        ("bit", _) => Ok(Encoding::Bit),
+        ("signed", 1 | 2 | 4 | 8) => Ok(Encoding::Signed(width)),
+        ("unsigned", 1 | 2 | 4 | 8) => Ok(Encoding::Unsigned(width)),
+        ("float", 2 | 4 | 8) => Ok(Encoding::Float(width)),
+        ("decimal", 4 | 8 | 16 | 32) => Ok(Encoding::Decimal { bytes: width, scale: piece.scale }),
+        ("counted", 4 | 8) if piece.over > 0 => {
+            Ok(Encoding::Counted { bytes: width, times: piece.times, over: piece.over })
+        }
+        (other, _) => Err(failure("BUG", format!("{width} bytes of \"{other}\" are no encoding"))),
+    }
+}
+
+/// Every value of a dictionary, NaN where it has a null.
+fn dictionary_of(pieces: &[ColumnPiece]) -> Result<Vec<f64>, ChunkError> {
+    let mut values = Vec::new();
+    let mut scratch = Numbers::default();
+    for array in held(pieces)? {
+        let column = array.numbers(0..array.rows(), &mut scratch)?;
+        values.extend((0..array.rows()).map(|row| column.value(row)));
+    }
+    Ok(values)
+}
+
+/// Arrow's bitmap of the rows that have a score, empty where all do, and how many have none.
+fn validity_of(scores: &[f64]) -> (Vec<u8>, f64) {
+    let nulls = scores.iter().filter(|score| score.is_nan()).count();
+    if nulls == 0 {
+        return (Vec::new(), 0.0);
+    }
+    let byte = |scores: &[f64]| {
+        scores.iter().enumerate().fold(0u8, |bits, (row, score)| bits | u8::from(!score.is_nan()) << row)
+    };
+    // Arrow pads its buffers to 64 bytes.
+    let mut bits = vec![0; scores.len().div_ceil(512) * 64];
+    bits.iter_mut().zip(scores.chunks(8)).for_each(|(bits, scores)| *bits = byte(scores));
+    (bits, nulls as f64)
 }
 
 /// The table of detectors, as JSON.

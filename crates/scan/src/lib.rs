@@ -13,6 +13,7 @@ mod columns;
 mod database;
 mod error;
 mod foreign;
+mod held;
 mod numeric;
 mod query;
 mod scan;
@@ -24,6 +25,7 @@ mod types;
 
 pub use api::LIBRARY_VERSION;
 pub use error::ScanError;
+pub use held::{Encoding, HeldArray};
 pub use numeric::{Numbers, NumericColumn, numeric};
 pub use query::Fetch;
 pub use scan::{Scan, ScanRequest, Scanner, ScannerOptions};

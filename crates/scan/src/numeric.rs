@@ -19,8 +19,8 @@ use arrow_schema::{DataType, TimeUnit};
 /// Scratch memory of [`numeric()`], one for each column that is held at a time.
 #[derive(Debug, Default)]
 pub struct Numbers {
-    values: Vec<f64>,
-    words: Vec<u64>,
+    pub(crate) values: Vec<f64>,
+    pub(crate) words: Vec<u64>,
 }
 
 /// A column of numbers, borrowed from an array or from scratch memory.
@@ -31,6 +31,18 @@ pub struct NumericColumn<'a> {
     /// One bit a row, set when valid, least significant first, in `ceil(rows / 64)` words; `None` when no row is null.
     /// Bits past the last row are unspecified.
     pub validity: Option<&'a [u64]>,
+}
+
+impl NumericColumn<'_> {
+    /// The number in `row`, NaN where it is null.
+    ///
+    /// # Panics
+    /// When `row` is past the end.
+    #[must_use]
+    pub fn value(&self, row: usize) -> f64 {
+        let there = self.validity.is_none_or(|words| words[row / 64] >> (row % 64) & 1 == 1);
+        if there { self.values[row] } else { f64::NAN }
+    }
 }
 
 /// The numbers of `array`.

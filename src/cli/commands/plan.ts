@@ -1,7 +1,8 @@
 /** `plan`: what would happen. */
 import { EXIT } from '../../errors.ts';
-import { plan } from '../../index.ts';
 import type { ScoreOptions } from '../../orchestrator/options.ts';
+import { prepare } from '../../orchestrator/prepare.ts';
+import { planReport } from '../../orchestrator/preview.ts';
 import { bytesText, countText, rowsText, shortList } from '../print.ts';
 import { printJson, printLines } from '../streams.ts';
 
@@ -9,7 +10,7 @@ import { printJson, printLines } from '../streams.ts';
 const NAMES_MAX = 20;
 
 export async function planCommand(sources: string[], options: ScoreOptions, json: boolean): Promise<number> {
-  const report = await plan(sources, options);
+  const report = planReport(await prepare('score', sources, options));
   if (json) {
     printJson(report);
     return EXIT.ok;

@@ -2,6 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { returnLargeBuffers } from '../../bindings/native.ts';
 import { BatchCoreError, EXIT } from '../../errors.ts';
+import { guard } from '../../orchestrator/listener.ts';
 import type { ScoreOptions } from '../../orchestrator/options.ts';
 import { type RunHooks, runFit, runScore } from '../../orchestrator/run.ts';
 import type { Report } from '../../report.ts';
@@ -39,7 +40,9 @@ export async function follow(
   const sink = progressSink(output);
   const signals = listenForSignals();
   try {
-    const report = await run({ signal: signals.signal, onProgress: sink.onProgress, onEvent: sink.onEvent });
+    const listener = guard(sink);
+    const report = await run({ signal: signals.signal, onProgress: listener.onProgress, onEvent: listener.onEvent });
+    report.warnings.push(...listener.warnings);
     sink.end();
     const late = signals.came();
     if (late !== undefined) say(`the job was completed before ${late.name} could stop it`);

@@ -1,0 +1,95 @@
+/** What a value of an option may be. A check answers with what is wrong, or with nothing. Pure. */
+
+/** What is wrong with a value, to be read after the option's name, and what to give instead. */
+export interface Objection {
+  message: string;
+  hint: string;
+}
+
+export type Check = (value: unknown) => Objection | undefined;
+
+const objection = (value: unknown, wanted: string, hint = `give ${wanted}`): Objection => ({
+  message: `${shown(value)} is not ${wanted}`,
+  hint,
+});
+
+/** A value as a person would know it again, in one short line. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
+  if (typeof value === 'function') return 'a function';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object' && value !== null) return `an object (${value.constructor?.name ?? 'without a class'})`;
+  return typeof value === 'bigint' ? `${value}n` : String(value);
+}
+
+export const text =
+  (wanted: string, hint?: string): Check =>
+  (value) =>
+    typeof value === 'string' && value !== '' ? undefined : objection(value, wanted, hint);
+
+export const boolean: Check = (value) => (typeof value === 'boolean' ? undefined : objection(value, 'true or false'));
+
+export const whole =
+  (min: number, max: number): Check =>
+  (value) =>
+    Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
+      ? undefined
+      : objection(value, `a whole number from ${min} to ${max}`);
+
+export const finite =
+  (wanted: string): Check =>
+  (value) =>
+    Number.isFinite(value) ? undefined : objection(value, wanted);
+
+export const share: Check = (value) =>
+  typeof value === 'number' && value > 0 && value <= 0.5
+    ? undefined
+    : objection(value, 'a share in (0, 0.5]', 'it is the share of rows to flag, for example 0.01');
+
+export const choice =
+  (what: string, choices: readonly string[]): Check =>
+  (value) =>
+    choices.some((known) => known === value)
+      ? undefined
+      : objection(value, what, `choose ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`);
+
+/** Names of columns, each once. */
+export const names: Check = (value) => {
+  const wanted = 'an array of column names';
+  if (!Array.isArray(value) || value.some((name) => typeof name !== 'string'))
+    return objection(value, wanted, `give ${wanted}, such as ["a", "b"]`);
+  const twice = value.find((name, i) => value.indexOf(name) !== i);
+  return twice === undefined
+    ? undefined
+    : { message: `column ${shown(twice)} is named twice`, hint: 'name each column once' };
+};
+
+export const namesOrAll: Check = (value) => {
+  if (value === 'all') return undefined;
+  const wrong = names(value);
+  return wrong && !Array.isArray(value)
+    ? objection(value, 'an array of column names, or "all"', 'give "all" or an array such as ["a", "b"]')
+    : wrong;
+};
+
+/** Values of a detector's parameters; which there are is the detector's to say. */
+export const settings: Check = (value) => {
+  const wanted = 'an object of parameter values';
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return objection(value, wanted, `give ${wanted}, such as { n_bins: 20 }`);
+  const bad = Object.entries(value).find(([, v]) => !['string', 'number', 'boolean'].includes(typeof v));
+  return bad && objection(bad[1], `a value of ${shown(bad[0])}`, 'a parameter is a string, a number or a boolean');
+};
+
+/** By shape: a signal of another realm is no `instanceof` ours. */
+export const abortSignal: Check = (value) => {
+  const signal = value as Partial<AbortSignal> | null;
+  const fits =
+    typeof signal === 'object' &&
+    signal !== null &&
+    typeof signal.aborted === 'boolean' &&
+    typeof signal.addEventListener === 'function';
+  return fits ? undefined : objection(value, 'an AbortSignal', 'give the signal of an AbortController');
+};
+
+export const callback: Check = (value) => (typeof value === 'function' ? undefined : objection(value, 'a function'));
