@@ -93,7 +93,7 @@ export async function openJob({ home, jobId, fingerprint, request, files, fresh 
   );
   if (lock.holder !== undefined) throw busy(jobId, lock.holder);
   try {
-    const store = await JobStore.open(paths.database);
+    const store = await JobStore.open(paths.database, { jobId, fresh });
     try {
       const resumed = await prepare(store, paths, { home, jobId, fingerprint, request, files, fresh });
       const execution = await store.beginExecution({ ...identity, out: request.out });
