@@ -230,6 +230,13 @@ const ERRNO: Readonly<Record<string, ErrorCode>> = {
   ENOTDIR: 'PATH_LOST',
 };
 
+const OF_THE_SYSTEM: ReadonlySet<ErrorCode> = new Set(Object.values(ERRNO));
+
+/** What to do about what the system refused; nothing for other codes, whose remedy depends on the case. */
+export function remedyOf(code: ErrorCode): string | undefined {
+  return OF_THE_SYSTEM.has(code) ? CODES[code].remedy.replaceAll('`', '') : undefined;
+}
+
 /** The code of an operating system error, by the name of its errno. */
 export function codeOfErrno(errno: string | undefined): ErrorCode {
   return (errno !== undefined && ERRNO[errno]) || 'TRANSIENT_IO';

@@ -1,5 +1,5 @@
 /** The one error of this package, and how what others throw becomes it. */
-import { CODES, type CodeFacts, codeOfErrno, type ErrorClass, type ErrorCode } from './errorCodes.ts';
+import { CODES, type CodeFacts, codeOfErrno, type ErrorClass, type ErrorCode, remedyOf } from './errorCodes.ts';
 
 export { ERROR_CODES, type ErrorClass, type ErrorCode, EXIT, isErrorCode } from './errorCodes.ts';
 
@@ -53,7 +53,9 @@ export class BatchCoreError extends Error {
     this.retried = facts.retried ?? (facts.class === 'TRANSIENT_IO' || facts.class === 'RESOURCE');
     this.exitCode = options.exitCode ?? CODES[code].exitCode;
     if (options.where !== undefined) this.where = options.where;
-    if (options.hint !== undefined) this.hint = options.hint;
+    // What the system refused has one remedy, whoever met it: the table's.
+    const hint = options.hint ?? remedyOf(code);
+    if (hint !== undefined) this.hint = hint;
   }
 
   /** The error as plain data. */

@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import type { DuckDBConnection, DuckDBInstance, DuckDBPreparedStatement, DuckDBValue } from '@duckdb/node-api';
 import { loadError } from '../bindings/loadError.ts';
 import { BatchCoreError } from '../errors.ts';
+import { databaseError } from './failure.ts';
 import { claimFile, type FileClaim } from './registry.ts';
 
 /** What goes into a statement. A whole number is bound as BIGINT, any other as DOUBLE. */
@@ -64,13 +65,16 @@ export async function openMemory({ files = [] }: { files?: readonly string[] } =
 /**
  * The database file at `path`, made if it is not there. A second open of one file in a process is refused before DuckDB
  * is touched: DuckDB would allow it, lose acknowledged commits and, at the first close, its lock against other processes.
+ *
+ * @param options - `readOnly`: the file must be there, and neither it nor its log is changed.
  */
-export async function openFile(path: string): Promise<Database> {
+export async function openFile(path: string, { readOnly = false } = {}): Promise<Database> {
   const claim = claimFile(path);
   try {
     // Access to files stays on: without it DuckDB denies itself its own log where the path leads through a link, and the
     // job cannot be opened after a crash. No user's path or SQL ever reaches this database.
-    const database = await open(claim.path, { ...LOCKED, lock_configuration: 'true' }, claim);
+    const mode = readOnly ? { access_mode: 'READ_ONLY' } : {};
+    const database = await open(claim.path, { ...LOCKED, ...mode, lock_configuration: 'true' }, claim);
     claim.opened();
     return database;
   } catch (error) {
@@ -114,11 +118,13 @@ async function open(path: string, options: Record<string, string>, claim?: FileC
       'install again without --omit=optional: npm install batch-core',
     );
   }
+  let instance: DuckDBInstance | undefined;
   try {
-    const instance = await client.DuckDBInstance.create(path, { threads: '1', ...options });
+    instance = await client.DuckDBInstance.create(path, { threads: '1', ...options });
     return new OneAtATime(instance, await instance.connect(), path, claim);
   } catch (cause) {
-    throw databaseError(cause, path);
+    instance?.closeSync();
+    throw databaseError(cause, path, 'open');
   }
 }
 
@@ -216,7 +222,7 @@ class OneAtATime implements Database {
       });
       return await statement.run();
     } catch (cause) {
-      throw databaseError(cause, this.#path);
+      throw databaseError(cause, this.#path, 'use');
     }
   }
 
@@ -251,35 +257,4 @@ function fromDuckDB(value: DuckDBValue): Value {
   }
   if (typeof value !== 'object' || value === null) return value;
   return 'bytes' in value && value.bytes instanceof Uint8Array ? value.bytes : value.toString();
-}
-
-/** What the client threw, in our words. The class is read off its text: the client has no codes. */
-function databaseError(cause: unknown, path: string): BatchCoreError {
-  if (cause instanceof BatchCoreError) return cause;
-  const message = cause instanceof Error ? cause.message : String(cause);
-  const where = path === ':memory:' ? undefined : { file: path };
-  if (/No space left on device|quota exceeded|File too large/i.test(message)) {
-    return new BatchCoreError('DISK_FULL', `no room to write "${path}"`, {
-      where,
-      hint: 'make room and run the same command again: it resumes',
-      cause,
-    });
-  }
-  if (/Could not set lock on file|Conflicting lock/i.test(message)) {
-    return new BatchCoreError('JOB_BUSY', `another process holds "${path}": ${message}`, { where, cause });
-  }
-  if (/not a valid DuckDB database file/i.test(message)) {
-    return new BatchCoreError('DATA', `"${path}" is not a job database`, {
-      where,
-      hint: 'see: batch-core repair',
-      cause,
-    });
-  }
-  if (/version number|newer version/i.test(message)) {
-    return new BatchCoreError('JOB_MISMATCH', `"${path}" was written by another version: ${message}`, { where, cause });
-  }
-  if (/^(FATAL Error: .*)?IO Error|Permission denied/i.test(message)) {
-    return new BatchCoreError('TRANSIENT_IO', message, { where, cause });
-  }
-  return new BatchCoreError('BUG', message, { where, cause });
 }

@@ -5,7 +5,7 @@
  */
 import { closeSync, fsyncSync, openSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { BatchCoreError } from '../errors.ts';
+import { BatchCoreError, systemError } from '../errors.ts';
 
 /** The right to open one database file, held until released. */
 export interface FileClaim {
@@ -68,10 +68,7 @@ function realPath(path: string): string {
     try {
       return join(realpathSync(dirname(absolute)), basename(absolute));
     } catch (cause) {
-      throw new BatchCoreError('TRANSIENT_IO', `the directory of "${path}" cannot be reached`, {
-        where: { file: path },
-        cause,
-      });
+      throw systemError(cause, `reach the directory of "${path}"`, { path });
     }
   }
 }

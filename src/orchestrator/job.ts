@@ -58,7 +58,10 @@ export function jobExists(prepared: Pick<Prepared, 'home' | 'jobId'>): boolean {
 }
 
 /** Takes the lock and opens the store; refuses when another process has the job. */
-export async function openJob(prepared: Pick<Prepared, 'home' | 'jobId' | 'fingerprint'>): Promise<OpenJob> {
+export async function openJob(
+  prepared: Pick<Prepared, 'home' | 'jobId' | 'fingerprint'>,
+  fresh = false,
+): Promise<OpenJob> {
   const { home, jobId, fingerprint } = prepared;
   const paths = jobPaths(home, jobId);
   try {
@@ -76,7 +79,7 @@ export async function openJob(prepared: Pick<Prepared, 'home' | 'jobId' | 'finge
   const lock = new JobLock(paths.lock, `pid ${pid} on host ${host} since ${new Date().toISOString()}`);
   if (lock.holder !== undefined) throw busy(jobId, lock.holder);
   try {
-    const store = await JobStore.open(paths.database);
+    const store = await JobStore.open(paths.database, { jobId, fresh });
     try {
       const [stored, publication] = [await store.read(), await store.publication()];
       return {
@@ -125,7 +128,8 @@ export async function beginJob(
   job: OpenJob,
   begin: { request: StoredRequest; files: Prepared['facts']['files']; fresh: boolean; targets: readonly string[] },
 ): Promise<Execution> {
-  const warnings = sweep(job, begin.targets);
+  const { recovery } = job.store;
+  const warnings = [...(recovery ? [recovery.words] : []), ...sweep(job, begin.targets)];
   job.approved = begin.request.approved;
   // It tells of an execution that is finished; this one is not.
   rmSync(job.paths.report, { force: true });

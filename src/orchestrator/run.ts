@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { writeDurable } from '../bindings/native.ts';
 import { BatchCoreError, EXIT } from '../errors.ts';
 import type { Report } from '../report.ts';
+import { JobStore } from '../store/job.ts';
 import { identify } from '../system.ts';
 import { type Carried, carryOut } from './carryOut.ts';
 import { Control } from './control.ts';
@@ -54,7 +55,7 @@ async function run(prepared: Prepared, hooks: RunHooks, timing: Timing): Promise
   // What is taken is refused before anything is made; only a job that exists may know better.
   if (!jobExists(prepared)) approveTargets(prepared, undefined);
   const warnings = await settleRivals(prepared);
-  const job = await openJob(prepared);
+  const job = await openJob(prepared, prepared.options.fresh ?? false);
   try {
     const recalled = await recall(prepared, job);
     if (recalled.kind === 'recalled') {
@@ -129,6 +130,7 @@ async function finish(
   const output = releaseParts(job, carried.output);
   const report = reportOf({ prepared, job, execution, ...carried, warnings: [...warnings, ...carried.warnings] });
   await job.store.finishJob(execution.executionId, output, report, EXIT.ok);
+  JobStore.discardSetAside(job.paths.database);
   return report;
 }
 

@@ -5,10 +5,11 @@
  * Chunk:  pending -> claim -> running -> complete -> done -> reset -> pending
  *                                     \-> fail -> retry_wait | pending | quarantined
  */
-import { type Database, openFile, type Parameter, type Statements } from '../duckdb/client.ts';
+import type { Database, Parameter, Statements } from '../duckdb/client.ts';
 import { BatchCoreError, type ErrorRecord } from '../errors.ts';
+import { DatabaseFiles } from './files.ts';
 import { change, GroupCommit, insert, one } from './groupCommit.ts';
-import { migrate } from './migrations.ts';
+import { type OpenOptions, openJobDatabase, type Recovery } from './recovery.ts';
 import {
   type ChunkReceipt,
   type ChunkRow,
@@ -27,6 +28,7 @@ import {
 } from './rows.ts';
 import { type JobEvent, type JobState, nextJobState } from './states.ts';
 
+export type { OpenOptions, Recovery } from './recovery.ts';
 export type {
   ChunkReceipt,
   ChunkRow,
@@ -53,21 +55,33 @@ export class JobStore {
   readonly #group: GroupCommit;
   #epoch: number | null = null;
 
-  private constructor(database: Database) {
+  /** What had to be done so that the database opens, if anything; what was lost of it is done again. */
+  readonly recovery: Recovery | undefined;
+
+  private constructor(database: Database, recovery: Recovery | undefined) {
     this.#database = database;
     this.#group = new GroupCommit(database);
+    this.recovery = recovery;
   }
 
-  /** Opens the database at `path`, made and migrated as needed. */
-  static async open(path: string): Promise<JobStore> {
-    const database = await openFile(path);
+  /**
+   * Opens the database at `path`, made, migrated and repaired as needed. The caller holds the job's lock.
+   *
+   * @throws JOB_MISMATCH for a newer version's; what the system refuses (DISK_FULL, DISK_ERROR, ...) for anything that may
+   * be sound. Damage is no reason to throw: see {@link JobStore.recovery}.
+   */
+  static async open(path: string, options: OpenOptions = {}): Promise<JobStore> {
     try {
-      await migrate(database);
-      return new JobStore(database);
+      const { database, recovery } = await openJobDatabase(path, options);
+      return new JobStore(database, recovery);
     } catch (error) {
-      await database.close();
-      throw error;
+      throw BatchCoreError.from(error);
     }
+  }
+
+  /** Removes what a recovery set aside: to be called once the job is completed, when nobody can need it any more. */
+  static discardSetAside(path: string): void {
+    new DatabaseFiles(path).discardAside();
   }
 
   /** Closes after all that was asked for has settled. */

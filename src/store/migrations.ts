@@ -63,7 +63,7 @@ export async function migrate(database: Database, migrations: readonly Migration
     throw new BatchCoreError(
       'JOB_MISMATCH',
       `the job was written by batch-core ${newest['since']} or newer (tables ${newest['number']}, this version knows ${known}'s)`,
-      { hint: `go on with batch-core ${newest['since']} or newer, or start over with --fresh in another --home` },
+      { hint: `go on with batch-core ${newest['since']} or newer, or start over with --fresh` },
     );
   }
   for (const [i, { since, statements }] of migrations.entries()) {

@@ -209,9 +209,9 @@ describe('a second open of one file', () => {
   it('a failed open leaves the file free', async () => {
     const path = newFile();
     writeFileSync(path, 'not a database, but longer than nothing at all'.repeat(100));
-    await expect(openFile(path)).rejects.toMatchObject({ code: 'DATA' });
-    await expect(openFile(path)).rejects.toMatchObject({ code: 'DATA' });
-    await expect(openFile(join(directory, 'no/such/directory.duckdb'))).rejects.toMatchObject({ code: 'TRANSIENT_IO' });
+    await expect(openFile(path)).rejects.toMatchObject({ code: 'JOB_DAMAGED' });
+    await expect(openFile(path)).rejects.toMatchObject({ code: 'JOB_DAMAGED' });
+    await expect(openFile(join(directory, 'no/such/directory.duckdb'))).rejects.toMatchObject({ code: 'PATH_LOST' });
   });
 });
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// What went wrong with a chunk. `code` decides whether a retry can help; the rest is for people.
 #[derive(Debug)]
 pub struct ChunkError {
-    /// One of `TRANSIENT_IO`, `RESOURCE`, `DATA`, `CONFIG`, `BUG`, `CANCELLED`.
+    /// One of the table in `docs/errors.md`.
     pub code: &'static str,
     /// What is wrong, in a sentence.
     pub message: String,

@@ -3,8 +3,8 @@
 use crate::error::{Carry, Thrown, failure, waist};
 use batch_core_chunk::ChunkError;
 use batch_core_parts::{
-    Compression, Disk, FileId, PartOptions, PartReceipt, commit, create_directories, read_metadata, write_committed,
-    write_durable,
+    Compression, Disk, FileId, PartOptions, PartReceipt, PartsError, commit, create_directories, read_metadata,
+    write_committed, write_durable,
 };
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
@@ -103,10 +103,7 @@ pub(crate) fn pairs(list: Vec<Vec<String>>) -> Result<Vec<(String, String)>, Chu
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ChunkError> {
-    std::fs::read(path).map_err(|e| ChunkError {
-        file: Some(path.to_path_buf()),
-        ..failure("TRANSIENT_IO", format!("cannot read {}: {e}", path.display()))
-    })
+    std::fs::read(path).map_err(|error| PartsError::io("read", path, error).into())
 }
 
 /// Writes a small file so that either the old or the new content survives a crash.

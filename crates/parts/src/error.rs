@@ -8,13 +8,29 @@ use std::path::{Path, PathBuf};
 /// The result of everything here that touches a file.
 pub type Result<T, E = PartsError> = std::result::Result<T, E>;
 
-/// The class of a failure: it decides between retry, shrink and stop, and travels as a code, never as text.
+/// What a failure is: it decides between retry, shrink and stop, and travels as a code, never as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
-    /// The machine failed us; the same call may succeed later.
+    /// The machine failed us in a way without a code of its own; the same call may succeed later.
     TransientIo,
-    /// Something is used up: room on the disk, a quota, descriptors, memory.
-    Resource,
+    /// The disk has no room.
+    DiskFull,
+    /// A quota is used up, or a file would be larger than a limit allows.
+    QuotaExceeded,
+    /// The file system is read-only.
+    ReadOnly,
+    /// The device failed.
+    DiskError,
+    /// No descriptors are left.
+    TooManyFiles,
+    /// A name or path is longer than allowed.
+    NameTooLong,
+    /// Memory could not be had.
+    OutOfMemory,
+    /// A file or directory that was in use is gone.
+    PathLost,
+    /// Permission denied.
+    Unwritable,
     /// A file is not what it should be; no retry helps.
     Data,
     /// We broke a rule of our own.
@@ -31,7 +47,15 @@ impl Code {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TransientIo => "TRANSIENT_IO",
-            Self::Resource => "RESOURCE",
+            Self::DiskFull => "DISK_FULL",
+            Self::QuotaExceeded => "QUOTA_EXCEEDED",
+            Self::ReadOnly => "READ_ONLY",
+            Self::DiskError => "DISK_ERROR",
+            Self::TooManyFiles => "TOO_MANY_FILES",
+            Self::NameTooLong => "NAME_TOO_LONG",
+            Self::OutOfMemory => "OUT_OF_MEMORY",
+            Self::PathLost => "PATH_LOST",
+            Self::Unwritable => "OUTPUT_UNWRITABLE",
             Self::Data => "DATA",
             Self::Bug => "BUG",
             Self::Occupied => "OUTPUT_EXISTS",
@@ -39,24 +63,36 @@ impl Code {
         }
     }
 
-    /// The class of an operating system error met while *writing*.
+    /// What an operating system error is.
     fn of(error: &io::Error) -> Self {
         match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge | ErrorKind::OutOfMemory => {
-                Self::Resource
-            }
-            _ if too_many_files(error) => Self::Resource,
-            _ => Self::TransientIo,
+            ErrorKind::StorageFull => Self::DiskFull,
+            ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Self::QuotaExceeded,
+            ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
+            ErrorKind::OutOfMemory => Self::OutOfMemory,
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::StaleNetworkFileHandle => Self::PathLost,
+            ErrorKind::PermissionDenied => Self::Unwritable,
+            _ => Self::of_errno(error).unwrap_or(Self::TransientIo),
         }
     }
-}
 
-/// EMFILE and ENFILE have no `ErrorKind` of their own.
-fn too_many_files(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    return matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
-    #[cfg(not(unix))]
-    return error.raw_os_error() == Some(4); // ERROR_TOO_MANY_OPEN_FILES
+    /// For what has no `ErrorKind` of its own.
+    fn of_errno(error: &io::Error) -> Option<Self> {
+        #[cfg(unix)]
+        return match error.raw_os_error()? {
+            libc::EIO => Some(Self::DiskError),
+            libc::EMFILE | libc::ENFILE => Some(Self::TooManyFiles),
+            libc::ENAMETOOLONG => Some(Self::NameTooLong),
+            _ => None,
+        };
+        #[cfg(not(unix))]
+        return match error.raw_os_error()? {
+            4 => Some(Self::TooManyFiles),      // ERROR_TOO_MANY_OPEN_FILES
+            206 => Some(Self::NameTooLong),     // ERROR_FILENAME_EXCED_RANGE
+            23 | 1117 => Some(Self::DiskError), // ERROR_CRC, ERROR_IO_DEVICE
+            _ => None,
+        };
+    }
 }
 
 /// A failure, with the path it happened to and the operation that failed in its message.
@@ -76,16 +112,15 @@ impl PartsError {
     #[must_use]
     pub fn io(operation: &str, path: &Path, source: io::Error) -> Self {
         let code = Code::of(&source);
-        let need = if code == Code::Resource { "; make room (disk, quota, descriptors) and resume" } else { "" };
-        let message = format!("cannot {operation} {}: {source}{need}", path.display());
+        let message = format!("cannot {operation} {}: {source}", path.display());
         Self { code, message, path: path.into(), source: Some(source) }
     }
 
-    /// The same for a file that is only read: that it is absent or ends early is its own fault, not the disk's.
+    /// The same for a file that is only read: that it ends early is its own fault, not the disk's.
     pub(crate) fn read(operation: &str, path: &Path, source: io::Error) -> Self {
-        let absent = matches!(source.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof | ErrorKind::IsADirectory);
+        let odd = matches!(source.kind(), ErrorKind::UnexpectedEof | ErrorKind::IsADirectory);
         let error = Self::io(operation, path, source);
-        if absent { Self { code: Code::Data, ..error } } else { error }
+        if odd { Self { code: Code::Data, ..error } } else { error }
     }
 
     /// `path` does not hold what it should.
@@ -129,7 +164,7 @@ impl PartsError {
         self.source.as_ref().map(io::Error::kind)
     }
 
-    /// The class as text: as every layer above spells it.
+    /// The code as text, one of the table in `docs/errors.md`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.code.as_str()
@@ -164,38 +199,57 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_operating_system_error_keeps_its_class() {
+    fn an_operating_system_error_keeps_its_code() {
         let check = |kind: ErrorKind, expected: &str| {
             let error = PartsError::io("write", Path::new("parts/a"), io::Error::from(kind));
             assert_eq!(error.code(), expected, "{kind:?}");
             assert!(error.message.contains("write") && error.message.contains("parts/a"), "{error}");
         };
-        check(ErrorKind::StorageFull, "RESOURCE");
-        check(ErrorKind::QuotaExceeded, "RESOURCE");
-        check(ErrorKind::FileTooLarge, "RESOURCE");
-        check(ErrorKind::ReadOnlyFilesystem, "TRANSIENT_IO");
-        check(ErrorKind::PermissionDenied, "TRANSIENT_IO");
-        check(ErrorKind::NotFound, "TRANSIENT_IO");
+        check(ErrorKind::StorageFull, "DISK_FULL");
+        check(ErrorKind::QuotaExceeded, "QUOTA_EXCEEDED");
+        check(ErrorKind::FileTooLarge, "QUOTA_EXCEEDED");
+        check(ErrorKind::ReadOnlyFilesystem, "READ_ONLY");
+        check(ErrorKind::PermissionDenied, "OUTPUT_UNWRITABLE");
+        check(ErrorKind::NotFound, "PATH_LOST");
+        check(ErrorKind::OutOfMemory, "OUT_OF_MEMORY");
+        check(ErrorKind::TimedOut, "TRANSIENT_IO");
     }
 
     #[cfg(unix)]
     #[test]
-    fn errno_decides_where_rust_has_no_name() {
-        let check = |errno: i32, expected: &str| {
-            assert_eq!(PartsError::io("open", Path::new("a"), io::Error::from_raw_os_error(errno)).code(), expected);
-        };
-        check(libc::ENOSPC, "RESOURCE");
-        check(libc::EDQUOT, "RESOURCE");
-        check(libc::EFBIG, "RESOURCE");
-        check(libc::EMFILE, "RESOURCE");
-        check(libc::EIO, "TRANSIENT_IO");
-        check(libc::EROFS, "TRANSIENT_IO");
-        check(libc::EACCES, "TRANSIENT_IO");
+    fn every_errno_has_the_code_that_the_control_plane_gives_it() {
+        let cases = [
+            (libc::ENOSPC, "DISK_FULL"),
+            (libc::EDQUOT, "QUOTA_EXCEEDED"),
+            (libc::EFBIG, "QUOTA_EXCEEDED"),
+            (libc::EROFS, "READ_ONLY"),
+            (libc::EIO, "DISK_ERROR"),
+            (libc::EMFILE, "TOO_MANY_FILES"),
+            (libc::ENFILE, "TOO_MANY_FILES"),
+            (libc::ENAMETOOLONG, "NAME_TOO_LONG"),
+            (libc::ENOMEM, "OUT_OF_MEMORY"),
+            (libc::ENOENT, "PATH_LOST"),
+            (libc::ENOTDIR, "PATH_LOST"),
+            (libc::EACCES, "OUTPUT_UNWRITABLE"),
+            (libc::EAGAIN, "TRANSIENT_IO"),
+        ];
+        for (errno, expected) in cases {
+            let error = PartsError::io("open", Path::new("a"), io::Error::from_raw_os_error(errno));
+            assert_eq!(error.code(), expected, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_read_is_to_blame_for_its_own_length_only() {
+        let code = |kind: ErrorKind| PartsError::read("read", Path::new("a"), kind.into()).code;
+        assert_eq!(code(ErrorKind::UnexpectedEof), Code::Data);
+        assert_eq!(code(ErrorKind::IsADirectory), Code::Data);
+        assert_eq!(code(ErrorKind::NotFound), Code::PathLost);
     }
 
     #[test]
     fn an_io_error_inside_a_parquet_error_is_found_again() {
         let inner = ParquetError::from(io::Error::from(ErrorKind::StorageFull));
-        assert_eq!(PartsError::parquet("write", Path::new("a"), inner, Code::Bug).code(), "RESOURCE");
+        assert_eq!(PartsError::parquet("write", Path::new("a"), inner, Code::Bug).code(), "DISK_FULL");
     }
 }

@@ -288,11 +288,19 @@ pub(crate) fn create_directories(fs: &dyn FileSystem, path: &Path, durable: bool
         return Ok(());
     }
     let parent = parent(path);
-    if !path.is_dir() {
+    let made = !path.is_dir();
+    if made {
         create_directories(fs, parent, durable)?;
         create_directory(fs, path)?;
     }
-    if durable { fs.sync_directory(parent).at("fsync directory", parent) } else { Ok(()) }
+    if !durable {
+        return Ok(());
+    }
+    match fs.sync_directory(parent) {
+        // Where we may pass and not look (/home with mode 0711), we have made nothing either.
+        Err(error) if !made && error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        synced => synced.at("fsync directory", parent),
+    }
 }
 
 /// Makes `path` unless it is there.

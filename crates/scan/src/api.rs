@@ -3,7 +3,7 @@
 //! The library is the one that `@duckdb/node-api` ships, so the process maps it once and no second DuckDB is compiled.
 //! It is bound once and never unloaded: batches release DuckDB's memory whenever their last holder lets go of them.
 
-use crate::error::ScanError;
+use crate::error::{CONFIG, OUT_OF_MEMORY, ScanError, TOO_MANY_FILES, system_code};
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use libloading::Library;
 use std::ffi::{CStr, c_char, c_void};
@@ -137,7 +137,10 @@ pub(crate) fn load(path: &Path) -> Result<&'static Api, ScanError> {
 
 fn open(path: &Path) -> Result<Api, ScanError> {
     let refused = |reason: &dyn std::fmt::Display| {
-        ScanError::config(format!("cannot use the DuckDB library {}: {reason}", path.display()))
+        // A library that is there and cannot be mapped is no fault of the installation.
+        let short = system_code(&reason.to_string()).filter(|code| [OUT_OF_MEMORY, TOO_MANY_FILES].contains(code));
+        let message = format!("cannot use the DuckDB library {}: {reason}", path.display());
+        ScanError::new(short.unwrap_or(CONFIG), message)
     };
     // Never closed: even a library that is refused below may have started threads or registered exit handlers.
     let library = ManuallyDrop::new(dlopen(path).map_err(|error| refused(&error))?);

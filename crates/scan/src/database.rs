@@ -1,7 +1,7 @@
 //! An in-memory DuckDB on the calling thread, locked down before it meets a user's path.
 
 use crate::api::{self, Api, Handle, RawResult, SUCCESS};
-use crate::error::{BUG, Failure, RESOURCE, ScanError};
+use crate::error::{BUG, Failure, OUT_OF_MEMORY, ScanError};
 use std::ffi::{CString, c_char};
 use std::path::Path;
 use std::ptr;
@@ -36,7 +36,7 @@ impl Database {
         let connection = Connection::open(&database)?;
         for statement in lock_down(settings)? {
             connection.run(&statement).map_err(|failure| {
-                let code = if failure.code() == RESOURCE { RESOURCE } else { BUG };
+                let code = if failure.code() == OUT_OF_MEMORY { OUT_OF_MEMORY } else { BUG };
                 ScanError::new(code, format!("DuckDB refused `{}`: {}", excerpt(&statement), failure.text))
             })?;
         }

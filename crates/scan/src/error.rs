@@ -10,17 +10,57 @@ use std::path::{Path, PathBuf};
 pub(crate) const DATA: &str = "DATA";
 /// The file system failed; trying again may help.
 pub(crate) const TRANSIENT_IO: &str = "TRANSIENT_IO";
-/// Memory, disk space or descriptors ran out; trying again with less may help.
-pub(crate) const RESOURCE: &str = "RESOURCE";
+/// Memory ran out; trying again with less may help.
+pub(crate) const OUT_OF_MEMORY: &str = "OUT_OF_MEMORY";
+/// Descriptors ran out.
+pub(crate) const TOO_MANY_FILES: &str = "TOO_MANY_FILES";
 /// What was asked for does not fit the file or the machine.
 pub(crate) const CONFIG: &str = "CONFIG";
 /// A mistake of this crate or of its caller.
 pub(crate) const BUG: &str = "BUG";
 
+/// What the system says, in its own words and whoever quotes them, and the code of each.
+const SYSTEM: [(&str, &str); 15] = [
+    ("No space left on device", "DISK_FULL"),
+    ("Disk quota exceeded", "QUOTA_EXCEEDED"),
+    ("File too large", "QUOTA_EXCEEDED"),
+    ("Read-only file system", "READ_ONLY"),
+    ("Input/output error", "DISK_ERROR"),
+    ("Too many open files", TOO_MANY_FILES),
+    ("File name too long", "NAME_TOO_LONG"),
+    ("Cannot allocate memory", OUT_OF_MEMORY),
+    ("cannot allocate memory", OUT_OF_MEMORY),
+    ("failed to map segment", OUT_OF_MEMORY),
+    ("bad_alloc", OUT_OF_MEMORY),
+    ("bad_array_new_length", OUT_OF_MEMORY),
+    ("No such file or directory", "SOURCE_NOT_FOUND"),
+    ("Not a directory", "SOURCE_NOT_FOUND"),
+    ("Permission denied", "SOURCE_UNREADABLE"),
+];
+
+/// The code of what the system says in `text`, if it says anything there.
+pub(crate) fn system_code(text: &str) -> Option<&'static str> {
+    SYSTEM.iter().find(|(words, _)| text.contains(words)).map(|(_, code)| *code)
+}
+
+/// The code of an operating system error about a path of our own; a source's is [`system_code`].
+pub(crate) fn code_of(error: &std::io::Error) -> &'static str {
+    system_code(&error.to_string()).map_or(TRANSIENT_IO, of_our_own)
+}
+
+/// What a source's code is called where the path is ours: a temporary directory, say.
+fn of_our_own(code: &'static str) -> &'static str {
+    match code {
+        "SOURCE_NOT_FOUND" => "PATH_LOST",
+        "SOURCE_UNREADABLE" => "OUTPUT_UNWRITABLE",
+        other => other,
+    }
+}
+
 /// A failed scan: a code for programs, a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanError {
-    /// One of `DATA`, `TRANSIENT_IO`, `RESOURCE`, `CONFIG`, `BUG`.
+    /// One of the table in `docs/errors.md`.
     pub code: &'static str,
     /// What happened and where, complete without the other fields.
     pub message: String,
@@ -53,7 +93,7 @@ impl ScanError {
         self
     }
 
-    /// One of `DATA`, `TRANSIENT_IO`, `RESOURCE`, `CONFIG`, `BUG`.
+    /// One of the table in `docs/errors.md`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.code
@@ -114,11 +154,17 @@ impl Failure {
     }
 
     pub(crate) fn code(&self) -> &'static str {
-        let says = |needles: &[&str]| needles.iter().any(|needle| self.text.contains(needle));
+        let system = system_code(&self.text);
+        match (self.kind, system) {
+            (Kind::OutOfMemory, _) | (_, Some(OUT_OF_MEMORY)) => OUT_OF_MEMORY,
+            (Kind::Io | Kind::Fatal | Kind::Other, Some(code)) => code,
+            _ => self.code_of_kind(),
+        }
+    }
+
+    fn code_of_kind(&self) -> &'static str {
         match self.kind {
-            Kind::OutOfMemory => RESOURCE,
-            _ if says(&["bad_alloc", "Cannot allocate memory"]) => RESOURCE,
-            Kind::Io if says(&["No space left on device", "Disk quota exceeded", "Too many open files"]) => RESOURCE,
+            Kind::OutOfMemory => OUT_OF_MEMORY,
             Kind::Io if self.is_of_the_file_system() => TRANSIENT_IO,
             Kind::Binder => CONFIG,
             Kind::Statement => BUG,
@@ -146,7 +192,8 @@ impl Failure {
         // A path is free to contain the words that tell errors apart.
         let nameless = Self { kind: self.kind, text: self.text.replace(name, "") };
         let detail = self.text.replace(name, &file.display().to_string());
-        ScanError::new(nameless.code(), format!("cannot read {}: {detail}", file.display())).in_file(file)
+        let code = if self.text.contains(name) { nameless.code() } else { of_our_own(nameless.code()) };
+        ScanError::new(code, format!("cannot read {}: {detail}", file.display())).in_file(file)
     }
 }
 
@@ -203,19 +250,25 @@ mod tests {
     #[test]
     fn the_type_decides_and_the_prefix_stands_in_for_it() {
         let cases = [
-            (28, "IO Error: Could not read from file \"x\": Input/output error", TRANSIENT_IO),
-            (0, "IO Error: Cannot open file \"x\": No such file or directory", TRANSIENT_IO),
+            (28, "IO Error: Could not read from file \"x\": Input/output error", "DISK_ERROR"),
+            (28, "IO Error: Could not read from file \"x\": Connection timed out", TRANSIENT_IO),
+            (0, "IO Error: Cannot open file \"x\": No such file or directory", "SOURCE_NOT_FOUND"),
+            (0, "IO Error: Cannot open file \"x\": Permission denied", "SOURCE_UNREADABLE"),
+            (28, "IO Error: Could not write file \"x\": Disk quota exceeded", "QUOTA_EXCEEDED"),
+            (28, "IO Error: Could not write file \"x\": Read-only file system", "READ_ONLY"),
+            (28, "IO Error: Could not write file \"x\": File too large", "QUOTA_EXCEEDED"),
+            (30, "FATAL Error: Could not write file \"x\": Input/output error", "DISK_ERROR"),
             (28, "IO Error: Failed to read Parquet file \"x\": no schema elements found", DATA),
             (28, "IO Error: Parquet file 'x': metadata is corrupt", DATA),
-            (0, "IO Error: Cannot open file \"x\": Too many open files", RESOURCE),
-            (28, "IO Error: Could not write file \"x\": No space left on device", RESOURCE),
+            (0, "IO Error: Cannot open file \"x\": Too many open files", "TOO_MANY_FILES"),
+            (28, "IO Error: Could not write file \"x\": No space left on device", "DISK_FULL"),
             (28, "IO Error: Could not read all bytes from file \"x\": wanted=9 read=1", DATA),
-            (33, "Out of Memory Error: could not allocate block", RESOURCE),
-            (0, "Out of Memory Error: could not allocate block", RESOURCE),
-            (0, "Invalid Error: std::bad_alloc", RESOURCE),
+            (33, "Out of Memory Error: could not allocate block", OUT_OF_MEMORY),
+            (0, "Out of Memory Error: could not allocate block", OUT_OF_MEMORY),
+            (0, "Invalid Error: std::bad_alloc", OUT_OF_MEMORY),
             (32, "Invalid Input Error: No magic bytes found at end of file 'x'", DATA),
             (0, "INTERNAL Error: Attempted to access index 7", DATA),
-            (32, r#"{"exception_type":"Out of Memory","exception_message":"x"}"#, RESOURCE),
+            (32, r#"{"exception_type":"Out of Memory","exception_message":"x"}"#, OUT_OF_MEMORY),
             (24, "Binder Error: Referenced column \"x\" not found", CONFIG),
             (0, "Parser Error: syntax error at end of input", BUG),
         ];
@@ -231,6 +284,19 @@ mod tests {
         let error = failure.about(file, "/links/0.parquet");
         assert_eq!(error.code, DATA);
         assert!(error.message.contains("bad_alloc[1]") && !error.message.contains("/links/"), "{error}");
+    }
+
+    #[test]
+    fn a_path_that_is_not_the_source_is_ours() {
+        let file = Path::new("/data/a.parquet");
+        let code = |text: &str| Failure::new(28, text).about(file, "/links/0.parquet").code;
+        assert_eq!(
+            code("IO Error: Cannot open file \"/links/0.parquet\": No such file or directory"),
+            "SOURCE_NOT_FOUND"
+        );
+        assert_eq!(code("IO Error: Cannot open file \"/tmp/duckdb.tmp\": No such file or directory"), "PATH_LOST");
+        assert_eq!(code("IO Error: Cannot open file \"/tmp/duckdb.tmp\": Permission denied"), "OUTPUT_UNWRITABLE");
+        assert_eq!(code("IO Error: Could not write file \"/tmp/duckdb.tmp\": No space left on device"), "DISK_FULL");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::api::{self, Api};
 use crate::chunk::Chunk;
 use crate::columns::Columns;
 use crate::database::{Connection, Database, Settings};
-use crate::error::{DATA, Failure, ScanError, TRANSIENT_IO};
+use crate::error::{DATA, Failure, ScanError, TRANSIENT_IO, system_code};
 use crate::query::{Fetch, Rows, Stop, Value};
 use crate::select;
 use crate::source::Sources;
@@ -70,8 +70,8 @@ impl Scanner {
     /// Starts a scan. Several may run at a time, each on a connection of its own.
     ///
     /// # Errors
-    /// `CONFIG` for a column that is missing or no number, `TRANSIENT_IO` for a file that cannot be opened, `DATA` for
-    /// one that is no Parquet, `BUG` for one the scanner was not opened for.
+    /// `CONFIG` for a column that is missing or no number, `SOURCE_NOT_FOUND` and the like for a file that cannot be opened,
+    /// `DATA` for one that is no Parquet, `BUG` for one the scanner was not opened for.
     pub fn scan(&self, request: &ScanRequest) -> Result<Scan<'_>, ScanError> {
         let name = self.sources.name(&request.file)?;
         let (first, last) = bounds(request)?;
@@ -137,7 +137,8 @@ fn reachable(file: &Path) -> Result<(), ScanError> {
         Ok(facts) if facts.is_file() => Ok(()),
         Ok(_) => Err(ScanError::new(DATA, format!("{} is not a regular file", file.display())).in_file(file)),
         Err(error) => {
-            Err(ScanError::new(TRANSIENT_IO, format!("cannot open {}: {error}", file.display())).in_file(file))
+            let code = system_code(&error.to_string()).unwrap_or(TRANSIENT_IO);
+            Err(ScanError::new(code, format!("cannot open {}: {error}", file.display())).in_file(file))
         }
     }
 }

@@ -74,7 +74,7 @@ fn plain(path: &Path) -> Option<&str> {
 #[cfg(unix)]
 mod links {
     use super::{absolute, plain};
-    use crate::error::{BUG, ScanError, TRANSIENT_IO};
+    use crate::error::{BUG, ScanError, code_of};
     use std::fs::DirBuilder;
     use std::io::{Error, ErrorKind};
     use std::os::unix::fs::{DirBuilderExt, symlink};
@@ -91,7 +91,7 @@ mod links {
         pub(super) fn create(temp_directory: Option<&Path>) -> Result<Self, ScanError> {
             let parent = parent(temp_directory)?;
             let failed = |error: &Error| {
-                ScanError::new(TRANSIENT_IO, format!("cannot make a directory in {}: {error}", parent.display()))
+                ScanError::new(code_of(error), format!("cannot make a directory in {}: {error}", parent.display()))
             };
             DirBuilder::new().recursive(true).create(&parent).map_err(|error| failed(&error))?;
             loop {
@@ -109,8 +109,11 @@ mod links {
             let link = self.directory.join(format!("{}.parquet", self.count));
             self.count += 1;
             symlink(path, &link).map_err(|error| {
-                ScanError::new(TRANSIENT_IO, format!("cannot link {} as {}: {error}", path.display(), link.display()))
-                    .in_file(path)
+                ScanError::new(
+                    code_of(&error),
+                    format!("cannot link {} as {}: {error}", path.display(), link.display()),
+                )
+                .in_file(path)
             })?;
             plain(&link)
                 .map(str::to_owned)

@@ -41,8 +41,8 @@ fn what_is_no_whole_part_is_refused() {
     headless[0] = b'Q';
     check(&path, &headless, "PAR1");
     let error = read_metadata(&home.path().join("absent")).unwrap_err();
-    assert_eq!(error.code(), "DATA");
-    assert_eq!(digest(&home.path().join("absent")).unwrap_err().code(), "DATA");
+    assert_eq!(error.code(), "PATH_LOST");
+    assert_eq!(digest(&home.path().join("absent")).unwrap_err().code(), "PATH_LOST");
     assert_eq!(read_metadata(home.path()).unwrap_err().code(), "DATA", "a directory");
 }
 

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const PARTS: usize = 3;
+/// What the injected failures are called.
+const CODES: [&str; 6] =
+    ["DISK_FULL", "QUOTA_EXCEEDED", "DISK_ERROR", "READ_ONLY", "OUTPUT_UNWRITABLE", "TRANSIENT_IO"];
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -131,8 +134,8 @@ proptest! {
                 (Ok(()), None) if matches!(step, Step::Status) => promise.status.0 = promise.status.1,
                 (Ok(()), None) => {}
                 (Err(error), _) => {
-                    let absent = matches!(step, Step::Publish) && error.code() == "DATA";
-                    let known = ["RESOURCE", "TRANSIENT_IO"].contains(&error.code());
+                    let absent = matches!(step, Step::Publish) && error.code() == "PATH_LOST";
+                    let known = CODES.contains(&error.code());
                     prop_assert!(known || absent, "{}", error);
                 }
             }

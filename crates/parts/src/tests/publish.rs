@@ -98,7 +98,7 @@ fn what_cannot_be_joined_is_refused_and_leaves_the_old_output() {
     assert_eq!((error.code(), &error.path), ("DATA", &parts[1]), "{error}");
     assert!(error.message.contains("schema"), "{error}");
     let error = publish(home.path(), &[parts[0].clone(), parts[2].clone()], &[]).unwrap_err();
-    assert_eq!((error.code(), &error.path), ("DATA", &parts[2]), "{error}");
+    assert_eq!((error.code(), &error.path), ("PATH_LOST", &parts[2]), "{error}");
     assert_eq!(publish(home.path(), &[], &[]).unwrap_err().code(), "BUG");
     assert_eq!(std::fs::read(&out).unwrap(), b"old");
     assert_eq!(names(home.path()), [".tmp", "0", "1", "out"]);
@@ -204,7 +204,7 @@ fn a_directory_never_says_success_of_something_else() {
 
     let fs = Faulty::new(home.path()).unwrap();
     fs.inject([Fault { kind: Kind::CreateNew, nth: 2, failure: Failure::NoSpace, lasting: true }]);
-    assert_eq!(publish(&fs, std::slice::from_ref(&part)).unwrap_err().code(), "RESOURCE");
+    assert_eq!(publish(&fs, std::slice::from_ref(&part)).unwrap_err().code(), "DISK_FULL");
     assert!(!out.join("_SUCCESS").exists(), "the promise was taken back first");
     assert_eq!(std::fs::read(out.join(".batch-core-publishing.json")).unwrap(), b"ours", "and it is known whose it is");
     let fs = Faulty::new(home.path()).unwrap();

@@ -30,7 +30,7 @@ fn a_missing_file_is_an_io_error() {
     for name in ["missing.parquet", "missing[1].parquet", "no/such/directory.parquet"] {
         let file = fixture.path(name);
         let error = scan_error(&file, &["i"], &[], 0..1);
-        assert_eq!(error.code(), "TRANSIENT_IO", "{error}");
+        assert_eq!(error.code(), "SOURCE_NOT_FOUND", "{error}");
         assert!(error.message.contains("No such file"), "{error}");
         presentable(&error, &file);
     }
@@ -42,7 +42,7 @@ fn a_file_that_comes_back_is_read() {
     let file = fixture.path("late.parquet");
     let scanner = open(&[&file]);
     let wanted = request(&file, &["i"], &[], 0..ROWS);
-    assert_eq!(try_scan(&scanner, &wanted).expect_err("missing").code(), "TRANSIENT_IO");
+    assert_eq!(try_scan(&scanner, &wanted).expect_err("missing").code(), "SOURCE_NOT_FOUND");
     fixture.write("late.parquet", SELECT);
     assert_eq!(counted(&try_scan(&scanner, &wanted).expect("there now")), ROWS);
 }
@@ -139,7 +139,7 @@ fn damage_anywhere_is_an_answer_and_never_a_crash() {
             }
             Err(error) => {
                 failed += 1;
-                assert!(["DATA", "CONFIG", "RESOURCE"].contains(&error.code()), "{error:?}");
+                assert!(["DATA", "CONFIG", "OUT_OF_MEMORY"].contains(&error.code()), "{error:?}");
                 assert_eq!(error.file.as_deref(), Some(bad.as_path()), "{error}");
                 assert!(!error.message.contains("Stack Trace") && !error.message.contains("invalidated"), "{error}");
             }
@@ -212,7 +212,7 @@ fn running_out_of_memory_is_a_matter_of_resources() {
     let scarce = ScannerOptions { memory_limit_bytes: Some(8 << 20), fetch: Fetch::Materialised, ..options(&[&file]) };
     let error = try_scan(&Scanner::open(&scarce).expect("opens"), &request(&file, &[], &["s"], 0..500_000))
         .expect_err("out of memory");
-    assert_eq!(error.code(), "RESOURCE", "{error}");
+    assert_eq!(error.code(), "OUT_OF_MEMORY", "{error}");
     presentable(&error, &file);
 }
 

@@ -73,7 +73,7 @@ fn a_relative_path_is_one_of_the_working_directory() {
     for name in ["s3://bucket/x.parquet", "~/x.parquet", "https://host/x.parquet"] {
         let file = Path::new(name);
         let error = try_scan(&open(&[file]), &request(file, &["v"], &[], 0..1)).expect_err("not there");
-        assert_eq!(error.code(), "TRANSIENT_IO", "{error}");
+        assert_eq!(error.code(), "SOURCE_NOT_FOUND", "{error}");
         assert!(error.message.contains(name) && error.message.contains("No such file"), "{error}");
     }
 }
