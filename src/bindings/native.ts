@@ -7,6 +7,7 @@ export type Chunk = Addon.Chunk;
 export type WorkerOptions = Addon.WorkerOptions;
 export type ScoreChunkOptions = Addon.ScoreOptions;
 export type ScoreReceipt = Addon.ScoreReceipt;
+export type VerifyReceipt = Addon.VerifyReceipt;
 export type BestRecord = Addon.BestRecord;
 export type RankedRow = Addon.RankedRow;
 export type PartFormat = Addon.PartFormat;
@@ -76,13 +77,17 @@ function call<T>(native: () => T): T {
 function fromNative(thrown: unknown): BatchCoreError {
   if (!(thrown instanceof Error) || !('code' in thrown) || !isErrorCode(thrown.code))
     return BatchCoreError.from(thrown);
-  let record: { message?: string; file?: string | null; column?: string | null };
+  let record: { message?: string; file?: string | null; column?: string | null; rowGroup?: number | null };
   try {
     record = JSON.parse(thrown.message);
   } catch {
     record = { message: thrown.message };
   }
-  const where = { ...(record.file && { file: record.file }), ...(record.column && { column: record.column }) };
+  const where = {
+    ...(record.file && { file: record.file }),
+    ...(record.column && { column: record.column }),
+    ...(typeof record.rowGroup === 'number' && { rowGroup: record.rowGroup }),
+  };
   return new BatchCoreError(thrown.code, record.message ?? thrown.message, {
     ...(Object.keys(where).length > 0 && { where }),
     cause: thrown,
@@ -103,6 +108,9 @@ export class ChunkWorker {
   }
   score(chunk: Chunk, modelPath: string, options: ScoreChunkOptions): ScoreReceipt {
     return call(() => this.#native.score(chunk, modelPath, options));
+  }
+  verify(chunk: Chunk, rowGroupFirst: number): VerifyReceipt {
+    return call(() => this.#native.verify(chunk, rowGroupFirst));
   }
 }
 

@@ -10,6 +10,7 @@ mod output;
 mod range;
 mod rank;
 mod score;
+mod verify;
 mod watch;
 
 pub use best::{BestRow, BestRows};
@@ -19,4 +20,5 @@ pub use output::PartRequest;
 pub use range::ChunkRange;
 pub use rank::rank;
 pub use score::{Flag, ScoreReceipt, ScoreRequest, score};
+pub use verify::verify;
 pub use watch::Watch;

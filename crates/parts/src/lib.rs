@@ -18,6 +18,7 @@ mod lock;
 mod part;
 mod publish;
 mod sink;
+mod source;
 #[cfg(test)]
 mod tests;
 
@@ -31,3 +32,4 @@ pub use layout::{Compression, PartOptions};
 pub use lock::{Held, JobLock};
 pub use part::{PartReceipt, PartWriter};
 pub use publish::publish_file;
+pub use source::{Damage, RowGroupDigest, SourceError, SourceReceipt, verify_row_groups};

@@ -8,6 +8,7 @@ mod lists;
 mod order;
 mod property;
 mod publish;
+mod source;
 
 use crate::{FileSystem, PartOptions, PartReceipt, PartWriter, Result};
 use arrow_array::builder::{Float64Builder, ListBuilder, StringBuilder, StructBuilder};
