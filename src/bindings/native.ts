@@ -100,11 +100,12 @@ export class ChunkWorker {
   constructor(options: WorkerOptions) {
     this.#native = call(() => new addon.ChunkWorker(options));
   }
-  summarize(chunk: Chunk, fitPath: string): Uint8Array {
-    return call(() => this.#native.summarize(chunk, fitPath));
+  /** A summary too large to be sent is written to `target` and named. */
+  summarize(chunk: Chunk, fitPath: string, target: string): Uint8Array {
+    return call(() => this.#native.summarize(chunk, fitPath, target));
   }
-  rank(chunk: Chunk, modelPath: string, missing: string, count: number): Uint8Array {
-    return call(() => this.#native.rank(chunk, modelPath, missing, count));
+  rank(chunk: Chunk, modelPath: string, missing: string, count: number, target: string): Uint8Array {
+    return call(() => this.#native.rank(chunk, modelPath, missing, count, target));
   }
   score(chunk: Chunk, modelPath: string, options: ScoreChunkOptions): ScoreReceipt {
     return call(() => this.#native.score(chunk, modelPath, options));
@@ -179,6 +180,8 @@ function buffer(bytes: Uint8Array): Buffer {
 }
 
 export const lockIsHeld = (path: string): boolean => call(() => addon.lockIsHeld(path));
+/** Throws `JOB_DAMAGED` when a summary names a file that is not there any more, or not what was written. */
+export const checkSummary = (summary: Uint8Array): void => call(() => addon.checkSummary(buffer(summary)));
 export const beginFit = (spec: unknown, claims: FitClaims): FitStep =>
   call(() => addon.beginFit(JSON.stringify(spec), claims));
 export const lastOfTop = (ranks: Uint8Array[], count: number): RankedRow | undefined =>

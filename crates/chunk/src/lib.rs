@@ -10,6 +10,7 @@ mod output;
 mod range;
 mod rank;
 mod score;
+mod summary;
 mod verify;
 mod watch;
 
@@ -20,5 +21,6 @@ pub use output::PartRequest;
 pub use range::ChunkRange;
 pub use rank::rank;
 pub use score::{Flag, ScoreReceipt, ScoreRequest, score};
+pub use summary::{keep_summary, kept_summary};
 pub use verify::verify;
 pub use watch::Watch;

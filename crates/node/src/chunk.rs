@@ -3,7 +3,9 @@
 use crate::error::{Carry, Thrown, failure, waist};
 use crate::parts::{PartFormat, Receipt};
 use crate::watch;
-use batch_core_chunk::{ChunkError, ChunkRange, Flag, PartRequest, ScoreRequest, rank, score, summarize, verify};
+use batch_core_chunk::{
+    ChunkError, ChunkRange, Flag, PartRequest, ScoreRequest, keep_summary, rank, score, summarize, verify,
+};
 use batch_core_kernels::{Fit, Missing, Model};
 use batch_core_scan::{Fetch, Scanner, ScannerOptions};
 use napi::bindgen_prelude::Buffer;
@@ -159,24 +161,33 @@ impl ChunkWorker {
         })
     }
 
-    /// One chunk of a fit pass becomes a summary. `fit` is the path of the pass's state.
+    /// One chunk of a fit pass becomes a summary. `fit` is the path of the pass's state, `target` that of a file for a
+    /// summary too large to be sent: it is named then.
     #[napi]
-    pub fn summarize(&mut self, chunk: Chunk, fit: String) -> Result<Buffer, Thrown> {
+    pub fn summarize(&mut self, chunk: Chunk, fit: String, target: String) -> Result<Buffer, Thrown> {
         waist(|| {
             let (range, watch) = (range(&chunk)?, watch::find(chunk.watch)?);
             let fit = cached(&mut self.fit, Path::new(&fit), |bytes| Fit::from_bytes(bytes).carry())?;
-            summarize(&self.scanner, &range, fit, &watch).map(Buffer::from)
+            let summary = summarize(&self.scanner, &range, fit, &watch)?;
+            keep_summary(Path::new(&target), summary).map(Buffer::from)
         })
     }
 
-    /// The highest `count` rows of a chunk, as bytes that merge. `model` is the model's path.
+    /// The highest `count` rows of a chunk, as bytes that merge. `model` is the model's path; `target` as above.
     #[napi]
-    pub fn rank(&mut self, chunk: Chunk, model: String, missing: String, count: u32) -> Result<Buffer, Thrown> {
+    pub fn rank(
+        &mut self,
+        chunk: Chunk,
+        model: String,
+        missing: String,
+        count: u32,
+        target: String,
+    ) -> Result<Buffer, Thrown> {
         waist(|| {
             let (range, watch) = (range(&chunk)?, watch::find(chunk.watch)?);
             let model = cached(&mut self.model, Path::new(&model), |bytes| Model::from_bytes(bytes).carry())?;
             let top = rank(&self.scanner, &range, model, missing_of(&missing)?, count as usize, &watch)?;
-            Ok::<_, ChunkError>(Buffer::from(top.to_bytes()))
+            keep_summary(Path::new(&target), top.to_bytes()).map(Buffer::from)
         })
     }
 
