@@ -96,6 +96,11 @@ export const CODES = {
     meaning: 'not Parquet, truncated, or its footer is damaged',
     remedy: 'copy or write the file again',
   },
+  SOURCE_DAMAGED: {
+    ...data,
+    meaning: '`--verify-input` found a page that is not what its header says: a wrong checksum, or no page at all',
+    remedy: 'copy or write the file again; the message names row group, column and page',
+  },
   SOURCE_EMPTY: { ...data, meaning: 'no rows', remedy: 'check what wrote the file' },
   SCHEMA_MISMATCH: {
     ...data,

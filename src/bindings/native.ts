@@ -8,6 +8,7 @@ export type Chunk = Addon.Chunk;
 export type WorkerOptions = Addon.WorkerOptions;
 export type ScoreChunkOptions = Addon.ScoreOptions;
 export type ScoreReceipt = Addon.ScoreReceipt;
+export type VerifyReceipt = Addon.VerifyReceipt;
 export type BestRecord = Addon.BestRecord;
 export type RankedRow = Addon.RankedRow;
 export type PartFormat = Addon.PartFormat;
@@ -97,7 +98,7 @@ function fromNative(thrown: unknown): BatchCoreError {
   if (thrown instanceof BatchCoreError) return thrown;
   if (!(thrown instanceof Error) || !('code' in thrown) || !isErrorCode(thrown.code))
     return BatchCoreError.from(thrown);
-  let record: { message?: string; file?: string | null; column?: string | null };
+  let record: { message?: string; file?: string | null; column?: string | null; rowGroup?: number | null };
   let cause: unknown;
   try {
     record = JSON.parse(thrown.message);
@@ -109,10 +110,20 @@ function fromNative(thrown: unknown): BatchCoreError {
   return fromRecord({ code: thrown.code, message: record.message ?? thrown.message, ...record }, cause);
 }
 
-type NativeRecord = { code: string; message: string; file?: string | null; column?: string | null };
+type NativeRecord = {
+  code: string;
+  message: string;
+  file?: string | null;
+  column?: string | null;
+  rowGroup?: number | null;
+};
 
-function fromRecord({ code, message, file, column }: NativeRecord, cause: unknown): BatchCoreError {
-  const where = { ...(file && { file }), ...(column && { column }) };
+function fromRecord({ code, message, file, column, rowGroup }: NativeRecord, cause: unknown): BatchCoreError {
+  const where = {
+    ...(file && { file }),
+    ...(column && { column }),
+    ...(typeof rowGroup === 'number' && { rowGroup }),
+  };
   return new BatchCoreError(isErrorCode(code) ? code : 'BUG', message, {
     ...(Object.keys(where).length > 0 && { where }),
     cause,
@@ -125,14 +136,18 @@ export class ChunkWorker {
   constructor(options: WorkerOptions) {
     this.#native = call(() => new (addon().ChunkWorker)(options));
   }
-  summarize(chunk: Chunk, fitPath: string): Uint8Array {
-    return call(() => this.#native.summarize(chunk, fitPath));
+  /** A summary too large to be sent is written to `target` and named. */
+  summarize(chunk: Chunk, fitPath: string, target: string): Uint8Array {
+    return call(() => this.#native.summarize(chunk, fitPath, target));
   }
-  rank(chunk: Chunk, modelPath: string, missing: string, count: number): Uint8Array {
-    return call(() => this.#native.rank(chunk, modelPath, missing, count));
+  rank(chunk: Chunk, modelPath: string, missing: string, count: number, target: string): Uint8Array {
+    return call(() => this.#native.rank(chunk, modelPath, missing, count, target));
   }
   score(chunk: Chunk, modelPath: string, options: ScoreChunkOptions): ScoreReceipt {
     return call(() => this.#native.score(chunk, modelPath, options));
+  }
+  verify(chunk: Chunk, rowGroupFirst: number): VerifyReceipt {
+    return call(() => this.#native.verify(chunk, rowGroupFirst));
   }
 }
 
@@ -201,6 +216,8 @@ function buffer(bytes: Uint8Array): Buffer {
 }
 
 export const lockIsHeld = (path: string): boolean => call(() => addon().lockIsHeld(path));
+/** Throws `JOB_DAMAGED` when a summary names a file that is not there any more, or not what was written. */
+export const checkSummary = (summary: Uint8Array): void => call(() => addon().checkSummary(buffer(summary)));
 export const beginFit = (spec: unknown, claims: FitClaims): FitStep =>
   call(() => addon().beginFit(JSON.stringify(spec), claims));
 export const lastOfTop = (ranks: Uint8Array[], count: number): RankedRow | undefined =>

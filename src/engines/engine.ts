@@ -1,6 +1,6 @@
 /** What an engine is: something that carries out chunk tasks. It knows neither jobs nor stores. */
 import type { WorkerOptions } from '../bindings/native.ts';
-import type { ChunkReply, ChunkTask } from '../worker/protocol.ts';
+import type { Reply, Task, TaskKind } from '../worker/protocol.ts';
 
 export type EngineName = 'threads' | 'sequential';
 
@@ -11,7 +11,7 @@ export interface Engine {
   /** Chunks that run at the same time. */
   readonly workers: number;
   /** Carries out one task. Rejects only when the worker itself is lost. */
-  run(task: ChunkTask): Promise<ChunkReply>;
+  run<K extends TaskKind>(task: Task<K>): Promise<Reply<K>>;
   /** Waits for what runs, then lets every worker go. */
   close(): Promise<void>;
 }

@@ -1,12 +1,12 @@
 /** Chunks on worker threads. The only importer of piscina. */
 import { Piscina } from 'piscina';
 import { keepAddonLoaded } from '../bindings/native.ts';
-import type { ChunkReply, ChunkTask } from '../worker/protocol.ts';
+import type { Reply, Task, TaskKind } from '../worker/protocol.ts';
 import type { Engine, EngineOptions } from './engine.ts';
 
 export function openThreads(options: EngineOptions): Engine {
   keepAddonLoaded();
-  const pool = new Piscina<ChunkTask, ChunkReply>({
+  const pool = new Piscina<unknown, Reply>({
     filename: new URL('../worker/entry.js', import.meta.url).href,
     minThreads: options.workers,
     maxThreads: options.workers,
@@ -18,7 +18,8 @@ export function openThreads(options: EngineOptions): Engine {
   return {
     name: 'threads',
     workers: options.workers,
-    run: (task) => pool.run(task),
+    // A task is answered by a result of its own kind.
+    run: <K extends TaskKind>(task: Task<K>) => pool.run(task) as Promise<Reply<K>>,
     close: () => pool.close(),
   };
 }

@@ -1,15 +1,44 @@
 /** What crosses a worker's door: plans and receipts, never column bytes. */
-import type { Chunk, ScoreChunkOptions, ScoreReceipt } from '../bindings/native.ts';
+import type { Chunk, ScoreChunkOptions, ScoreReceipt, VerifyReceipt } from '../bindings/native.ts';
 import type { ErrorRecord } from '../errors.ts';
 
-/** One chunk's work. Paths name what is too large to send with every chunk. */
-export type ChunkTask =
-  | { kind: 'summarize'; chunk: Chunk; fitPath: string }
-  | { kind: 'rank'; chunk: Chunk; modelPath: string; missing: string; count: number }
-  | { kind: 'score'; chunk: Chunk; modelPath: string; options: ScoreChunkOptions };
+/**
+ * Every kind of work: what it takes, and what it gives. Paths name what is too large to send with every task. A new kind
+ * is an entry here and a line in run.ts, which the compiler asks for.
+ */
+export interface Works {
+  /** A chunk of a fit pass becomes a summary that merges. */
+  summarize: { takes: { chunk: Chunk; fitPath: string }; gives: Summary };
+  /** The highest rows of a chunk, as a summary that merges. */
+  rank: { takes: { chunk: Chunk; modelPath: string; missing: string; count: number }; gives: Summary };
+  /** A chunk becomes a durable part. */
+  score: {
+    takes: { chunk: Chunk; modelPath: string; options: ScoreChunkOptions };
+    gives: { kind: 'part'; receipt: ScoreReceipt };
+  };
+  /** The bytes of a chunk's row groups are digested, and the checksums of their pages compared. */
+  verify: { takes: { chunk: Chunk; rowGroupFirst: number }; gives: { kind: 'verified'; receipt: VerifyReceipt } };
+}
 
-/** What a chunk's work yields: a summary that merges, or the receipt of a part. */
-export type ChunkYield = { kind: 'summary'; bytes: Uint8Array } | { kind: 'part'; receipt: ScoreReceipt };
+interface Summary {
+  kind: 'summary';
+  bytes: Uint8Array;
+}
+
+export type TaskKind = keyof Works;
+
+/** Work of one of the kinds `K`. */
+export type Task<K extends TaskKind = TaskKind> = { [P in K]: { kind: P } & Works[P]['takes'] }[K];
+
+/** What work of one of the kinds `K` yields. */
+export type Result<K extends TaskKind = TaskKind> = Works[K]['gives'];
 
 /** Errors are sent as data: an Error object would lose its code on the way between threads. */
-export type ChunkReply = { ok: true; result: ChunkYield } | { ok: false; error: ErrorRecord };
+export type Reply<K extends TaskKind = TaskKind> = { ok: true; result: Result<K> } | { ok: false; error: ErrorRecord };
+
+type ChunkKind = 'summarize' | 'rank' | 'score';
+
+/** One chunk's work in the phases that make the output. */
+export type ChunkTask = Task<ChunkKind>;
+/** What a chunk's work yields: a summary that merges, or the receipt of a part. */
+export type ChunkYield = Result<ChunkKind>;

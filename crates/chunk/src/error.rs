@@ -1,7 +1,7 @@
 //! One error for the whole road.
 
 use batch_core_kernels::{FitError, ModelError};
-use batch_core_parts::PartsError;
+use batch_core_parts::{PartsError, SourceError};
 use batch_core_scan::ScanError;
 use std::path::PathBuf;
 
@@ -16,11 +16,13 @@ pub struct ChunkError {
     pub file: Option<PathBuf>,
     /// The column it is about.
     pub column: Option<String>,
+    /// The row group of the file, where one is known to be at fault.
+    pub row_group: Option<u64>,
 }
 
 impl ChunkError {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), file: None, column: None }
+        Self { code, message: message.into(), file: None, column: None, row_group: None }
     }
 
     pub(crate) fn cancelled() -> Self {
@@ -38,13 +40,29 @@ impl std::error::Error for ChunkError {}
 
 impl From<ScanError> for ChunkError {
     fn from(error: ScanError) -> Self {
-        Self { code: error.code, message: error.message, file: error.file, column: error.column }
+        Self { file: error.file, column: error.column, ..Self::new(error.code, error.message) }
     }
 }
 
 impl From<PartsError> for ChunkError {
     fn from(error: PartsError) -> Self {
-        Self { code: error.code(), file: Some(error.path), message: error.message, column: None }
+        Self { file: Some(error.path.clone()), ..Self::new(error.code(), error.message) }
+    }
+}
+
+impl From<SourceError> for ChunkError {
+    /// Damage comes without the file, which the walk was given.
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::File(error) => error.into(),
+            SourceError::Damage(damage) => Self {
+                row_group: Some(damage.row_group),
+                message: damage.to_string(),
+                column: Some(damage.column),
+                ..Self::new("SOURCE_DAMAGED", "")
+            },
+            SourceError::Stopped => Self::cancelled(),
+        }
     }
 }
 

@@ -11,6 +11,8 @@ mod output;
 mod range;
 mod rank;
 mod score;
+mod summary;
+mod verify;
 mod watch;
 
 pub use best::{BestRow, BestRows};
@@ -21,4 +23,6 @@ pub use output::PartRequest;
 pub use range::ChunkRange;
 pub use rank::rank;
 pub use score::{Flag, ScoreReceipt, ScoreRequest, score};
+pub use summary::{keep_summary, kept_summary};
+pub use verify::verify;
 pub use watch::Watch;

@@ -129,13 +129,15 @@ fn refuse_missing(
     for (column, name) in columns.iter().zip(selection.features) {
         if let Some(at) = (0..column.len()).find(|at| column.value(*at).is_nan()) {
             return Err(ChunkError {
-                code: "DATA",
-                message: format!(
-                    "column \"{name}\" has a missing value in row {} and --missing error was asked for",
-                    row + at as u64
-                ),
                 file: Some(range.file.clone()),
                 column: Some(name.clone()),
+                ..ChunkError::new(
+                    "DATA",
+                    format!(
+                        "column \"{name}\" has a missing value in row {} and --missing error was asked for",
+                        row + at as u64
+                    ),
+                )
             });
         }
     }

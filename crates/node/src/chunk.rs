@@ -3,7 +3,9 @@
 use crate::error::{Carry, Thrown, failure, waist};
 use crate::parts::{PartFormat, Receipt};
 use crate::watch;
-use batch_core_chunk::{ChunkError, ChunkRange, Flag, PartRequest, ScoreRequest, rank, score, summarize};
+use batch_core_chunk::{
+    ChunkError, ChunkRange, Flag, PartRequest, ScoreRequest, keep_summary, rank, score, summarize, verify,
+};
 use batch_core_kernels::{Fit, Missing, Model};
 use batch_core_scan::{Fetch, Scanner, ScannerOptions};
 use napi::bindgen_prelude::Buffer;
@@ -113,6 +115,26 @@ pub struct ScoreReceipt {
     pub best: Vec<BestRecord>,
 }
 
+/// The bytes of a row group.
+#[napi(object)]
+pub struct RowGroupDigest {
+    /// SHA-256 of its columns' bytes, in hexadecimal.
+    pub sha256: String,
+    /// How many those are.
+    pub bytes: f64,
+}
+
+/// What a verified chunk is made of.
+#[napi(object)]
+pub struct VerifyReceipt {
+    /// Its row groups that have rows, in order.
+    pub row_groups: Vec<RowGroupDigest>,
+    /// Pages that lie where they should.
+    pub pages_checked: f64,
+    /// Those that carry a CRC, which was right.
+    pub pages_with_crc: f64,
+}
+
 /// A thread's own scanner, and the fit state or model it used last.
 #[napi]
 pub struct ChunkWorker {
@@ -139,24 +161,33 @@ impl ChunkWorker {
         })
     }
 
-    /// One chunk of a fit pass becomes a summary. `fit` is the path of the pass's state.
+    /// One chunk of a fit pass becomes a summary. `fit` is the path of the pass's state, `target` that of a file for a
+    /// summary too large to be sent: it is named then.
     #[napi]
-    pub fn summarize(&mut self, chunk: Chunk, fit: String) -> Result<Buffer, Thrown> {
+    pub fn summarize(&mut self, chunk: Chunk, fit: String, target: String) -> Result<Buffer, Thrown> {
         waist(|| {
             let (range, watch) = (range(&chunk)?, watch::find(chunk.watch)?);
             let fit = cached(&mut self.fit, Path::new(&fit), |bytes| Fit::from_bytes(bytes).carry())?;
-            summarize(&self.scanner, &range, fit, &watch).map(Buffer::from)
+            let summary = summarize(&self.scanner, &range, fit, &watch)?;
+            keep_summary(Path::new(&target), summary).map(Buffer::from)
         })
     }
 
-    /// The highest `count` rows of a chunk, as bytes that merge. `model` is the model's path.
+    /// The highest `count` rows of a chunk, as bytes that merge. `model` is the model's path; `target` as above.
     #[napi]
-    pub fn rank(&mut self, chunk: Chunk, model: String, missing: String, count: u32) -> Result<Buffer, Thrown> {
+    pub fn rank(
+        &mut self,
+        chunk: Chunk,
+        model: String,
+        missing: String,
+        count: u32,
+        target: String,
+    ) -> Result<Buffer, Thrown> {
         waist(|| {
             let (range, watch) = (range(&chunk)?, watch::find(chunk.watch)?);
             let model = cached(&mut self.model, Path::new(&model), |bytes| Model::from_bytes(bytes).carry())?;
             let top = rank(&self.scanner, &range, model, missing_of(&missing)?, count as usize, &watch)?;
-            Ok::<_, ChunkError>(Buffer::from(top.to_bytes()))
+            keep_summary(Path::new(&target), top.to_bytes()).map(Buffer::from)
         })
     }
 
@@ -170,6 +201,21 @@ impl ChunkWorker {
             let model = cached(&mut self.model, Path::new(&model), |bytes| Model::from_bytes(bytes).carry())?;
             let receipt = score(&self.scanner, &range, model, &request(options)?, &watch)?;
             Ok::<_, ChunkError>(receipt_of(receipt, model.columns()))
+        })
+    }
+
+    /// Digests of a chunk's row groups, and the checksums of its pages compared. `first_row_group` is the number of its
+    /// first row group in the file.
+    #[napi]
+    pub fn verify(&self, chunk: Chunk, first_row_group: u32) -> Result<VerifyReceipt, Thrown> {
+        waist(|| {
+            let receipt = verify(&range(&chunk)?, first_row_group.into(), &*watch::find(chunk.watch)?)?;
+            let digests = receipt.row_groups.into_iter();
+            Ok::<_, ChunkError>(VerifyReceipt {
+                row_groups: digests.map(|g| RowGroupDigest { sha256: g.sha256, bytes: g.bytes as f64 }).collect(),
+                pages_checked: receipt.pages as f64,
+                pages_with_crc: receipt.pages_with_checksum as f64,
+            })
         })
     }
 }

@@ -7,7 +7,7 @@ use batch_core_scan::ScanError;
 use napi_derive::napi;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// An error as JavaScript gets it: `code` is the class, `message` a JSON record of message, file and column.
+/// An error as JavaScript gets it: `code` is the class, `message` a JSON record of message, file, column and row group.
 pub(crate) type Thrown = napi::Error<String>;
 
 /// Runs `call` and makes a thrown error of whatever goes wrong, panics too.
@@ -59,7 +59,7 @@ impl From<&ChunkError> for Record {
 
 /// An error of the waist's own.
 pub(crate) fn failure(code: &'static str, message: impl Into<String>) -> ChunkError {
-    ChunkError { code, message: message.into(), file: None, column: None }
+    ChunkError { code, message: message.into(), file: None, column: None, row_group: None }
 }
 
 fn thrown(error: &ChunkError) -> Thrown {
@@ -67,6 +67,7 @@ fn thrown(error: &ChunkError) -> Thrown {
         "message": error.message,
         "file": error.file.as_ref().map(|f| f.to_string_lossy()),
         "column": error.column,
+        "rowGroup": error.row_group,
     });
     napi::Error::new(error.code.to_string(), record.to_string())
 }

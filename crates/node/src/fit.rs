@@ -1,7 +1,7 @@
 //! The owner's side of fitting: begin, merge, finish.
 
 use crate::error::{Carry, Thrown, failure, waist};
-use batch_core_chunk::ChunkError;
+use batch_core_chunk::{ChunkError, kept_summary};
 use batch_core_kernels::{Claims, Fit, Merger, Next, TopRows};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
@@ -68,7 +68,7 @@ impl FitMerger {
     pub fn add(&mut self, summary: Buffer) -> Result<(), Thrown> {
         waist(|| {
             let merger = self.merger.as_mut().ok_or_else(|| failure("BUG", "the merger is finished"))?;
-            merger.add(&summary).carry()
+            merger.add(&kept_summary(&summary)?).carry()
         })
     }
 
@@ -98,13 +98,22 @@ fn before(fit: &Fit) -> FitStep {
     }
 }
 
+/// Refuses a summary whose file is not there any more, or not what was written.
+#[napi]
+pub fn check_summary(summary: Buffer) -> Result<(), Thrown> {
+    waist(|| kept_summary(&summary).map(drop))
+}
+
 /// The exact `count`-th highest row over all chunks, or the last there is; absent when no row has a score.
 #[napi]
 pub fn last_of_top(ranks: Vec<Buffer>, count: u32) -> Result<Option<RankedRow>, Thrown> {
     waist(|| {
         let mut top = TopRows::new(count as usize);
         for bytes in &ranks {
-            top.merge(&TopRows::from_bytes(bytes).map_err(|e| failure("DATA", format!("rank summary: {e}")))?);
+            top.merge(
+                &TopRows::from_bytes(&kept_summary(bytes)?)
+                    .map_err(|e| failure("DATA", format!("rank summary: {e}")))?,
+            );
         }
         Ok::<_, ChunkError>(top.into_sorted().last().map(|last| RankedRow {
             score: last.score,

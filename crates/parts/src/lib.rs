@@ -19,6 +19,7 @@ mod lock;
 mod part;
 mod publish;
 mod sink;
+mod source;
 #[cfg(test)]
 mod tests;
 
@@ -33,3 +34,4 @@ pub use layout::{Compression, PartOptions};
 pub use lock::{Held, JobLock};
 pub use part::{PartReceipt, PartWriter};
 pub use publish::{Staged, StoredPart, stage_file};
+pub use source::{Damage, RowGroupDigest, SourceError, SourceReceipt, verify_row_groups};

@@ -8,6 +8,7 @@ mod lists;
 mod order;
 mod property;
 mod publish;
+mod source;
 
 use crate::{
     Disk, FileSystem, PartOptions, PartReceipt, PartWriter, Result, StoredPart, commit, digest, read_metadata,

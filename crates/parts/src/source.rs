@@ -1,0 +1,199 @@
+//! The bytes of a source, checked without decoding them: a digest of each row group, and the checksums of its pages.
+//!
+//! DuckDB does not look at page checksums, and a flipped bit in a page of numbers is another number. So where it is
+//! asked for, the row groups of a chunk are read once more, front to back through one buffer, by a walk that knows just
+//! enough of Parquet to find them:
+//!
+//! ```text
+//! for each column of each wanted row group, as the footer lists them
+//!     hash the column's bytes into the row group's SHA-256
+//!     for each page in them
+//!         read its header; if it has a CRC-32, compare it with that of the bytes that follow
+//! ```
+//!
+//! Nothing is kept of what was read, so memory does not grow with the file, its footer or its pages; and what a
+//! stranger's header declares is only ever compared with the bytes that are there.
+
+mod footer;
+mod pages;
+mod stretch;
+mod thrift;
+
+use crate::digest::hex;
+use crate::error::{PartsError, Result};
+use footer::ColumnChunk;
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::fmt;
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::path::Path;
+use stretch::Stretch;
+
+/// Large enough that reads are few, small enough that the bytes are still in the cache when they are hashed.
+const PAGES_BUFFER_BYTES: usize = 1 << 18;
+const FOOTER_BUFFER_BYTES: usize = 1 << 14;
+
+/// The digest of one row group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowGroupDigest {
+    /// SHA-256 of the bytes of its columns, in the footer's order, in lower-case hex.
+    pub sha256: String,
+    /// How many bytes those are.
+    pub bytes: u64,
+}
+
+/// What a walk over row groups found, all of it whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceReceipt {
+    /// One for each row group that has rows, in order.
+    pub row_groups: Vec<RowGroupDigest>,
+    /// Pages that were found where they should be.
+    pub pages: u64,
+    /// Those of them that carry a checksum, which was right.
+    pub pages_with_checksum: u64,
+}
+
+/// A page, or a column's run of pages, that is not what was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The row group it lies in.
+    pub row_group: u64,
+    /// The column, nested names joined with dots.
+    pub column: String,
+    /// Its place among the pages of the column in the row group, from 0.
+    pub page: u64,
+    /// Where in the file the page begins.
+    pub offset: u64,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { row_group, column, page, offset, what } = self;
+        write!(f, "row group {row_group}, column \"{column}\", page {page} (at byte {offset}): {what}")
+    }
+}
+
+/// Why a walk did not come to its end.
+#[derive(Debug)]
+pub enum SourceError {
+    /// The file cannot be read, or its footer is damaged.
+    File(PartsError),
+    /// A page is damaged.
+    Damage(Damage),
+    /// The caller asked to stop.
+    Stopped,
+}
+
+/// A fault on its way up to whoever knows its place.
+enum Fault {
+    Source(SourceError),
+    /// The bytes make no sense: in words that follow "it ".
+    Malformed(Cow<'static, str>),
+}
+
+impl Fault {
+    const fn malformed(what: &'static str) -> Self {
+        Self::Malformed(Cow::Borrowed(what))
+    }
+}
+
+impl From<PartsError> for Fault {
+    fn from(error: PartsError) -> Self {
+        Self::Source(SourceError::File(error))
+    }
+}
+
+/// Reads the row groups of `path` from number `first` on, one for each entry of `rows` (what the plan says they hold);
+/// those without rows are passed over. `continues` is asked before each read of the file.
+///
+/// # Errors
+/// [`SourceError::Damage`] for the first page that is not what its header says or cannot be found; DATA when the path is
+/// no regular file, or its footer is damaged or not the one that was planned from; otherwise as the operating system
+/// says.
+pub fn verify_row_groups(
+    path: &Path,
+    first: u64,
+    rows: &[u64],
+    mut continues: impl FnMut() -> ControlFlow<()>,
+) -> Result<SourceReceipt, SourceError> {
+    let (mut file, bytes) = open_regular(path).map_err(SourceError::File)?;
+    let place = footer::locate(path, &mut file, bytes).map_err(SourceError::File)?;
+    let pages_end = place.start;
+    let mut walk = Walk {
+        path,
+        file: &file,
+        pages_end,
+        buffer: vec![0; PAGES_BUFFER_BYTES],
+        continues: &mut continues,
+        hash: Sha256::new(),
+        bytes: 0,
+        receipt: SourceReceipt::default(),
+    };
+    let mut buffer = vec![0; FOOTER_BUFFER_BYTES];
+    let mut footer = Stretch::new(path, &file, place, &mut buffer);
+    footer::walk(&mut footer, first, rows, &mut walk).map_err(|fault| match fault {
+        Fault::Source(error) => error,
+        Fault::Malformed(what) => SourceError::File(PartsError::data(path, format_args!("damaged footer: it {what}"))),
+    })?;
+    Ok(walk.receipt)
+}
+
+/// What is done with the row groups as the footer tells of them.
+struct Walk<'a> {
+    path: &'a Path,
+    file: &'a File,
+    pages_end: u64,
+    buffer: Vec<u8>,
+    continues: &'a mut dyn FnMut() -> ControlFlow<()>,
+    /// Of the row group at hand.
+    hash: Sha256,
+    bytes: u64,
+    receipt: SourceReceipt,
+}
+
+impl Walk<'_> {
+    fn column(&mut self, row_group: u64, column: &ColumnChunk) -> Result<(), Fault> {
+        let end = column.start.checked_add(column.length);
+        let Some(end) = end.filter(|end| column.start >= footer::HEAD_BYTES && *end <= self.pages_end) else {
+            return Err(Fault::malformed("places a column outside of the file"));
+        };
+        self.bytes += column.length;
+        // Also what keeps a hostile footer from having one stretch of the file read a million times.
+        if self.bytes > self.pages_end {
+            return Err(Fault::malformed("has columns of one row group overlap"));
+        }
+        let (hash, continues) = (&mut self.hash, &mut *self.continues);
+        let mut seen = |bytes: &[u8]| {
+            hash.update(bytes);
+            if continues().is_break() { Err(Fault::Source(SourceError::Stopped)) } else { Ok(()) }
+        };
+        let mut stretch = Stretch::new(self.path, self.file, column.start..end, &mut self.buffer).watched(&mut seen);
+        pages::check(&mut stretch, column.values, &mut self.receipt).map_err(|(page, offset, fault)| match fault {
+            Fault::Malformed(what) => {
+                let what = format!("it {what}");
+                let column = column.name.clone();
+                Fault::Source(SourceError::Damage(Damage { row_group, column, page, offset, what }))
+            }
+            fault @ Fault::Source(_) => fault,
+        })
+    }
+
+    fn end_row_group(&mut self) {
+        let sha256 = hex(&std::mem::take(&mut self.hash).finalize());
+        self.receipt.row_groups.push(RowGroupDigest { sha256, bytes: std::mem::take(&mut self.bytes) });
+    }
+}
+
+/// Opens a file for reading if it is a regular one, and never waits for whoever is to write into a pipe.
+fn open_regular(path: &Path) -> Result<(File, u64)> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    let file = options.open(path).map_err(|e| PartsError::read("open", path, e))?;
+    let facts = file.metadata().map_err(|e| PartsError::read("stat", path, e))?;
+    if facts.is_file() { Ok((file, facts.len())) } else { Err(PartsError::data(path, "it is not a regular file")) }
+}

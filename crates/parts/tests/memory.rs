@@ -1,0 +1,57 @@
+//! Verifying a source takes the same little memory however large file and pages are.
+//!
+//! In a process of its own: the allocator counts for everyone in it.
+
+use arrow_array::{ArrayRef, Float64Array, RecordBatch};
+use batch_core_parts::{Compression, Disk, PartOptions, PartWriter, verify_row_groups};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+struct Counting;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator as it came; counting touches no memory of the caller's.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        PEAK.fetch_max(held, Ordering::Relaxed);
+        // SAFETY: the caller's promises are those that `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: as above; what is freed here was allocated by `System`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+#[test]
+fn verifying_takes_the_buffers_and_nothing_that_grows() {
+    let home = tempfile::tempdir().unwrap();
+    let values =
+        |first: i32| -> ArrayRef { Arc::new(Float64Array::from_iter_values((first..first + 65_536).map(f64::from))) };
+    let batch = |first| RecordBatch::try_from_iter([("kept", values(first)), ("other", values(first))]).unwrap();
+    let options = PartOptions { compression: Compression::None, row_group_rows: 524_288, ..PartOptions::default() };
+    let mut part = PartWriter::create(&Disk::shared(), home.path(), "0", batch(0).schema(), &options, "0.1.1").unwrap();
+    for first in 0..16 {
+        part.write(&batch(first << 16)).unwrap();
+    }
+    let bytes = part.finish().unwrap().bytes;
+    assert!(bytes > 16 << 20, "{bytes}");
+
+    let before = HELD.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    let rows = [524_288; 2];
+    let receipt = verify_row_groups(&home.path().join("0"), 0, &rows, || ControlFlow::Continue(())).unwrap();
+    let peak = PEAK.load(Ordering::Relaxed) - before;
+    assert_eq!(receipt.row_groups.len(), 2);
+    assert!(peak < 320 << 10, "{peak} bytes for a file of {bytes}");
+}
