@@ -56,10 +56,7 @@ export const parseChunkRows = (text: string): number => countOf(text, 1024);
 
 /** Names of columns: `a,b`, or a JSON array for names with commas. Given again, it adds to those before. */
 export function parseNames(text: string, before: readonly string[] = []): string[] {
-  const names = [...before, ...(jsonNames(text) ?? splitNames(text))];
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new InvalidArgumentError(`Column "${twice}" is named twice.`);
-  return names;
+  return [...before, ...(jsonNames(text) ?? splitNames(text))];
 }
 
 function jsonNames(text: string): string[] | undefined {

@@ -100,7 +100,11 @@ describe('refused, whatever the flags, and nothing is touched', () => {
       args: ['score', 'in.parquet', '-o', 'notes.txt/'],
       says: /not a directory/,
     },
-    { name: 'a directory in place of a model', args: ['fit', 'in.parquet', '-m', 'other'], says: /a directory/ },
+    {
+      name: 'a directory in place of a model',
+      args: ['score', 'in.parquet', '--save-model', 'other'],
+      says: /a directory/,
+    },
   ];
   it.each(cases)('$name', async ({ args, before, says }) => {
     before?.();
