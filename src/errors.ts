@@ -92,9 +92,8 @@ export class BatchCoreError extends Error {
 
 /** The text of an error's cause, unless the message holds it. */
 function causeOf({ cause, message }: Error): { cause?: string } {
-  if (cause === undefined || cause === null) return {};
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return text === '' || message.includes(text) ? {} : { cause: text };
+  const text = cause instanceof Error ? cause.message : cause;
+  return typeof text !== 'string' || text === '' || message.includes(text) ? {} : { cause: text };
 }
 
 /** An error that Node made of a system call that failed. */

@@ -6,7 +6,7 @@ import { tableOf } from './markdown.ts';
 const HEAD = `# Errors and exit codes
 
 Every failure is a \`BatchCoreError { code, class, message, where?, hint?, exitCode, cause }\`; with \`--json\` it is printed as
-\`{"error":{"code","message","where","hint"}}\` on stdout. Codes are a closed set: a minor version may add one, none is renamed
+\`{"error":{"code","message","where","hint","cause"}}\` on stdout, \`cause\` being the cause's text where the message does not hold it. Codes are a closed set: a minor version may add one, none is renamed
 or removed within a major version.
 
 ## How a process ends
@@ -69,6 +69,16 @@ it('survives a trip as data', () => {
   const back = BatchCoreError.fromRecord(JSON.parse(JSON.stringify(error)));
   expect(back.toJSON()).toEqual(error.toJSON());
   expect(back.class).toBe('DATA');
+});
+
+it('keeps what the cause says on a trip as data, unless the message says it', () => {
+  const error = new BatchCoreError('DATA', 'the part is damaged', { cause: new RangeError('offset 9 of 8') });
+  const back = BatchCoreError.fromRecord(JSON.parse(JSON.stringify(error)));
+  expect(back.cause).toMatchObject({ message: 'offset 9 of 8' });
+  expect(back.toJSON()).toEqual(error.toJSON());
+  const told = new BatchCoreError('DATA', 'damaged: offset 9 of 8', { cause: new RangeError('offset 9 of 8') });
+  expect(told.toJSON()).not.toHaveProperty('cause');
+  expect(new BatchCoreError('BUG', 'x', { cause: { toString: 3 } }).toJSON().code).toBe('BUG');
 });
 
 it('calls what is not ours a bug, keeping the cause', () => {

@@ -126,6 +126,43 @@ describe('the package', () => {
     expect(report.fit.resumed + report.chunks.resumed).toBeGreaterThan(0);
   });
 
+  it.each<[string, () => unknown]>([
+    [
+      'throws',
+      () => {
+        throw new Error('no such terminal');
+      },
+    ],
+    ['rejects', async () => Promise.reject(new Error('no such terminal'))],
+  ])('a callback that %s ends neither the run nor the process, and the report says so', async (how, callback) => {
+    const scores = at(`callback-${how}.parquet`);
+    const report = await score(at('data.parquet'), {
+      out: scores,
+      detector: 'zscore',
+      onProgress: callback,
+      onEvent: callback,
+    });
+    expect(report).toMatchObject({ status: 'completed', output: { rows: 20_000, sha256: sha256(scores) } });
+    expect(report.warnings).toEqual([
+      expect.stringMatching(
+        /^onProgress failed and was not called again \(\d+ later records? (was|were) dropped\): no such terminal$/,
+      ),
+      expect.stringMatching(/^onEvent failed .*: no such terminal$/),
+    ]);
+    const model = await fitModel(at('data.parquet'), {
+      detector: 'zscore',
+      home: at(`home-${how}`),
+      onEvent: callback,
+    });
+    expect(model.fitRows).toBe(20_000);
+  });
+
+  it('a callback that never answers delays nothing', async () => {
+    const out = at('callback-never.parquet');
+    const report = await score(at('data.parquet'), { out, detector: 'mad', onEvent: () => new Promise(() => {}) });
+    expect(report).toMatchObject({ status: 'completed', warnings: [] });
+  });
+
   it('throws one class of error, with code, place and hint', async () => {
     const failure = await score(at('nothing.parquet')).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(BatchCoreError);

@@ -2,7 +2,9 @@
 import type { Listener } from './monitor.ts';
 
 /** A listener that cannot fail, and what is to be said of it. */
-export interface GuardedListener extends Required<Listener> {
+export interface GuardedListener extends Listener {
+  onProgress: NonNullable<Listener['onProgress']>;
+  onEvent: NonNullable<Listener['onEvent']>;
   /** Records that were not told because a callback had failed before. */
   readonly dropped: number;
   /** One sentence for each callback that failed. */

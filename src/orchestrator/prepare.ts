@@ -172,7 +172,9 @@ export function loadModelFile(path: string): NativeModel {
   try {
     return new NativeModel(bytes);
   } catch (cause) {
-    const { message } = BatchCoreError.from(cause);
+    const { code, message } = BatchCoreError.from(cause);
+    // Not the file's fault.
+    if (code === 'ADDON_MISSING' || code === 'OUT_OF_MEMORY') throw cause;
     throw new BatchCoreError('MODEL_INVALID', `${path}: ${message}`, {
       where: { file: path },
       hint: 'the file is damaged, of a newer version or not a model; fit it again',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { codeOfDuckDB, databaseError, loadError } from '../../src/duckdb/failure.ts';
+import { codeOfDuckDB, databaseError } from '../../src/duckdb/failure.ts';
 import type { ErrorCode } from '../../src/errors.ts';
 
 const path = '/home/jobs/1/job.duckdb';
@@ -83,14 +83,4 @@ describe('what DuckDB says', () => {
       hint: expect.stringContaining('check the disk'),
     });
   });
-});
-
-it.each<[string, ErrorCode]>([
-  ["Cannot find module '@duckdb/node-bindings-linux-x64/duckdb.node'", 'ADDON_MISSING'],
-  ['libduckdb.so: cannot allocate memory in static TLS block', 'OUT_OF_MEMORY'],
-  ['libduckdb.so: failed to map segment from shared object', 'OUT_OF_MEMORY'],
-  ['libduckdb.so: cannot open shared object file: Too many open files', 'TOO_MANY_FILES'],
-])('a client that cannot be loaded: %s -> %s', (said, code) => {
-  const error = loadError(new Error(`${said}\nRequire stack: ...`));
-  expect(error).toMatchObject({ code, message: expect.stringContaining(said) });
 });
