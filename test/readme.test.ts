@@ -29,7 +29,7 @@ it('the example of the package has right types, runs, and prints scores', async 
   expect(others).toEqual([]);
   project();
   const rows = (count: number) =>
-    `SELECT 10 + (hash(i) % 1000) / 1000.0 AS price, (i % 7)::INTEGER AS amount FROM range(${count}) r(i)`;
+    `SELECT i AS id, 10 + (hash(i) % 1000) / 1000.0 AS price, (i % 7)::INTEGER AS amount FROM range(${count}) r(i)`;
   await parquet(join(directory, 'data.parquet'), rows(3000));
   mkdirSync(join(directory, 'history'));
   await parquet(join(directory, 'history/1.parquet'), rows(2000));

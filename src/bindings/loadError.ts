@@ -1,30 +1,40 @@
 /** Why a native library could not be loaded, in our words: what is not there, or what the system refused. */
 import { readFileSync } from 'node:fs';
-import { BatchCoreError } from '../errors.ts';
+import { BatchCoreError, type ErrorCode } from '../errors.ts';
 
-/** `what` is the library as a person knows it. The loader's own words are kept: they alone name the file and the reason. */
-export function loadError(what: string, cause: unknown, hint: string): BatchCoreError {
+/**
+ * The error of a library that did not load, with the loader's own words: they alone name the file and the reason.
+ *
+ * @param what - The library as a person knows it.
+ * @param hint - What to do where it is not there.
+ * @param memoryIsLimited - Whether this process may use less memory than the machine has.
+ */
+export function loadError(
+  what: string,
+  cause: unknown,
+  hint: string,
+  memoryIsLimited: () => boolean = readLimits,
+): BatchCoreError {
   const reason = reasonOf(cause);
-  const message = `${what} cannot be loaded: ${reason}`;
-  if (isMemory(reason))
-    return new BatchCoreError('OUT_OF_MEMORY', message, {
-      hint: 'give the process more memory: raise "ulimit -v" or "ulimit -d", or the limit of its control group',
-      cause,
-    });
-  if (/too many open files/i.test(reason))
-    return new BatchCoreError('TOO_MANY_FILES', message, { hint: 'raise the limit (ulimit -n): 64 suffice', cause });
-  return new BatchCoreError('ADDON_MISSING', message, { hint, cause });
+  const [code, remedy] = shortageOf(reason, memoryIsLimited) ?? (['ADDON_MISSING', hint] as const);
+  return new BatchCoreError(code, `${what} cannot be loaded: ${reason}`, { hint: remedy, cause });
 }
 
-function isMemory(reason: string): boolean {
-  // Of static TLS there is a fixed amount: more memory would not help.
-  if (/static TLS/i.test(reason)) return false;
-  if (/cannot allocate memory|out of memory|not enough memory|ENOMEM/i.test(reason)) return true;
+/** What the system was short of: nobody is to install again for that. */
+function shortageOf(reason: string, memoryIsLimited: () => boolean): [ErrorCode, string] | undefined {
+  // A fixed amount of it is set aside when a process starts, and other libraries have taken it.
+  if (/static TLS/i.test(reason))
+    return ['ADDON_MISSING', 'start Node with GLIBC_TUNABLES=glibc.rtld.optional_static_tls=65536 in its environment'];
+  if (/too many open files|EMFILE|ENFILE/i.test(reason))
+    return ['TOO_MANY_FILES', 'raise the limit with "ulimit -n": 64 suffice'];
+  const said = /cannot allocate memory|out of memory|not enough memory|ENOMEM/i.test(reason);
   // glibc says no more than this when memory is short, and also where a file system does not let programs be loaded.
-  return /failed to map segment/.test(reason) && memoryIsLimited();
+  if (said || (/failed to map segment/.test(reason) && memoryIsLimited()))
+    return ['OUT_OF_MEMORY', 'raise "ulimit -v" or "ulimit -d", or the memory limit of the control group'];
+  return undefined;
 }
 
-function memoryIsLimited(): boolean {
+function readLimits(): boolean {
   try {
     return /^Max (address space|data size) +\d/m.test(readFileSync('/proc/self/limits', 'utf8'));
   } catch {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { loadError } from '../../src/bindings/loadError.ts';
 import { codeOfDuckDB, databaseError } from '../../src/duckdb/failure.ts';
 import type { ErrorCode } from '../../src/errors.ts';
 
@@ -84,14 +83,4 @@ describe('what DuckDB says', () => {
       hint: expect.stringContaining('check the disk'),
     });
   });
-});
-
-it.each<[string, ErrorCode]>([
-  ["Cannot find module '@duckdb/node-bindings-linux-x64/duckdb.node'", 'ADDON_MISSING'],
-  ['libduckdb.so: cannot allocate memory in static TLS block', 'ADDON_MISSING'],
-  ['libduckdb.so: cannot create shared object descriptor: Cannot allocate memory', 'OUT_OF_MEMORY'],
-  ['libduckdb.so: cannot open shared object file: Too many open files', 'TOO_MANY_FILES'],
-])('a client that cannot be loaded: %s -> %s', (said, code) => {
-  const error = loadError('the client', new Error(`${said}\nRequire stack: ...`), 'install it');
-  expect(error).toMatchObject({ code, message: expect.stringContaining(said) });
 });
