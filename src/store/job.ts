@@ -42,6 +42,12 @@ export type {
   StoredPublication,
 } from './rows.ts';
 
+/** Executions that may die while a chunk runs; then it is taken for what kills them. */
+export const DEATHS_MAX = 3;
+
+/** A page of summaries is of about this many bytes. */
+const PAGE_BYTES = 4 * 1024 * 1024;
+
 export interface Execution {
   executionId: number;
   epoch: number;
@@ -132,19 +138,22 @@ export class JobStore {
 
   /**
    * Begins an execution. We hold the job's lock: an execution that is still open is dead, and its chunks run no more.
-   * Their attempts stay counted, or a chunk that kills its process would be tried for ever.
+   * Each of them may be what killed it, and is charged with the death ({@link JobStore.poisoned}); not so when the machine
+   * has been started anew since, which no chunk brings about.
    */
   async beginExecution(process: { pid: number; bootId: string; host: string; out: string }): Promise<Execution> {
     const execution = await this.#group.commit(async (statements) => {
       const now = Date.now();
-      await statements.run(
+      const dead = await statements.all(
         `UPDATE execution SET status = 'died', reason = 'its process ended without a word', ended_at = ${TIME('$1')}
-         WHERE ended_at IS NULL`,
+         WHERE ended_at IS NULL RETURNING boot_id`,
         [now],
       );
+      const deaths = dead.filter((execution) => execution['boot_id'] === process.bootId).length;
       await statements.run(
-        `UPDATE chunk SET state = 'pending', updated_at = ${TIME('$1')} WHERE state IN ('running', 'retry_wait')`,
-        [now],
+        `UPDATE chunk SET state = 'pending', deaths = deaths + CASE WHEN state = 'running' THEN $2 ELSE 0 END,
+           updated_at = ${TIME('$1')} WHERE state IN ('running', 'retry_wait')`,
+        [now, deaths],
       );
       const last = await one(
         statements,
@@ -208,6 +217,22 @@ export class JobStore {
     return rows.map(chunkOf);
   }
 
+  /** The unfinished chunks of a phase during which {@link DEATHS_MAX} executions died: one more would die as well. */
+  async poisoned(phase: string): Promise<StoredChunk[]> {
+    const rows = await this.#database.all(
+      `SELECT * EXCLUDE (summary) FROM chunk WHERE phase = $1 AND deaths >= $2 AND state <> 'done' ORDER BY chunk_id`,
+      [phase, DEATHS_MAX],
+    );
+    return rows.map(chunkOf);
+  }
+
+  /** Allows each poisoned chunk, of whatever phase, one more attempt: a person asked for it. Resolves to their number. */
+  allowOneMore(): Promise<number> {
+    return this.#group.commit((statements) =>
+      statements.run(`UPDATE chunk SET deaths = $1 WHERE deaths > $1 AND state <> 'done'`, [DEATHS_MAX - 1]),
+    );
+  }
+
   /** A chunk is about to run. Resolves to its attempt, counted over all executions. */
   claim(phase: string, chunkId: number): Promise<number> {
     return this.#group.commit(async (statements) => {
@@ -225,7 +250,7 @@ export class JobStore {
   complete(phase: string, chunkId: number, { rowsOut, part, summary }: ChunkReceipt): Promise<void> {
     return this.#write(
       `UPDATE chunk SET state = 'done', rows_out = $3, part_name = $4, part_size = $5, part_sha256 = $6, summary = $7,
-         error_code = NULL, error_json = NULL, updated_at = ${TIME('$8')}
+         error_code = NULL, error_json = NULL, deaths = 0, updated_at = ${TIME('$8')}
        WHERE phase = $1 AND chunk_id = $2 AND state = 'running'`,
       [
         phase,
@@ -268,17 +293,23 @@ export class JobStore {
     });
   }
 
-  /** The summaries of a phase's chunks, in plan order; every chunk must be done. */
+  /**
+   * The summaries of a phase's chunks, in plan order; every chunk must be done. They come in pages, so that other statements
+   * may run in between and memory holds a page, not the phase.
+   */
   async *summaries(phase: string): AsyncGenerator<Uint8Array> {
-    const [row] = await this.#database.all('SELECT count(*) AS n FROM chunk WHERE phase = $1', [phase]);
-    for (let chunkId = 0; chunkId < Number(row?.['n'] ?? 0); chunkId += 1) {
-      const [chunk] = await this.#database.all('SELECT state, summary FROM chunk WHERE phase = $1 AND chunk_id = $2', [
-        phase,
-        chunkId,
-      ]);
-      if (chunk?.['state'] !== 'done' || !(chunk['summary'] instanceof Uint8Array))
-        throw new BatchCoreError('BUG', `chunk ${chunkId} of ${phase} has no summary`);
-      yield chunk['summary'];
+    const sizes = await this.#database.all(
+      `SELECT chunk_id, state, octet_length(summary) AS bytes FROM chunk WHERE phase = $1 ORDER BY chunk_id`,
+      [phase],
+    );
+    const odd = sizes.find(({ state, bytes }) => state !== 'done' || bytes === null);
+    if (odd) throw new BatchCoreError('BUG', `chunk ${odd['chunk_id']} of ${phase} has no summary`);
+    for (const [first, last] of pagesOf(sizes.map(({ bytes }) => Number(bytes)))) {
+      const page = await this.#database.all(
+        'SELECT summary FROM chunk WHERE phase = $1 AND chunk_id BETWEEN $2 AND $3 ORDER BY chunk_id',
+        [phase, first, last],
+      );
+      for (const { summary } of page) yield summary as Uint8Array;
     }
   }
 
@@ -351,6 +382,17 @@ function endExecution(statements: Statements, executionId: number, end: Executio
      WHERE exec_id = $1 AND ended_at IS NULL`,
     [executionId, end.status, end.exitCode, end.reason, Date.now()],
   );
+}
+
+/** First and last number of each page, a page being as many summaries as fill it. */
+function* pagesOf(bytes: readonly number[]): Generator<[first: number, last: number]> {
+  let [first, filled] = [0, 0];
+  for (const [i, more] of bytes.entries()) {
+    filled += more;
+    if (filled < PAGE_BYTES && i < bytes.length - 1) continue;
+    yield [first, i];
+    [first, filled] = [i + 1, 0];
+  }
 }
 
 async function moveJob(statements: Statements, event: JobEvent): Promise<JobState> {
