@@ -216,6 +216,8 @@ function buffer(bytes: Uint8Array): Buffer {
 }
 
 export const lockIsHeld = (path: string): boolean => call(() => addon().lockIsHeld(path));
+/** What the lock's holder said of itself; nothing when nobody holds it. */
+export const lockHolder = (path: string): string | undefined => call(() => addon().lockHolder(path)) ?? undefined;
 /** Throws `JOB_DAMAGED` when a summary names a file that is not there any more, or not what was written. */
 export const checkSummary = (summary: Uint8Array): void => call(() => addon().checkSummary(buffer(summary)));
 export const beginFit = (spec: unknown, claims: FitClaims): FitStep =>

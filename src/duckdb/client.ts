@@ -71,6 +71,7 @@ export async function openMemory({ files = [] }: { files?: readonly string[] } =
 export async function openFile(path: string, { readOnly = false } = {}): Promise<Database> {
   const claim = claimFile(path);
   try {
+    if (claim.path.includes('?')) throw questionMark(claim.path);
     // Access to files stays on: without it DuckDB denies itself its own log where the path leads through a link, and the
     // job cannot be opened after a crash. No user's path or SQL ever reaches this database.
     const mode = readOnly ? { access_mode: 'READ_ONLY' } : {};
@@ -81,6 +82,14 @@ export async function openFile(path: string, { readOnly = false } = {}): Promise
     claim.release();
     throw error;
   }
+}
+
+/** DuckDB takes what follows the first `?` of a path for the query of a URL, and puts its log before it: somewhere else. */
+function questionMark(path: string): BatchCoreError {
+  return new BatchCoreError('CONFIG', `a job cannot be kept in "${path}": DuckDB takes no path with a "?"`, {
+    where: { file: path, option: '--home' },
+    hint: 'choose another directory with --home',
+  });
 }
 
 /** `path` as a DuckDB pattern that matches this one file: DuckDB takes every path it reads for a pattern. */

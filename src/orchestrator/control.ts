@@ -9,6 +9,7 @@ export type StopReason = 'signal' | 'cancel';
 /** Decides whether the next chunk may be claimed. */
 export class Control {
   readonly #directory: string;
+  readonly #holder: string;
   readonly #timer: NodeJS.Timeout;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = () => this.#stop('signal');
@@ -18,10 +19,10 @@ export class Control {
   readonly #stopping = new AbortController();
   #onChange: (change: 'paused' | 'continued' | 'stopping') => void = () => {};
 
-  constructor(directory: string, signal: AbortSignal | undefined) {
+  /** Obeys what is asked of `holder`, the holder of the job's lock: also what was asked before this is made. */
+  constructor(directory: string, holder: string, signal: AbortSignal | undefined) {
     this.#directory = directory;
-    // What was asked of an execution that is gone is not asked of this one.
-    takeControl(directory);
+    this.#holder = holder;
     this.#signal = signal;
     signal?.addEventListener('abort', this.#onAbort);
     if (signal?.aborted) this.#stop('signal');
@@ -54,7 +55,7 @@ export class Control {
   }
 
   #poll(): void {
-    const request = takeControl(this.#directory);
+    const request = takeControl(this.#directory, this.#holder);
     if (request === 'pause' && !this.#paused) {
       this.#paused = true;
       this.#onChange('paused');

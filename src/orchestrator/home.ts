@@ -2,30 +2,7 @@
 import { dirname, join, resolve } from 'node:path';
 import { systemError } from '../errors.ts';
 
-/** Where things of a job lie. */
-export interface JobPaths {
-  directory: string;
-  database: string;
-  lock: string;
-  model: string;
-  report: string;
-  /** A checksum of each row group of the published file. */
-  rowGroups: string;
-  parts: string;
-}
-
-export function jobPaths(home: string, jobId: string): JobPaths {
-  const directory = join(home, 'jobs', jobId);
-  return {
-    directory,
-    database: join(directory, 'job.duckdb'),
-    lock: join(directory, 'job.lock'),
-    model: join(directory, 'model.bcm'),
-    report: join(directory, 'report.json'),
-    rowGroups: join(directory, 'row-groups.json'),
-    parts: join(directory, 'parts'),
-  };
-}
+export { type JobPaths, jobPaths } from '../store/home.ts';
 
 /** The home's absolute path: that asked for, that of the environment, or `.batch-core` beside the output. */
 export function resolveHome(home: string | undefined, output: string): string {

@@ -1,14 +1,15 @@
 /** A job's directory, opened: the lock, the store, and what an earlier execution left. */
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { createDirectories, type FileId, JobLock, lockIsHeld, partFacts } from '../bindings/native.ts';
+import { type FileId, JobLock, lockIsHeld, partFacts } from '../bindings/native.ts';
 import { BatchCoreError, systemError } from '../errors.ts';
 import { type Approved, METADATA_CHUNK, METADATA_FINGERPRINT, NOTHING_APPROVED } from '../sink/target.ts';
 import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
 import { differencesText, type FileIdentity, sourceDifferences } from '../source/identity.ts';
+import { listJobs, makeJobDirectories, writeRecord } from '../store/home.ts';
 import { JobStore, type StoredJob, type StoredPublication } from '../store/job.ts';
 import { isFinished } from '../store/states.ts';
-import { type JobStatus, listJobs } from '../store/status.ts';
+import type { JobStatus } from '../store/status.ts';
 import { identify } from '../system.ts';
 import { type JobPaths, jobPaths } from './home.ts';
 import { isFitState } from './model.ts';
@@ -31,9 +32,12 @@ export interface StoredRequest {
 export interface OpenJob {
   jobId: string;
   fingerprint: string;
+  home: string;
   paths: JobPaths;
   store: JobStore;
   lock: JobLock;
+  /** What we call ourselves as its holder: what others ask is addressed to it. */
+  holder: string;
   /** What an earlier execution left. */
   stored: StoredJob | undefined;
   publication: StoredPublication | undefined;
@@ -64,26 +68,17 @@ export async function openJob(
 ): Promise<OpenJob> {
   const { home, jobId, fingerprint } = prepared;
   const paths = jobPaths(home, jobId);
-  try {
-    createDirectories(paths.parts);
-  } catch (thrown) {
-    const cause = BatchCoreError.from(thrown);
-    const code = cause.code === 'TRANSIENT_IO' ? 'OUTPUT_UNWRITABLE' : cause.code;
-    throw new BatchCoreError(code, `cannot create the job's directory: ${cause.message}`, {
-      where: { file: home, option: '--home' },
-      hint: 'choose a directory that can be written with --out or --home',
-      cause,
-    });
-  }
+  makeJobDirectories(home, jobId);
   const { pid, host } = identify();
-  const lock = new JobLock(paths.lock, `pid ${pid} on host ${host} since ${new Date().toISOString()}`);
+  const holder = `pid ${pid} on host ${host} since ${new Date().toISOString()}`;
+  const lock = new JobLock(paths.lock, holder);
   if (lock.holder !== undefined) throw busy(jobId, lock.holder);
   try {
     const store = await JobStore.open(paths.database, { jobId, fresh });
     try {
       const [stored, publication] = [await store.read(), await store.publication()];
       return {
-        ...{ jobId, fingerprint, paths, store, lock, stored, publication },
+        ...{ jobId, fingerprint, home, paths, store, lock, holder, stored, publication },
         approved: stored ? requestOf(stored).approved : NOTHING_APPROVED,
         temporaryPrefix: temporaryPrefix(home, jobId),
       };
@@ -132,8 +127,13 @@ export async function beginJob(
   const warnings = [...(recovery ? [recovery.words] : []), ...sweep(job, begin.targets)];
   job.approved = begin.request.approved;
   // It tells of an execution that is finished; this one is not.
-  rmSync(job.paths.report, { force: true });
+  rmSync(job.paths.report, { force: true, recursive: true });
   const resumed = await placeOf(job, begin);
+  const createdAt = job.stored?.createdAt ?? new Date().toISOString();
+  writeRecord(job.home, {
+    ...{ jobId: job.jobId, fingerprint: job.fingerprint, createdAt },
+    request: { ...begin.request },
+  });
   const execution = await job.store.beginExecution({ ...identify(), out: begin.request.out });
   return { ...execution, resumed, warnings };
 }
@@ -152,7 +152,7 @@ async function placeOf(job: OpenJob, begin: Parameters<typeof beginJob>[1]): Pro
     rmSync(paths.model, { force: true });
     rmSync(paths.rowGroups, { force: true });
     rmSync(paths.parts, { recursive: true, force: true });
-    createDirectories(paths.parts);
+    makeJobDirectories(job.home, job.jobId);
     return false;
   }
   refuseChangedInput(stored, files);

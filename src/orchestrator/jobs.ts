@@ -1,9 +1,11 @@
 /** The jobs of a home, from outside their processes. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { lockIsHeld } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import type { Report } from '../report.ts';
-import { type JobStatus, listJobs, requestControl } from '../store/status.ts';
+import { listJobs } from '../store/home.ts';
+import { readJson } from '../store/smallFile.ts';
+import { type JobStatus, requestControl } from '../store/status.ts';
 import { jobPaths, resolveHome } from './home.ts';
 import { findJob, readStored, requestOf } from './job.ts';
 import { type RunHooks, runFit, runScore } from './run.ts';
@@ -38,19 +40,15 @@ function truthful(home: string, status: JobStatus): JobStatus {
   if (reportedCompleted(paths.report, status)) return { ...status, state: 'completed', exitCode: 0 };
   const error = {
     code: 'CANCELLED' as const,
-    message: `process ${status.pid} ended without a word; finished chunks are kept`,
+    message: `${status.lost ? 'its process' : `process ${status.pid}`} ended without a word; finished chunks are kept`,
     hint: `"batch-core resume ${status.jobId}" goes on`,
   };
   return { ...status, state: 'failed', error };
 }
 
 function reportedCompleted(path: string, status: JobStatus): boolean {
-  try {
-    const report = JSON.parse(readFileSync(path, 'utf8')) as Report;
-    return report.status === 'completed' && existsSync(status.out);
-  } catch {
-    return false;
-  }
+  const report = readJson(path) as Partial<Report> | undefined;
+  return report?.status === 'completed' && existsSync(status.out);
 }
 
 /** Leaves a request for the job's process, which must be alive. */

@@ -1,5 +1,5 @@
 /** Whether a finished job is recalled: only when its source and its output are what they were when it ended. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileDigest, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
@@ -7,6 +7,7 @@ import type { Report } from '../report.ts';
 import { identityOf, MARKERS } from '../sink/sink.ts';
 import { differencesText, sourceDifferences } from '../source/identity.ts';
 import type { StoredOutput } from '../store/job.ts';
+import { readText } from '../store/smallFile.ts';
 import type { OpenJob } from './job.ts';
 import type { Prepared } from './prepare.ts';
 
@@ -47,14 +48,6 @@ function recalled(prepared: Prepared, job: OpenJob, report: Report): Report {
     output: { ...report.output, path: prepared.output.path },
     warnings: [...report.warnings, ALREADY_DONE],
   };
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
 }
 
 /** What a file that was asked for with `--save-model` is made of, should it have to be written. */

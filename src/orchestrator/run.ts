@@ -89,7 +89,7 @@ async function execute(
   const { files } = prepared.facts;
   const execution = await beginJob(job, { request, files, fresh: prepared.options.fresh ?? false, targets });
   const monitor = new Monitor(job.paths.directory, statusBase(prepared), hooks);
-  const control = new Control(job.paths.directory, hooks.signal);
+  const control = new Control(job.paths.directory, job.holder, hooks.signal);
   const grace = followControl(control, job, monitor, timing);
   let report: Report;
   try {

@@ -1,5 +1,5 @@
 /** Whether a database that opens also holds a job: every block is read once, and what must hold between rows is asked. */
-import type { Database } from '../duckdb/client.ts';
+import type { Database, Value } from '../duckdb/client.ts';
 import { databaseError } from '../duckdb/failure.ts';
 import { BatchCoreError } from '../errors.ts';
 import { JOB_TRANSITIONS } from './states.ts';
@@ -45,12 +45,15 @@ export async function checkTables(database: Database, path: string, jobId: strin
   if (!tables.includes('job')) return;
   const [job] = await database.all('SELECT job_id, spec_json FROM job');
   if (job && jobId !== undefined && job['job_id'] !== jobId) throw damaged(`it is that of job ${job['job_id']}`);
-  if (job && !isJson(String(job['spec_json']))) throw damaged('its request cannot be read');
+  if (job && !isJson(job['spec_json'])) throw damaged('its request cannot be read');
+  if (!tables.includes('publication')) return;
+  for (const { output_json: output, report_json: report } of await database.all('FROM publication'))
+    if (!isJson(output) || (report !== null && !isJson(report))) throw damaged('its publication cannot be read');
 }
 
-function isJson(text: string): boolean {
+function isJson(text: Value | undefined): boolean {
   try {
-    JSON.parse(text);
+    JSON.parse(String(text));
     return true;
   } catch {
     return false;

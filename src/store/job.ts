@@ -1,25 +1,19 @@
 /**
  * A job's tables. One owner: every statement goes through one connection, one at a time, and every promise here settles
  * only when what it stands for is on disk.
- *
- * Chunk:  pending -> claim -> running -> complete -> done -> reset -> pending
- *                                     \-> fail -> retry_wait | pending | quarantined
  */
 import type { Database, Parameter, Statements } from '../duckdb/client.ts';
-import { BatchCoreError, type ErrorRecord } from '../errors.ts';
+import { BatchCoreError } from '../errors.ts';
+import { ChunkStore, TIME } from './chunks.ts';
 import { DatabaseFiles } from './files.ts';
-import { change, GroupCommit, insert, one } from './groupCommit.ts';
+import { change, insert, one } from './groupCommit.ts';
 import { type OpenOptions, openJobDatabase, type Recovery } from './recovery.ts';
 import {
-  type ChunkReceipt,
-  type ChunkRow,
-  chunkOf,
   eventOf,
   executionOf,
   jobOf,
   type NewJob,
   publicationOf,
-  type StoredChunk,
   type StoredEvent,
   type StoredExecution,
   type StoredJob,
@@ -28,6 +22,7 @@ import {
 } from './rows.ts';
 import { type JobEvent, type JobState, nextJobState } from './states.ts';
 
+export { DEATHS_MAX } from './chunks.ts';
 export type { OpenOptions, Recovery } from './recovery.ts';
 export type {
   ChunkReceipt,
@@ -47,20 +42,12 @@ export interface Execution {
   epoch: number;
 }
 
-// Times are given, not asked of DuckDB, whose `now()` as a TIMESTAMP depends on the machine's time zone.
-const TIME = (parameter: string) => `epoch_ms(${parameter}::BIGINT)`;
-
-export class JobStore {
-  readonly #database: Database;
-  readonly #group: GroupCommit;
-  #epoch: number | null = null;
-
+export class JobStore extends ChunkStore {
   /** What had to be done so that the database opens, if anything; what was lost of it is done again. */
   readonly recovery: Recovery | undefined;
 
   private constructor(database: Database, recovery: Recovery | undefined) {
-    this.#database = database;
-    this.#group = new GroupCommit(database);
+    super(database);
     this.recovery = recovery;
   }
 
@@ -86,24 +73,24 @@ export class JobStore {
 
   /** Closes after all that was asked for has settled. */
   async close(): Promise<void> {
-    await this.#group.idle();
-    await this.#database.close();
+    await this.group.idle();
+    await this.database.close();
   }
 
   /** How many transactions this store has committed. */
   get commits(): number {
-    return this.#group.commits;
+    return this.group.commits;
   }
 
   /** The job, once it was created. */
   async read(): Promise<StoredJob | undefined> {
-    const [job] = await this.#database.all('SELECT *, epoch_ms(created_at) AS created_ms FROM job');
-    return job && jobOf(job, await this.#database.all('SELECT * FROM input_file ORDER BY file_id'));
+    const [job] = await this.database.all('SELECT *, epoch_ms(created_at) AS created_ms FROM job');
+    return job && jobOf(job, await this.database.all('SELECT * FROM input_file ORDER BY file_id'));
   }
 
   /** Stores a job; a database holds one. */
   create(job: NewJob): Promise<void> {
-    return this.#group.commit(async (statements) => {
+    return this.group.commit(async (statements) => {
       await change(
         statements,
         `INSERT INTO job SELECT $1, $2, $3, ${TIME('$4')}, 'created' WHERE NOT EXISTS (FROM job)`,
@@ -115,12 +102,12 @@ export class JobStore {
 
   /** Replaces what was asked, where only that changed which decides no byte. */
   setRequest(specJson: string): Promise<void> {
-    return this.#write('UPDATE job SET spec_json = $1', [specJson]);
+    return this.write('UPDATE job SET spec_json = $1', [specJson]);
   }
 
   /** Back to the beginning: no chunk is known any more. Events and executions stay. */
   resetAll(job: Pick<NewJob, 'specJson' | 'files'>): Promise<void> {
-    return this.#group.commit(async (statements) => {
+    return this.group.commit(async (statements) => {
       await moveJob(statements, 'restart');
       await statements.run('DELETE FROM chunk');
       await statements.run('DELETE FROM input_file');
@@ -132,19 +119,22 @@ export class JobStore {
 
   /**
    * Begins an execution. We hold the job's lock: an execution that is still open is dead, and its chunks run no more.
-   * Their attempts stay counted, or a chunk that kills its process would be tried for ever.
+   * Each of them may be what killed it, and is charged with the death ({@link JobStore.poisoned}); not so when the machine
+   * has been started anew since, which no chunk brings about.
    */
   async beginExecution(process: { pid: number; bootId: string; host: string; out: string }): Promise<Execution> {
-    const execution = await this.#group.commit(async (statements) => {
+    const execution = await this.group.commit(async (statements) => {
       const now = Date.now();
-      await statements.run(
+      const dead = await statements.all(
         `UPDATE execution SET status = 'died', reason = 'its process ended without a word', ended_at = ${TIME('$1')}
-         WHERE ended_at IS NULL`,
+         WHERE ended_at IS NULL RETURNING boot_id`,
         [now],
       );
+      const deaths = dead.filter((execution) => execution['boot_id'] === process.bootId).length;
       await statements.run(
-        `UPDATE chunk SET state = 'pending', updated_at = ${TIME('$1')} WHERE state IN ('running', 'retry_wait')`,
-        [now],
+        `UPDATE chunk SET state = 'pending', deaths = deaths + CASE WHEN state = 'running' THEN $2 ELSE 0 END,
+           updated_at = ${TIME('$1')} WHERE state IN ('running', 'retry_wait')`,
+        [now, deaths],
       );
       const last = await one(
         statements,
@@ -158,18 +148,18 @@ export class JobStore {
       );
       return { executionId, epoch };
     });
-    this.#epoch = execution.epoch;
+    this.epoch = execution.epoch;
     return execution;
   }
 
   /** Ends an execution, once. */
   endExecution(executionId: number, end: ExecutionEnd): Promise<void> {
-    return this.#group.commit((statements) => endExecution(statements, executionId, end));
+    return this.group.commit((statements) => endExecution(statements, executionId, end));
   }
 
   /** Every execution, the first one first. */
   async executions(): Promise<StoredExecution[]> {
-    const rows = await this.#database.all(
+    const rows = await this.database.all(
       'SELECT *, epoch_ms(started_at) AS started_ms, epoch_ms(ended_at) AS ended_ms FROM execution ORDER BY exec_id',
     );
     return rows.map(executionOf);
@@ -177,120 +167,18 @@ export class JobStore {
 
   /** Lets `event` happen to the job; one that cannot happen is a bug. */
   setState(event: JobEvent): Promise<JobState> {
-    return this.#group.commit((statements) => moveJob(statements, event));
-  }
-
-  /** Stores a phase's chunks. What is stored already stays: a plan is made once. */
-  plan(phase: string, chunks: readonly ChunkRow[]): Promise<void> {
-    return this.#group.commit(async (statements) => {
-      const { stored } = await one(statements, 'SELECT count(*) AS stored FROM chunk WHERE phase = $1', [phase]);
-      if (Number(stored) > 0 && stored !== chunks.length) {
-        throw new BatchCoreError('BUG', `phase ${phase} has ${stored} stored chunks and ${chunks.length} planned ones`);
-      }
-      if (Number(stored) > 0) return;
-      const jobId = String((await one(statements, 'SELECT job_id FROM job'))['job_id']);
-      await insert(
-        statements,
-        `chunk(job_id, phase, chunk_id, file_id, rg_first, rg_last, row_first, rows, bytes, state, attempt)`,
-        chunks.map((c) => [
-          ...[jobId, phase, c.chunkId, c.fileId, c.rowGroupFirst, c.rowGroupLast, c.rowFirst, c.rows, c.bytes],
-          ...['pending', 0],
-        ]),
-      );
-    });
-  }
-
-  /** A phase's chunks in order, without their summaries. */
-  async chunks(phase: string): Promise<StoredChunk[]> {
-    const rows = await this.#database.all('SELECT * EXCLUDE (summary) FROM chunk WHERE phase = $1 ORDER BY chunk_id', [
-      phase,
-    ]);
-    return rows.map(chunkOf);
-  }
-
-  /** A chunk is about to run. Resolves to its attempt, counted over all executions. */
-  claim(phase: string, chunkId: number): Promise<number> {
-    return this.#group.commit(async (statements) => {
-      const row = await one(
-        statements,
-        `UPDATE chunk SET state = 'running', attempt = attempt + 1, epoch = $3, updated_at = ${TIME('$4')}
-         WHERE phase = $1 AND chunk_id = $2 AND state IN ('pending', 'retry_wait') RETURNING attempt`,
-        [phase, chunkId, this.#epoch, Date.now()],
-      );
-      return Number(row['attempt']);
-    });
-  }
-
-  /** A chunk is done: its part is on disk, or its summary is in this very commit. */
-  complete(phase: string, chunkId: number, { rowsOut, part, summary }: ChunkReceipt): Promise<void> {
-    return this.#write(
-      `UPDATE chunk SET state = 'done', rows_out = $3, part_name = $4, part_size = $5, part_sha256 = $6, summary = $7,
-         error_code = NULL, error_json = NULL, updated_at = ${TIME('$8')}
-       WHERE phase = $1 AND chunk_id = $2 AND state = 'running'`,
-      [
-        phase,
-        chunkId,
-        rowsOut,
-        part?.name ?? null,
-        part?.size ?? null,
-        part?.sha256 ?? null,
-        summary ?? null,
-        Date.now(),
-      ],
-    );
-  }
-
-  /** A chunk that ran did not get done. */
-  fail(
-    phase: string,
-    chunkId: number,
-    { state, error }: { state: 'retry_wait' | 'pending' | 'quarantined'; error: ErrorRecord },
-  ): Promise<void> {
-    return this.#write(
-      `UPDATE chunk SET state = $3, error_code = $4, error_json = $5, updated_at = ${TIME('$6')}
-       WHERE phase = $1 AND chunk_id = $2 AND state = 'running'`,
-      [phase, chunkId, state, error.code, JSON.stringify(error), Date.now()],
-    );
-  }
-
-  /** Sends chunks back to the beginning: what they left is not there any more, or is not wanted. */
-  reset(phase: string, chunkIds: readonly number[]): Promise<void> {
-    return this.#group.commit(async (statements) => {
-      for (const chunkId of chunkIds) {
-        await change(
-          statements,
-          `UPDATE chunk SET state = 'pending', part_name = NULL, part_size = NULL, part_sha256 = NULL, summary = NULL,
-             rows_out = NULL, error_code = NULL, error_json = NULL, updated_at = ${TIME('$3')}
-           WHERE phase = $1 AND chunk_id = $2`,
-          [phase, chunkId, Date.now()],
-        );
-      }
-    });
-  }
-
-  /** The summaries of a phase's chunks, in plan order; every chunk must be done. */
-  async *summaries(phase: string): AsyncGenerator<Uint8Array> {
-    const [row] = await this.#database.all('SELECT count(*) AS n FROM chunk WHERE phase = $1', [phase]);
-    for (let chunkId = 0; chunkId < Number(row?.['n'] ?? 0); chunkId += 1) {
-      const [chunk] = await this.#database.all('SELECT state, summary FROM chunk WHERE phase = $1 AND chunk_id = $2', [
-        phase,
-        chunkId,
-      ]);
-      if (chunk?.['state'] !== 'done' || !(chunk['summary'] instanceof Uint8Array))
-        throw new BatchCoreError('BUG', `chunk ${chunkId} of ${phase} has no summary`);
-      yield chunk['summary'];
-    }
+    return this.group.commit((statements) => moveJob(statements, event));
   }
 
   /** What the job publishes or has published, once it was staged. */
   async publication(): Promise<StoredPublication | undefined> {
-    const [row] = await this.#database.all('SELECT * FROM publication');
+    const [row] = await this.database.all('SELECT * FROM publication');
     return row && publicationOf(row);
   }
 
   /** Remembers what is published, before and after it gets its name; there is one. */
   setPublication({ state, temporary, output }: Omit<StoredPublication, 'report'>): Promise<void> {
-    return this.#group.commit(async (statements) => {
+    return this.group.commit(async (statements) => {
       await statements.run('DELETE FROM publication');
       await insert(statements, 'publication', [[state, temporary, JSON.stringify(output), null]]);
     });
@@ -298,19 +186,19 @@ export class JobStore {
 
   /** Forgets it: what was published is not there any more. */
   clearPublication(): Promise<void> {
-    return this.#group.commit(async (statements) => {
+    return this.group.commit(async (statements) => {
       await statements.run('DELETE FROM publication');
     });
   }
 
   /** Where the published output lies now: its digests are what they were, its place in the file system is another. */
   updateOutput(output: StoredOutput): Promise<void> {
-    return this.#write('UPDATE publication SET output_json = $1', [JSON.stringify(output)]);
+    return this.write('UPDATE publication SET output_json = $1', [JSON.stringify(output)]);
   }
 
   /** The job is finished: its state, its execution's end and its report are one commit. */
   finishJob(executionId: number, output: StoredOutput, report: object, exitCode: number): Promise<void> {
-    return this.#group.commit(async (statements) => {
+    return this.group.commit(async (statements) => {
       await moveJob(statements, 'complete');
       await endExecution(statements, executionId, { status: 'completed', exitCode, reason: null });
       await change(statements, 'UPDATE publication SET output_json = $1, report_json = $2', [
@@ -322,19 +210,15 @@ export class JobStore {
 
   /** Adds to the log, which nothing ever changes. */
   event(kind: string, detail: object): Promise<void> {
-    return this.#write(`INSERT INTO event VALUES (${TIME('$1')}, $2, $3, $4)`, [
-      ...[Date.now(), this.#epoch, kind, JSON.stringify(detail)],
+    return this.write(`INSERT INTO event VALUES (${TIME('$1')}, $2, $3, $4)`, [
+      ...[Date.now(), this.epoch, kind, JSON.stringify(detail)],
     ]);
   }
 
   /** The log, the oldest event first. */
   async events(): Promise<StoredEvent[]> {
-    const rows = await this.#database.all('SELECT *, epoch_ms(happened_at) AS happened_ms FROM event ORDER BY rowid');
+    const rows = await this.database.all('SELECT *, epoch_ms(happened_at) AS happened_ms FROM event ORDER BY rowid');
     return rows.map(eventOf);
-  }
-
-  #write(sql: string, parameters: readonly Parameter[]): Promise<void> {
-    return this.#group.commit((statements) => change(statements, sql, parameters));
   }
 }
 

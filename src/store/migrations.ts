@@ -2,7 +2,9 @@
  * The job database's tables, one numbered step after the other. A step that was released never changes.
  *
  * No table has a primary key: DuckDB keeps one by an index that also objects to rows deleted in the same transaction. The
- * one writer checks how many rows every statement changed instead.
+ * one writer checks how many rows every statement changed instead. Nor has chunk another index: DuckDB looks into one only
+ * for a condition on its single column, and a claim among 100,000 chunks takes 1.5 ms where one among 1,000 takes 1.0 (a
+ * test compares them).
  */
 import type { Database } from '../duckdb/client.ts';
 import { BatchCoreError } from '../errors.ts';
@@ -26,8 +28,8 @@ export const MIGRATIONS: readonly Migration[] = [
         ended_at TIMESTAMP, status VARCHAR NOT NULL, exit_code INTEGER, reason VARCHAR)`,
       `CREATE TABLE input_file(
         file_id BIGINT NOT NULL, path VARCHAR NOT NULL, size BIGINT NOT NULL, mtime_ns VARCHAR NOT NULL,
-        ctime_ns VARCHAR NOT NULL, device VARCHAR NOT NULL, inode VARCHAR NOT NULL, footer_bytes BIGINT NOT NULL, footer_sha256 VARCHAR NOT NULL, rows BIGINT NOT NULL,
-        row_groups BIGINT NOT NULL)`,
+        ctime_ns VARCHAR NOT NULL, device VARCHAR NOT NULL, inode VARCHAR NOT NULL, footer_bytes BIGINT NOT NULL,
+        footer_sha256 VARCHAR NOT NULL, rows BIGINT NOT NULL, row_groups BIGINT NOT NULL)`,
       `CREATE TABLE chunk(
         job_id VARCHAR NOT NULL, phase VARCHAR NOT NULL, chunk_id BIGINT NOT NULL, file_id BIGINT NOT NULL,
         rg_first BIGINT NOT NULL, rg_last BIGINT NOT NULL, row_first BIGINT NOT NULL, rows BIGINT NOT NULL,
@@ -39,7 +41,12 @@ export const MIGRATIONS: readonly Migration[] = [
       'CREATE TABLE event(happened_at TIMESTAMP NOT NULL, epoch BIGINT, kind VARCHAR NOT NULL, detail_json VARCHAR NOT NULL)',
     ],
   },
+  // Executions that died while a chunk ran, since it last got done.
+  { since: '0.1.0', statements: ['ALTER TABLE chunk ADD COLUMN deaths BIGINT DEFAULT 0'] },
 ];
+
+const MIGRATION_TABLE =
+  'CREATE TABLE migration(number BIGINT NOT NULL, since VARCHAR NOT NULL, applied_at TIMESTAMP NOT NULL)';
 
 /**
  * Brings `database` to the newest tables. One that is newer than the program is refused, untouched, and says by which
@@ -47,16 +54,13 @@ export const MIGRATIONS: readonly Migration[] = [
  */
 export async function migrate(database: Database, migrations: readonly Migration[] = MIGRATIONS): Promise<void> {
   const tables = await database.all('SELECT table_name FROM duckdb_tables()');
-  if (tables.length === 0) {
-    await database.run(
-      'CREATE TABLE migration(number BIGINT NOT NULL, since VARCHAR NOT NULL, applied_at TIMESTAMP NOT NULL)',
-    );
-  } else if (!tables.some((table) => table['table_name'] === 'migration')) {
+  const isNew = tables.length === 0;
+  if (!isNew && !tables.some((table) => table['table_name'] === 'migration')) {
     throw new BatchCoreError('JOB_MISMATCH', 'the database is not that of a job: it has other tables', {
       hint: 'choose another --home',
     });
   }
-  const applied = await database.all('SELECT number, since FROM migration ORDER BY number');
+  const applied = isNew ? [] : await database.all('SELECT number, since FROM migration ORDER BY number');
   const newest = applied.at(-1);
   if (newest && applied.length > migrations.length) {
     const known = migrations.at(-1)?.since ?? 'none';
@@ -66,11 +70,14 @@ export async function migrate(database: Database, migrations: readonly Migration
       { hint: `go on with batch-core ${newest['since']} or newer, or start over with --fresh` },
     );
   }
-  for (const [i, { since, statements }] of migrations.entries()) {
-    if (i < applied.length) continue;
-    await database.transaction(async (transaction) => {
+  const missing = [...migrations.entries()].slice(applied.length);
+  if (missing.length === 0) return;
+  // All of them in one commit: a new job waits for one fsync.
+  await database.transaction(async (transaction) => {
+    if (isNew) await transaction.run(MIGRATION_TABLE);
+    for (const [i, { since, statements }] of missing) {
       for (const statement of statements) await transaction.run(statement);
       await transaction.run('INSERT INTO migration VALUES ($1, $2, epoch_ms($3::BIGINT))', [i + 1, since, Date.now()]);
-    });
-  }
+    }
+  });
 }

@@ -42,6 +42,8 @@ export interface StoredChunk extends ChunkRow {
   state: ChunkState;
   /** How often it was claimed, over all executions. */
   attempt: number;
+  /** How many executions died while it ran, since it last got done. */
+  deaths: number;
   partName: string | null;
   partSize: number | null;
   partSha256: string | null;
@@ -152,6 +154,7 @@ export function chunkOf(row: Row): StoredChunk {
     bytes: Number(row['bytes']),
     state: String(row['state']) as ChunkState,
     attempt: Number(row['attempt']),
+    deaths: Number(row['deaths']),
     partName: text(row['part_name']),
     partSize: number(row['part_size']),
     partSha256: text(row['part_sha256']),

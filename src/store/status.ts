@@ -2,10 +2,12 @@
  * What a job's process tells other processes, and what they may ask of it: two small files, each replaced whole, so that
  * whoever reads one never sees half of it.
  */
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { BatchCoreError, type ErrorRecord } from '../errors.ts';
+import { lockHolder } from '../bindings/native.ts';
+import { BatchCoreError, type ErrorRecord, systemError } from '../errors.ts';
 import type { Phase, Progress } from '../orchestrator/progress.ts';
+import { readJson, replaceJson } from './smallFile.ts';
 import type { JobState } from './states.ts';
 
 const SCHEMA = 'batch-core.status/1';
@@ -29,6 +31,8 @@ export interface JobStatus {
   error?: ErrorRecord;
   /** It can never go on: its source is not what it was. */
   retired?: true;
+  /** What it said of itself is lost: this is told by what else lies in its directory. */
+  lost?: true;
 }
 
 const REQUESTS = ['pause', 'resume', 'cancel'] as const;
@@ -42,7 +46,7 @@ export const lostStatuses = (): number => lost;
 
 export function writeStatus(directory: string, status: JobStatus): void {
   try {
-    replace(join(directory, 'status.json'), status);
+    replaceJson(join(directory, 'status.json'), status);
   } catch {
     lost += 1;
   }
@@ -50,40 +54,52 @@ export function writeStatus(directory: string, status: JobStatus): void {
 
 /** The status of the job in `directory`; nothing where there is none, or none that this version understands. */
 export function readStatus(directory: string): JobStatus | undefined {
-  const status = readJson(join(directory, 'status.json')) as JobStatus | undefined;
-  return status?.schema === SCHEMA && typeof status.startedAt === 'string' ? status : undefined;
+  const status = Object(readJson(join(directory, 'status.json'))) as Partial<JobStatus>;
+  const { schema, jobId, startedAt, out, source, progress } = status;
+  if (schema !== SCHEMA || !Array.isArray(source) || typeof progress !== 'object' || progress === null)
+    return undefined;
+  return [jobId, startedAt, out].every((field) => typeof field === 'string') ? (status as JobStatus) : undefined;
 }
 
-/** Statuses of the jobs of a home, the one that started last first. */
-export function listJobs(home: string): JobStatus[] {
-  let names: string[];
-  try {
-    names = readdirSync(join(home, 'jobs'));
-  } catch {
-    return [];
-  }
-  return names
-    .map((name) => readStatus(join(home, 'jobs', name)))
-    .filter((status) => status !== undefined)
-    .sort((a, b) => compare(b.startedAt, a.startedAt) || compare(a.jobId, b.jobId));
-}
-
-/** Leaves a request for the job's process; of two that meet before it looks, the later one counts. */
+/**
+ * Leaves a request for the process that holds the job's lock, and for no other: one that is gone before it looks leaves it to
+ * nobody. Of two requests that meet before it looks, the later one counts.
+ */
 export function requestControl(directory: string, request: ControlRequest): void {
+  if (!existsSync(directory)) throw noJob(directory);
+  const to = lockHolder(join(directory, 'job.lock'));
+  if (to === undefined)
+    throw new BatchCoreError('JOB_MISMATCH', `the job in ${directory} is not running: there is nothing to ${request}`, {
+      where: { file: directory },
+    });
+  const path = join(directory, 'control.json');
   try {
-    replace(join(directory, 'control.json'), { request });
+    try {
+      replaceJson(path, { request, to });
+    } catch (error) {
+      // An execution that begins sweeps temporaries, and may have taken ours for a dead one's.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !existsSync(directory)) throw error;
+      replaceJson(path, { request, to });
+    }
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    throw new BatchCoreError(
-      code === 'ENOENT' ? 'JOB_NOT_FOUND' : 'OUTPUT_UNWRITABLE',
-      `cannot ask the job in ${directory} to ${request} (${code})`,
-      { where: { file: directory }, cause },
-    );
+    if (!existsSync(directory))
+      throw new BatchCoreError('JOB_NOT_FOUND', `there is no job in ${directory}`, {
+        where: { file: directory },
+        cause,
+      });
+    throw systemError(cause, `ask the job in ${directory} to ${request}`, { path: directory });
   }
 }
 
-/** Takes the request that was left, if there is one; it is answered once. */
-export function takeControl(directory: string): ControlRequest | undefined {
+function noJob(directory: string): BatchCoreError {
+  return new BatchCoreError('JOB_NOT_FOUND', `there is no job in ${directory}`, { where: { file: directory } });
+}
+
+/**
+ * Takes the request that was left for the holder of the job's lock that calls itself `holder`, if there is one; it is answered
+ * once. What was asked of another, which is gone, is thrown away.
+ */
+export function takeControl(directory: string, holder: string): ControlRequest | undefined {
   const path = join(directory, 'control.json');
   const taken = `${path}.${process.pid}.taken`;
   try {
@@ -92,30 +108,7 @@ export function takeControl(directory: string): ControlRequest | undefined {
   } catch {
     return undefined;
   }
-  const { request } = Object(readJson(taken)) as { request?: unknown };
-  rmSync(taken, { force: true });
-  return REQUESTS.find((known) => known === request);
-}
-
-function replace(path: string, value: unknown): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    writeFileSync(temporary, `${JSON.stringify(value)}\n`);
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
-}
-
-function readJson(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) ?? undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
+  const { request, to } = Object(readJson(taken)) as { request?: unknown; to?: unknown };
+  rmSync(taken, { force: true, recursive: true });
+  return to === holder ? REQUESTS.find((known) => known === request) : undefined;
 }

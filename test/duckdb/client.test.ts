@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { linkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
@@ -204,6 +204,14 @@ describe('a second open of one file', () => {
     expect(await new Promise((resolve) => worker.once('message', resolve))).toBe('JOB_BUSY');
     await worker.terminate();
     await database.close();
+  });
+
+  it('a path with a question mark is refused: DuckDB would put the log elsewhere', async () => {
+    const home = join(directory, 'what?');
+    mkdirSync(home);
+    const refused = { code: 'CONFIG', where: { option: '--home' }, hint: expect.stringContaining('--home') };
+    for (let i = 0; i < 2; i++) await expect(openFile(join(home, 'job.duckdb'))).rejects.toMatchObject(refused);
+    expect(readdirSync(home)).toEqual([]);
   });
 
   it('a failed open leaves the file free', async () => {

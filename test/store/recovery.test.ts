@@ -152,6 +152,7 @@ describe('a damaged database', () => {
     ['a chunk missing', 'DELETE FROM chunk WHERE chunk_id = 3'],
     ['a finished chunk without rows', 'UPDATE chunk SET rows_out = NULL WHERE chunk_id = 3'],
     ['an epoch twice', 'UPDATE execution SET epoch = 1'],
+    ['a publication that is no JSON', "INSERT INTO publication VALUES ('staged', '', '{', NULL)"],
   ])('that holds %s is set aside', async (_, statement) => {
     const path = home(image);
     const database = await openFile(join(path, 'job.duckdb'));

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { JobLock } from '../../src/bindings/native.ts';
 import {
   type JobStatus,
-  listJobs,
   lostStatuses,
   readStatus,
   requestControl,
@@ -12,8 +12,12 @@ import {
   writeStatus,
 } from '../../src/store/status.ts';
 import { scratch } from '../cli/harness.ts';
+import { strangersTo } from './strangers.ts';
 
 const home = scratch();
+const precious = join(scratch(), 'precious');
+writeFileSync(precious, 'not to be touched');
+const strangers = strangersTo(precious);
 
 function jobDirectory(jobId: string): string {
   const directory = join(home, 'jobs', jobId);
@@ -93,50 +97,84 @@ describe('status.json', () => {
       writeFileSync(join(directory, 'status.json'), text);
       expect(readStatus(directory), text).toBeUndefined();
     }
+    const { progress: _, ...partly } = status('odd');
+    writeFileSync(join(directory, 'status.json'), JSON.stringify(partly));
+    expect(readStatus(directory), 'what is printed of it must be there').toBeUndefined();
   });
-});
 
-it('jobs are listed newest first, and what is no job is passed over', () => {
-  rmSync(join(home, 'jobs'), { recursive: true });
-  expect(listJobs(home)).toEqual([]);
-  for (const [jobId, day] of [
-    ['b', 2],
-    ['c', 3],
-    ['a', 1],
-    ['c2', 3],
-  ] as const) {
-    writeStatus(jobDirectory(jobId), status(jobId, `2026-01-0${day}T00:00:00.000Z`));
-  }
-  jobDirectory('empty');
-  writeFileSync(join(home, 'jobs', 'stray'), '');
-  expect(listJobs(home).map(({ jobId }) => jobId)).toEqual(['c', 'c2', 'b', 'a']);
+  it('is no pipe, link or directory: nobody waits for one, and nothing is written through it', () => {
+    for (const make of strangers) {
+      const directory = jobDirectory('laid-out');
+      make(join(directory, 'status.json'));
+      make(join(directory, `status.json.${process.pid}.tmp`));
+      expect(readStatus(directory)).toBeUndefined();
+      writeStatus(directory, status('laid-out'));
+      rmSync(directory, { recursive: true });
+    }
+    expect(readFileSync(precious, 'utf8')).toBe('not to be touched');
+  });
 });
 
 describe('a request', () => {
+  const me = 'pid 7 on host h since today';
+  /** A job that runs: its lock is held. */
+  function running(jobId: string, holder = me): { directory: string; lock: JobLock } {
+    const directory = jobDirectory(jobId);
+    return { directory, lock: new JobLock(join(directory, 'job.lock'), holder) };
+  }
+
   it('is taken once', () => {
-    const directory = jobDirectory('asked');
-    expect(takeControl(directory)).toBeUndefined();
+    const { directory, lock } = running('asked');
+    expect(takeControl(directory, me)).toBeUndefined();
     requestControl(directory, 'pause');
-    expect(takeControl(directory)).toBe('pause');
-    expect(takeControl(directory)).toBeUndefined();
-    expect(readdirSync(directory)).toEqual([]);
+    expect(takeControl(directory, me)).toBe('pause');
+    expect(takeControl(directory, me)).toBeUndefined();
+    expect(readdirSync(directory)).toEqual(['job.lock']);
+    lock.release();
   });
 
   it('of two that meet, the later one counts', () => {
-    const directory = jobDirectory('twice');
+    const { directory, lock } = running('twice');
     requestControl(directory, 'pause');
     requestControl(directory, 'cancel');
-    expect(takeControl(directory)).toBe('cancel');
-    expect(takeControl(directory)).toBeUndefined();
+    expect(takeControl(directory, me)).toBe('cancel');
+    expect(takeControl(directory, me)).toBeUndefined();
+    lock.release();
+  });
+
+  it('is for the execution that it was asked of, and dies with it', () => {
+    const { directory, lock } = running('addressed');
+    requestControl(directory, 'cancel');
+    lock.release();
+    const next = running('addressed', 'pid 8');
+    expect(takeControl(directory, 'pid 8')).toBeUndefined();
+    expect(readdirSync(directory)).toEqual(['job.lock']);
+    // From the moment it holds the lock: nobody has to have looked before.
+    requestControl(directory, 'pause');
+    expect(takeControl(directory, 'pid 8')).toBe('pause');
+    next.lock.release();
+  });
+
+  it('to a job that does not run is refused, whatever a dead process left in its lock', () => {
+    const directory = jobDirectory('dead');
+    writeFileSync(join(directory, 'job.lock'), 'pid 6');
+    expect(() => requestControl(directory, 'pause')).toThrow(expect.objectContaining({ code: 'JOB_MISMATCH' }));
+    expect(readdirSync(directory)).toEqual(['job.lock']);
   });
 
   it('that nobody understands is thrown away', () => {
-    const directory = jobDirectory('strange');
-    for (const text of ['{"request":"explode"}', '{', 'null', '{"request":{"toString":1}}']) {
+    const { directory, lock } = running('strange');
+    for (const text of ['{"request":"explode"}', '{', 'null', '', `{"request":{"toString":1},"to":"${me}"}`]) {
       writeFileSync(join(directory, 'control.json'), text);
-      expect(takeControl(directory), text).toBeUndefined();
-      expect(readdirSync(directory)).toEqual([]);
+      expect(takeControl(directory, me), text).toBeUndefined();
+      expect(readdirSync(directory)).toEqual(['job.lock']);
     }
+    for (const make of strangers) {
+      make(join(directory, 'control.json'));
+      expect(takeControl(directory, me)).toBeUndefined();
+      expect(readdirSync(directory)).toEqual(['job.lock']);
+    }
+    lock.release();
   });
 
   it('to a job that is not there is an error', () => {

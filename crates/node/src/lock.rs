@@ -45,3 +45,9 @@ impl JobLock {
 pub fn lock_is_held(path: String) -> Result<bool, Thrown> {
     waist(|| Lock::is_held(Path::new(&path)).carry())
 }
+
+/// Who holds the lock, in its own words; nothing when nobody does.
+#[napi]
+pub fn lock_holder(path: String) -> Result<Option<String>, Thrown> {
+    waist(|| Lock::holder(Path::new(&path)).carry())
+}

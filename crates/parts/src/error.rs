@@ -138,6 +138,12 @@ impl PartsError {
         Self { code: Code::Occupied, message: format!("{} {reason}", path.display()), path: path.into(), source: None }
     }
 
+    /// `path` is where a file of ours belongs, and is none.
+    pub(crate) fn foreign(path: &Path, reason: &str) -> Self {
+        let message = format!("{} {reason}: no file of batch-core; remove it", path.display());
+        Self { code: Code::Unwritable, message, path: path.into(), source: None }
+    }
+
     /// Whoever asked for `path` wants it no more.
     #[must_use]
     pub fn cancelled(path: &Path) -> Self {

@@ -5,7 +5,7 @@
 //! outside. No timeout ever has to guess whether a holder lives. The text in the file only tells people who it is; it
 //! proves nothing, so it may be stale.
 
-use crate::error::{At, Result};
+use crate::error::{At, PartsError, Result};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::Path;
@@ -37,10 +37,12 @@ impl JobLock {
     /// The directory must exist. The file stays when the lock is released: removing it could take it from a successor.
     ///
     /// # Errors
-    /// As the operating system says. That somebody holds the lock is no error but the inner `Err`.
+    /// As the operating system says; `OUTPUT_UNWRITABLE` for what is no lock file of ours: a link, which might lead to a
+    /// file that is not to be written into, a pipe, another user's. That somebody holds the lock is no error but the inner
+    /// `Err`.
     pub fn acquire(path: &Path, holder: &str) -> Result<Result<Self, Held>> {
         let mut options = OpenOptions::new();
-        let mut file = options.read(true).write(true).create(true).truncate(false).open(path).at("open", path)?;
+        let mut file = ours(options.read(true).write(true).create(true).truncate(false), path)?;
         let mut text = String::new();
         for attempt in 0..TRIES {
             if attempt > 0 {
@@ -59,15 +61,18 @@ impl JobLock {
         Ok(Err(Held { holder: text }))
     }
 
-    /// Whether anybody holds the lock. Waits for nobody, and a holder never notices.
+    /// Whether anybody holds the lock. Waits for nobody, and a holder never notices. What is no lock file is held by nobody.
     ///
     /// # Errors
     /// As the operating system says.
     pub fn is_held(path: &Path) -> Result<bool> {
-        let file = match File::open(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        let file = match plain(OpenOptions::new().read(true)).open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound || is_link(&error) => return Ok(false),
             opened => opened.at("open", path)?,
         };
+        if !file.metadata().at("look at", path)?.is_file() {
+            return Ok(false);
+        }
         // Shared, so that probes do not see each other; it ends when `file` is closed, at the end of this function.
         match file.try_lock_shared() {
             Ok(()) => Ok(false),
@@ -75,6 +80,72 @@ impl JobLock {
             Err(TryLockError::Error(error)) => Err(error).at("lock", path),
         }
     }
+
+    /// Who holds the lock, in its own words; `None` when nobody does. For a request that is to reach this holder and no
+    /// other: a text that a dead one left is not taken for that of a holder of this instant.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    pub fn holder(path: &Path) -> Result<Option<String>> {
+        for _ in 0..TRIES {
+            if !Self::is_held(path)? {
+                return Ok(None);
+            }
+            // A holder has its text in place well before this is over.
+            std::thread::sleep(PAUSE);
+            let text = plain(OpenOptions::new().read(true)).open(path).and_then(|mut file| read(&mut file));
+            let text = text.at("read", path)?;
+            if !text.is_empty() {
+                return Ok(Some(text));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Opens a regular file of our own, and nothing else: a lock file is written into.
+fn ours(options: &mut OpenOptions, path: &Path) -> Result<File> {
+    let file = match plain(options).open(path) {
+        Err(error) if is_link(&error) => return Err(PartsError::foreign(path, "is a symbolic link")),
+        Err(error) if error.kind() == ErrorKind::IsADirectory => {
+            return Err(PartsError::foreign(path, "is not a regular file"));
+        }
+        opened => opened.at("open", path)?,
+    };
+    let facts = file.metadata().at("look at", path)?;
+    if !facts.is_file() {
+        return Err(PartsError::foreign(path, "is not a regular file"));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        // SAFETY: geteuid takes nothing, touches no memory and cannot fail.
+        let user = unsafe { libc::geteuid() };
+        if user != 0 && facts.uid() != user {
+            return Err(PartsError::foreign(path, "belongs to another user"));
+        }
+        if facts.nlink() > 1 {
+            return Err(PartsError::foreign(path, "has another name, under which it may be something else"));
+        }
+    }
+    Ok(file)
+}
+
+/// Follows no link at the last name, and waits for nobody at a pipe.
+fn plain(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).mode(0o600);
+    }
+    options
+}
+
+fn is_link(error: &std::io::Error) -> bool {
+    #[cfg(unix)]
+    return error.raw_os_error() == Some(libc::ELOOP);
+    #[cfg(not(unix))]
+    return false;
 }
 
 fn read(file: &mut File) -> std::io::Result<String> {
@@ -215,5 +286,52 @@ mod tests {
         assert_eq!(winners.len(), 1);
         let holder = format!("start {}", winners[0]);
         assert!(results.iter().filter_map(|result| result.as_ref().err()).all(|held| held.holder == holder));
+    }
+
+    #[test]
+    fn the_holder_is_known_by_its_words_and_a_dead_one_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("job.lock");
+        assert_eq!(JobLock::holder(&path).unwrap(), None, "there is no file yet");
+        std::fs::write(&path, "one that was killed").unwrap();
+        assert_eq!(JobLock::holder(&path).unwrap(), None);
+        let lock = JobLock::acquire(&path, "the owner").unwrap().unwrap();
+        assert_eq!(JobLock::holder(&path).unwrap().as_deref(), Some("the owner"));
+        drop(lock);
+        assert_eq!(JobLock::holder(&path).unwrap(), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_lock_file_of_ours_is_neither_written_into_nor_waited_for() {
+        let home = tempfile::tempdir().unwrap();
+        let precious = home.path().join("precious");
+        let path = home.path().join("job.lock");
+        std::fs::write(&precious, "not to be touched").unwrap();
+        let refused = |what: &str, words: &str| {
+            let error = JobLock::acquire(&path, "the owner").unwrap_err();
+            assert_eq!(error.code(), "OUTPUT_UNWRITABLE", "{what}: {error}");
+            assert!(error.message.contains(words), "{what}: {error}");
+            assert!(!JobLock::is_held(&path).unwrap(), "{what}");
+            assert_eq!(JobLock::holder(&path).unwrap(), None, "{what}");
+            assert_eq!(std::fs::read(&precious).unwrap(), b"not to be touched", "{what}");
+        };
+        std::os::unix::fs::symlink(&precious, &path).unwrap();
+        refused("a link", "symbolic link");
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(home.path().join("not-there"), &path).unwrap();
+        refused("a link to nowhere", "symbolic link");
+        assert!(!home.path().join("not-there").exists());
+        std::fs::remove_file(&path).unwrap();
+        std::fs::hard_link(&precious, &path).unwrap();
+        refused("a hard link", "another name");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        refused("a directory", "not a regular file");
+        std::fs::remove_dir(&path).unwrap();
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        refused("a pipe", "not a regular file");
+        std::fs::remove_file(&path).unwrap();
+        JobLock::acquire(&path, "the owner").unwrap().unwrap();
     }
 }

@@ -1,0 +1,171 @@
+/**
+ * A job's chunks in its tables.
+ *
+ * Chunk:  pending -> claim -> running -> complete -> done -> reset -> pending
+ *                                     \-> fail -> retry_wait | pending | quarantined
+ */
+import type { Database, Parameter } from '../duckdb/client.ts';
+import { BatchCoreError, type ErrorRecord } from '../errors.ts';
+import { change, GroupCommit, insert, one } from './groupCommit.ts';
+import { type ChunkReceipt, type ChunkRow, chunkOf, type StoredChunk } from './rows.ts';
+
+/** Executions that may die while a chunk runs; then it is taken for what kills them. */
+export const DEATHS_MAX = 3;
+
+/** A page of summaries is of about this many bytes. */
+const PAGE_BYTES = 4 * 1024 * 1024;
+
+// Times are given, not asked of DuckDB, whose `now()` as a TIMESTAMP depends on the machine's time zone.
+export const TIME = (parameter: string) => `epoch_ms(${parameter}::BIGINT)`;
+
+/** The half of a job's store that deals with its chunks. */
+export abstract class ChunkStore {
+  protected readonly database: Database;
+  protected readonly group: GroupCommit;
+  /** That of the execution that was begun here. */
+  protected epoch: number | null = null;
+
+  protected constructor(database: Database) {
+    this.database = database;
+    this.group = new GroupCommit(database);
+  }
+
+  /** Stores a phase's chunks. What is stored already stays: a plan is made once. */
+  plan(phase: string, chunks: readonly ChunkRow[]): Promise<void> {
+    return this.group.commit(async (statements) => {
+      const { stored } = await one(statements, 'SELECT count(*) AS stored FROM chunk WHERE phase = $1', [phase]);
+      if (Number(stored) > 0 && stored !== chunks.length) {
+        throw new BatchCoreError('BUG', `phase ${phase} has ${stored} stored chunks and ${chunks.length} planned ones`);
+      }
+      if (Number(stored) > 0) return;
+      const jobId = String((await one(statements, 'SELECT job_id FROM job'))['job_id']);
+      await insert(
+        statements,
+        `chunk(job_id, phase, chunk_id, file_id, rg_first, rg_last, row_first, rows, bytes, state, attempt)`,
+        chunks.map((c) => [
+          ...[jobId, phase, c.chunkId, c.fileId, c.rowGroupFirst, c.rowGroupLast, c.rowFirst, c.rows, c.bytes],
+          ...['pending', 0],
+        ]),
+      );
+    });
+  }
+
+  /** A phase's chunks in order, without their summaries. */
+  async chunks(phase: string): Promise<StoredChunk[]> {
+    const rows = await this.database.all('SELECT * EXCLUDE (summary) FROM chunk WHERE phase = $1 ORDER BY chunk_id', [
+      phase,
+    ]);
+    return rows.map(chunkOf);
+  }
+
+  /** The unfinished chunks of a phase during which {@link DEATHS_MAX} executions died: one more would die as well. */
+  async poisoned(phase: string): Promise<StoredChunk[]> {
+    const rows = await this.database.all(
+      `SELECT * EXCLUDE (summary) FROM chunk WHERE phase = $1 AND deaths >= $2 AND state <> 'done' ORDER BY chunk_id`,
+      [phase, DEATHS_MAX],
+    );
+    return rows.map(chunkOf);
+  }
+
+  /** Allows each poisoned chunk, of whatever phase, one more attempt: a person asked for it. Resolves to their number. */
+  allowOneMore(): Promise<number> {
+    return this.group.commit((statements) =>
+      statements.run(`UPDATE chunk SET deaths = $1 WHERE deaths > $1 AND state <> 'done'`, [DEATHS_MAX - 1]),
+    );
+  }
+
+  /** A chunk is about to run. Resolves to its attempt, counted over all executions. */
+  claim(phase: string, chunkId: number): Promise<number> {
+    return this.group.commit(async (statements) => {
+      const row = await one(
+        statements,
+        `UPDATE chunk SET state = 'running', attempt = attempt + 1, epoch = $3, updated_at = ${TIME('$4')}
+         WHERE phase = $1 AND chunk_id = $2 AND state IN ('pending', 'retry_wait') RETURNING attempt`,
+        [phase, chunkId, this.epoch, Date.now()],
+      );
+      return Number(row['attempt']);
+    });
+  }
+
+  /** A chunk is done: its part is on disk, or its summary is in this very commit. */
+  complete(phase: string, chunkId: number, { rowsOut, part, summary }: ChunkReceipt): Promise<void> {
+    return this.write(
+      `UPDATE chunk SET state = 'done', rows_out = $3, part_name = $4, part_size = $5, part_sha256 = $6, summary = $7,
+         error_code = NULL, error_json = NULL, deaths = 0, updated_at = ${TIME('$8')}
+       WHERE phase = $1 AND chunk_id = $2 AND state = 'running'`,
+      [
+        phase,
+        chunkId,
+        rowsOut,
+        part?.name ?? null,
+        part?.size ?? null,
+        part?.sha256 ?? null,
+        summary ?? null,
+        Date.now(),
+      ],
+    );
+  }
+
+  /** A chunk that ran did not get done. */
+  fail(
+    phase: string,
+    chunkId: number,
+    { state, error }: { state: 'retry_wait' | 'pending' | 'quarantined'; error: ErrorRecord },
+  ): Promise<void> {
+    return this.write(
+      `UPDATE chunk SET state = $3, error_code = $4, error_json = $5, updated_at = ${TIME('$6')}
+       WHERE phase = $1 AND chunk_id = $2 AND state = 'running'`,
+      [phase, chunkId, state, error.code, JSON.stringify(error), Date.now()],
+    );
+  }
+
+  /** Sends chunks back to the beginning: what they left is not there any more, or is not wanted. */
+  reset(phase: string, chunkIds: readonly number[]): Promise<void> {
+    return this.group.commit(async (statements) => {
+      for (const chunkId of chunkIds) {
+        await change(
+          statements,
+          `UPDATE chunk SET state = 'pending', part_name = NULL, part_size = NULL, part_sha256 = NULL, summary = NULL,
+             rows_out = NULL, error_code = NULL, error_json = NULL, updated_at = ${TIME('$3')}
+           WHERE phase = $1 AND chunk_id = $2`,
+          [phase, chunkId, Date.now()],
+        );
+      }
+    });
+  }
+
+  /**
+   * The summaries of a phase's chunks, in plan order; every chunk must be done. They come in pages, so that other statements
+   * may run in between and memory holds a page, not the phase.
+   */
+  async *summaries(phase: string): AsyncGenerator<Uint8Array> {
+    const sizes = await this.database.all(
+      `SELECT chunk_id, state, octet_length(summary) AS bytes FROM chunk WHERE phase = $1 ORDER BY chunk_id`,
+      [phase],
+    );
+    const odd = sizes.find(({ state, bytes }) => state !== 'done' || bytes === null);
+    if (odd) throw new BatchCoreError('BUG', `chunk ${odd['chunk_id']} of ${phase} has no summary`);
+    for (const [first, last] of pagesOf(sizes.map(({ bytes }) => Number(bytes)))) {
+      const page = await this.database.all(
+        'SELECT summary FROM chunk WHERE phase = $1 AND chunk_id BETWEEN $2 AND $3 ORDER BY chunk_id',
+        [phase, first, last],
+      );
+      for (const { summary } of page) yield summary as Uint8Array;
+    }
+  }
+
+  protected write(sql: string, parameters: readonly Parameter[]): Promise<void> {
+    return this.group.commit((statements) => change(statements, sql, parameters));
+  }
+}
+
+/** First and last number of each page, a page being as many summaries as fill it. */
+function* pagesOf(bytes: readonly number[]): Generator<[first: number, last: number]> {
+  let [first, filled] = [0, 0];
+  for (const [i, more] of bytes.entries()) {
+    filled += more;
+    if (filled < PAGE_BYTES && i < bytes.length - 1) continue;
+    yield [first, i];
+    [first, filled] = [i + 1, 0];
+  }
+}

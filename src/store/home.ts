@@ -1,0 +1,217 @@
+/**
+ * The home of jobs: where the things of a job lie, which directories may be used, and what a job is. Its `job.json` is the
+ * authority for that: other processes never open a job's database, and `status.json` is not durable.
+ */
+import { lstatSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createDirectories, lockHolder, writeDurable } from '../bindings/native.ts';
+import { BatchCoreError, systemError } from '../errors.ts';
+import type { Progress } from '../orchestrator/progress.ts';
+import { readJson } from './smallFile.ts';
+import { type JobStatus, readStatus } from './status.ts';
+
+/** Where things of a job lie. */
+export interface JobPaths {
+  directory: string;
+  /** What the job is. */
+  request: string;
+  database: string;
+  lock: string;
+  model: string;
+  report: string;
+  /** A checksum of each row group of the published file. */
+  rowGroups: string;
+  parts: string;
+}
+
+export function jobPaths(home: string, jobId: string): JobPaths {
+  const directory = join(home, 'jobs', jobId);
+  return {
+    directory,
+    request: join(directory, 'job.json'),
+    database: join(directory, 'job.duckdb'),
+    lock: join(directory, 'job.lock'),
+    model: join(directory, 'model.bcm'),
+    report: join(directory, 'report.json'),
+    rowGroups: join(directory, 'row-groups.json'),
+    parts: join(directory, 'parts'),
+  };
+}
+
+const SCHEMA = 'batch-core.job/1';
+
+/** What is known of a job whatever becomes of its status and its database. */
+export interface JobRecord {
+  jobId: string;
+  fingerprint: string;
+  createdAt: string;
+  /** What was asked: sources, output, options, spec. */
+  request: { sources: string[]; out: string; [field: string]: unknown };
+}
+
+/** Keeps what the job is, durably; to be called once an execution begins, with the job's lock held. */
+export function writeRecord(home: string, record: JobRecord): void {
+  const text = `${JSON.stringify({ schema: SCHEMA, ...record }, null, 2)}\n`;
+  writeDurable(jobPaths(home, record.jobId).request, text);
+}
+
+/** What the job is; nothing where it never said so, or where what it said is damaged or of a newer version. */
+export function readRecord(home: string, jobId: string): JobRecord | undefined {
+  const record = Object(readJson(jobPaths(home, jobId).request)) as Partial<JobRecord> & { schema?: string };
+  if (record.schema !== SCHEMA || record.jobId !== jobId) return undefined;
+  const { fingerprint, createdAt, request } = record;
+  const { sources, out } = Object(request) as Partial<JobRecord['request']>;
+  if (typeof fingerprint !== 'string' || typeof createdAt !== 'string' || typeof out !== 'string') return undefined;
+  if (!Array.isArray(sources) || !request) return undefined;
+  return { jobId, fingerprint, createdAt, request };
+}
+
+/** The jobs of a home, the one that started last first. One that has lost its status is told by what else is there. */
+export function listJobs(home: string): JobStatus[] {
+  let names: string[];
+  try {
+    names = readdirSync(join(home, 'jobs'));
+  } catch {
+    return [];
+  }
+  return names
+    .map((name) => {
+      const status = readStatus(join(home, 'jobs', name));
+      // A directory's name is the job's: a status that names another one would lead elsewhere.
+      return status?.jobId === name ? status : guessStatus(home, name);
+    })
+    .filter((status) => status !== undefined)
+    .sort((a, b) => compare(b.startedAt, a.startedAt) || compare(a.jobId, b.jobId));
+}
+
+/**
+ * The status of a job that has none: a power loss empties files that were not synced. It says "running", as the job's
+ * process did; whether there is one, the lock knows.
+ */
+function guessStatus(home: string, jobId: string): JobStatus | undefined {
+  const paths = jobPaths(home, jobId);
+  const record = readRecord(home, jobId);
+  const made = [paths.request, paths.database, paths.lock]
+    .map((path) => statsOf(path))
+    .find((stats) => stats?.isFile());
+  const holder = holderOf(paths.lock);
+  if (!made || (!record && !statsOf(paths.database) && !holder)) return undefined;
+  const startedAt = holder?.startedAt || (record?.createdAt ?? made.mtime.toISOString());
+  return {
+    schema: 'batch-core.status/1',
+    jobId,
+    state: 'running',
+    phase: 'plan',
+    lost: true,
+    out: record?.request.out ?? '',
+    source: record?.request.sources ?? [],
+    detector: '',
+    pid: holder?.pid ?? 0,
+    host: holder?.host ?? '',
+    bootId: '',
+    startedAt,
+    updatedAt: made.mtime.toISOString(),
+    progress: noProgress(jobId),
+  };
+}
+
+function noProgress(jobId: string): Progress {
+  return {
+    type: 'progress',
+    jobId,
+    phase: 'plan',
+    chunksDone: 0,
+    chunksTotal: 0,
+    rowsDone: 0,
+    rowsTotal: 0,
+    rowsPerSecond: null,
+    etaSeconds: null,
+    rssBytes: 0,
+    workers: 0,
+    retried: 0,
+    quarantined: 0,
+  };
+}
+
+/** Who works on the job, by what its process said when it took the lock. */
+function holderOf(path: string): { pid: number; host: string; startedAt: string } | undefined {
+  let text: string | undefined;
+  try {
+    text = lockHolder(path);
+  } catch {
+    return undefined;
+  }
+  if (text === undefined) return undefined;
+  const [, pid = 0, host = '', startedAt = ''] = /^pid (\d+) on host (.*) since (\S+)$/.exec(text) ?? [];
+  return { pid: Number(pid), host, startedAt };
+}
+
+/**
+ * Makes the directories of a job, each for its owner only and durable in its parent before the next, and refuses those
+ * that somebody else could have laid out for us.
+ */
+export function makeJobDirectories(home: string, jobId: string): void {
+  const { directory, parts } = jobPaths(home, jobId);
+  try {
+    for (const path of [home, dirname(directory), directory, parts]) {
+      makeDirectory(path);
+      refuseForeign(path);
+    }
+  } catch (cause) {
+    if (cause instanceof BatchCoreError) throw cause;
+    throw systemError(cause, `create the job's directory ${directory}`, {
+      path: directory,
+      option: '--home',
+      hint: 'choose a directory that can be written with --out or --home',
+      ...unwritable(cause),
+    });
+  }
+}
+
+/** Where it is not the machine that fails, it is the place that was chosen. */
+function unwritable(cause: unknown): { code?: 'OUTPUT_UNWRITABLE' } {
+  const chosen = ['EACCES', 'EPERM', 'ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP'];
+  return chosen.includes((cause as NodeJS.ErrnoException).code ?? '') ? { code: 'OUTPUT_UNWRITABLE' } : {};
+}
+
+/** Node's own `recursive` spins for ever where a file system refuses with ENOENT (/proc). */
+function makeDirectory(path: string): void {
+  if (!statsOf(path, statSync)?.isDirectory()) {
+    if (!statsOf(dirname(path), statSync)) makeDirectory(dirname(path));
+    try {
+      mkdirSync(path, { mode: 0o700 });
+    } catch (error) {
+      // Another process was faster.
+      if (!statsOf(path, statSync)?.isDirectory()) throw error;
+    }
+  }
+  // It is there; this makes its name durable, also where whoever made it was stopped before that.
+  createDirectories(path);
+}
+
+/** In a directory like /tmp anybody may lay out a home, or a link to a place of their own, and wait for us to write there. */
+function refuseForeign(path: string): void {
+  const user = process.geteuid?.();
+  if (user === undefined) return;
+  const [own, target, parent] = [lstatSync(path), statSync(path), statSync(dirname(path))];
+  const link = own.isSymbolicLink();
+  const sticky = (parent.mode & 0o1000) !== 0;
+  if ((!link || target.uid === user) && (!sticky || (own.uid === user && target.uid === user))) return;
+  const what = link ? "is another user's link, or leads to another user's directory" : 'belongs to another user';
+  throw new BatchCoreError('OUTPUT_UNWRITABLE', `${path} ${what} (uid ${link ? target.uid : own.uid})`, {
+    where: { file: path, option: '--home' },
+    hint: 'choose a directory of your own with --home',
+  });
+}
+
+function statsOf(path: string, look: typeof lstatSync = lstatSync): Stats | undefined {
+  try {
+    return look(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
