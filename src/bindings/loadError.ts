@@ -6,7 +6,7 @@ export function loadError(what: string, cause: unknown, hint: string): BatchCore
   const reason = reasonOf(cause);
   const message = `${what} cannot be loaded: ${reason}`;
   // Of static TLS there is a fixed amount: more memory would not help.
-  const memory = /cannot allocate memory|out of memory|not enough memory|ENOMEM/i;
+  const memory = /cannot allocate memory|failed to map segment|out of memory|not enough memory|ENOMEM/i;
   if (memory.test(reason) && !/static TLS/i.test(reason))
     return new BatchCoreError('OUT_OF_MEMORY', message, {
       hint: 'give the process more memory: raise "ulimit -v" or the limit of its control group',

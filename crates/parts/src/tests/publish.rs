@@ -324,7 +324,10 @@ fn a_stranger_that_arrives_in_the_last_moment_stays() {
     std::fs::write(&target, "old").unwrap();
     let approved = Disk.identity(&target).unwrap();
     let fs: Arc<dyn FileSystem> = Arc::new(Racing(home.path().join("racing")));
-    assert_eq!(write_committed(&fs, &home.path().join("tmp"), &target, b"new", Some(approved)).unwrap_err().code(), "OUTPUT_EXISTS");
+    assert_eq!(
+        write_committed(&fs, &home.path().join("tmp"), &target, b"new", Some(approved)).unwrap_err().code(),
+        "OUTPUT_EXISTS"
+    );
     assert_eq!(std::fs::read(&target).unwrap(), b"stranger");
     assert_eq!(names(home.path()), ["out"]);
 }
