@@ -3,11 +3,14 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname, totalmem } from 'node:os';
 import type { Capacity } from './orchestrator/resources.ts';
 
-/** Memory and cores that this process may use: the least of what machine and control groups allow. */
+/** Memory and cores that this process may use: the least of what machine, control groups and `ulimit` allow. */
 export function measureCapacity(): Capacity {
+  const addressBytes = processLimit('Max address space');
   return {
-    memoryBytes: Math.min(totalmem(), ...cgroupLimits()),
+    // What `ulimit -d` counts is private and writable; what is mapped of programs and libraries comes on top of it.
+    memoryBytes: Math.min(totalmem(), ...cgroupLimits(), processLimit('Max data size') ?? Number.POSITIVE_INFINITY),
     cores: Math.min(availableParallelism(), cgroupCores()),
+    ...(addressBytes !== undefined && { addressBytes }),
   };
 }
 
@@ -50,10 +53,15 @@ function cgroupLimits(): number[] {
   const texts = [...cgroupFiles('memory.max'), ...cgroupFiles('memory.high')];
   const v1 = read('/sys/fs/cgroup/memory/memory.limit_in_bytes');
   if (v1 !== undefined) texts.push(v1.trim());
-  const lines = /^Max address space\s+(\d+)/m.exec(read('/proc/self/limits') ?? '');
-  if (lines?.[1] !== undefined) texts.push(lines[1]);
   // "max" is no number, and an absent v1 limit reads as about 2^63.
   return texts.map(Number).filter((bytes) => Number.isFinite(bytes) && bytes > 0);
+}
+
+/** A soft limit of this process, in bytes; nothing where it is unlimited. */
+function processLimit(name: string): number | undefined {
+  const line = (read('/proc/self/limits') ?? '').split('\n').find((candidate) => candidate.startsWith(name));
+  const soft = /^\s+(\d+)/.exec(line?.slice(name.length) ?? '')?.[1];
+  return soft === undefined ? undefined : Number(soft);
 }
 
 function cgroupCores(): number {

@@ -9,6 +9,7 @@ export type WorkerOptions = Addon.WorkerOptions;
 export type ScoreChunkOptions = Addon.ScoreOptions;
 export type ScoreReceipt = Addon.ScoreReceipt;
 export type VerifyReceipt = Addon.VerifyReceipt;
+export type ColumnPages = Addon.ColumnPages;
 export type BestRecord = Addon.BestRecord;
 export type RankedRow = Addon.RankedRow;
 export type PartFormat = Addon.PartFormat;
@@ -218,6 +219,9 @@ function buffer(bytes: Uint8Array): Buffer {
 export const lockIsHeld = (path: string): boolean => call(() => addon().lockIsHeld(path));
 /** What the lock's holder said of itself; nothing when nobody holds it. */
 export const lockHolder = (path: string): string | undefined => call(() => addon().lockHolder(path)) ?? undefined;
+/** The first pages of every column of a row group: what a scan of it holds at a time. */
+export const pageSizes = (file: string, rowGroup: number, rows: number): ColumnPages[] =>
+  call(() => addon().pageSizes(file, rowGroup, rows));
 /** Throws `JOB_DAMAGED` when a summary names a file that is not there any more, or not what was written. */
 export const checkSummary = (summary: Uint8Array): void => call(() => addon().checkSummary(buffer(summary)));
 export const beginFit = (spec: unknown, claims: FitClaims): FitStep =>

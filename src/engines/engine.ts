@@ -1,4 +1,4 @@
-/** What an engine is: something that carries out chunk tasks. It knows neither jobs nor stores. */
+/** What an engine is: something that carries out tasks. It knows neither jobs nor stores; open.ts makes one. */
 import type { WorkerOptions } from '../bindings/native.ts';
 import type { Reply, Task, TaskKind } from '../worker/protocol.ts';
 
@@ -8,25 +8,15 @@ export const ENGINES: readonly EngineName[] = ['threads', 'sequential'];
 
 export interface Engine {
   readonly name: EngineName;
-  /** Chunks that run at the same time. */
+  /** Tasks that run at the same time. */
   readonly workers: number;
-  /** Carries out one task. Rejects only when the worker itself is lost. */
+  /** Carries out one task. Never rejects: that a worker was lost is a reply too, under the code of what took it. */
   run<K extends TaskKind>(task: Task<K>): Promise<Reply<K>>;
-  /** Waits for what runs, then lets every worker go. */
+  /** Waits for what runs, then lets every worker go. A second call waits for the same. */
   close(): Promise<void>;
 }
 
 export interface EngineOptions {
   workers: number;
   worker: WorkerOptions;
-}
-
-/** Opens the engine of that name. */
-export async function openEngine(name: EngineName, options: EngineOptions): Promise<Engine> {
-  switch (name) {
-    case 'threads':
-      return (await import('./threads.ts')).openThreads(options);
-    case 'sequential':
-      return (await import('./sequential.ts')).openSequential(options);
-  }
 }

@@ -1,7 +1,8 @@
 /** The work of a run: fit, flag, score, publish. */
 import type { NativeModel } from '../bindings/native.ts';
 import { libraryPath } from '../duckdb/library.ts';
-import { type Engine, openEngine } from '../engines/engine.ts';
+import type { Engine } from '../engines/engine.ts';
+import { openEngine } from '../engines/open.ts';
 import { BatchCoreError } from '../errors.ts';
 import { identityOf } from '../sink/sink.ts';
 import { METADATA_CHUNK } from '../sink/target.ts';

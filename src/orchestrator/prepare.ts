@@ -17,10 +17,11 @@ import { readFacts, type SourceFacts } from '../source/facts.ts';
 import { resolveSource } from '../source/resolve.ts';
 import { measureCapacity } from '../system.ts';
 import { jobPaths, resolveHome, workingDirectory } from './home.ts';
+import { needsOf } from './needs.ts';
 import { checkOptions, checkParameters, DEFAULTS, type ScoreOptions } from './options.ts';
 import { type Output, resolveOutput } from './output.ts';
 import { type Plan, type PlannedChunk, planPilot, planScan } from './plan.ts';
-import { type Budget, decideBudget, parseBytes } from './resources.ts';
+import { type Budget, decideBudget, parseBytes, refuseAddressLimit } from './resources.ts';
 import { fingerprintOf, type JobSpec, jobIdOf, specOf } from './spec.ts';
 import { RESULT_VERSION } from './version.ts';
 
@@ -59,6 +60,7 @@ export async function prepare(
     ? {}
     : checkParameters(detectorTable(), options.detector ?? DEFAULTS.detector, options.parameters);
   const capacity = measureCapacity();
+  refuseAddressLimit(capacity);
   const memoryBytes = options.memory === undefined ? undefined : memoryWish(options.memory, capacity.memoryBytes);
 
   const asked = typeof source === 'string' ? [source] : [...source];
@@ -94,8 +96,10 @@ export async function prepare(
   const budget = decideBudget(capacity, {
     workers: options.engine === 'sequential' ? 1 : options.workers,
     memoryBytes,
-    columns: spec.columns.length,
-    chunks: plan.chunks.length,
+    needs: needsOf(facts, spec.columns, spec.score?.keep ?? [], {
+      topRows: spec.score?.flag.kind === 'top' ? spec.score.flag.rows : 0,
+      chunks: plan.chunks.length,
+    }),
   });
   const sources = asked.map((path) => resolve(path));
   const paths = await Promise.all(files.map((file) => realpath(file)));
@@ -147,8 +151,8 @@ function absolutePaths(options: ScoreOptions): ScoreOptions {
 
 function memoryWish(text: string, capacityBytes: number): number {
   const bytes = parseBytes(text, capacityBytes);
-  if (bytes !== undefined && bytes >= 128 * 2 ** 20) return bytes;
-  throw new BatchCoreError('USAGE', `--memory: "${text}" is not a size of at least 128 MiB, nor a share of memory`, {
+  if (bytes !== undefined) return bytes;
+  throw new BatchCoreError('USAGE', `--memory: "${text}" is not a size, nor a share of memory`, {
     where: { option: '--memory' },
     hint: 'for example 512MiB, 2GB or 50%',
   });

@@ -1,9 +1,28 @@
-/** Memory and workers: pure decisions over measured capacity. */
+/** Memory, workers and room: pure decisions over measured capacity. The figures are those of `node bench/memory.js`. */
+import { BatchCoreError } from '../errors.ts';
 
 /** What the machine, or the part of it that we may use, has. */
 export interface Capacity {
   memoryBytes: number;
   cores: number;
+  /** What the process may map (`ulimit -v`), where that is limited: it bounds names of memory, not memory. */
+  addressBytes?: number | undefined;
+}
+
+/** What of a source and a job decides how much memory a run takes. */
+export interface MemoryNeeds {
+  rows: number;
+  chunks: number;
+  /** Columns that are scored. */
+  columns: number;
+  /** Decompressed pages that a scan holds at a time: one of each scored and kept column. */
+  pageBytes: number;
+  /** Decompressed bytes of a row's kept columns. */
+  keptRowBytes: number;
+  /** Rows that `--top` ranks. */
+  topRows: number;
+  /** The largest footer. */
+  footerBytes: number;
 }
 
 export interface Budget {
@@ -14,28 +33,180 @@ export interface Budget {
   duckdbBytesPerWorker: number;
 }
 
-/** Measured: Node, the DuckDB library and client, before any worker (see bench/README.md). */
-const BASE_BYTES = 96 * 2 ** 20;
-/** Measured: a worker's isolate, DuckDB instance, batches and part writer for a handful of columns. */
-const WORKER_BYTES = 40 * 2 ** 20;
-/** One row group's decompressed pages and a block of f64 in flight, per column. */
-const COLUMN_BYTES = 512 * 2 ** 10;
+const MIB = 2 ** 20;
+
+/** Node, libduckdb (both mapped, some 80 MiB), the client, the job's database and the reports, before any worker. */
+const BASE_BYTES = 132 * MIB;
+/** The sample of a fit while its owner merges and freezes it. */
+const SAMPLE_BYTES = 16 * MIB;
+/** A worker: its isolate, its DuckDB, its part writer, its share of summaries. */
+const WORKER_BYTES = 20 * MIB;
+/** A column in the owner: merged summaries, the model. */
+const OWNER_COLUMN_BYTES = 0.25 * MIB;
+/** What the job's database holds of a chunk that went through every pass, until it is checkpointed. */
+const CHUNK_BYTES = 0.3 * MIB;
+/** A column in a worker: vectors on their way through DuckDB, the summary, the scorer's tables. */
+const WORKER_COLUMN_BYTES = 0.3 * MIB;
+/** Pages, and what the allocator keeps of those before. */
+const PAGES_FACTOR = 1.15;
+/** Kept columns are buffered until a row group of the output ends: encoded, and as they came. */
+const KEPT_FACTOR = 2.7;
+const OUTPUT_ROW_GROUP_ROWS = 122_880;
+/** Score, file and row of a ranked row. */
+const RANKED_BYTES = 24;
+/** Address space: what Node reserves, and what each worker's isolate does. */
+const BASE_ADDRESS_BYTES = 1600 * MIB;
+const WORKER_ADDRESS_BYTES = 620 * MIB;
+
+const SHARE_OF_CAPACITY = 0.75;
 const SHARE_FOR_DUCKDB = 0.45;
 
-/** How many workers the wish, the cores, the chunks and the memory allow. At least one. */
+/** The most resident memory that a run takes with that many workers. */
+export function memoryNeeded(needs: MemoryNeeds, workers: number): number {
+  return Math.ceil(ownerBytes(needs) + workers * workerBytes(needs));
+}
+
+function ownerBytes({ columns, chunks, topRows, footerBytes }: MemoryNeeds): number {
+  // A footer is read, digested and parsed whole; ranked rows are merged, sorted and copied.
+  return (
+    BASE_BYTES +
+    SAMPLE_BYTES +
+    columns * OWNER_COLUMN_BYTES +
+    chunks * CHUNK_BYTES +
+    2 * footerBytes +
+    3 * topRows * RANKED_BYTES
+  );
+}
+
+function workerBytes({ rows, columns, pageBytes, keptRowBytes, topRows }: MemoryNeeds): number {
+  return (
+    WORKER_BYTES +
+    columns * WORKER_COLUMN_BYTES +
+    PAGES_FACTOR * pageBytes +
+    KEPT_FACTOR * keptRowBytes * Math.min(rows, OUTPUT_ROW_GROUP_ROWS) +
+    2 * topRows * RANKED_BYTES
+  );
+}
+
+/** How many workers the wish, the cores, the chunks and the memory allow; refuses when that is not even one. */
 export function decideBudget(
   capacity: Capacity,
-  wish: { workers?: number | undefined; memoryBytes?: number | undefined; columns: number; chunks: number },
+  wish: { workers?: number | undefined; memoryBytes?: number | undefined; needs: MemoryNeeds },
 ): Budget {
-  const memoryBytes = Math.min(wish.memoryBytes ?? 0.75 * capacity.memoryBytes, capacity.memoryBytes);
-  const workerBytes = WORKER_BYTES + wish.columns * COLUMN_BYTES;
-  const affordable = Math.max(1, Math.floor((memoryBytes - BASE_BYTES) / workerBytes));
-  const workers = Math.max(1, Math.min(wish.workers ?? capacity.cores, affordable, Math.max(1, wish.chunks)));
+  refuseAddressLimit(capacity);
+  const memoryBytes = Math.floor(
+    Math.min(wish.memoryBytes ?? SHARE_OF_CAPACITY * capacity.memoryBytes, capacity.memoryBytes),
+  );
+  const perWorker = workerBytes(wish.needs);
+  const affordable = Math.floor((memoryBytes - ownerBytes(wish.needs)) / perWorker);
+  if (affordable < 1) throw tooSmall(memoryBytes, wish.memoryBytes, wish.needs);
+  const addressable =
+    capacity.addressBytes === undefined
+      ? affordable
+      : Math.max(1, Math.floor((capacity.addressBytes - BASE_ADDRESS_BYTES) / (WORKER_ADDRESS_BYTES + perWorker)));
+  const wanted = Math.min(wish.workers ?? capacity.cores, Math.max(1, wish.needs.chunks));
+  const workers = Math.max(1, Math.min(wanted, affordable, addressable));
   return {
     workers,
-    memoryBytes: Math.floor(memoryBytes),
-    duckdbBytesPerWorker: Math.max(32 * 2 ** 20, Math.floor((SHARE_FOR_DUCKDB * memoryBytes) / workers)),
+    memoryBytes,
+    // Never less than the pages need: DuckDB cannot scan in less, it fails.
+    duckdbBytesPerWorker: Math.floor(Math.max(64 * MIB, 2 * perWorker, (SHARE_FOR_DUCKDB * memoryBytes) / workers)),
   };
+}
+
+function tooSmall(memoryBytes: number, asked: number | undefined, needs: MemoryNeeds): BatchCoreError {
+  const least = Math.ceil(memoryNeeded(needs, 1) / MIB);
+  const has = Math.floor(memoryBytes / MIB);
+  const limited = asked === undefined || asked > memoryBytes;
+  const wide = `${needs.columns} column${needs.columns === 1 ? '' : 's'} in pages of ${Math.ceil(needs.pageBytes / MIB)} MiB`;
+  return new BatchCoreError(
+    'MEMORY_TOO_SMALL',
+    limited
+      ? `there are ${has} MiB to work with; one worker over ${wide} needs ${least} MiB`
+      : `--memory: ${has} MiB are too little; one worker over ${wide} needs ${least} MiB`,
+    {
+      where: { option: '--memory' },
+      hint: limited
+        ? `free memory or raise the limit (a control group, ulimit -d), so that three quarters of it are ${least} MiB, or give --memory ${least}MiB`
+        : `give --memory ${least}MiB or more, or fewer --columns${needs.chunks * CHUNK_BYTES > BASE_BYTES / 2 ? ', or fewer chunks with a larger --chunk-rows' : ''}`,
+    },
+  );
+}
+
+/** Refuses an address space in which not even one worker could start: Node would abort in it. */
+export function refuseAddressLimit({ addressBytes }: Capacity): void {
+  const least = BASE_ADDRESS_BYTES + WORKER_ADDRESS_BYTES;
+  if (addressBytes === undefined || addressBytes >= least) return;
+  const mib = (bytes: number) => Math.ceil(bytes / MIB);
+  throw new BatchCoreError(
+    'MEMORY_TOO_SMALL',
+    `the address space is limited to ${mib(addressBytes)} MiB (ulimit -v); a run maps ${mib(least)} MiB, most of it reserved and never used`,
+    { hint: 'raise or lift that limit; --memory bounds what is used' },
+  );
+}
+
+/**
+ * The budget of a run that goes on where one before it died without a word, most likely for want of memory: half the
+ * workers for each such death in a row.
+ */
+export function afterDeaths(budget: Budget, deaths: number): Budget {
+  return { ...budget, workers: Math.max(1, Math.floor(budget.workers / 2 ** deaths)) };
+}
+
+/** What of a job decides how much room it takes. */
+export interface RoomNeeds {
+  rows: number;
+  columns: number;
+  chunks: number;
+  /** Rows that will be flagged, as far as that is known. */
+  flaggedRows: number;
+  /** Reasons of a flagged row. */
+  explain: number;
+  /** Decompressed bytes of a row's kept columns. */
+  keptRowBytes: number;
+  layout: 'file' | 'directory';
+}
+
+/** Row number, score and flag of random data: 7.1 bytes with zstd, 8.2 uncompressed. */
+const ROW_BYTES = 8.5;
+/** One reason: 14.4 bytes with zstd, 16.9 uncompressed. */
+const REASON_BYTES = 18;
+/** What a chunk's summaries of all passes take for a column, beside its part of the sample. */
+const SUMMARY_COLUMN_BYTES = 0.22 * MIB;
+const SUMMARY_SAMPLE_BYTES = 17 * MIB;
+const MODEL_COLUMN_BYTES = 0.02 * MIB;
+/** The job's database with its log, report, status and the like. */
+const RECORDS_BYTES = 6 * MIB;
+
+/**
+ * Bytes that a run takes at most in the home, and on the disk of its output. On one disk both add up, but for a
+ * directory: its parts are linked there, not copied.
+ */
+export function roomNeeded(needs: RoomNeeds): { homeBytes: number; outputBytes: number; oneDiskBytes: number } {
+  const { rows, columns, chunks, flaggedRows, explain, keptRowBytes, layout } = needs;
+  const outputBytes = Math.ceil(rows * (ROW_BYTES + keptRowBytes) + flaggedRows * explain * REASON_BYTES + MIB);
+  const summaries = Math.min(SUMMARY_SAMPLE_BYTES, 2 * 8 * rows * columns) + chunks * columns * SUMMARY_COLUMN_BYTES;
+  const homeBytes = Math.ceil(outputBytes + summaries + columns * MODEL_COLUMN_BYTES + RECORDS_BYTES);
+  return { homeBytes, outputBytes, oneDiskBytes: layout === 'file' ? homeBytes + outputBytes : homeBytes };
+}
+
+/** Bytes of a file name and of a path, as Linux and macOS allow; the latter without its final NUL. */
+const NAME_BYTES_MAX = 255;
+const PATH_BYTES_MAX = 4095;
+
+/**
+ * What is wrong with the length of `path` when its last name is decorated (by a temporary's) with `decorationBytes` more;
+ * nothing when it fits.
+ */
+export function nameTooLong(path: string, decorationBytes: number): string | undefined {
+  const name = Buffer.byteLength(path.slice(path.lastIndexOf('/') + 1));
+  const room = NAME_BYTES_MAX - decorationBytes;
+  if (name > room)
+    return `its name has ${name} bytes; ${room} are allowed, since a temporary name adds ${decorationBytes}`;
+  const whole = Buffer.byteLength(path);
+  if (whole + decorationBytes > PATH_BYTES_MAX)
+    return `its path has ${whole} bytes; ${PATH_BYTES_MAX - decorationBytes} are allowed`;
+  return undefined;
 }
 
 /** Parses `512MiB`, `2GB`, `1073741824` or `50%` (of `capacityBytes`); `undefined` when it is none of these. */

@@ -135,6 +135,28 @@ pub struct VerifyReceipt {
     pub pages_with_crc: f64,
 }
 
+/// The first pages of a column in a row group.
+#[napi(object)]
+pub struct ColumnPages {
+    /// The column, as the file spells it.
+    pub column: String,
+    /// Bytes of its dictionary and its first data page, decompressed.
+    pub bytes: f64,
+    /// Bytes of all its pages in the row group, decompressed.
+    pub whole: f64,
+}
+
+/// How large pages are that a scan of the row group holds at a time, column by column.
+#[napi]
+pub fn page_sizes(file: String, row_group: u32, rows: i64) -> Result<Vec<ColumnPages>, Thrown> {
+    waist(|| {
+        let pages = batch_core_parts::page_sizes(Path::new(&file), row_group.into(), count(rows)?)?;
+        let records =
+            pages.into_iter().map(|p| ColumnPages { column: p.column, bytes: p.bytes as f64, whole: p.whole as f64 });
+        Ok::<_, ChunkError>(records.collect())
+    })
+}
+
 /// A thread's own scanner, and the fit state or model it used last.
 #[napi]
 pub struct ChunkWorker {

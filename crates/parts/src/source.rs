@@ -15,20 +15,23 @@
 //! stranger's header declares is only ever compared with the bytes that are there.
 
 mod footer;
+mod page_sizes;
 mod pages;
 mod stretch;
 mod thrift;
 
 use crate::digest::hex;
 use crate::error::{PartsError, Result};
-use footer::ColumnChunk;
+use footer::{ColumnChunk, Visitor};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use stretch::Stretch;
+
+pub use page_sizes::{ColumnPages, page_sizes};
 
 /// Large enough that reads are few, small enough that the bytes are still in the cache when they are hashed.
 const PAGES_BUFFER_BYTES: usize = 1 << 18;
@@ -98,6 +101,16 @@ impl Fault {
     const fn malformed(what: &'static str) -> Self {
         Self::Malformed(Cow::Borrowed(what))
     }
+
+    /// The error of a walk over the footer of `path`.
+    fn of_footer(self, path: &Path) -> SourceError {
+        match self {
+            Self::Source(error) => error,
+            Self::Malformed(what) => {
+                SourceError::File(PartsError::data(path, format_args!("damaged footer: it {what}")))
+            }
+        }
+    }
 }
 
 impl From<PartsError> for Fault {
@@ -119,8 +132,7 @@ pub fn verify_row_groups(
     rows: &[u64],
     mut continues: impl FnMut() -> ControlFlow<()>,
 ) -> Result<SourceReceipt, SourceError> {
-    let (mut file, bytes) = open_regular(path).map_err(SourceError::File)?;
-    let place = footer::locate(path, &mut file, bytes).map_err(SourceError::File)?;
+    let (file, place) = open_source(path).map_err(SourceError::File)?;
     let pages_end = place.start;
     let mut walk = Walk {
         path,
@@ -141,6 +153,13 @@ pub fn verify_row_groups(
     Ok(walk.receipt)
 }
 
+/// The file, and where its footer lies.
+fn open_source(path: &Path) -> Result<(File, Range<u64>)> {
+    let (mut file, bytes) = open_regular(path)?;
+    let place = footer::locate(path, &mut file, bytes)?;
+    Ok((file, place))
+}
+
 /// What is done with the row groups as the footer tells of them.
 struct Walk<'a> {
     path: &'a Path,
@@ -154,12 +173,9 @@ struct Walk<'a> {
     receipt: SourceReceipt,
 }
 
-impl Walk<'_> {
+impl Visitor for Walk<'_> {
     fn column(&mut self, row_group: u64, column: &ColumnChunk) -> Result<(), Fault> {
-        let end = column.start.checked_add(column.length);
-        let Some(end) = end.filter(|end| column.start >= footer::HEAD_BYTES && *end <= self.pages_end) else {
-            return Err(Fault::malformed("places a column outside of the file"));
-        };
+        let place = column.place(self.pages_end)?;
         self.bytes += column.length;
         // Also what keeps a hostile footer from having one stretch of the file read a million times.
         if self.bytes > self.pages_end {
@@ -170,7 +186,7 @@ impl Walk<'_> {
             hash.update(bytes);
             if continues().is_break() { Err(Fault::Source(SourceError::Stopped)) } else { Ok(()) }
         };
-        let mut stretch = Stretch::new(self.path, self.file, column.start..end, &mut self.buffer).watched(&mut seen);
+        let mut stretch = Stretch::new(self.path, self.file, place, &mut self.buffer).watched(&mut seen);
         pages::check(&mut stretch, column.values, &mut self.receipt).map_err(|(page, offset, fault)| match fault {
             Fault::Malformed(what) => {
                 let what = format!("it {what}");

@@ -1,8 +1,8 @@
 //! The footer, read for one thing: where the columns of the wanted row groups lie.
 
+use super::Fault;
 use super::stretch::Stretch;
 use super::thrift::{self, Fields, Kind, structure, structures};
-use super::{Fault, Walk};
 use crate::error::{PartsError, Result};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::path::Path;
 
 /// The magic at the beginning.
-pub(super) const HEAD_BYTES: u64 = 4;
+const HEAD_BYTES: u64 = 4;
 /// The footer's length and the magic at the end.
 const TAIL_BYTES: u64 = 8;
 const MAGIC: [u8; 4] = *b"PAR1";
@@ -20,11 +20,27 @@ const NAME_BYTES_MAX: usize = 256;
 /// One column of one row group.
 #[derive(Default)]
 pub(super) struct ColumnChunk {
+    /// The steps of its path, joined with dots.
     pub(super) name: String,
+    /// How much of that is the first step: the column of the table.
+    pub(super) root: usize,
     pub(super) start: u64,
     pub(super) length: u64,
+    /// What it takes decompressed.
+    pub(super) unpacked: u64,
     /// Values of all its data pages, nulls too.
     pub(super) values: u64,
+}
+
+impl ColumnChunk {
+    /// Where it lies, which must be before the footer.
+    pub(super) fn place(&self, pages_end: u64) -> Result<Range<u64>, Fault> {
+        let end = self.start.checked_add(self.length);
+        match end.filter(|end| self.start >= HEAD_BYTES && *end <= pages_end) {
+            Some(end) => Ok(self.start..end),
+            None => Err(Fault::malformed("places a column outside of the file")),
+        }
+    }
 }
 
 /// Where the footer of the Parquet file `file` of `bytes` bytes lies.
@@ -48,8 +64,14 @@ pub(super) fn locate(path: &Path, file: &mut File, bytes: u64) -> Result<Range<u
     }
 }
 
-/// Takes `walk` to every column of the wanted row groups, in the order of the footer.
-pub(super) fn walk(bytes: &mut Stretch<'_>, first: u64, rows: &[u64], walk: &mut Walk<'_>) -> Result<(), Fault> {
+/// Who is told of the wanted row groups.
+pub(super) trait Visitor {
+    fn column(&mut self, row_group: u64, column: &ColumnChunk) -> Result<(), Fault>;
+    fn end_row_group(&mut self);
+}
+
+/// Takes `visitor` to every column of the wanted row groups, in the order of the footer.
+pub(super) fn walk(bytes: &mut Stretch<'_>, first: u64, rows: &[u64], visitor: &mut impl Visitor) -> Result<(), Fault> {
     let mut found = 0;
     let mut fields = Fields::default();
     while let Some((id, kind)) = fields.next(bytes)? {
@@ -60,7 +82,7 @@ pub(super) fn walk(bytes: &mut Stretch<'_>, first: u64, rows: &[u64], walk: &mut
         for group in 0..structures(bytes, kind)? {
             let place = group.checked_sub(first).and_then(|place| usize::try_from(place).ok());
             let planned = place.and_then(|place| rows.get(place)).copied();
-            row_group(bytes, group, planned, walk)?;
+            row_group(bytes, group, planned, visitor)?;
             found += usize::from(planned.is_some());
         }
     }
@@ -68,7 +90,12 @@ pub(super) fn walk(bytes: &mut Stretch<'_>, first: u64, rows: &[u64], walk: &mut
 }
 
 /// Reads one row group; `planned` are the rows it should have, where it is wanted.
-fn row_group(bytes: &mut Stretch<'_>, group: u64, planned: Option<u64>, walk: &mut Walk<'_>) -> Result<(), Fault> {
+fn row_group(
+    bytes: &mut Stretch<'_>,
+    group: u64,
+    planned: Option<u64>,
+    visitor: &mut impl Visitor,
+) -> Result<(), Fault> {
     let wanted = planned.is_some_and(|rows| rows > 0);
     let mut rows = 0;
     let mut fields = Fields::default();
@@ -77,7 +104,7 @@ fn row_group(bytes: &mut Stretch<'_>, group: u64, planned: Option<u64>, walk: &m
             1 if wanted => {
                 for _ in 0..structures(bytes, kind)? {
                     let column = column_chunk(bytes)?;
-                    walk.column(group, &column)?;
+                    visitor.column(group, &column)?;
                 }
             }
             3 => rows = thrift::count(bytes, kind)?,
@@ -88,7 +115,7 @@ fn row_group(bytes: &mut Stretch<'_>, group: u64, planned: Option<u64>, walk: &m
         return Err(Fault::malformed("has other row groups than were planned"));
     }
     if wanted {
-        walk.end_row_group();
+        visitor.end_row_group();
     }
     Ok(())
 }
@@ -113,8 +140,9 @@ fn column_metadata(bytes: &mut Stretch<'_>, kind: Kind) -> Result<ColumnChunk, F
     let mut fields = structure(kind)?;
     while let Some((id, kind)) = fields.next(bytes)? {
         match id {
-            3 => column.name = dotted(bytes, kind)?,
+            3 => (column.name, column.root) = dotted(bytes, kind)?,
             5 => column.values = thrift::count(bytes, kind)?,
+            6 => column.unpacked = thrift::count(bytes, kind)?,
             7 => column.length = thrift::count(bytes, kind)?,
             9 => column.start = thrift::count(bytes, kind)?,
             11 => dictionary = thrift::count(bytes, kind)?,
@@ -128,14 +156,19 @@ fn column_metadata(bytes: &mut Stretch<'_>, kind: Kind) -> Result<ColumnChunk, F
     Ok(column)
 }
 
-/// The steps of a column's path, joined.
-fn dotted(bytes: &mut Stretch<'_>, kind: Kind) -> Result<String, Fault> {
-    let mut name = Vec::new();
+/// The steps of a column's path, joined, and the length of the first.
+fn dotted(bytes: &mut Stretch<'_>, kind: Kind) -> Result<(String, usize), Fault> {
+    let (mut name, mut root) = (Vec::new(), String::new());
     for step in 0..thrift::texts(bytes, kind)? {
+        if step == 1 {
+            root = String::from_utf8_lossy(&name).into_owned();
+        }
         if step > 0 && name.len() < NAME_BYTES_MAX {
             name.push(b'.');
         }
         thrift::text(bytes, &mut name, NAME_BYTES_MAX)?;
     }
-    Ok(String::from_utf8_lossy(&name).into_owned())
+    let name = String::from_utf8_lossy(&name).into_owned();
+    let root = if root.is_empty() { name.len() } else { root.len() };
+    Ok((name, root))
 }

@@ -54,25 +54,27 @@ fn check_page(bytes: &mut Stretch<'_>, receipt: &mut SourceReceipt) -> Result<Op
     Ok((beyond == 0).then_some(header.values))
 }
 
-struct PageHeader {
+pub(super) struct PageHeader {
     /// Compressed bytes that follow it.
-    length: u64,
+    pub(super) length: u64,
+    /// What those are decompressed.
+    pub(super) unpacked: u64,
     /// CRC-32 of those bytes.
     checksum: Option<u32>,
     /// Values in it: none in a dictionary page or one of an unknown type.
-    values: u64,
+    pub(super) values: u64,
 }
 
 impl PageHeader {
-    fn read(bytes: &mut Stretch<'_>) -> Result<Self, Fault> {
-        let (mut kind_of_page, mut length, mut checksum) = (None, None, None);
+    pub(super) fn read(bytes: &mut Stretch<'_>) -> Result<Self, Fault> {
+        let (mut kind_of_page, mut length, mut unpacked, mut checksum) = (None, None, 0, None);
         // Of a data page of version 1 and of version 2.
         let mut values = [None, None];
         let mut fields = Fields::default();
         while let Some((id, kind)) = fields.next(bytes)? {
             match id {
                 1 => kind_of_page = Some(thrift::number(bytes, kind)?),
-                2 => drop(thrift::count(bytes, kind)?),
+                2 => unpacked = thrift::count(bytes, kind)?,
                 3 => length = Some(thrift::count(bytes, kind)?),
                 4 => checksum = Some(as_bits(thrift::number(bytes, kind)?)?),
                 5 => values[0] = data_page_values(bytes, structure(kind)?)?,
@@ -85,7 +87,7 @@ impl PageHeader {
             3 => values[1].ok_or(INCOMPLETE)?,
             _ => 0,
         };
-        Ok(Self { length: length.ok_or(INCOMPLETE)?, checksum, values })
+        Ok(Self { length: length.ok_or(INCOMPLETE)?, unpacked, checksum, values })
     }
 }
 

@@ -4,7 +4,7 @@
 //! Parquet library.
 
 use super::write_part;
-use crate::{Damage, Disk, SourceError, SourceReceipt, verify_row_groups};
+use crate::{Damage, Disk, SourceError, SourceReceipt, page_sizes, verify_row_groups};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
@@ -148,6 +148,32 @@ fn a_page_is_named() {
 }
 
 #[test]
+fn page_sizes_are_those_that_a_reader_unpacks() {
+    use parquet::column::page::Page;
+    for name in FIXTURES {
+        let path = fixture(name);
+        let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
+        let group = reader.get_row_group(1).unwrap();
+        let expected: Vec<(String, u64)> = (0..group.num_columns())
+            .map(|leaf| {
+                let mut pages = group.get_column_page_reader(leaf).unwrap();
+                let mut bytes = 0;
+                while let Some(page) = pages.get_next_page().unwrap() {
+                    bytes += page.buffer().len() as u64;
+                    if !matches!(page, Page::DictionaryPage { .. }) {
+                        break;
+                    }
+                }
+                (group.metadata().column(leaf).column_path().parts()[0].clone(), bytes)
+            })
+            .collect();
+        let found = page_sizes(&path, 1, 200).unwrap();
+        assert_eq!(found.into_iter().map(|p| (p.column, p.bytes)).collect::<Vec<_>>(), expected, "{name}");
+        assert!(page_sizes(&path, 1, 201).is_err() && page_sizes(&path, 2, 200).is_err());
+    }
+}
+
+#[test]
 fn a_footer_that_was_not_planned_from_is_refused() {
     let path = fixture("v1-zstd");
     for (first, rows) in [(0, vec![400, 201]), (0, vec![200, 400]), (1, vec![200, 0]), (7, vec![1]), (0, vec![400, 0])]
@@ -179,9 +205,12 @@ fn only_regular_files_are_read_and_no_pipe_is_waited_for() {
     let name = std::ffi::CString::new(pipe.to_str().unwrap()).unwrap();
     // SAFETY: the path is a C string.
     assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
-    for path in [pipe.as_path(), home.path(), Path::new("/dev/null"), &home.path().join("absent")] {
+    let absent = home.path().join("absent");
+    let refused =
+        [(pipe.as_path(), "DATA"), (home.path(), "DATA"), (Path::new("/dev/null"), "DATA"), (&absent, "PATH_LOST")];
+    for (path, code) in refused {
         let Err(SourceError::File(error)) = verify(path, 0, &[1]) else { panic!("{}", path.display()) };
-        assert_eq!(error.code(), "DATA", "{error}");
+        assert_eq!(error.code(), code, "{error}");
         assert!(error.message.contains(path.to_str().unwrap()), "{error}");
     }
 }
@@ -319,6 +348,7 @@ proptest! {
                 bytes[at..end].copy_from_slice(&noise[..end - at]);
             }
             std::fs::write(&path, &bytes).unwrap();
+            let _ = page_sizes(&path, 1, rows[1]);
             match verify(&path, 0, &rows) {
                 Ok(receipt) => assert_eq!(receipt.row_groups.len(), rows.len()),
                 Err(SourceError::Damage(damage)) => assert!(damage.row_group < 2 && damage.column.len() <= 256),

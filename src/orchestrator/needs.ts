@@ -1,0 +1,52 @@
+/** What a run over a source will hold in memory: asked of the page headers of its largest row group. */
+import { type ColumnPages, pageSizes } from '../bindings/native.ts';
+import type { SourceFacts } from '../source/facts.ts';
+import type { MemoryNeeds } from './resources.ts';
+
+/** A value of a column whose pages cannot be asked, and the least that one is taken for. */
+const VALUE_BYTES = 8;
+
+/** The needs of a run that scores `columns` and copies `keep`. */
+export function needsOf(
+  facts: SourceFacts,
+  columns: readonly string[],
+  keep: readonly string[],
+  { topRows, chunks }: Pick<MemoryNeeds, 'topRows' | 'chunks'>,
+): MemoryNeeds {
+  const { pages, rows } = largestPages(facts);
+  const of = (name: string, field: 'bytes' | 'whole') => {
+    const leaves = pages?.filter(({ column }) => column === name) ?? [];
+    // A name that DuckDB made up for one that occurs twice is not in the file.
+    if (leaves.length === 0) return rows * VALUE_BYTES;
+    return leaves.reduce((sum, leaf) => sum + leaf[field], 0);
+  };
+  const scanned = [...new Set([...columns, ...keep])];
+  const kept = keep.reduce((sum, name) => sum + Math.max(of(name, 'whole'), rows * VALUE_BYTES), 0);
+  const rowsTotal = facts.files.reduce((sum, file) => sum + file.rows, 0);
+  return {
+    rows: rowsTotal,
+    chunks,
+    columns: columns.length,
+    pageBytes: scanned.reduce((sum, name) => sum + of(name, 'bytes'), 0),
+    keptRowBytes: kept / Math.max(1, rows),
+    topRows: Math.min(topRows, rowsTotal),
+    footerBytes: Math.max(0, ...facts.files.map((file) => file.footerBytes)),
+  };
+}
+
+/** The first pages of the columns of the row group with most rows. */
+function largestPages(facts: SourceFacts): { pages: ColumnPages[] | undefined; rows: number } {
+  let largest: { file: string; group: number; rows: number } | undefined;
+  for (const file of facts.files)
+    file.rowGroups.forEach(({ rows }, group) => {
+      if (rows > (largest?.rows ?? 0)) largest = { file: file.path, group, rows };
+    });
+  if (!largest) return { pages: undefined, rows: 0 };
+  const { file, group, rows } = largest;
+  try {
+    return { pages: pageSizes(file, group, rows), rows };
+  } catch {
+    // It is an estimate: what is wrong with the file the scan will tell, in better words.
+    return { pages: undefined, rows };
+  }
+}

@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest';
+import { lostWorker } from '../../src/engines/lost.ts';
+import { BatchCoreError } from '../../src/errors.ts';
+
+const heap = Object.assign(new Error('Worker terminated due to reaching memory limit: JS heap out of memory'), {
+  code: 'ERR_WORKER_OUT_OF_MEMORY',
+});
+
+it.each<[string, unknown, string, boolean]>([
+  ['a full heap', heap, 'OUT_OF_MEMORY', true],
+  ['what cannot be sent', new DOMException('() => {} could not be cloned.', 'DataCloneError'), 'BUG', false],
+  ['wrong code', new TypeError('x is not a function'), 'BUG', false],
+  ['a worker that exits', new Error('worker exited with code: 7'), 'TRANSIENT_IO', true],
+  ['what is no error', 'gone', 'BUG', false],
+  ['an error of ours', new BatchCoreError('DISK_FULL', 'no room'), 'DISK_FULL', false],
+])('%s keeps its words and gets its code', (_, thrown, code, retried) => {
+  const error = lostWorker(thrown);
+  expect([error.code, error.retried]).toEqual([code, retried]);
+  expect(error.message).toContain(thrown instanceof Error ? thrown.message : String(thrown));
+  if (thrown !== error) expect(error.cause).toBe(thrown);
+});
