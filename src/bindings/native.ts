@@ -25,18 +25,30 @@ export type Threshold = Addon.ThresholdRecord;
 export type ColumnPiece = Addon.ColumnPiece;
 export type Scores = Addon.Scores;
 
+/** A column that does not vary, so that it tells no row from another. */
+export interface LeftOut {
+  column: string;
+  /** `constant`: every cell is the same double; `empty`: there is no cell. */
+  reason: 'constant' | 'empty';
+  /** That double, where there is one. JSON has no infinities. */
+  value?: number | 'Infinity' | '-Infinity';
+  /** Whether it is so large that whole numbers which differ may have become this one double. */
+  mayBeRounded: boolean;
+}
+
 /** What a model says of itself. */
 export interface ModelFacts {
   digest: string;
   detector: string;
   columns: string[];
-  constants: string[];
+  /** Columns of the fit that play no part, and why. */
+  leftOut: LeftOut[];
   fitRows: number;
   contamination: number;
+  /** What a missing cell meant in the fit. */
+  missing: 'center' | 'skip' | 'error';
   seed: number;
   parameters: Record<string, unknown>;
-  /** What a missing cell meant when it was fitted; models of before it was written down do not say. */
-  missing?: 'center' | 'skip' | 'error';
   state: unknown;
 }
 
@@ -99,7 +111,13 @@ function fromNative(thrown: unknown): BatchCoreError {
   if (thrown instanceof BatchCoreError) return thrown;
   if (!(thrown instanceof Error) || !('code' in thrown) || !isErrorCode(thrown.code))
     return BatchCoreError.from(thrown);
-  let record: { message?: string; file?: string | null; column?: string | null; rowGroup?: number | null };
+  let record: {
+    message?: string;
+    file?: string | null;
+    column?: string | null;
+    rowGroup?: number | null;
+    hint?: string | null;
+  };
   let cause: unknown;
   try {
     record = JSON.parse(thrown.message);
@@ -117,9 +135,10 @@ type NativeRecord = {
   file?: string | null;
   column?: string | null;
   rowGroup?: number | null;
+  hint?: string | null;
 };
 
-function fromRecord({ code, message, file, column, rowGroup }: NativeRecord, cause: unknown): BatchCoreError {
+function fromRecord({ code, message, file, column, rowGroup, hint }: NativeRecord, cause: unknown): BatchCoreError {
   const where = {
     ...(file && { file }),
     ...(column && { column }),
@@ -127,6 +146,7 @@ function fromRecord({ code, message, file, column, rowGroup }: NativeRecord, cau
   };
   return new BatchCoreError(isErrorCode(code) ? code : 'BUG', message, {
     ...(Object.keys(where).length > 0 && { where }),
+    ...(hint && { hint }),
     cause,
   });
 }

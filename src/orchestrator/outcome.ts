@@ -1,8 +1,9 @@
 /** What a run found and took, and the report made of it. */
-import type { NativeModel, ScoreReceipt } from '../bindings/native.ts';
+import type { LeftOut, NativeModel, ScoreReceipt } from '../bindings/native.ts';
 import type { Engine } from '../engines/engine.ts';
 import { EXIT } from '../errors.ts';
 import { mergeTop, type Report } from '../report.ts';
+import type { SourceColumn, SourceFacts } from '../source/facts.ts';
 import type { StoredOutput } from '../store/job.ts';
 import { peakRssBytes } from '../system.ts';
 import type { Execution, OpenJob } from './job.ts';
@@ -60,7 +61,7 @@ export interface Outcome {
 /** The report of a finished run. */
 export function reportOf(o: Outcome): Report {
   const { prepared, model, flagging, receipts, timing } = o;
-  const { facts, spec } = prepared;
+  const { facts } = prepared;
   const bytes = facts.files.reduce((sum, file) => sum + file.size, 0);
   const publishSeconds = timing.lap();
   const cpu = process.cpuUsage(timing.cpu);
@@ -69,7 +70,7 @@ export function reportOf(o: Outcome): Report {
   const scored = new Set(model.facts.columns);
   const ignored = facts.columns
     .filter((column) => !scored.has(column.name))
-    .map((column) => ({ column: column.name, reason: ignoredReason(column, model, spec.columns) }));
+    .map((column) => ({ column: column.name, reason: ignoredReason(column, prepared, model) }));
   return {
     schema: 'batch-core.report/1',
     jobId: o.job.jobId,
@@ -116,16 +117,32 @@ export function reportOf(o: Outcome): Report {
       memoryBudgetBytes: prepared.budget.memoryBytes,
       cpuUtilization: (cpu.user + cpu.system) / 1e6 / total / o.engine.workers,
     },
-    warnings: [...(o.warnings ?? [])],
+    warnings: [
+      ...ignored.filter(({ reason }) => reason === EQUAL_AS_DOUBLES).map(({ column }) => equalWarning(column)),
+      ...(o.warnings ?? []),
+    ],
   };
 }
 
-function ignoredReason(
-  column: { name: string; type: string; usable: boolean },
-  model: NativeModel,
-  selected: readonly string[],
-): string {
-  if (model.facts.constants.includes(column.name)) return 'constant';
-  if (!column.usable && !selected.includes(column.name)) return column.type;
-  return selected.includes(column.name) ? 'constant' : 'not selected';
+/** Why a column is left out whose cells differ as integers or decimals, and not as the doubles that are scored. */
+const EQUAL_AS_DOUBLES = 'equal as doubles';
+
+function equalWarning(column: string): string {
+  return `column "${column}" was left out: its cells are equal as doubles, which tell whole numbers apart up to 2^53`;
+}
+
+function ignoredReason(column: SourceColumn, { spec, facts }: Prepared, model: NativeModel): string {
+  const leftOut = model.facts.leftOut.find((one) => one.column === column.name);
+  if (leftOut) return spec.model === null && wasRounded(leftOut, column, facts) ? EQUAL_AS_DOUBLES : leftOut.reason;
+  return column.usable ? 'not selected' : column.type;
+}
+
+/** Whether cells that are one double may differ as they are stored. Where the files' statistics say, they are believed. */
+function wasRounded(leftOut: LeftOut, column: SourceColumn, facts: SourceFacts): boolean {
+  const integers = facts.extents.get(column.name)?.integers;
+  if (integers) return integers.length > 1;
+  if (leftOut.reason !== 'constant' || typeof leftOut.value !== 'number') return false;
+  const [, scale] = /^DECIMAL\(\d+,(\d+)\)$/.exec(column.type) ?? [];
+  if (scale !== undefined) return Math.abs(leftOut.value) * 10 ** Number(scale) >= 2 ** 53;
+  return leftOut.mayBeRounded && /^(U?BIGINT|TIME|TIMESTAMP)/.test(column.type);
 }

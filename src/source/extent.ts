@@ -10,6 +10,8 @@ import type { ThriftReader } from './thrift.ts';
 export interface Extent {
   low: number;
   high: number;
+  /** Of 64-bit integers, which no double tells apart beyond 2^53: up to two ends that differ. */
+  integers?: bigint[];
 }
 
 /** What a footer's schema says of a leaf column that bears on how its statistics are read. */
@@ -22,6 +24,8 @@ export interface LeafType {
   logical: boolean;
 }
 
+/** The physical type of 64-bit integers. */
+const INT64_PHYSICAL = 2;
 const INT_8 = 15;
 const INT_64 = 18;
 
@@ -42,10 +46,12 @@ export function hasPlainNumbers({ physical, converted, logical }: LeafType): boo
 /** Gathers the extent of one column over row groups. */
 export class ExtentBuilder {
   readonly #physical: number;
-  #extent: Extent | undefined = { low: Number.POSITIVE_INFINITY, high: Number.NEGATIVE_INFINITY };
+  #extent: Extent | undefined;
 
   constructor(physical: number) {
     this.#physical = physical;
+    const integers = physical === INT64_PHYSICAL && { integers: [] };
+    this.#extent = { low: Number.POSITIVE_INFINITY, high: Number.NEGATIVE_INFINITY, ...integers };
   }
 
   /** Adds the statistics of one row group; none where it has none. */
@@ -56,7 +62,11 @@ export class ExtentBuilder {
       this.#extent = undefined;
       return;
     }
-    this.#extent = { low: Math.min(this.#extent.low, low), high: Math.max(this.#extent.high, high) };
+    const integers =
+      this.#physical === INT64_PHYSICAL && statistics?.min && statistics.max
+        ? [...new Set([statistics.min.readBigInt64LE(), statistics.max.readBigInt64LE()])]
+        : undefined;
+    this.#extent = joined(this.#extent, { low, high, ...(integers && { integers }) });
   }
 
   /** Nothing where a row group does not say. */
@@ -95,9 +105,15 @@ export function unionOf(extents: readonly (Extent | undefined)[]): Extent | unde
   let union: Extent | undefined;
   for (const extent of extents) {
     if (!extent) return undefined;
-    union = union
-      ? { low: Math.min(union.low, extent.low), high: Math.max(union.high, extent.high) }
-      : { low: extent.low, high: extent.high };
+    union = union ? joined(union, extent) : extent;
   }
   return union;
+}
+
+function joined(a: Extent, b: Extent): Extent {
+  return {
+    low: Math.min(a.low, b.low),
+    high: Math.max(a.high, b.high),
+    ...(a.integers && b.integers && { integers: [...new Set([...a.integers, ...b.integers])].slice(0, 2) }),
+  };
 }

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { RESULT_VERSION } from '../../src/orchestrator/version.ts';
 import { gaussian, parquet, run, score, scratch, sha256, sql } from './harness.ts';
 
 const directory = scratch();
@@ -325,7 +326,10 @@ describe('the output', () => {
       `SELECT decode(key) AS key, decode(value) AS value FROM parquet_kv_metadata('${at('meta.parquet')}')`,
     );
     const metadata = Object.fromEntries(rows.map(({ key, value }) => [key, value]));
-    expect(metadata).toMatchObject({ 'batch_core.result_version': '1', 'batch_core.model': report.model.digest });
+    expect(metadata).toMatchObject({
+      'batch_core.result_version': String(RESULT_VERSION),
+      'batch_core.model': report.model.digest,
+    });
     expect(
       Object.keys(metadata)
         .filter((key) => key !== 'ARROW:schema')

@@ -1,6 +1,6 @@
 //! One error for the whole road.
 
-use batch_core_kernels::{FitError, ModelError};
+use batch_core_kernels::{FitError, LevelError, ModelError};
 use batch_core_parts::{PartsError, SourceError};
 use batch_core_scan::ScanError;
 use std::path::PathBuf;
@@ -18,11 +18,13 @@ pub struct ChunkError {
     pub column: Option<String>,
     /// The row group of the file, where one is known to be at fault.
     pub row_group: Option<u64>,
+    /// What to do about it.
+    pub hint: Option<&'static str>,
 }
 
 impl ChunkError {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), file: None, column: None, row_group: None }
+        Self { code, message: message.into(), file: None, column: None, row_group: None, hint: None }
     }
 
     pub(crate) fn cancelled() -> Self {
@@ -68,7 +70,13 @@ impl From<SourceError> for ChunkError {
 
 impl From<FitError> for ChunkError {
     fn from(error: FitError) -> Self {
-        Self::new(error.code(), error.to_string())
+        Self { hint: error.hint(), ..Self::new(error.code(), error.to_string()) }
+    }
+}
+
+impl From<LevelError> for ChunkError {
+    fn from(error: LevelError) -> Self {
+        Self::new("CONFIG", error.to_string())
     }
 }
 

@@ -10,7 +10,7 @@ use batch_core_scan::Scanner;
 /// # Errors
 /// What the scan reports, a missing cell where `Missing::Error` was asked for, and `CANCELLED`.
 pub fn summarize(scanner: &Scanner, range: &ChunkRange, fit: &Fit, watch: &Watch) -> Result<Vec<u8>, ChunkError> {
-    let mut observer = fit.observer(Level::detect());
+    let mut observer = fit.observer(Level::from_environment()?);
     let selection = Selection { features: &fit.spec().columns, copied: &[], missing: fit.spec().missing };
     for_each_batch(scanner, range, &selection, watch, |rows| {
         observer.observe(&rows.batch);

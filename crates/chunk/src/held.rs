@@ -22,7 +22,7 @@ pub fn score_held(model: &Model, columns: &[Vec<HeldArray<'_>>], missing: Missin
     }
     let rows = common_length(columns, names)?;
     let mut scores = vec![0.0; rows];
-    let mut kernel = model.scorer(Level::detect(), missing);
+    let mut kernel = model.scorer(Level::from_environment()?, missing);
     let mut cursors = vec![Cursor::default(); columns.len()];
     let mut scratch: Vec<Numbers> = columns.iter().map(|_| Numbers::default()).collect();
     let mut start = 0;

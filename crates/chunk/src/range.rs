@@ -128,16 +128,13 @@ fn refuse_missing(
 ) -> Result<(), ChunkError> {
     for (column, name) in columns.iter().zip(selection.features) {
         if let Some(at) = (0..column.len()).find(|at| column.value(*at).is_nan()) {
+            let row = row + at as u64;
+            let message =
+                format!("column \"{name}\" has a missing value in row {row} and --missing error was asked for");
             return Err(ChunkError {
                 file: Some(range.file.clone()),
                 column: Some(name.clone()),
-                ..ChunkError::new(
-                    "DATA",
-                    format!(
-                        "column \"{name}\" has a missing value in row {} and --missing error was asked for",
-                        row + at as u64
-                    ),
-                )
+                ..ChunkError::new("DATA", message)
             });
         }
     }

@@ -17,7 +17,7 @@ pub fn rank(
     count: usize,
     watch: &Watch,
 ) -> Result<TopRows, ChunkError> {
-    let mut scorer = model.scorer(Level::detect(), missing);
+    let mut scorer = model.scorer(Level::from_environment()?, missing);
     let mut top = TopRows::new(count);
     let mut row_scores = Vec::new();
     let selection = Selection { features: model.columns(), copied: &[], missing };

@@ -83,7 +83,7 @@ pub fn score(
     request: &ScoreRequest,
     watch: &Watch,
 ) -> Result<ScoreReceipt, ChunkError> {
-    let mut scorer = model.scorer(Level::detect(), request.missing);
+    let mut scorer = model.scorer(Level::from_environment()?, request.missing);
     let selection = Selection { features: model.columns(), copied: &request.keep, missing: request.missing };
     let mut output: Option<(Layout, PartWriter)> = None;
     let mut best = BestRows::new(request.best);

@@ -81,7 +81,7 @@ fn detector(source: &Source, detector: &str, parameters: &Value) {
             let mut observer = fit.observer(level);
             let time = source.each(|batch| observer.observe(batch));
             row(source, &format!("{detector} {parameters} pass {}", fit.pass()), level.name(), time);
-            match fit.advance(vec![observer.finish()]).unwrap() {
+            match fit.advance(vec![observer.finish()], level).unwrap() {
                 Next::Pass(next) => fit = next,
                 Next::Model(model) => break model,
             }

@@ -8,7 +8,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-const VERSION: u32 = 1;
+/// 2: summaries tell +inf from -inf and carry the powers of two by which numbers were shifted.
+const VERSION: u32 = 2;
 const HEAD: usize = 8 + 4 + 8;
 const SEAL: usize = 32;
 
@@ -17,8 +18,8 @@ const SEAL: usize = 32;
 pub enum CodecError {
     /// Not a record of this kind.
     Foreign,
-    /// Written by a newer version.
-    Newer,
+    /// Written by another version.
+    OtherVersion,
     /// The bytes were changed or cut.
     Damaged,
 }
@@ -27,7 +28,7 @@ impl fmt::Display for CodecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Foreign => "the bytes are not a record of this kind",
-            Self::Newer => "the record was written by a newer version",
+            Self::OtherVersion => "the record was written by another version",
             Self::Damaged => "the record is damaged: its checksum or its layout does not match",
         })
     }
@@ -57,6 +58,10 @@ impl Writer {
 
     pub(crate) fn u64(&mut self, value: u64) {
         self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    pub(crate) fn i32(&mut self, value: i32) {
+        self.u32(value.cast_unsigned());
     }
 
     pub(crate) fn f64(&mut self, value: f64) {
@@ -113,9 +118,9 @@ impl<'a> Reader<'a> {
             return Err(CodecError::Damaged);
         }
         let mut reader = Self(&sealed[8..]);
-        // Checked after the seal: a flipped bit is damage, not a newer version.
+        // Checked after the seal: a flipped bit is damage, not another version.
         if reader.u32()? != VERSION {
-            return Err(CodecError::Newer);
+            return Err(CodecError::OtherVersion);
         }
         if reader.u64()? != (sealed.len() - HEAD) as u64 {
             return Err(CodecError::Damaged);
@@ -139,6 +144,10 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn u32(&mut self) -> Result<u32, CodecError> {
         Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    pub(crate) fn i32(&mut self) -> Result<i32, CodecError> {
+        self.u32().map(u32::cast_signed)
     }
 
     pub(crate) fn u64(&mut self) -> Result<u64, CodecError> {
@@ -199,6 +208,16 @@ mod tests {
         assert_eq!(bits, [1.0_f64, f64::NAN, -0.0].map(f64::to_bits));
         assert_eq!(reader.bytes(), Ok(&b"word"[..]));
         assert_eq!(reader.finish(), Ok(()));
+    }
+
+    #[test]
+    fn a_record_of_another_version_is_told_from_a_damaged_one() {
+        let mut bytes = record();
+        bytes[8] ^= 3;
+        let sealed = bytes.len() - SEAL;
+        let seal = Sha256::digest(&bytes[..sealed]);
+        bytes[sealed..].copy_from_slice(&seal);
+        assert_eq!(Reader::new(&bytes, *b"testtest").err(), Some(CodecError::OtherVersion));
     }
 
     #[test]

@@ -8,6 +8,10 @@ use std::fmt;
 pub enum FitError {
     /// The data allow no model; the message names the columns and what to do.
     Data(String),
+    /// No column tells one row from another; the message says of each why.
+    Constant(String),
+    /// There is one row, and so nothing to tell it from.
+    OneRow(String),
     /// A setting is unknown or out of its range; the message names what is allowed.
     Config(String),
     /// Summaries that do not belong to this fit: a mistake of the caller.
@@ -19,7 +23,7 @@ pub enum FitError {
 pub enum ModelError {
     /// The bytes are damaged, or are no model at all.
     Data(String),
-    /// The model was written by a newer version.
+    /// The model has the format of another version.
     Config(String),
 }
 
@@ -28,9 +32,19 @@ impl FitError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Data(_) => "DATA",
+            Self::Data(_) | Self::Constant(_) | Self::OneRow(_) => "DATA",
             Self::Config(_) => "CONFIG",
             Self::Bug(_) => "BUG",
+        }
+    }
+
+    /// What to do about it, where the message does not say.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Constant(_) => Some("choose columns that differ from row to row"),
+            Self::OneRow(_) => Some("give a source with more rows, or score this one with a saved model"),
+            Self::Data(_) | Self::Config(_) | Self::Bug(_) => None,
         }
     }
 }
@@ -48,7 +62,11 @@ impl ModelError {
 
 impl fmt::Display for FitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Data(message) | Self::Config(message) | Self::Bug(message)) = self;
+        let (Self::Data(message)
+        | Self::Constant(message)
+        | Self::OneRow(message)
+        | Self::Config(message)
+        | Self::Bug(message)) = self;
         f.write_str(message)
     }
 }

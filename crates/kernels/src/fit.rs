@@ -95,19 +95,19 @@ impl Fit {
         Observer::new(self.recipe(), level)
     }
 
-    /// Merges the summaries of this pass, one after the other.
+    /// Merges the summaries of this pass, one after the other. What is left to compute is computed at `level`.
     #[must_use]
-    pub fn merger(self) -> Merger {
+    pub fn merger(self, level: Level) -> Merger {
         let recipe = self.recipe();
-        Merger { total: Summary::new(&recipe), recipe, fit: self }
+        Merger { total: Summary::new(&recipe), recipe, level, fit: self }
     }
 
     /// Merges the summaries of this pass, in chunk order, and says what is next.
     ///
     /// # Errors
     /// When a summary is damaged or of another fit, or the data allow no model.
-    pub fn advance(self, summaries: Vec<Vec<u8>>) -> Result<Next, FitError> {
-        let mut merger = self.merger();
+    pub fn advance(self, summaries: Vec<Vec<u8>>, level: Level) -> Result<Next, FitError> {
+        let mut merger = self.merger(level);
         for bytes in summaries {
             merger.add(&bytes)?;
         }
@@ -143,7 +143,7 @@ impl Fit {
         let spec = serde_json::from_slice(reader.bytes().map_err(refuse)?).map_err(|_| refuse(CodecError::Damaged))?;
         let fit = Self::new(spec)?;
         let summary = |reader: &mut Reader<'_>| Summary::decode(reader, &fit.recipe());
-        let cuts = |ranges: &[Range]| freeze::cuts(&fit, ranges).ok().flatten();
+        let cuts = |ranges: &[Range], used: &[usize]| freeze::cuts(&fit, ranges, used).ok().flatten();
         let stage = Stage::decode(&mut reader, fit.spec.columns.len(), summary, cuts).map_err(refuse)?;
         reader.finish().map_err(refuse)?;
         Ok(Self { stage, ..fit })
@@ -210,6 +210,7 @@ impl Fit {
 #[derive(Debug)]
 pub struct Merger {
     fit: Fit,
+    level: Level,
     recipe: Recipe,
     total: Summary,
 }
@@ -232,7 +233,7 @@ impl Merger {
     /// # Errors
     /// When rows are missing, or the data allow no model.
     pub fn finish(self) -> Result<Next, FitError> {
-        let Self { fit, total, .. } = self;
+        let Self { fit, total, level, .. } = self;
         let Fit { stage, .. } = &fit;
         match stage {
             Stage::Pilot { ranges, rows } => {
@@ -252,18 +253,18 @@ impl Merger {
                         "the second pass read other cells than the first: the source changed".to_owned(),
                     ));
                 }
-                return freeze::counted(&fit, first, targets, &total).map(Next::Model);
+                return freeze::counted(&fit, first, targets, &total, level).map(Next::Model);
             }
             Stage::Guessed { ranges, targets } => {
                 fit.check_rows(&total)?;
                 if freeze::holds(ranges, targets, &total) {
-                    return freeze::counted(&fit, &total, targets, &total).map(Next::Model);
+                    return freeze::counted(&fit, &total, targets, &total, level).map(Next::Model);
                 }
             }
             Stage::Blank => {
                 fit.check_rows(&total)?;
                 if fit.passes() == 1 {
-                    return freeze::after_only(&fit, &total).map(Next::Model);
+                    return freeze::after_only(&fit, &total, level).map(Next::Model);
                 }
             }
         }

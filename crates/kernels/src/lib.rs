@@ -24,7 +24,7 @@
 //!     let mut observer = fit.observer(Level::detect());
 //!     observer.observe(&batch);
 //!     observer.end_row_group();
-//!     match fit.advance(vec![observer.finish()])? {
+//!     match fit.advance(vec![observer.finish()], Level::detect())? {
 //!         Next::Pass(next) => fit = next,
 //!         Next::Model(model) => break model,
 //!     }
@@ -55,11 +55,13 @@ mod distribution;
 mod error;
 mod fit;
 mod freeze;
+mod left_out;
 mod model;
 mod numbers;
 mod observer;
 mod parameter;
 mod quantile;
+mod scale;
 mod scorer;
 mod spec;
 mod stage;
@@ -74,11 +76,12 @@ pub use detector::{DetectorInfo, detectors};
 pub use distribution::Threshold;
 pub use error::{FitError, ModelError};
 pub use fit::{Fit, Merger, Next};
+pub use left_out::{Cause, LeftOut};
 pub use model::Model;
 pub use observer::Observer;
 pub use parameter::{ParameterDefault, ParameterInfo, ParameterKind};
 pub use scorer::{Reason, Scorer};
-pub use simd::Level;
+pub use simd::{Level, LevelError};
 pub use spec::{FitSpec, Missing};
 pub use stage::Claims;
 pub use top::{TopRow, TopRows};

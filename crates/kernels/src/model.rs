@@ -1,8 +1,8 @@
 //! The frozen model: everything a score depends on, as data.
 //!
-//! A model file is one line, `batch-core-model 1 sha256:<hex> <payload bytes>`, and a JSON payload. The digest is of
+//! A model file is one line, `batch-core-model 2 sha256:<hex> <payload bytes>`, and a JSON payload. The digest is of
 //! the payload, and numbers in JSON read back to the same double. There is no date, no path and no host name in it:
-//! the same fit gives the same bytes. A file that is damaged, foreign or newer is refused.
+//! the same fit gives the same bytes. A file that is damaged, foreign or of another format is refused.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,10 +15,12 @@ use crate::detectors::auto::Fusion;
 use crate::detectors::deviation::Deviations;
 use crate::detectors::hbos::Histograms;
 use crate::distribution::Distribution;
+use crate::left_out::LeftOut;
 use crate::{Level, Missing, ModelError, Scorer, Threshold};
 
 const NAME: &str = "batch-core-model";
-const VERSION: u32 = 1;
+/// 2: says why columns were left out, and may shift the cells of a column by a power of two; infinities count for more.
+const VERSION: u32 = 2;
 
 /// A frozen model.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +36,7 @@ pub(crate) struct Payload {
     pub(crate) detector: String,
     pub(crate) parameters: BTreeMap<String, Value>,
     pub(crate) columns: Vec<String>,
-    pub(crate) constants: Vec<String>,
+    pub(crate) left_out: Vec<LeftOut>,
     pub(crate) fit_rows: u64,
     pub(crate) seed: u64,
     pub(crate) contamination: f64,
@@ -71,7 +73,7 @@ impl Model {
     /// Reads a model file.
     ///
     /// # Errors
-    /// When the bytes are damaged, are no model, or were written by a newer version.
+    /// When the bytes are damaged, are no model, or have another format.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
         let payload = open(bytes)?;
         let payload: Payload = serde_json::from_slice(payload)
@@ -106,10 +108,10 @@ impl Model {
         &self.payload.columns
     }
 
-    /// Columns of the fit that did not vary and play no part.
+    /// Columns of the fit that did not vary and play no part, and why.
     #[must_use]
-    pub fn constants(&self) -> &[String] {
-        &self.payload.constants
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.payload.left_out
     }
 
     /// Rows the fit saw.
@@ -156,7 +158,7 @@ impl Model {
             "detector": payload.detector,
             "parameters": payload.parameters,
             "columns": payload.columns,
-            "constants": payload.constants,
+            "left_out": payload.left_out,
             "fit_rows": payload.fit_rows,
             "seed": payload.seed,
             "contamination": payload.contamination,
@@ -214,9 +216,11 @@ fn open(bytes: &[u8]) -> Result<&[u8], ModelError> {
     }
     let version = words.next().ok_or_else(damaged)?;
     if version != VERSION.to_string() {
-        let newer = version.parse::<u32>().is_ok_and(|version| version > VERSION);
-        let message = format!("the model file has format {version}; this version of batch-core reads {VERSION}");
-        return Err(if newer { ModelError::Config(message) } else { damaged() });
+        let other = version.parse::<u32>().is_ok_and(|other| other > 0 && other.to_string() == version);
+        let message = format!(
+            "the model file has format {version}; this version of batch-core reads format {VERSION}: fit the model again"
+        );
+        return Err(if other { ModelError::Config(message) } else { damaged() });
     }
     let payload = &bytes[line_end + 1..];
     let expected = format!("{NAME} {VERSION} {} {}", digest(payload), payload.len());

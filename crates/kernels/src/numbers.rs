@@ -7,13 +7,6 @@
 /// Rows of one block. Floats are summed within a block, then over the blocks of a row group, then over row groups.
 pub(crate) const BLOCK: usize = 2048;
 
-/// A cell beyond this, or infinite, is *extreme*: it takes no part in fitting, and its contribution to a score is this
-/// large. Its square, summed over any number of columns, is still finite.
-pub(crate) const EXTREME: f64 = 1e150;
-
-/// A column whose values lie closer together than this is constant: nothing can be divided by its spread.
-pub(crate) const SPREAD_MIN: f64 = 1e-290;
-
 /// Added to a number from 0 to 2^32, it leaves the nearest whole number in the low bits: a conversion that every level
 /// does alike and in whole registers, which a cast is not.
 pub(crate) const WHOLE: f64 = 4_503_599_627_370_496.0;
@@ -30,12 +23,12 @@ pub(crate) fn from_order(order: i64) -> f64 {
     if order < 0 { -magnitude } else { magnitude }
 }
 
-/// The largest double `x` of `-EXTREME..=EXTREME` with `f(x) <= bound`, for an `f` that never falls: the place where a
-/// comparison of `f(x)` can be replaced by one of `x`. The double below `-EXTREME` when there is none.
+/// The largest finite double `x` with `f(x) <= bound`, for an `f` that never falls: the place where a comparison of `f(x)`
+/// can be replaced by one of `x`. Minus infinity when there is none.
 ///
 /// Searches outwards from `guess` with doubling steps, then halves, so a close guess costs a few calls.
 pub(crate) fn last_at_most(f: impl Fn(f64) -> f64, bound: f64, guess: f64) -> f64 {
-    let (bottom, top) = (to_order(-EXTREME) - 1, to_order(EXTREME));
+    let (bottom, top) = (to_order(-f64::MAX) - 1, to_order(f64::MAX));
     let holds = |order: i64| order == bottom || f(from_order(order)) <= bound;
     let start = if guess.is_nan() { 0 } else { to_order(guess).clamp(bottom, top) };
     // The answer stays within low..=high. Steps saturate: the orders of all doubles span almost all of i64.
@@ -154,12 +147,13 @@ mod tests {
         let (scale, offset) = (1.0 / 3.7, -0.1 / 3.7);
         let f = |x: f64| x * scale + offset;
         for bound in [-1.0, 0.0, 0.1, 0.5, 1.0, 7.25] {
-            for guess in [0.0, bound, -EXTREME, EXTREME, f64::NAN, (bound - offset) / scale] {
+            for guess in [0.0, bound, -f64::MAX, f64::INFINITY, f64::NAN, (bound - offset) / scale] {
                 let x = last_at_most(f, bound, guess);
                 assert!(f(x) <= bound && f(x.next_up()) > bound, "{bound} from {guess}: {x:e}");
             }
         }
-        assert_eq!(last_at_most(|x| x, f64::MAX, 3.0), EXTREME);
-        assert_eq!(last_at_most(|x| x, -f64::MAX, 3.0), (-EXTREME).next_down());
+        assert_eq!(last_at_most(|x| x, f64::INFINITY, 3.0), f64::MAX);
+        assert_eq!(last_at_most(|x| x, -f64::MAX, 3.0), -f64::MAX);
+        assert_eq!(last_at_most(|x| x, f64::NEG_INFINITY, 3.0), f64::NEG_INFINITY);
     }
 }

@@ -8,7 +8,8 @@
 //! 1e-9 per column; then the answer is the end of the bracket it lies beyond.
 //! The mean absolute deviation, used where the median one is 0, is about the sampled median.
 
-use crate::numbers::{EXTREME, from_order, to_order};
+use crate::numbers::{from_order, to_order};
+use crate::scale;
 use crate::summaries::bracket::{Bin, Bracket, Counted};
 use crate::summaries::range::Range;
 
@@ -34,6 +35,8 @@ impl Margin {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
+    /// What rounding cut off the median, where it is so many deviations from zero that this shows; else 0.
+    pub(crate) rest: f64,
     pub(crate) deviation: f64,
 }
 
@@ -48,35 +51,82 @@ fn median_by(count: u64, value: impl Fn(u64) -> f64) -> f64 {
     if low == high { value(low) } else { f64::midpoint(value(low), value(high)) + 0.0 }
 }
 
-/// The ordinary cells among `cells`, rising.
-pub(crate) fn sorted_ordinary(cells: &[f64]) -> Vec<f64> {
-    let mut sorted: Vec<f64> = cells.iter().copied().filter(|cell| cell.abs() <= EXTREME).collect();
+/// The finite cells among `cells`, rising.
+pub(crate) fn sorted_finite(cells: &[f64]) -> Vec<f64> {
+    let mut sorted: Vec<f64> = cells.iter().copied().filter(|cell| cell.is_finite()).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     sorted
 }
 
 /// The exact spread of `sorted`, and the distances from its median, rising. There must be a cell at least.
 pub(crate) fn exact(sorted: &[f64]) -> (Spread, Vec<f64>) {
-    let at = |values: &[f64]| median_by(values.len() as u64, |rank| values[index(rank)]);
+    let count = sorted.len() as u64;
+    let at = |values: &[f64]| median_by(count, |rank| values[index(rank)]);
     let median = at(sorted);
-    let mut distances: Vec<f64> = sorted.iter().map(|cell| (cell - median).abs()).collect();
-    distances.sort_unstable_by(f64::total_cmp);
-    (Spread { median, deviation: at(&distances) }, distances)
+    let distances_from = |rest: f64| {
+        let mut distances: Vec<f64> = sorted.iter().map(|cell| ((cell - median) - rest).abs()).collect();
+        distances.sort_unstable_by(f64::total_cmp);
+        distances
+    };
+    let mut distances = distances_from(0.0);
+    let rest = rest_of(count, median, at(&distances), |rank| sorted[index(rank)]);
+    if rest != 0.0 {
+        distances = distances_from(rest);
+    }
+    (Spread { median, rest, deviation: at(&distances) }, distances)
 }
 
-/// The brackets in which the median and the median absolute deviation of a column must lie, given its sampled cells.
-pub(crate) fn bracket(sorted: &[f64], range: Range, margin: Margin) -> Bracket {
-    if sorted.is_empty() {
-        let far = range.high - range.low;
-        return Bracket { center: range.low, low: range.low, high: range.high, near: 0.0, far };
+/// What rounding cut off the median of `count` cells, where it shows beside the deviation.
+fn rest_of(count: u64, median: f64, deviation: f64, value: impl Fn(u64) -> f64) -> f64 {
+    if scale::is_narrow(median, deviation) {
+        // Both differences are exact: so near each other are the middle ones of a narrow column.
+        let [low, high] = middle_ranks(count).map(|rank| value(rank) - median);
+        f64::midpoint(low, high)
+    } else {
+        0.0
     }
-    let (spread, distances) = exact(sorted);
+}
+
+/// The shift at which the median of `sorted` and the deviations from it are ordinary numbers. One wild cell must not
+/// decide it: beside 1e300, numbers of 1e-310 would all be 0, and their spread too.
+///
+/// `outer` cells of 8 are left out of account on either side. With 2, what is left is more than half of the cells, so that
+/// the median deviation is at most twice its magnitude; with 1, the deviations of three quarters of the cells are.
+pub(crate) fn middle_shift(sorted: &[f64], outer: usize) -> i32 {
+    let last = sorted.len() - 1;
+    let left_out = last * outer / 8;
+    let magnitude = sorted[left_out].abs().max(sorted[last - left_out].abs());
+    // More than half of the cells are 0: so are median and deviation, at any shift.
+    scale::shift_for(if magnitude > 0.0 { magnitude } else { sorted[0].abs().max(sorted[last].abs()) })
+}
+
+/// `cells` times 2^`shift`.
+pub(crate) fn shifted(cells: &[f64], shift: i32) -> Vec<f64> {
+    cells.iter().map(|cell| cell * scale::power(shift)).collect()
+}
+
+/// From so many sampled cells on, a bracket does not reach beyond three quarters of them.
+const SAMPLE_MIN: usize = 300;
+
+/// The brackets in which the median and the median absolute deviation of a column must lie, given its sampled cells and
+/// its range, which is not empty.
+pub(crate) fn bracket(sorted: &[f64], range: Range, margin: Margin) -> Bracket {
+    let sum_shift = scale::shift_for(range.magnitude());
+    let shift = if sorted.len() < SAMPLE_MIN { sum_shift } else { middle_shift(sorted, 1) };
+    let [bottom, top] = [range.low, range.high].map(|end| scale::shifted(end, shift).clamp(-f64::MAX, f64::MAX));
+    if sorted.is_empty() {
+        let far = top - bottom;
+        return Bracket { center: bottom, low: bottom, high: top, near: 0.0, far, shift, sum_shift };
+    }
+    let sorted = shifted(sorted, shift);
+    let (spread, distances) = exact(&sorted);
     let center = spread.median;
-    let [low, high] = rank_bounds(sorted, margin, range.low, range.high);
-    let reach = (range.high - center).max(center - range.low);
+    let [low, high] = rank_bounds(&sorted, margin, bottom, top);
+    let reach = (top - center).max(center - bottom).min(f64::MAX);
     let [near, far] = rank_bounds(&distances, margin, 0.0, reach);
-    let shift = margin.shifts * (high - center).max(center - low);
-    Bracket { center, low, high, near: (near - shift).max(0.0), far: (far + shift).min(reach) }
+    let slack = margin.shifts * (high - center).max(center - low);
+    let (near, far) = ((near - slack).max(0.0), (far + slack).min(reach));
+    Bracket { center, low, high, near, far, shift, sum_shift }
 }
 
 /// The sampled values within which the population's median lies; the ends where the sample is too small to say.
@@ -88,11 +138,14 @@ fn rank_bounds(sorted: &[f64], margin: Margin, low: f64, high: f64) -> [f64; 2] 
     [if first < 0.0 { low } else { sorted[first as usize] }, if last >= count { high } else { sorted[last as usize] }]
 }
 
-/// The spread of a column of `count` ordinary cells, from what was counted in its bracket.
+/// The spread of a column of `count` finite cells, from what was counted in its bracket, shifted as that is.
 pub(crate) fn refined(count: u64, bracket: &Bracket, counted: &Counted) -> Spread {
-    let median = median_by(count, |rank| middle_value(rank, bracket, counted));
-    let deviation = median_by(count, |rank| side_distance(rank, median, bracket, counted));
-    Spread { median, deviation }
+    let value = |rank| middle_value(rank, bracket, counted);
+    let median = median_by(count, value);
+    let deviation_from = |rest| median_by(count, |rank| side_distance(rank, [median, rest], bracket, counted));
+    let deviation = deviation_from(0.0);
+    let rest = rest_of(count, median, deviation, value);
+    Spread { median, rest, deviation: if rest == 0.0 { deviation } else { deviation_from(rest) } }
 }
 
 /// Whether the bracket holds what was looked for in it. The sampled median is not the true one, so the sides must reach
@@ -106,7 +159,7 @@ pub(crate) fn holds(count: u64, bracket: &Bracket, counted: &Counted) -> bool {
     }
     let median = median_by(count, |rank| middle_value(rank, bracket, counted));
     let shift = (median - bracket.center).abs();
-    let [near, far] = ranks.map(|rank| side_distance(rank, median, bracket, counted));
+    let [near, far] = ranks.map(|rank| side_distance(rank, [median, 0.0], bracket, counted));
     (counted.inside == 0 || bracket.near + shift <= near)
         && (counted.inside + sum(counted.sides()) == count || far + shift <= bracket.far)
 }
@@ -123,12 +176,12 @@ fn middle_value(rank: u64, bracket: &Bracket, counted: &Counted) -> f64 {
     bracket.high
 }
 
-/// The distance from `median` of the cell that is the `rank`th nearest to it, looked for on the sides.
-fn side_distance(rank: u64, median: f64, bracket: &Bracket, counted: &Counted) -> f64 {
+/// The distance from `median`, which is the sum of two, of the cell that is the `rank`th nearest to it, looked for on the sides.
+fn side_distance(rank: u64, median: [f64; 2], bracket: &Bracket, counted: &Counted) -> f64 {
     let within = |distance: f64| counted.sides().iter().map(|bin| bin.within(median, distance)).sum::<u64>();
     let Some(rank) = rank.checked_sub(counted.inside) else { return bracket.near };
     // Doubles from 0 up are in the order of their bits, so halving the bits finds the least distance exactly.
-    let (mut low, mut high) = (to_order(0.0), to_order(4.0 * EXTREME));
+    let (mut low, mut high) = (to_order(0.0), to_order(f64::MAX));
     if within(from_order(high)) <= rank {
         return bracket.far;
     }
@@ -154,14 +207,15 @@ impl Bin {
     }
 
     /// How many of the bin's cells are at most `distance` from `median`.
-    fn within(&self, median: f64, distance: f64) -> u64 {
-        if self.count == 0 || self.low - median > distance || median - self.high > distance {
+    fn within(&self, [median, rest]: [f64; 2], distance: f64) -> u64 {
+        let above = |cell: f64| (cell - median) - rest;
+        if self.count == 0 || above(self.low) > distance || -above(self.high) > distance {
             0
-        } else if self.high - median <= distance && median - self.low <= distance {
+        } else if above(self.high) <= distance && -above(self.low) <= distance {
             self.count
         } else {
-            let up_to = self.ranks_while(|cell| cell - median <= distance);
-            up_to - self.ranks_while(|cell| median - cell > distance)
+            let up_to = self.ranks_while(|cell| above(cell) <= distance);
+            up_to - self.ranks_while(|cell| -above(cell) > distance)
         }
     }
 
@@ -221,7 +275,7 @@ mod tests {
     fn refine(all: &[f64], every: usize, bins: usize, level: Level) -> (Spread, Bracket) {
         let sample: Vec<f64> = all.iter().copied().step_by(every).collect();
         let ends = (all.iter().copied().fold(f64::INFINITY, f64::min), all.iter().copied().fold(0.0, f64::max));
-        let bracket = bracket(&sorted_ordinary(&sample), Range { low: ends.0, high: ends.1 }, Margin::SAFE);
+        let bracket = bracket(&sorted_finite(&sample), Range { low: ends.0, high: ends.1 }, Margin::SAFE);
         let mut counted = Counted::new(bins);
         for block in all.chunks(BLOCK) {
             counted.observe(level, &bracket, block, &mut Marked::default());
@@ -234,7 +288,7 @@ mod tests {
         for kind in 0..6 {
             for count in [60_001_u64, 60_000] {
                 let all = cells(kind, count);
-                let (expected, _) = exact(&sorted_ordinary(&all));
+                let (expected, _) = exact(&sorted_finite(&all));
                 let (found, bracket) = refine(&all, 20, 1024, Level::BASELINE);
                 let bin = ((bracket.high - bracket.low) + (bracket.far - bracket.near)) / 1024.0;
                 assert!((found.median - expected.median).abs() <= bin, "{kind}: {found:?} {expected:?}");
@@ -252,7 +306,7 @@ mod tests {
     #[test]
     fn a_sample_without_a_cell_or_with_few_still_gives_an_answer() {
         let all = cells(0, 5000);
-        let (expected, _) = exact(&sorted_ordinary(&all));
+        let (expected, _) = exact(&sorted_finite(&all));
         for every in [6000, 2000, 300] {
             let (found, bracket) = refine(&all, every, 1024, Level::detect());
             let bin = (bracket.high - bracket.low + bracket.far - bracket.near) / 1024.0;
@@ -265,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_bracket_that_misses_gives_its_end() {
-        let bracket = Bracket { center: 10.0, low: 9.0, high: 11.0, near: 5.0, far: 6.0 };
+        let bracket = Bracket { center: 10.0, low: 9.0, high: 11.0, near: 5.0, far: 6.0, shift: 0, sum_shift: 0 };
         let mut counted = Counted::new(64);
         let cells = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
         counted.observe(Level::detect(), &bracket, &cells, &mut Marked::default());
@@ -276,8 +330,12 @@ mod tests {
 
     #[test]
     fn medians_are_numpys() {
-        assert_eq!(exact(&[1.0, 2.0, 4.0, 9.0]).0, Spread { median: 3.0, deviation: 1.5 });
-        assert_eq!(exact(&[1.0, 2.0, 4.0]).0, Spread { median: 2.0, deviation: 1.0 });
-        assert_eq!(exact(&[5.0]).0, Spread { median: 5.0, deviation: 0.0 });
+        assert_eq!(exact(&[1.0, 2.0, 4.0, 9.0]).0, Spread { median: 3.0, rest: 0.0, deviation: 1.5 });
+        let large = 2.0_f64.powi(62);
+        let (spread, distances) = exact(&[large, large + 1024.0, large + 2048.0, large + 3072.0]);
+        assert_eq!((spread.median + spread.rest, spread.median - large + spread.rest), (large + 2048.0, 1536.0));
+        assert_eq!((spread.deviation, &distances[..]), (1024.0, &[512.0, 512.0, 1536.0, 1536.0][..]));
+        assert_eq!(exact(&[1.0, 2.0, 4.0]).0, Spread { median: 2.0, rest: 0.0, deviation: 1.0 });
+        assert_eq!(exact(&[5.0]).0, Spread { median: 5.0, rest: 0.0, deviation: 0.0 });
     }
 }

@@ -3,6 +3,7 @@
 use crate::detectors::Member;
 use crate::model::State;
 use crate::numbers::BLOCK;
+use crate::scale;
 use crate::tail::TailLookup;
 use crate::{Batch, Level, Missing, Model};
 
@@ -17,7 +18,7 @@ pub struct Scorer<'m> {
     nulls: Vec<f64>,
     /// NaN for the rows of a block that get no score, else 0.
     gaps: Vec<f64>,
-    /// The scores of each member, for a block.
+    /// The scores of each member of a fusion, for a block.
     partial: Vec<Vec<f64>>,
 }
 
@@ -51,17 +52,18 @@ impl<'m> Panel<'m> {
         }
     }
 
-    fn members(&self) -> usize {
+    /// Room for the scores of each member for `rows` rows; none where there is no other score.
+    fn partial(&self, rows: usize) -> Vec<Vec<f64>> {
         match self {
-            Self::Single(_) => 1,
-            Self::Fusion(members) => members.len(),
+            Self::Single(_) => vec![],
+            Self::Fusion(members) => vec![vec![0.0; rows]; members.len()],
         }
     }
 
-    /// Adds the cells of `column` to the scores of each member.
-    fn accumulate(&self, level: Level, column: usize, cells: &[f64], partial: &mut [Vec<f64>]) {
+    /// Adds the cells of `column` to the scores, or to those of each member.
+    fn accumulate(&self, level: Level, column: usize, cells: &[f64], partial: &mut [Vec<f64>], scores: &mut [f64]) {
         match self {
-            Self::Single(member) => member.accumulate(level, column, cells, &mut partial[0][..cells.len()]),
+            Self::Single(member) => member.accumulate(level, column, cells, scores),
             Self::Fusion(members) => {
                 for ((member, _), scores) in members.iter().zip(partial) {
                     member.accumulate(level, column, cells, &mut scores[..cells.len()]);
@@ -70,14 +72,15 @@ impl<'m> Panel<'m> {
         }
     }
 
-    /// Writes what the members' scores come to.
-    fn combine(&self, partial: &[Vec<f64>], scores: &mut [f64]) {
+    /// Makes scores of what was added up: `scores` itself, or what those of the members come to. `cell` tells the one of a
+    /// column and a row, for the rows to be settled.
+    fn combine(&self, level: Level, partial: &mut [Vec<f64>], cell: impl Fn(usize, usize) -> f64, scores: &mut [f64]) {
         match self {
-            Self::Single(_) => scores.copy_from_slice(&partial[0][..scores.len()]),
+            Self::Single(member) => member.settle(level, scores, cell),
             Self::Fusion(members) => {
-                scores.fill(0.0);
-                for ((_, tail), partial) in members.iter().zip(partial) {
-                    scores.iter_mut().zip(partial).for_each(|(score, partial)| *score += tail.rarity(*partial));
+                for ((member, tail), partial) in members.iter().zip(partial) {
+                    member.settle(level, &mut partial[..scores.len()], &cell);
+                    scores.iter_mut().zip(&*partial).for_each(|(score, partial)| *score += tail.rarity(*partial));
                 }
             }
         }
@@ -96,13 +99,13 @@ impl<'m> Panel<'m> {
         for (member, tail) in members {
             // A member's rarity is shared out in proportion to what each cell added to its score.
             let own = of(member);
-            let mut score = [0.0];
-            for (column, cell) in cells.iter().enumerate() {
-                member.accumulate(Level::BASELINE, column, &[*cell], &mut score);
-            }
-            let (rarity, total) = (tail.rarity(score[0]), own.iter().sum::<f64>());
+            let one_row: Vec<&[f64]> = cells.iter().map(std::slice::from_ref).collect();
+            let rarity = tail.rarity(member.score(Level::BASELINE, &one_row)[0]);
+            // Where cells are as far out as can be, their sum is beyond all doubles, but a part of each is not.
+            let unit = if own.iter().sum::<f64>().is_finite() { 1.0 } else { scale::power(-64) };
+            let total: f64 = own.iter().map(|own| own * unit).sum();
             if total > 0.0 {
-                parts.iter_mut().zip(&own).for_each(|(part, own)| *part += rarity * (own / total));
+                parts.iter_mut().zip(&own).for_each(|(part, own)| *part += rarity * (own * unit / total));
             }
         }
         parts
@@ -113,18 +116,18 @@ impl<'m> Panel<'m> {
 pub(crate) fn score_columns(state: &State, level: Level, columns: &[&[f64]]) -> Vec<f64> {
     let panel = Panel::new(state);
     let mut scores = vec![0.0; columns[0].len()];
-    let mut partial = vec![scores.clone(); panel.members()];
+    let mut partial = panel.partial(scores.len());
     for (column, cells) in columns.iter().enumerate() {
-        panel.accumulate(level, column, cells, &mut partial);
+        panel.accumulate(level, column, cells, &mut partial, &mut scores);
     }
-    panel.combine(&partial, &mut scores);
+    panel.combine(level, &mut partial, |column, row| columns[column][row], &mut scores);
     scores
 }
 
 impl<'m> Scorer<'m> {
     pub(crate) fn new(model: &'m Model, level: Level, missing: Missing) -> Self {
         let panel = Panel::new(model.state());
-        let partial = vec![vec![0.0; BLOCK]; panel.members()];
+        let partial = panel.partial(BLOCK);
         Self { model, level, missing, panel, nulls: Vec::new(), gaps: vec![0.0; BLOCK], partial }
     }
 
@@ -139,16 +142,18 @@ impl<'m> Scorer<'m> {
         let gaps_count = self.missing != Missing::Center;
         for (block, scores) in scores.chunks_mut(BLOCK).enumerate() {
             let start = block * BLOCK;
+            scores.fill(0.0);
             self.partial.iter_mut().for_each(|partial| partial.fill(0.0));
             self.gaps.fill(0.0);
             for (index, column) in batch.columns().iter().enumerate() {
                 let cells = column.cells(self.level, start..start + scores.len(), &mut self.nulls);
-                self.panel.accumulate(self.level, index, cells, &mut self.partial);
+                self.panel.accumulate(self.level, index, cells, &mut self.partial, scores);
                 if gaps_count {
                     mark_gaps(self.level, cells, &mut self.gaps);
                 }
             }
-            self.panel.combine(&self.partial, scores);
+            let cell = |column: usize, row: usize| batch.columns()[column].value(start + row);
+            self.panel.combine(self.level, &mut self.partial, cell, scores);
             if gaps_count {
                 scores.iter_mut().zip(&self.gaps).for_each(|(score, gap)| *score += gap);
             }
@@ -163,11 +168,14 @@ impl<'m> Scorer<'m> {
     pub fn reasons(&self, batch: &Batch<'_>, row: usize, count: usize) -> Vec<Reason> {
         assert_eq!(batch.columns().len(), self.model.columns().len(), "a batch must bring the columns of its model");
         let cells: Vec<f64> = batch.columns().iter().map(|column| column.value(row)).collect();
+        let contributions = self.panel.contributions(&cells);
+        // What could be left out beside the largest part without a change of the score is no reason for it.
+        let least = contributions.iter().copied().fold(0.0, f64::max) * f64::EPSILON;
         let mut reasons: Vec<Reason> = (0..)
-            .zip(self.panel.contributions(&cells))
+            .zip(contributions)
             .zip(&cells)
             .map(|((column, contribution), &value)| Reason { column, value, contribution })
-            .filter(|reason| reason.contribution > 0.0)
+            .filter(|reason| reason.contribution > least)
             .collect();
         let order = |a: &Reason, b: &Reason| b.contribution.total_cmp(&a.contribution).then(a.column.cmp(&b.column));
         if count > 0 && count < reasons.len() {

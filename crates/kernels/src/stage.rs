@@ -13,7 +13,6 @@
 use std::sync::Arc;
 
 use crate::codec::{CodecError, Reader, Writer};
-use crate::numbers::EXTREME;
 use crate::summaries::Summary;
 use crate::summaries::bracket::Bracket;
 use crate::summaries::histogram::Cuts;
@@ -36,6 +35,8 @@ pub(crate) enum Stage {
 /// Where a pass counts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Targets {
+    /// The columns that vary.
+    pub(crate) used: Vec<usize>,
     /// The cuts of each column; none for a column that is left out.
     pub(crate) cuts: Option<Arc<Vec<Cuts>>>,
     pub(crate) brackets: Option<Arc<Vec<Option<Bracket>>>>,
@@ -46,7 +47,8 @@ pub(crate) struct Targets {
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
     /// The least and the greatest cell of each column of the fit, as a Parquet footer has them; infinity and its
-    /// opposite for a column without a cell. Empty when they are not known.
+    /// opposite for a column without a cell. Empty when they are not known. Where one is infinite, a pass over the rows has
+    /// to find the finite ones.
     pub ranges: Vec<(f64, f64)>,
     /// Rows of the row groups that a pilot pass would read; 0 when there is to be none.
     pub pilot_rows: u64,
@@ -57,7 +59,7 @@ impl Claims {
     pub(crate) fn ranges(&self, columns: usize) -> Option<Vec<Range>> {
         let sound = |&(low, high): &(f64, f64)| {
             let empty = (low, high) == (f64::INFINITY, f64::NEG_INFINITY);
-            empty || (low <= high && low >= -EXTREME && high <= EXTREME)
+            empty || (low <= high && low.is_finite() && high.is_finite())
         };
         let all = self.ranges.len() == columns && self.ranges.iter().all(sound);
         // Adding 0 makes both zeros one, as observing does.
@@ -94,12 +96,12 @@ impl Stage {
             Self::Guessed { ranges, targets } => {
                 writer.u8(2);
                 encode_ranges(ranges, writer);
-                targets.encode_brackets(writer);
+                targets.encode(writer);
             }
             Self::Second { first, targets } => {
                 writer.u8(3);
                 encode_ranges(first.range.as_deref().unwrap_or_default(), writer);
-                targets.encode_brackets(writer);
+                targets.encode(writer);
             }
         }
     }
@@ -116,7 +118,7 @@ impl Stage {
         reader: &mut Reader<'_>,
         columns: usize,
         summary: impl FnOnce(&mut Reader<'_>) -> Result<Summary, CodecError>,
-        cuts: impl FnOnce(&[Range]) -> Option<Vec<Cuts>>,
+        cuts: impl FnOnce(&[Range], &[usize]) -> Option<Vec<Cuts>>,
     ) -> Result<Self, CodecError> {
         let kind = reader.u8()?;
         if kind == 0 {
@@ -127,8 +129,9 @@ impl Stage {
         if kind == 1 {
             return Ok(Self::Pilot { ranges, rows });
         }
-        let targets =
-            Targets { brackets: decode_brackets(reader, columns)?.map(Arc::new), cuts: cuts(&ranges).map(Arc::new) };
+        let used = decode_used(reader, columns)?;
+        let brackets = decode_brackets(reader, columns)?.map(Arc::new);
+        let targets = Targets { brackets, cuts: cuts(&ranges, &used).map(Arc::new), used };
         match kind {
             2 => Ok(Self::Guessed { ranges, targets }),
             3 => Ok(Self::Second { first: Box::new(summary(reader)?), targets }),
@@ -138,7 +141,10 @@ impl Stage {
 }
 
 impl Targets {
-    fn encode_brackets(&self, writer: &mut Writer) {
+    /// Writes all but the cuts, which the ranges say.
+    fn encode(&self, writer: &mut Writer) {
+        writer.len(self.used.len());
+        self.used.iter().for_each(|column| writer.len(*column));
         writer.u8(u8::from(self.brackets.is_some()));
         for bracket in self.brackets.iter().flat_map(|brackets| brackets.iter()) {
             writer.u8(u8::from(bracket.is_some()));
@@ -153,6 +159,12 @@ fn encode_ranges(ranges: &[Range], writer: &mut Writer) {
     for range in ranges {
         range.encode(writer);
     }
+}
+
+fn decode_used(reader: &mut Reader<'_>, columns: usize) -> Result<Vec<usize>, CodecError> {
+    let used = reader.u64s()?;
+    let column = |column: u64| usize::try_from(column).ok().filter(|column| *column < columns);
+    used.into_iter().map(|used| column(used).ok_or(CodecError::Damaged)).collect()
 }
 
 fn decode_brackets(reader: &mut Reader<'_>, columns: usize) -> Result<Option<Vec<Option<Bracket>>>, CodecError> {

@@ -10,6 +10,9 @@
 //! rarity(u + y) = rarity(u) + ln(1 + shape * y / scale) / shape        (y / scale where the shape is 0)
 //! ```
 //!
+//! A straight line would not end before the doubles do, and a number that large swallows what another member adds. So
+//! where the shape is 0 the line becomes a logarithm 1,000 above its beginning, which no ordinary row reaches.
+//!
 //! Scale and shape are fitted to the median and the upper quartile of the exceedances (Pickands' estimator), not to
 //! their mean and variance: one cell holding 999999999 in place of a number would set those alone, and flatten the tail
 //! for every other row. The shape is held to 0..=2; without the lower bound the tail would end.
@@ -26,6 +29,9 @@ const TAIL_ROWS: usize = 100;
 
 /// The heaviest tail.
 const SHAPE_MAX: f64 = 2.0;
+
+/// So far above its beginning, a straight tail bends.
+const STRAIGHT: f64 = 1000.0;
 
 /// A frozen distribution of rarities.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,7 +76,14 @@ impl Tail {
     fn beyond(&self, score: f64) -> f64 {
         let last = self.scores.len() - 1;
         let exceedance = ((score - self.scores[last]) / self.scale).min(f64::MAX / 4.0);
-        let rise = if self.shape == 0.0 { exceedance } else { ln(1.0 + self.shape * exceedance) / self.shape };
+        let rise = if self.shape > 0.0 {
+            ln(1.0 + self.shape * exceedance) / self.shape
+        } else if exceedance > STRAIGHT {
+            // As high and as steep as the line where it begins.
+            STRAIGHT * (1.0 + ln(exceedance / STRAIGHT))
+        } else {
+            exceedance
+        };
         self.rarities[last] + rise
     }
 }
@@ -116,7 +129,7 @@ fn pareto(exceedances: &[f64]) -> Option<(f64, f64)> {
     } else {
         (median * (shape / (power - 1.0)), shape)
     };
-    (scale > 0.0).then_some((scale, shape))
+    (scale > 0.0).then_some((scale.min(f64::MAX), shape))
 }
 
 /// The quantile of rising numbers, linear between neighbours.
@@ -148,28 +161,54 @@ struct Segment {
     slope: f64,
 }
 
+impl Segment {
+    fn new([begin, end]: [f64; 2], [rarity, highest]: [f64; 2]) -> Self {
+        // Two scores may be so close that the slope overflows; an infinite one would be NaN at its beginning.
+        let slope_to = |highest: f64| ((highest - rarity) / (end - begin)).min(f64::MAX);
+        let segment = Self { end, begin, rarity, slope: slope_to(highest) };
+        // Rounding must not lift the last score of this segment above the first of the next.
+        if segment.at(end.next_down()) <= highest {
+            return segment;
+        }
+        Self { slope: slope_to(highest.next_down().next_down()), ..segment }
+    }
+
+    #[inline(always)]
+    fn at(self, score: f64) -> f64 {
+        self.rarity + self.slope * (score - self.begin)
+    }
+}
+
 const GRID: usize = 4096;
 
 impl<'m> TailLookup<'m> {
     pub(crate) fn new(tail: &'m Tail) -> Self {
         let Tail { scores, rarities, .. } = tail;
-        let scale = GRID as f64 / (scores[scores.len() - 1] - scores[0]);
-        let mut lookup = Self { tail, scale, starts: vec![0; GRID + 1], segments: Vec::new() };
-        // Counted with the same arithmetic that finds a score's cell, so no rounding can come between.
+        // Wild scores can stretch the grid until one cell holds nearly all knots. What lies beyond it is in its last cell.
+        let ends = [100, 95, 75, 50].map(|percent| scores[(scores.len() - 1) * percent / 100]);
+        let grids = ends.map(|end| Self::grid(tail, GRID as f64 / (end - scores[0])));
+        let crowd = |grid: &Self| grid.starts.windows(2).map(|pair| pair[1] - pair[0]).max();
+        let mut lookup = grids.into_iter().min_by_key(crowd).expect("there are four");
+        // Below the first knot, all are as ordinary as that.
+        lookup.segments.push(Segment { end: scores[0], begin: scores[0], rarity: rarities[0], slope: 0.0 });
+        for (scores, rarities) in scores.windows(2).zip(rarities.windows(2)) {
+            lookup.segments.push(Segment::new([scores[0], scores[1]], [rarities[0], rarities[1]]));
+        }
+        lookup
+    }
+
+    /// The knots counted in a grid of this scale, with the same arithmetic that finds a score's cell, so that no rounding
+    /// can come between.
+    fn grid(tail: &'m Tail, scale: f64) -> Self {
+        let mut lookup = Self { tail, scale, starts: vec![], segments: vec![] };
         let mut starts = vec![0_u32; GRID + 1];
-        for score in scores {
+        for score in &tail.scores {
             starts[lookup.cell(*score) + 1] += 1;
         }
         for cell in 1..=GRID {
             starts[cell] += starts[cell - 1];
         }
         lookup.starts = starts;
-        // Below the first knot, all are as ordinary as that.
-        lookup.segments.push(Segment { end: scores[0], begin: scores[0], rarity: rarities[0], slope: 0.0 });
-        for (scores, rarities) in scores.windows(2).zip(rarities.windows(2)) {
-            let slope = (rarities[1] - rarities[0]) / (scores[1] - scores[0]);
-            lookup.segments.push(Segment { end: scores[1], begin: scores[0], rarity: rarities[0], slope });
-        }
         lookup
     }
 
@@ -197,8 +236,7 @@ impl<'m> TailLookup<'m> {
         while self.segments[segment].end <= score {
             segment += 1;
         }
-        let Segment { begin, rarity, slope, .. } = self.segments[segment];
-        rarity + slope * (score - begin)
+        self.segments[segment].at(score)
     }
 }
 
@@ -259,6 +297,33 @@ mod tests {
             assert!((clean.rarity(score) - wild.rarity(score)).abs() < 0.1, "{score}");
         }
         assert!(wild.rarity(1e150) > wild.rarity(1e9) + 1.0);
+    }
+
+    #[test]
+    fn scores_of_any_size_have_a_rarity_that_never_falls() {
+        let kinds = [0.0, 5e-324, 1e-310, 1e-300, 1.0, 1.5, 1e150, 1e300, f64::MAX.next_down(), f64::MAX];
+        let mut bodies = vec![vec![f64::MAX; 300], (0..3000).map(|i| f64::from(i) / 7.0).collect(), vec![0.0; 400]];
+        bodies[2].extend(vec![f64::MAX; 4000]);
+        bodies
+            .extend([vec![5e-324; 60], vec![1e-310; 60]].map(|more| [vec![0.0; 300], more, vec![1e300; 300]].concat()));
+        for mut sorted in bodies {
+            sorted.sort_unstable_by(f64::total_cmp);
+            let tail = Tail::new(&sorted);
+            assert!(tail.is_sound(), "{tail:?}");
+            let lookup = TailLookup::new(&tail);
+            let rarities = kinds.map(|score| lookup.rarity(score));
+            assert!(rarities.is_sorted() && rarities.iter().all(|rarity| (0.0..1e9).contains(rarity)), "{rarities:?}");
+            assert!(sorted.windows(2).all(|pair| lookup.rarity(pair[0]) <= lookup.rarity(pair[1])));
+        }
+    }
+
+    #[test]
+    fn a_straight_tail_bends_without_a_step() {
+        let tail = Tail::new(&(0..3000).map(f64::from).collect::<Vec<_>>());
+        assert_eq!(tail.shape, 0.0);
+        let (begin, unit) = (tail.scores[tail.scores.len() - 1], tail.scale);
+        let [before, at, after] = [-1.0, 0.0, 1.0].map(|step| tail.beyond(begin + unit * (STRAIGHT + step)));
+        assert!((at - before - 1.0).abs() < 1e-9 && (after - at - 1.0).abs() < 1e-3, "{before} {at} {after}");
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! Codes across the waist.
 
 use batch_core_chunk::ChunkError;
-use batch_core_kernels::{FitError, ModelError};
+use batch_core_kernels::{FitError, LevelError, ModelError};
 use batch_core_parts::PartsError;
 use batch_core_scan::ScanError;
 use napi_derive::napi;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// An error as JavaScript gets it: `code` is the class, `message` a JSON record of message, file, column and row group.
+/// An error as JavaScript gets it: `code` is the class, `message` a JSON record of message, file, column, row group and
+/// hint.
 pub(crate) type Thrown = napi::Error<String>;
 
 /// Runs `call` and makes a thrown error of whatever goes wrong, panics too.
@@ -59,7 +60,7 @@ impl From<&ChunkError> for Record {
 
 /// An error of the waist's own.
 pub(crate) fn failure(code: &'static str, message: impl Into<String>) -> ChunkError {
-    ChunkError { code, message: message.into(), file: None, column: None, row_group: None }
+    ChunkError { code, message: message.into(), file: None, column: None, row_group: None, hint: None }
 }
 
 fn thrown(error: &ChunkError) -> Thrown {
@@ -68,6 +69,7 @@ fn thrown(error: &ChunkError) -> Thrown {
         "file": error.file.as_ref().map(|f| f.to_string_lossy()),
         "column": error.column,
         "rowGroup": error.row_group,
+        "hint": error.hint,
     });
     napi::Error::new(error.code.to_string(), record.to_string())
 }
@@ -82,4 +84,4 @@ macro_rules! carries {
         fn carry(self) -> Result<T, ChunkError> { self.map_err(Into::into) }
     })* };
 }
-carries!(FitError, ModelError, PartsError, ScanError);
+carries!(FitError, LevelError, ModelError, PartsError, ScanError);

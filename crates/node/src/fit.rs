@@ -2,7 +2,7 @@
 
 use crate::error::{Carry, Thrown, failure, waist};
 use batch_core_chunk::{ChunkError, kept_summary};
-use batch_core_kernels::{Claims, Fit, Merger, Next, TopRows};
+use batch_core_kernels::{Claims, Fit, Level, Merger, Next, TopRows};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
@@ -59,7 +59,11 @@ impl FitMerger {
     pub fn of_state(state: Buffer) -> Result<Self, Thrown> {
         waist(|| {
             let fit = Fit::from_bytes(&state).carry()?;
-            Ok::<_, ChunkError>(Self { pass: fit.pass(), passes: fit.passes(), merger: Some(fit.merger()) })
+            Ok::<_, ChunkError>(Self {
+                pass: fit.pass(),
+                passes: fit.passes(),
+                merger: Some(fit.merger(Level::from_environment().carry()?)),
+            })
         })
     }
 

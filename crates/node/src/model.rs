@@ -3,7 +3,7 @@
 use crate::chunk::missing_of;
 use crate::error::{Carry, Thrown, failure, waist};
 use batch_core_chunk::{ChunkError, score_held};
-use batch_core_kernels::{Model, detectors};
+use batch_core_kernels::{LeftOut, Model, detectors};
 use batch_core_scan::{Encoding, HeldArray, Numbers};
 use napi::bindgen_prelude::{Buffer, Float64Array, Uint8Array};
 use napi_derive::napi;
@@ -40,9 +40,10 @@ impl NativeModel {
                 "digest": model.digest(),
                 "detector": model.detector(),
                 "columns": model.columns(),
-                "constants": model.constants(),
+                "leftOut": model.left_out().iter().map(left_out).collect::<Vec<_>>(),
                 "fitRows": model.fit_rows(),
                 "contamination": model.contamination(),
+                "missing": model.missing(),
                 "seed": model.seed(),
                 "parameters": model.parameters(),
                 "state": model.describe(),
@@ -179,6 +180,13 @@ fn validity_of(scores: &[f64]) -> (Vec<u8>, f64) {
     let mut bits = vec![0; scores.len().div_ceil(512) * 64];
     bits.iter_mut().zip(scores.chunks(8)).for_each(|(bits, scores)| *bits = byte(scores));
     (bits, nulls as f64)
+}
+
+/// A column that the fit left out, and whether the double that all its cells are may stand for whole numbers that differ.
+fn left_out(left_out: &LeftOut) -> serde_json::Value {
+    let mut record = serde_json::json!(left_out);
+    record["mayBeRounded"] = left_out.may_be_rounded().into();
+    record
 }
 
 /// The table of detectors, as JSON.

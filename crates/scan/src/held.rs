@@ -4,7 +4,7 @@
 //! lies; every other type is converted a window of rows at a time, into scratch memory that stays small.
 
 use crate::error::{DATA, ScanError};
-use crate::numeric::{Numbers, NumericColumn};
+use crate::numeric::{Numbers, NumericColumn, of_scale};
 use arrow_array::types::{ArrowPrimitiveType, Float16Type};
 use arrow_buffer::bit_chunk_iterator::BitChunks;
 use arrow_buffer::i256;
@@ -71,7 +71,8 @@ impl<'a> HeldArray<'a> {
     /// `rows` values. `values` begins with the first of them, but for bits, which like `validity` begin at bit `offset`.
     ///
     /// # Errors
-    /// `DATA` when a buffer ends before the last row, as that of a detached `ArrayBuffer` does.
+    /// `DATA` when a buffer ends before the last row, as that of a detached `ArrayBuffer` does; `CONFIG` when a decimal has
+    /// more digits than there are.
     pub fn new(
         encoding: Encoding,
         values: &'a [u8],
@@ -83,6 +84,9 @@ impl<'a> HeldArray<'a> {
             let message = format!("its {what} are {given} bytes long and {rows} rows need {needed}");
             if given < needed { Err(ScanError::new(DATA, message)) } else { Ok(()) }
         };
+        if let Encoding::Decimal { scale, .. } = encoding {
+            let _checked = of_scale(scale)?;
+        }
         short("values", values.len(), encoding.bytes(offset, rows))?;
         if let Some(bits) = validity {
             short("validity bits", bits.len(), (offset + rows).div_ceil(8))?;
@@ -168,12 +172,12 @@ impl<'a> HeldArray<'a> {
             Encoding::Float(_) => self.each(rows, out, f64::from_le_bytes),
             Encoding::Decimal { bytes, scale } => {
                 // As `numeric` divides, so that both come to the same double.
-                let unit = 10f64.powi(scale);
+                let decimal = of_scale(scale).expect("checked when the array was made");
                 match bytes {
-                    4 => self.each(rows, out, |b| f64::from(i32::from_le_bytes(b)) / unit),
-                    8 => self.each(rows, out, |b| i64::from_le_bytes(b) as f64 / unit),
-                    16 => self.each(rows, out, |b| i128::from_le_bytes(b) as f64 / unit),
-                    _ => self.each(rows, out, |b| wide(i256::from_le_bytes(b)) / unit),
+                    4 => self.each(rows, out, |b| decimal(f64::from(i32::from_le_bytes(b)))),
+                    8 => self.each(rows, out, |b| decimal(i64::from_le_bytes(b) as f64)),
+                    16 => self.each(rows, out, |b| decimal(i128::from_le_bytes(b) as f64)),
+                    _ => self.each(rows, out, |b| decimal(wide(i256::from_le_bytes(b)))),
                 }
             }
             Encoding::Counted { bytes, times, over } => {

@@ -75,9 +75,9 @@ fn convert(array: &dyn Array, kind: &DataType, values: &mut Vec<f64>) -> Result<
         DataType::UInt32 => extend::<UInt32Type>(array, values, f64::from),
         DataType::UInt64 => extend::<UInt64Type>(array, values, |number| number as f64),
         DataType::Float32 => extend::<Float32Type>(array, values, f64::from),
-        DataType::Decimal32(_, scale) => scaled::<Decimal32Type>(array, values, *scale, f64::from),
-        DataType::Decimal64(_, scale) => scaled::<Decimal64Type>(array, values, *scale, |number| number as f64),
-        DataType::Decimal128(_, scale) => scaled::<Decimal128Type>(array, values, *scale, |number| number as f64),
+        DataType::Decimal32(_, scale) => scaled::<Decimal32Type>(array, values, *scale, f64::from)?,
+        DataType::Decimal64(_, scale) => scaled::<Decimal64Type>(array, values, *scale, |number| number as f64)?,
+        DataType::Decimal128(_, scale) => scaled::<Decimal128Type>(array, values, *scale, |number| number as f64)?,
         DataType::Date32 => extend::<Date32Type>(array, values, f64::from),
         DataType::Date64 => extend::<Date64Type>(array, values, |number| number as f64),
         DataType::Time32(TimeUnit::Second) => extend::<Time32SecondType>(array, values, f64::from),
@@ -101,15 +101,34 @@ fn extend<T: ArrowPrimitiveType>(array: &dyn Array, values: &mut Vec<f64>, conve
     values.extend(array.as_primitive::<T>().values().iter().map(|number| convert(*number)));
 }
 
+/// Powers of ten as their literals are read, each the nearest `f64`: `powi` may round them as a platform likes.
+const POWERS_OF_TEN: [f64; 77] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22, 1e23, 1e24, 1e25, 1e26, 1e27, 1e28, 1e29, 1e30, 1e31, 1e32, 1e33, 1e34, 1e35, 1e36, 1e37, 1e38, 1e39,
+    1e40, 1e41, 1e42, 1e43, 1e44, 1e45, 1e46, 1e47, 1e48, 1e49, 1e50, 1e51, 1e52, 1e53, 1e54, 1e55, 1e56, 1e57, 1e58,
+    1e59, 1e60, 1e61, 1e62, 1e63, 1e64, 1e65, 1e66, 1e67, 1e68, 1e69, 1e70, 1e71, 1e72, 1e73, 1e74, 1e75, 1e76,
+];
+
+/// What a decimal of this scale is, given its digits as a number.
+///
 /// Divides rather than multiplies by a reciprocal: up to 15 digits the quotient is then the nearest `f64` to the decimal.
+pub(crate) fn of_scale(scale: i32) -> Result<impl Fn(f64) -> f64 + Copy, ScanError> {
+    let power = usize::try_from(scale.unsigned_abs()).ok().and_then(|digits| POWERS_OF_TEN.get(digits)).copied();
+    let power = power.ok_or_else(|| ScanError::config(format!("a decimal has at most 76 digits, and not {scale}")))?;
+    // A negative scale counts zeros left out before the point. To multiply and to divide by 1 changes nothing.
+    let (zeros, fraction) = if scale < 0 { (power, 1.0) } else { (1.0, power) };
+    Ok(move |digits: f64| digits * zeros / fraction)
+}
+
 fn scaled<T: ArrowPrimitiveType>(
     array: &dyn Array,
     values: &mut Vec<f64>,
     scale: i8,
     convert: impl Fn(T::Native) -> f64,
-) {
-    let unit = 10f64.powi(i32::from(scale));
-    extend::<T>(array, values, |number| convert(number) / unit);
+) -> Result<(), ScanError> {
+    let decimal = of_scale(scale.into())?;
+    extend::<T>(array, values, |number| decimal(convert(number)));
+    Ok(())
 }
 
 /// Borrowed when the bits start on a word of `u64`s that reaches past the last row, as those of a scan always do.
@@ -123,4 +142,43 @@ fn validity_words<'a>(nulls: &'a NullBuffer, words: &'a mut Vec<u64>) -> &'a [u6
     words.clear();
     words.extend(nulls.inner().bit_chunks().iter_padded().take(count));
     words
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::float_cmp, reason = "these answers are exact")]
+
+    use super::*;
+    use arrow_array::Decimal128Array;
+
+    fn read(unscaled: i128, scale: i8) -> Result<f64, ScanError> {
+        let kind = DataType::Decimal128(38, scale);
+        let array = Decimal128Array::from(vec![unscaled]).with_data_type(kind);
+        numeric(&array, &mut Numbers::default()).map(|column| column.values[0])
+    }
+
+    #[test]
+    fn powers_of_ten_are_exact_while_a_double_can_be_and_else_the_nearest() {
+        for (exponent, power) in (0_u32..).zip(POWERS_OF_TEN) {
+            assert_eq!(power, format!("1e{exponent}").parse::<f64>().unwrap());
+            assert!(
+                exponent > 22
+                    || power == 10_u64.pow(exponent.min(19)) as f64 * 10_u64.pow(exponent.max(19) - 19) as f64
+            );
+        }
+    }
+
+    #[test]
+    fn decimals_of_every_scale_are_the_nearest_doubles_up_to_fifteen_digits() {
+        for scale in 0..=22_i8 {
+            for unscaled in [1, 7, 123_456_789_012_345, -999_999_999_999_999] {
+                let literal: f64 = format!("{unscaled}e-{scale}").parse().unwrap();
+                assert_eq!(read(unscaled, scale).unwrap(), literal, "{unscaled} with scale {scale}");
+            }
+        }
+        assert_eq!(read(10_i128.pow(30), 30).unwrap(), 1.0);
+        // The power is itself rounded from 10^23 on: the quotient is then the nearest double or its neighbour.
+        assert!([0.1_f64.next_down(), 0.1].contains(&read(10_i128.pow(37), 38).unwrap()));
+        assert_eq!(read(12, -3).unwrap(), 12_000.0);
+    }
 }

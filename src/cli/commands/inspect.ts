@@ -92,7 +92,9 @@ function inspectModel(path: string): Inspected {
     `model     ${facts.detector}, ${countText(facts.columns.length, 'column')}, fitted on ${rowsText(facts.fitRows)} rows, ${bytesText(bytes.length)}`,
     `digest    ${facts.digest}`,
     `columns   ${facts.columns.join(', ')}`,
-    ...(facts.constants.length > 0 ? [`constant  ${facts.constants.join(', ')}`] : []),
+    ...(facts.leftOut.length > 0
+      ? [`left out  ${facts.leftOut.map(({ column, reason }) => `${column} (${reason})`).join(', ')}`]
+      : []),
     `seed      ${facts.seed}, contamination ${facts.contamination}`,
     `set       ${JSON.stringify(facts.parameters)}`,
   ];

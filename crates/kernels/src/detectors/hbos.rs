@@ -10,7 +10,13 @@
 //! scoring   e[i] < y <= e[i + 1] gives -t[i]; outside by at most tol widths, the outermost bin; farther, -min t
 //! ```
 //!
-//! Counting closes a bin below and scoring closes it above: both are kept, because both are `PyOD`'s.
+//! Counting closes a bin below and scoring closes it above: both are kept, because both are `PyOD`'s. There x is the cell
+//! times a power of two, which is 1 but for columns whose range could not be divided, or divided by, as it is; and in a
+//! column a million ranges from zero y = (x - low) / (high - low), because there scikit-learn's order leaves no digits.
+//!
+//! `PyOD` knows no infinity. Here one counts as a bin half as dense as an empty one, alpha included, and so for more than any
+//! number; with minmax, so does a number more than 2^20 ranges away. Where all bins are alike, the rarest is the commonest
+//! too: then what lies outside counts as an empty bin.
 //!
 //! No cell is ever scaled. Scaling never changes the order of two numbers, so every edge is carried back once to the
 //! last `x` that does not pass it, and then `x` itself is compared with that *cut*: the same bins, exactly.
@@ -19,16 +25,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::FitError;
 use crate::detector::HistogramSettings;
-use crate::numbers::{EXTREME, last_at_most, log2};
+use crate::numbers::{last_at_most, log2};
+use crate::scale;
 use crate::summaries::histogram::Cuts;
 use crate::summaries::range::Range;
 
-use super::stairs::Stairs;
+use super::stairs::{Outside, Stairs};
+
+/// So many ranges outside of the range, a number is as good as infinite.
+const FAR_RANGES: f64 = 1_048_576.0;
 
 /// The bins of one column, before anything is counted.
 #[derive(Clone, Debug)]
 pub(crate) struct Bins {
     range: Range,
+    /// Numbers are multiplied by 2 to this before they are scaled.
+    shift: i32,
+    /// What is subtracted first: 0, but in a narrow range far from zero, where scaling first would cost digits.
+    origin: f64,
     scale: f64,
     offset: f64,
     /// Of the scaled numbers.
@@ -38,17 +52,22 @@ pub(crate) struct Bins {
 impl Bins {
     /// `None` when the range cannot be cut into so many bins: neighbouring edges round to the same number.
     pub(crate) fn new(range: Range, settings: HistogramSettings) -> Option<Self> {
+        let range = range.widened();
+        let shift = scale::shift_for(range.magnitude());
+        let [low, high] = [range.low, range.high].map(|end| end * scale::power(shift));
+        let origin = if settings.minmax && scale::is_narrow(low, high - low) { low } else { 0.0 };
+        let (low, high) = (low - origin, high - origin);
         let (scale, offset) = if settings.minmax {
-            let scale = 1.0 / (range.high - range.low);
-            (scale, -range.low * scale)
+            let scale = 1.0 / (high - low);
+            (scale, -low * scale)
         } else {
             (1.0, 0.0)
         };
-        let (low, high) = (range.low * scale + offset, range.high * scale + offset);
+        let (low, high) = (low * scale + offset, high * scale + offset);
         let step = (high - low) / settings.bins as f64;
         let mut edges: Vec<f64> = (0..settings.bins).map(|i| i as f64 * step + low).collect();
         edges.push(high);
-        edges.windows(2).all(|pair| pair[0] < pair[1]).then_some(Self { range, scale, offset, edges })
+        edges.windows(2).all(|pair| pair[0] < pair[1]).then_some(Self { range, shift, origin, scale, offset, edges })
     }
 
     /// Between two neighbouring cuts lie exactly the numbers that are counted in one bin.
@@ -60,16 +79,27 @@ impl Bins {
     }
 
     /// The table of one column with these counts.
-    pub(crate) fn column(&self, counts: &[u64], alpha: f64) -> Histogram {
-        let total = counts.iter().sum::<u64>() as f64;
+    pub(crate) fn column(&self, counts: &[u64], settings: HistogramSettings) -> Histogram {
+        // Where no cell is finite, there is nothing to divide by.
+        let total = counts.iter().sum::<u64>().max(1) as f64;
         let widths = self.edges.windows(2).map(|pair| pair[1] - pair[0]);
-        let table =
-            counts.iter().zip(widths).map(|(&count, width)| log2(count as f64 / width / total + alpha)).collect();
+        // Scaled to the range, a density has no unit that a shift could change.
+        let shift = if settings.minmax { 0 } else { self.shift };
+        let entry = |(&count, width): (&u64, f64)| {
+            let density = count as f64 / width / total;
+            match scale::shifted(density, shift) {
+                of_cells if of_cells.is_finite() => log2(of_cells + settings.alpha),
+                // Beside a density beyond all doubles, alpha is nothing.
+                _ => log2(density) + f64::from(shift),
+            }
+        };
+        let table = counts.iter().zip(widths).map(entry).collect();
         Histogram { low: self.range.low, high: self.range.high, table }
     }
 
     /// The score of every number, as stairs over the numbers themselves.
-    fn stairs(&self, table: &[f64], tol: f64) -> Stairs {
+    fn stairs(&self, table: &[f64], settings: HistogramSettings) -> Stairs {
+        let tol = settings.tol;
         let last = self.edges.len() - 1;
         let (first_width, last_width) = (self.edges[1] - self.edges[0], self.edges[last] - self.edges[last - 1]);
         // Below by more than tol widths: not edge - y <= tol * width.
@@ -78,15 +108,28 @@ impl Bins {
         let inner = self.inner_edges().iter().map(|edge| self.carry_back(|y| y, *edge));
         let cuts: Vec<f64> = std::iter::once(below).chain(inner).chain([above]).collect();
         let (rarest, commonest) = ends(table);
-        let outside = std::iter::once(-rarest);
-        let values = outside.clone().chain(table.iter().map(|t| -t)).chain(outside).collect();
-        Stairs::new(Cuts::new(&cuts, self.range.low, self.width()), values, -commonest)
+        let empty = log2(settings.alpha);
+        let outside = Outside {
+            far: if settings.minmax { self.far() } else { [f64::NEG_INFINITY, f64::MAX] },
+            near_value: if rarest < commonest { -rarest } else { -empty },
+            far_value: 1.0 - empty,
+        };
+        let between = table.iter().map(|t| -t).collect();
+        Stairs::new(Cuts::new(&cuts, self.range.low, self.width()), between, outside, -commonest)
+    }
+
+    /// The last number below, and the last not above, the numbers that are not far out.
+    fn far(&self) -> [f64; 2] {
+        let (low, high) = (self.edges[0], self.edges[self.edges.len() - 1]);
+        let far = FAR_RANGES * (high - low);
+        [self.carry_back(|y| y - low, -far), self.carry_back(|y| y - high, far)]
     }
 
     fn inner_edges(&self) -> &[f64] {
         &self.edges[1..self.edges.len() - 1]
     }
 
+    /// The width of a bin of unscaled numbers; infinite where no double holds that of their range.
     fn width(&self) -> f64 {
         (self.range.high - self.range.low) / (self.edges.len() - 1) as f64
     }
@@ -95,8 +138,9 @@ impl Bins {
     fn carry_back(&self, f: impl Fn(f64) -> f64, bound: f64) -> f64 {
         // The bound may be on a distance; where it is one of `y`, the guess is close, and elsewhere a few steps off.
         let reference = f(0.0);
-        let guess = (bound - reference - self.offset) / self.scale;
-        last_at_most(|x| f(x * self.scale + self.offset), bound, guess)
+        let guess = scale::shifted((bound - reference - self.offset) / self.scale + self.origin, -self.shift);
+        let power = scale::power(self.shift);
+        last_at_most(|x| f((x * power - self.origin) * self.scale + self.offset), bound, guess)
     }
 }
 
@@ -125,7 +169,7 @@ impl Histograms {
         self.columns.len() == columns
             && (2..=1024).contains(&self.settings.bins)
             && self.columns.iter().all(|column| {
-                let ends_sound = column.low < column.high && column.low >= -EXTREME && column.high <= EXTREME;
+                let ends_sound = column.low < column.high && column.range().magnitude().is_finite();
                 ends_sound
                     && column.table.len() == self.settings.bins
                     && column.table.iter().all(|t| t.is_finite())
@@ -136,7 +180,7 @@ impl Histograms {
     /// What scoring needs, column by column.
     pub(crate) fn stairs(&self) -> Vec<Stairs> {
         let stairs = |column: &Histogram| {
-            Bins::new(column.range(), self.settings).map(|bins| bins.stairs(&column.table, self.settings.tol))
+            Bins::new(column.range(), self.settings).map(|bins| bins.stairs(&column.table, self.settings))
         };
         self.columns.iter().map(|column| stairs(column).expect("a model's bins were cut when it was made")).collect()
     }

@@ -7,19 +7,31 @@ use crate::summaries::histogram::{Cuts, LADDER_MAX};
 #[derive(Clone, Debug)]
 pub(crate) struct Stairs {
     cuts: Cuts,
-    /// One per rank; the last, for missing cells, is the least of the others.
+    /// One per rank; those outside are infinite, and the last, for missing cells, is the least of the others.
     values: Vec<f64>,
+    outside: Outside,
+}
+
+/// What lies below the first cut or above the last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outside {
+    /// Up to the first of these and above the second, a number is far out.
+    pub(crate) far: [f64; 2],
+    pub(crate) near_value: f64,
+    pub(crate) far_value: f64,
 }
 
 impl Stairs {
-    /// `values` has one more than there are cuts; a missing cell gives `gap`.
-    pub(crate) fn new(cuts: Cuts, mut values: Vec<f64>, gap: f64) -> Self {
-        debug_assert_eq!(cuts.as_slice().len() + 1, values.len(), "a value below, between and above the cuts");
+    /// `between` has one fewer than there are cuts; a missing cell gives `gap`.
+    pub(crate) fn new(cuts: Cuts, between: Vec<f64>, outside: Outside, gap: f64) -> Self {
+        debug_assert_eq!(cuts.as_slice().len(), between.len() + 1, "a value between each two cuts");
+        let mut values = [vec![f64::INFINITY], between, vec![f64::INFINITY]].concat();
         values.resize(cuts.missing_rank() + 1, gap);
-        Self { cuts, values }
+        Self { cuts, values, outside }
     }
 
-    /// Adds the value of each cell to the score of its row.
+    /// Adds the value of each cell to the score of its row: infinity where it lies outside, which is rare, so that not every
+    /// cell need be compared with what is far out. [`Stairs::value`] tells what to add there.
     pub(crate) fn accumulate(&self, level: Level, cells: &[f64], scores: &mut [f64]) {
         match self.cuts.as_slice().len() {
             0..=4 => climb_4(level, cells, self, scores),
@@ -30,9 +42,23 @@ impl Stairs {
         }
     }
 
+    /// The value of one cell.
+    pub(crate) fn value(&self, cell: f64) -> f64 {
+        let Outside { far: [below, above], near_value, far_value } = self.outside;
+        if cell.is_nan() {
+            return self.gap();
+        }
+        let value = self.values[self.cuts.rank(cell)];
+        match value {
+            f64::INFINITY if cell <= below || cell > above => far_value,
+            f64::INFINITY => near_value,
+            _ => value,
+        }
+    }
+
     /// The value of one cell above that of the most ordinary one.
     pub(crate) fn contribution(&self, cell: f64) -> f64 {
-        if cell.is_nan() { 0.0 } else { self.values[self.cuts.rank(cell)] - self.gap() }
+        self.value(cell) - self.gap()
     }
 
     fn gap(&self) -> f64 {
@@ -91,8 +117,9 @@ mod tests {
     fn every_level_equals_the_plain_definition_to_the_bit() {
         for count in [1_usize, 2, 5, 11, 16, 17, 1025] {
             let edges: Vec<f64> = (0..count).map(|i| i as f64 * 0.1).collect();
-            let values: Vec<f64> = (0..=count).map(|i| (i * 7919 % 1009) as f64 * 1e-3).collect();
-            let stairs = Stairs::new(Cuts::new(&edges, 0.0, 0.1), values.clone(), -0.25);
+            let between: Vec<f64> = (1..count).map(|i| (i * 7919 % 1009) as f64 * 1e-3).collect();
+            let outside = Outside { far: [-1e290, 1e290], near_value: 7.0, far_value: 9.0 };
+            let stairs = Stairs::new(Cuts::new(&edges, 0.0, 0.1), between.clone(), outside, -0.25);
             for length in 0..200_usize {
                 let kinds = [f64::NAN, -0.0, 5e-324, f64::INFINITY, f64::NEG_INFINITY, 1e300];
                 let cells: Vec<f64> =
@@ -101,8 +128,16 @@ mod tests {
                     let mut scores = vec![0.125; length];
                     stairs.accumulate(level, &cells, &mut scores);
                     for (cell, score) in cells.iter().zip(&scores) {
-                        let value = values[edges.iter().filter(|edge| cell > *edge).count()];
-                        let expected = 0.125 + if cell.is_nan() { -0.25 } else { value };
+                        let rank = edges.iter().filter(|edge| cell > *edge).count();
+                        let inside = (1..count).contains(&rank);
+                        let value = match cell {
+                            cell if cell.is_nan() => -0.25,
+                            _ if inside => between[rank - 1],
+                            cell if cell.abs() > 1e290 => 9.0,
+                            _ => 7.0,
+                        };
+                        assert_eq!(stairs.value(*cell).to_bits(), value.to_bits());
+                        let expected = 0.125 + if inside || cell.is_nan() { value } else { f64::INFINITY };
                         assert_eq!(score.to_bits(), expected.to_bits(), "{level:?} {count} cuts, cell {cell}");
                     }
                 }

@@ -1,5 +1,7 @@
 //! Which instruction set a kernel was compiled for.
 
+use std::error::Error;
+use std::ffi::OsStr;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -26,16 +28,29 @@ impl Level {
     /// What the target guarantees. Always available; the reference the other levels are tested against.
     pub const BASELINE: Self = Self(Isa::Baseline);
 
-    /// The best level of this CPU, or the one that `BATCH_CORE_LEVEL` names, which reproduces an older machine: `baseline`
-    /// always works. The CPU and the environment are asked once per process.
+    /// The best level of this CPU. The CPU is asked once per process.
     #[must_use]
     pub fn detect() -> Self {
-        static BEST: LazyLock<Level> = LazyLock::new(|| {
-            let asked = std::env::var_os("BATCH_CORE_LEVEL");
-            let named = Level::available().find(|level| asked.as_deref().is_some_and(|asked| asked == level.name()));
-            named.or_else(|| Level::available().last()).unwrap_or(Level::BASELINE)
-        });
+        static BEST: LazyLock<Level> = LazyLock::new(|| Level::available().last().unwrap_or(Level::BASELINE));
         *BEST
+    }
+
+    /// The level that the environment names as `BATCH_CORE_LEVEL`, which reproduces an older machine; the best one where
+    /// it names none. The environment is asked once per process.
+    ///
+    /// # Errors
+    /// When it names what this CPU has not.
+    pub fn from_environment() -> Result<Self, LevelError> {
+        static ASKED: LazyLock<Result<Level, LevelError>> = LazyLock::new(|| match std::env::var_os(VARIABLE) {
+            Some(asked) if !asked.is_empty() => Level::named(&asked),
+            _ => Ok(Level::detect()),
+        });
+        ASKED.clone()
+    }
+
+    fn named(name: &OsStr) -> Result<Self, LevelError> {
+        let named = Self::available().find(|level| name == level.name());
+        named.ok_or_else(|| LevelError { asked: name.to_string_lossy().into_owned() })
     }
 
     /// Every level of this CPU, slowest first.
@@ -70,6 +85,24 @@ impl Level {
     }
 }
 
+/// The environment variable that names a level.
+const VARIABLE: &str = "BATCH_CORE_LEVEL";
+
+/// A level was asked for that this CPU has not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LevelError {
+    asked: String,
+}
+
+impl fmt::Display for LevelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = Level::available().map(Level::name).collect();
+        write!(f, "{VARIABLE} is {:?}; this CPU has {}", self.asked, names.join(", "))
+    }
+}
+
+impl Error for LevelError {}
+
 impl fmt::Debug for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -84,5 +117,14 @@ mod tests {
     fn baseline_comes_first_and_the_detected_level_is_available() {
         assert_eq!(Level::available().next(), Some(Level::BASELINE));
         assert!(Level::available().any(|level| level == Level::detect()));
+    }
+
+    #[test]
+    fn a_level_is_found_by_its_name_and_a_typo_is_told_the_names() {
+        for level in Level::available() {
+            assert_eq!(Level::named(OsStr::new(level.name())), Ok(level));
+        }
+        let refused = Level::named(OsStr::new("axv2")).unwrap_err().to_string();
+        assert!(refused.starts_with("BATCH_CORE_LEVEL is \"axv2\"; this CPU has baseline"), "{refused}");
     }
 }

@@ -7,4 +7,4 @@ mod level;
 
 pub(crate) use lanes::{LANES, Lanes};
 pub(crate) use level::Isa;
-pub use level::Level;
+pub use level::{Level, LevelError};

@@ -13,13 +13,14 @@
 //! ```
 //!
 //! The middle is measured in `x`, the sides in the distance from `center`. Brackets may overlap: a cell is counted in
-//! each that it lies in.
+//! each that it lies in. Here `x` is a cell times the power of two that makes those near the median ordinary numbers; one
+//! that is infinite then lies outside of everything.
 
 use crate::Level;
 use crate::codec::{CodecError, Reader, Writer};
-use crate::numbers::SPREAD_MIN;
 
 use super::marked::Marked;
+use crate::scale::shifted;
 
 /// Where to look closely in one column.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,6 +33,10 @@ pub(crate) struct Bracket {
     /// The median absolute deviation lies within `near..=far`.
     pub(crate) near: f64,
     pub(crate) far: f64,
+    /// All of these, and the bins, are of cells times 2^`shift`.
+    pub(crate) shift: i32,
+    /// The shift at which even the farthest cells can be added up.
+    pub(crate) sum_shift: i32,
 }
 
 impl Bracket {
@@ -40,21 +45,28 @@ impl Bracket {
         self.near <= (self.high - self.center).max(self.center - self.low)
     }
 
-    /// Whether the median absolute deviation may turn out too small to divide by, so that the mean one is needed.
+    /// Whether the median absolute deviation may turn out 0, so that the mean one is needed.
     pub(crate) fn may_be_zero(&self) -> bool {
-        self.near < SPREAD_MIN
+        self.near <= 0.0
+    }
+
+    /// The center at the shift for sums.
+    pub(crate) fn sum_center(&self) -> f64 {
+        shifted(self.center, self.sum_shift - self.shift)
     }
 
     pub(crate) fn encode(&self, writer: &mut Writer) {
         for end in [self.center, self.low, self.high, self.near, self.far] {
             writer.f64(end);
         }
+        writer.i32(self.shift);
+        writer.i32(self.sum_shift);
     }
 
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
         let [center, low, high, near, far] =
             [reader.f64()?, reader.f64()?, reader.f64()?, reader.f64()?, reader.f64()?];
-        Ok(Self { center, low, high, near, far })
+        Ok(Self { center, low, high, near, far, shift: reader.i32()?, sum_shift: reader.i32()? })
     }
 }
 
@@ -111,7 +123,7 @@ impl Counted {
         &self.bins[self.bins.len() / 3..]
     }
 
-    /// Adds one block.
+    /// Adds one block, shifted as the bracket is.
     pub(crate) fn observe(&mut self, level: Level, bracket: &Bracket, cells: &[f64], marked: &mut Marked) {
         let outside = marked.find(level, cells, bracket, self.bins.len() / 3);
         self.below += outside.below;
@@ -180,10 +192,11 @@ mod tests {
 
     #[test]
     fn every_level_and_length_counts_like_the_plain_definition() {
-        let apart = Bracket { center: 0.0, low: -0.1, high: 0.1, near: 0.6, far: 0.8 };
-        let overlapping = Bracket { center: 0.2, low: -0.3, high: 0.4, near: 0.0, far: 0.5 };
-        let point = Bracket { center: 0.5, low: 0.5, high: 0.5, near: 0.0, far: 0.0 };
-        let kinds = [f64::NAN, -0.0, 5e-324, 0.1, -0.6, 0.8, 0.5, 1e150, -1e150];
+        let unshifted = Bracket { center: 0.0, low: 0.0, high: 0.0, near: 0.0, far: 0.0, shift: 0, sum_shift: 0 };
+        let apart = Bracket { low: -0.1, high: 0.1, near: 0.6, far: 0.8, ..unshifted };
+        let overlapping = Bracket { center: 0.2, low: -0.3, high: 0.4, near: 0.0, far: 0.5, ..unshifted };
+        let point = Bracket { center: 0.5, low: 0.5, high: 0.5, ..unshifted };
+        let kinds = [f64::NAN, -0.0, 5e-324, 0.1, -0.6, 0.8, 0.5, f64::INFINITY, f64::NEG_INFINITY];
         for bracket in [apart, overlapping, point] {
             for length in (0..200_usize).chain([2048]) {
                 let odd = |i: usize| ((i * 7919 % 1009) as f64 - 500.0) * 2e-3;

@@ -2,7 +2,6 @@
 //! be 0. Summed in the same fixed shape as the moments.
 
 use super::moments::sum_distances;
-use super::tally::OrdinaryCells;
 use crate::Level;
 use crate::codec::{CodecError, Reader, Writer};
 
@@ -18,8 +17,9 @@ impl Distances {
         Self { open: vec![0.0; columns], groups: Vec::new() }
     }
 
-    pub(crate) fn observe(&mut self, level: Level, column: usize, center: f64, block: OrdinaryCells<'_>) {
-        self.open[column] += sum_distances(level, block.cells, center);
+    /// Adds the cells of a block, which were shifted as the center was.
+    pub(crate) fn observe(&mut self, level: Level, column: usize, center: f64, cells: &[f64]) {
+        self.open[column] += sum_distances(level, cells, center);
     }
 
     pub(crate) fn end_row_group(&mut self) {

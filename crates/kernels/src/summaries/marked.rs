@@ -58,7 +58,7 @@ levels! {
 
 #[inline(always)]
 fn sift_body(cells: &[f64], bracket: &Bracket, marks: &mut [u8]) -> Outside {
-    let Bracket { center, low, high, near, far } = *bracket;
+    let Bracket { center, low, high, near, far, .. } = *bracket;
     let (mut below, mut inside) = (0, 0);
     for (mark, &cell) in marks.iter_mut().zip(cells) {
         let distance = (cell - center).abs();
@@ -79,7 +79,7 @@ levels! {
 
 #[inline(always)]
 fn place_body(cells: &[f64], bracket: &Bracket, bins: usize, middle: &mut [u64], side: &mut [u64]) {
-    let Bracket { center, low, high, near, far } = *bracket;
+    let Bracket { center, low, high, near, far, .. } = *bracket;
     let count = bins as f64;
     // A bracket without width has bin 0 only: infinity times 0 is NaN, which is not more than 0.
     let (middle_scale, side_scale) = (count / (high - low), count / (far - near));

@@ -12,6 +12,7 @@ pub(crate) mod tally;
 use std::sync::Arc;
 
 use crate::codec::{CodecError, Reader, Writer};
+use crate::scale;
 use bracket::{Bracket, Counted};
 use distances::Distances;
 use histogram::{Cuts, Histogram};
@@ -39,7 +40,8 @@ pub(crate) struct Recipe {
 /// Room that is used again for every block.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Workspace {
-    ordinary: Vec<f64>,
+    finite: Vec<f64>,
+    shifted: Vec<f64>,
     marked: marked::Marked,
 }
 
@@ -80,9 +82,9 @@ impl Summary {
         cells: &[f64],
         workspace: &mut Workspace,
     ) {
-        let block = self.tally[column].observe(level, cells, &mut workspace.ordinary);
+        let block = self.tally[column].observe(level, cells, &mut workspace.finite);
         if let Some(moments) = &mut self.moments {
-            moments.observe(level, column, block);
+            moments.observe(level, column, block, &mut workspace.shifted);
         }
         if let Some(range) = &mut self.range {
             range[column].observe(level, block);
@@ -92,12 +94,14 @@ impl Summary {
         }
         let bracket = recipe.brackets.as_ref().and_then(|brackets| brackets[column].as_ref());
         if let (Some(counted), Some(bracket)) = (&mut self.counted, bracket) {
-            counted[column].observe(level, bracket, block.cells, &mut workspace.marked);
+            let cells = shifted(level, block.cells, bracket.shift, &mut workspace.shifted);
+            counted[column].observe(level, bracket, cells, &mut workspace.marked);
         }
         if let (Some(distances), Some(bracket)) = (&mut self.distances, bracket)
             && bracket.may_be_zero()
         {
-            distances.observe(level, column, bracket.center, block);
+            let cells = shifted(level, block.cells, bracket.sum_shift, &mut workspace.shifted);
+            distances.observe(level, column, bracket.sum_center(), cells);
         }
     }
 
@@ -194,6 +198,16 @@ impl Summary {
             distances: recipe.brackets.as_ref().map(|_| Distances::decode(reader, columns)).transpose()?,
         })
     }
+}
+
+/// The cells times 2^`shift`: lent as they are where that is 1.
+fn shifted<'s>(level: crate::Level, cells: &'s [f64], shift: i32, scratch: &'s mut Vec<f64>) -> &'s [f64] {
+    if shift == 0 {
+        return cells;
+    }
+    scratch.resize(cells.len(), 0.0);
+    scale::shift_cells(level, cells, scale::power(shift), scratch);
+    scratch
 }
 
 impl Recipe {

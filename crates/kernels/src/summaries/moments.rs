@@ -5,20 +5,26 @@
 //! **Chunks hold whole row groups, so no cut of the work into chunks changes a bit.** That is why a summary carries one
 //! entry per row group rather than one in all.
 //!
-//! Within a block everything is measured from its first ordinary cell. So a constant column has a sum of squares of
-//! exactly 0, whatever its value, and a narrow column far from zero keeps its digits.
+//! Within a block everything is measured from its first finite cell. So a constant column has a sum of squares of
+//! exactly 0, whatever its value, and a narrow column far from zero keeps its digits. A block whose numbers are too small
+//! or too large to be squared is computed times a power of two, which is noted; where blocks differ in that, they meet at
+//! the power of the larger numbers, beside which what is lost of the smaller ones is nothing.
 
-use super::tally::OrdinaryCells;
+use super::tally::FiniteCells;
 use crate::codec::{CodecError, Reader, Writer};
+use crate::scale;
 use crate::simd::{LANES, Lanes};
 
-/// What is known of some cells of one column.
+/// What is known of some cells of one column, each times 2^`shift`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Moments {
     pub(crate) count: u64,
     pub(crate) mean: f64,
+    /// What rounding cut off the mean, where it is so many deviations from zero that this shows; else 0.
+    pub(crate) rest: f64,
     /// Sum of squared deviations from the mean.
     pub(crate) squares: f64,
+    pub(crate) shift: i32,
 }
 
 impl Moments {
@@ -30,16 +36,41 @@ impl Moments {
         if other.count == 0 {
             return self;
         }
-        let (left, right) = (self.count as f64, other.count as f64);
-        let (delta, count) = (other.mean - self.mean, left + right);
-        Self {
-            count: self.count + other.count,
-            mean: self.mean + delta * (right / count),
-            squares: self.squares + other.squares + delta * delta * (left * right / count),
-        }
+        let shift = self.shift.min(other.shift);
+        let (this, other) = (self.at(shift), other.at(shift));
+        let (left, right) = (this.count as f64, other.count as f64);
+        let (delta, count) = ((other.mean - this.mean) + (other.rest - this.rest), left + right);
+        let [mean, cut_off] = scale::two_sum(this.mean, delta * (right / count));
+        let squares = this.squares + other.squares + delta * delta * (left * right / count);
+        Self { count: this.count + other.count, mean, rest: this.rest + cut_off, squares, shift }.rounded()
     }
 
-    /// The standard deviation of the cells as a whole population (ddof 0).
+    /// The same without what was cut off the mean, unless that shows.
+    fn rounded(self) -> Self {
+        let far = self.mean / scale::NARROW;
+        // Nearly always, so the root is spared: the mean is less than that many deviations from zero.
+        let narrow = far * far * self.count as f64 > self.squares;
+        Self { rest: if narrow { self.rest } else { 0.0 }, ..self }
+    }
+
+    /// The same under another shift.
+    fn at(self, shift: i32) -> Self {
+        let by = shift - self.shift;
+        let [mean, rest] = [self.mean, self.rest].map(|value| scale::shifted(value, by));
+        Self { mean, rest, squares: scale::shifted(self.squares, 2 * by), shift, ..self }
+    }
+
+    /// Whether the cells differ. No square is lost but beside a larger one, so this is exact.
+    pub(crate) fn varies(self) -> bool {
+        self.squares > 0.0
+    }
+
+    /// What all the cells are, where they do not vary; 0 without any.
+    pub(crate) fn value(self) -> f64 {
+        scale::shifted(self.mean, -self.shift)
+    }
+
+    /// The standard deviation of the cells as a whole population (ddof 0), shifted as they are.
     pub(crate) fn deviation(self) -> f64 {
         if self.count == 0 { 0.0 } else { (self.squares / self.count as f64).sqrt() }
     }
@@ -60,9 +91,14 @@ impl GroupMoments {
     }
 
     /// Adds one block of column `column`.
-    pub(crate) fn observe(&mut self, level: crate::Level, column: usize, block: OrdinaryCells<'_>) {
-        let moments = if block.holes { holed_moments(level, block.cells) } else { block_moments(level, block.cells) };
-        self.open[column] = self.open[column].merge(moments);
+    pub(crate) fn observe(
+        &mut self,
+        level: crate::Level,
+        column: usize,
+        block: FiniteCells<'_>,
+        scratch: &mut Vec<f64>,
+    ) {
+        self.open[column] = self.open[column].merge(of_block(level, block, scratch));
     }
 
     pub(crate) fn end_row_group(&mut self) {
@@ -93,20 +129,48 @@ impl GroupMoments {
         for moments in &self.groups {
             writer.u64(moments.count);
             writer.f64(moments.mean);
+            writer.f64(moments.rest);
             writer.f64(moments.squares);
+            writer.i32(moments.shift);
         }
     }
 
     pub(crate) fn decode(reader: &mut Reader<'_>, columns: usize) -> Result<Self, CodecError> {
-        let count = reader.len(24)?;
+        let count = reader.len(36)?;
         if !count.is_multiple_of(columns) {
             return Err(CodecError::Damaged);
         }
         let groups = (0..count)
-            .map(|_| Ok(Moments { count: reader.u64()?, mean: reader.f64()?, squares: reader.f64()? }))
+            .map(|_| {
+                let (count, mean, rest) = (reader.u64()?, reader.f64()?, reader.f64()?);
+                Ok(Moments { count, mean, rest, squares: reader.f64()?, shift: reader.i32()? })
+            })
             .collect::<Result<_, CodecError>>()?;
         Ok(Self { open: vec![Moments::default(); columns], groups })
     }
+}
+
+/// The moments of a block, shifted where its numbers could not be squared as they are.
+///
+/// Nearly every block can, which shows in the answer, so that the cells need not be looked at for it.
+fn of_block(level: crate::Level, block: FiniteCells<'_>, scratch: &mut Vec<f64>) -> Moments {
+    let moments = if block.holes { holed_moments(level, block.cells) } else { block_moments(level, block.cells) };
+    let ordinary = scale::is_ordinary(moments.mean, moments.squares);
+    let moments = if ordinary { moments } else { shifted(level, block, moments, scratch) };
+    moments.rounded()
+}
+
+/// The moments of a block which may need a shift.
+#[cold]
+fn shifted(level: crate::Level, block: FiniteCells<'_>, plain: Moments, scratch: &mut Vec<f64>) -> Moments {
+    let shift = scale::shift_for(scale::magnitude(level, block.cells));
+    if shift == 0 {
+        return plain;
+    }
+    scratch.resize(block.cells.len(), 0.0);
+    scale::shift_cells(level, block.cells, scale::power(shift), scratch);
+    let moments = if block.holes { holed_moments(level, scratch) } else { block_moments(level, scratch) };
+    Moments { shift, ..moments }
 }
 
 levels! {
@@ -128,7 +192,8 @@ fn block_body(cells: &[f64]) -> Moments {
         let delta = (cell - origin) - offset;
         delta * delta
     });
-    Moments { count: cells.len() as u64, mean: origin + offset, squares }
+    let [mean, rest] = scale::two_sum(origin, offset);
+    Moments { count: cells.len() as u64, mean, rest, squares, shift: 0 }
 }
 
 #[inline(always)]
@@ -140,8 +205,9 @@ fn holed_body(cells: &[f64]) -> Moments {
         let delta = (cell - origin) - offset;
         if delta.is_nan() { 0.0 } else { delta * delta }
     });
+    let [mean, rest] = scale::two_sum(origin, offset);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of cells")]
-    Moments { count: count as u64, mean: origin + offset, squares }
+    Moments { count: count as u64, mean, rest, squares, shift: 0 }
 }
 
 /// Sums `f` over the cells: eight running sums, then a balanced tree.

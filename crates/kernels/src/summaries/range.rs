@@ -1,8 +1,7 @@
-//! The least and the greatest ordinary cell of each column.
+//! The least and the greatest finite cell of each column.
 
-use super::tally::OrdinaryCells;
+use super::tally::FiniteCells;
 use crate::codec::{CodecError, Reader, Writer};
-use crate::numbers::SPREAD_MIN;
 use crate::simd::{LANES, Lanes};
 
 /// The ends of some cells; `low > high` while none was seen.
@@ -21,7 +20,7 @@ impl Default for Range {
 impl Range {
     /// Adds one block. Merging is exact and takes any order; adding 0 makes both zeros one, so not even their sign
     /// tells which came first.
-    pub(crate) fn observe(&mut self, level: crate::Level, block: OrdinaryCells<'_>) {
+    pub(crate) fn observe(&mut self, level: crate::Level, block: FiniteCells<'_>) {
         self.merge(block_range(level, block.cells));
     }
 
@@ -30,9 +29,33 @@ impl Range {
         self.high = self.high.max(other.high) + 0.0;
     }
 
-    /// Whether the column is of no use: no cell, or all of them (nearly) the same.
-    pub(crate) fn is_constant(self) -> bool {
-        self.low > self.high || self.high - self.low < SPREAD_MIN
+    /// Whether there are two different cells.
+    pub(crate) fn varies(self) -> bool {
+        self.low < self.high
+    }
+
+    /// Whether there is no cell.
+    pub(crate) fn is_empty(self) -> bool {
+        self.low > self.high
+    }
+
+    /// The greatest absolute value; 0 without a cell.
+    pub(crate) fn magnitude(self) -> f64 {
+        if self.is_empty() { 0.0 } else { self.low.abs().max(self.high.abs()) }
+    }
+
+    /// A range with an inside: where all finite cells are the same, as may be beside an infinite one, the range reaches
+    /// from there halfway to 0. So it is as wide in any unit.
+    pub(crate) fn widened(self) -> Self {
+        if self.varies() {
+            return self;
+        }
+        let point = if self.is_empty() { 0.0 } else { self.low };
+        match point {
+            0.0 => Self { low: 0.0, high: 1.0 },
+            point if point > 0.0 => Self { low: point / 2.0, high: point },
+            point => Self { low: point, high: point / 2.0 },
+        }
     }
 
     pub(crate) fn encode(self, writer: &mut Writer) {
@@ -82,10 +105,10 @@ mod tests {
                 let expected = (present().fold(f64::INFINITY, f64::min), present().fold(f64::NEG_INFINITY, f64::max));
                 for level in Level::available() {
                     let mut forward = Range::default();
-                    forward.observe(level, OrdinaryCells { cells: &cells, holes: true });
+                    forward.observe(level, FiniteCells { cells: &cells, holes: true });
                     let mut backward = Range::default();
                     for cell in cells.iter().rev() {
-                        backward.observe(level, OrdinaryCells { cells: std::slice::from_ref(cell), holes: true });
+                        backward.observe(level, FiniteCells { cells: std::slice::from_ref(cell), holes: true });
                     }
                     assert_eq!((forward.low, forward.high), expected, "{level:?} {length}");
                     assert_eq!(forward.low.to_bits(), backward.low.to_bits());
@@ -96,9 +119,17 @@ mod tests {
     }
 
     #[test]
-    fn a_column_without_cells_or_spread_is_constant() {
-        assert!(Range::default().is_constant());
-        assert!(Range { low: 2.0, high: 2.0 }.is_constant());
-        assert!(!Range { low: 2.0, high: 2.5 }.is_constant());
+    fn only_two_different_cells_vary_and_any_range_can_be_widened() {
+        assert!(!Range::default().varies() && Range::default().is_empty());
+        assert!(!Range { low: 2.0, high: 2.0 }.varies());
+        assert!(Range { low: 0.0, high: 5e-324 }.varies());
+        assert!(Range::default().widened().varies());
+        for point in [0.0, 5e-324, -5e-324, 2.0, -7.0, f64::MAX, -f64::MAX] {
+            let wide = Range { low: point, high: point }.widened();
+            assert!(
+                wide.varies() && wide.low <= point && point <= wide.high && wide.magnitude().is_finite(),
+                "{point:e}"
+            );
+        }
     }
 }

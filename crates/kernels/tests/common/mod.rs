@@ -103,6 +103,10 @@ impl Table {
         (0..self.values.len()).collect()
     }
 
+    pub(crate) fn column(&self, column: usize) -> Vec<f64> {
+        self.values[column].clone()
+    }
+
     /// The least and the greatest cell of each column.
     pub(crate) fn ranges(&self) -> Vec<(f64, f64)> {
         let cells = |column: usize| {
@@ -129,7 +133,7 @@ impl Table {
             let chunk = cut.row_group * cut.row_groups_per_chunk;
             let summaries =
                 (0..self.rows()).step_by(chunk).map(|start| self.observe(&fit, start, start + chunk, cut)).collect();
-            match fit.advance(summaries)? {
+            match fit.advance(summaries, cut.level)? {
                 Next::Pass(next) => fit = next,
                 Next::Model(model) => {
                     assert_eq!(pass, passes, "as many passes as were announced");
@@ -151,7 +155,7 @@ impl Table {
             let rows = if fit.pass() == 0 { pilot.clone() } else { 0..self.rows() };
             let observing = Fit::from_bytes(&fit.observer_bytes()).unwrap();
             let summary = self.observe(&observing, rows.start, rows.end, &cut);
-            match fit.advance(vec![summary]).unwrap() {
+            match fit.advance(vec![summary], Level::detect()).unwrap() {
                 Next::Pass(next) => fit = next,
                 Next::Model(model) => return (model, passes),
             }

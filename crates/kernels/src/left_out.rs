@@ -1,0 +1,135 @@
+//! Columns of a fit that play no part in its model, and why.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::name_list;
+
+/// From here on neighbouring whole numbers may be the same double.
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// A column of the fit that does not vary, so that it could tell no row from another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Its name.
+    pub column: String,
+    /// Why.
+    #[serde(flatten)]
+    pub cause: Cause,
+}
+
+/// Why a column does not vary.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Cause {
+    /// Every cell that is there is the same double.
+    Constant {
+        /// That double; in JSON an infinity is a word.
+        #[serde(with = "extended")]
+        value: f64,
+    },
+    /// No cell is there.
+    Empty,
+}
+
+impl LeftOut {
+    /// Whether whole numbers that differ may have become this one double.
+    #[must_use]
+    pub fn may_be_rounded(&self) -> bool {
+        matches!(self.cause, Cause::Constant { value } if value.is_finite() && value.abs() >= WHOLE_MAX)
+    }
+}
+
+/// Why nothing varies, column by column: `"a", "b" are constant; "c" is empty`.
+pub(crate) struct Causes<'a>(pub(crate) &'a [LeftOut]);
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = |one: &LeftOut| match one.cause {
+            Cause::Constant { .. } if one.may_be_rounded() => 1,
+            Cause::Constant { .. } => 0,
+            Cause::Empty => 2,
+        };
+        let mut before = "";
+        for (index, what) in
+            ["constant", "equal as doubles, which round whole numbers beyond 2^53", "empty"].into_iter().enumerate()
+        {
+            let of_kind = self.0.iter().filter(|one| kind(one) == index);
+            let names: Vec<String> = of_kind.map(|one| one.column.clone()).collect();
+            if !names.is_empty() {
+                let verb = if names.len() == 1 { "is" } else { "are" };
+                write!(f, "{before}{} {verb} {what}", name_list(&names))?;
+                before = "; ";
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Any double but NaN in JSON, which has no word for infinity of its own.
+mod extended {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Spelled {
+        Number(f64),
+        Word(String),
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        match *value {
+            f64::INFINITY => serializer.serialize_str("Infinity"),
+            f64::NEG_INFINITY => serializer.serialize_str("-Infinity"),
+            value => serializer.serialize_f64(value),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        match Spelled::deserialize(deserializer)? {
+            Spelled::Number(value) => Ok(value),
+            Spelled::Word(word) if word == "Infinity" => Ok(f64::INFINITY),
+            Spelled::Word(word) if word == "-Infinity" => Ok(f64::NEG_INFINITY),
+            Spelled::Word(word) => Err(D::Error::custom(format!("{word:?} is no number"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(column: &str, cause: Cause) -> LeftOut {
+        LeftOut { column: column.to_owned(), cause }
+    }
+
+    #[test]
+    fn what_is_left_out_reads_back_from_json() {
+        for (cause, json) in [
+            (Cause::Constant { value: 0.1 }, r#"{"column":"x","reason":"constant","value":0.1}"#),
+            (Cause::Constant { value: f64::INFINITY }, r#"{"column":"x","reason":"constant","value":"Infinity"}"#),
+            (Cause::Constant { value: f64::NEG_INFINITY }, r#"{"column":"x","reason":"constant","value":"-Infinity"}"#),
+            (Cause::Empty, r#"{"column":"x","reason":"empty"}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&of("x", cause)).unwrap(), json);
+            assert_eq!(serde_json::from_str::<LeftOut>(json).unwrap(), of("x", cause));
+        }
+        assert!(serde_json::from_str::<LeftOut>(r#"{"column":"x","reason":"constant","value":"NaN"}"#).is_err());
+    }
+
+    #[test]
+    fn the_sentence_names_each_column_with_what_is_true_of_it() {
+        let four = Cause::Constant { value: 4.0 };
+        let large = Cause::Constant { value: -4.6e18 };
+        let all = [of("a", four), of("b", large), of("c", Cause::Empty), of("d", four), of("e", Cause::Empty)];
+        assert_eq!(
+            Causes(&all).to_string(),
+            "\"a\", \"d\" are constant; \"b\" is equal as doubles, which round whole numbers beyond 2^53; \"c\", \"e\" are empty"
+        );
+        assert_eq!(Causes(&all[..1]).to_string(), "\"a\" is constant");
+        assert!(!of("i", Cause::Constant { value: f64::INFINITY }).may_be_rounded());
+    }
+}
