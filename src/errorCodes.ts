@@ -195,6 +195,13 @@ export const CODES = {
     meaning: "the job's own records are damaged",
     remedy: 'run the same command: what is damaged is set aside and done again',
   },
+  CHUNK_CRASHED: {
+    class: 'RESOURCE',
+    exitCode: EXIT.failed,
+    ...lasting,
+    meaning: 'three times the process ended without a word while this chunk ran',
+    remedy: 'give it more memory; `batch-core resume <job>` tries once more, finished chunks are kept',
+  },
   JOB_BUSY: {
     class: 'RESOURCE',
     exitCode: EXIT.busy,

@@ -30,6 +30,12 @@ export interface Report {
   exitCode: number;
   /** The job was finished before: nothing was run, and all else tells of the run that finished it. */
   recalled: boolean;
+  /** Whether the source was read once more to verify it; then the two that follow are there. */
+  inputVerified: boolean;
+  /** SHA-256 over the row groups of each file, in order. */
+  inputDigests: string[] | null;
+  /** Pages that lie where they should, and those of them whose checksum was right. */
+  inputPages: { checked: number; withChecksum: number } | null;
   source: {
     files: number;
     rows: number;

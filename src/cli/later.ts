@@ -25,7 +25,6 @@ const RUN: readonly Row[] = [
   ['--time-limit <duration>', 'stop resumable after this long'],
   ['--rechunk', 'plan a resumed job anew'],
   ['--max-quarantined <n>', 'chunks that may be set aside'],
-  ['--verify-input', 'check page checksums of the source'],
   ['--config <file>', 'options from a file'],
   ['--address <address>', 'address of a cluster'],
   ['--python <path>', 'Python of the ray and dask engines'],

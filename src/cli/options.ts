@@ -159,7 +159,13 @@ export function withRunFlags(command: Command): Command {
     )
     .addOption(new Option('--home <dir>', HOME_BESIDE))
     .addOption(new Option('--fresh', 'start over, whatever an earlier run left'))
-    .addOption(new Option('--force', 'replace an output of another job'));
+    .addOption(new Option('--force', 'replace an output of another job'))
+    .addOption(
+      new Option(
+        '--verify-input',
+        'read the source once more first: digest it, and check page checksums where it has them',
+      ),
+    );
   return withLaterRunFlags(command);
 }
 

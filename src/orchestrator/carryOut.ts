@@ -1,4 +1,6 @@
 /** The work of a run: fit, flag, score, publish. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { NativeModel } from '../bindings/native.ts';
 import { libraryPath } from '../duckdb/library.ts';
 import type { Engine } from '../engines/engine.ts';
@@ -9,6 +11,7 @@ import { METADATA_CHUNK } from '../sink/target.ts';
 import { statIdentity } from '../source/facts.ts';
 import { differencesText, identityDifferences } from '../source/identity.ts';
 import type { StoredOutput } from '../store/job.ts';
+import { SUMMARIES } from '../worker/run.ts';
 import type { Control } from './control.ts';
 import { checkParts, type Execution, knownTo, type OpenJob } from './job.ts';
 import { type ChunkOf, chunkMessage, type Flagging, obtainFlagging, obtainModel } from './model.ts';
@@ -20,6 +23,7 @@ import type { Prepared } from './prepare.ts';
 import { type ChunkCounts, noChunks } from './progress.ts';
 import { DamagedPart, outputMetadata, publish, publishedBefore } from './publish.ts';
 import { saveModel, sha256Of } from './save.ts';
+import { type VerifiedInput, verifyInput } from './verifyInput.ts';
 
 /** Rows of an output row group: what DuckDB and others read in parallel. */
 const OUTPUT_ROW_GROUP_ROWS = 122_880;
@@ -41,6 +45,7 @@ export interface Carried {
   model: NativeModel;
   engine: Pick<Engine, 'name' | 'workers'>;
   counts: { fit: ChunkCounts; score: ChunkCounts };
+  verified: VerifiedInput | null;
   flagging: Flagging | null;
   receipts: ChunkFindings[];
   timing: Timing;
@@ -86,15 +91,19 @@ async function work(
   };
   const chunkOf: ChunkOf = (chunk) => chunkMessage(prepared, monitor.watch.number, chunk);
   const planSeconds = timing.lap();
+  const verified = await verifyInput(prepared, run, chunkOf);
   const model = await obtainModel(prepared, job, run, chunkOf, counts.fit);
-  const carried = { model, engine, counts, timing };
+  const carried = { model, engine, counts, timing, verified };
   if (prepared.kind === 'fit') {
+    rmSync(join(job.paths.directory, SUMMARIES), { recursive: true, force: true });
     const laps = { planSeconds, fitSeconds: timing.lap(), scoreSeconds: 0 };
     const output = await publishModel(prepared, job, model);
     return { ...carried, output, flagging: null, receipts: [], laps, warnings: [] };
   }
   writeSaved(prepared, job, model);
   const flagging = await obtainFlagging(prepared.spec, model, job, run, chunkOf, counts.fit);
+  // The model and the rule are there: what they were made of is of no more use.
+  rmSync(join(job.paths.directory, SUMMARIES), { recursive: true, force: true });
   const fitSeconds = timing.lap();
   const before = publishedBefore(job);
   if (!before && job.publication) {

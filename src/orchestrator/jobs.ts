@@ -98,8 +98,8 @@ export async function resumeJob(home: string | undefined, id: string): Promise<R
     run: ({ workers }, hooks) => {
       const options = { ...request.options, home: path, ...(workers !== undefined && { workers }) };
       return request.spec.kind === 'fit'
-        ? runFit(request.sources, request.out, options, hooks)
-        : runScore(request.sources, { ...options, out: request.out }, hooks);
+        ? runFit(request.sources, request.out || undefined, options, { ...hooks, byPerson: true })
+        : runScore(request.sources, { ...options, out: request.out }, { ...hooks, byPerson: true });
     },
   };
 }

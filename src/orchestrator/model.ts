@@ -75,6 +75,7 @@ async function fitPasses(
         name,
         phase: 'fit',
         counts,
+        summaries: true,
         task: (chunk) => ({ kind: 'summarize', chunk: chunkOf(chunk), fitPath }),
       },
     );
@@ -135,7 +136,7 @@ export async function obtainFlagging(
       missing: spec.missing,
       count: rule.rows,
     }) as const;
-  await runPhase(run, { name: 'rank', phase: 'fit', counts, task });
+  await runPhase(run, { name: 'rank', phase: 'fit', counts, summaries: true, task });
   const ranks: Uint8Array[] = [];
   for await (const rank of job.store.summaries('rank')) ranks.push(rank);
   const last = lastOfTop(ranks, rule.rows);

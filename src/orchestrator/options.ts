@@ -56,6 +56,8 @@ export interface FitOptions {
   home?: string | undefined;
   /** Start over even if the same job was interrupted or is finished. */
   fresh?: boolean | undefined;
+  /** Read the source once more first: digest its row groups, and check its pages' checksums where it has them. */
+  verifyInput?: boolean | undefined;
   /** Replace an output that another job made. */
   force?: boolean | undefined;
 }
@@ -169,6 +171,13 @@ export const OPTIONS: readonly OptionRow[] = [
   row('home', 'string', path, RUNS, 'directory of jobs'),
   row('fresh', 'boolean', boolean, RUNS, 'start over, whatever an earlier run left'),
   row('force', 'boolean', boolean, RUNS, 'replace an output of another job'),
+  row(
+    'verifyInput',
+    'boolean',
+    boolean,
+    RUNS,
+    'read the source once more first, and check its pages where they carry checksums',
+  ),
   row('out', 'string', path, RUNS, 'where the output goes'),
   row('model', 'string', modelPath, SCORES, 'score with a saved model'),
   row('saveModel', 'string', path, SCORES, 'save the model that was fitted'),

@@ -10,6 +10,7 @@ import type { Execution, OpenJob } from './job.ts';
 import type { Flagging } from './model.ts';
 import type { Prepared } from './prepare.ts';
 import { ActiveTime, type ChunkCounts } from './progress.ts';
+import type { VerifiedInput } from './verifyInput.ts';
 
 /** Highest rows in a report. */
 export const TOP_ROWS = 10;
@@ -51,6 +52,7 @@ export interface Outcome {
   engine: Pick<Engine, 'name' | 'workers'>;
   counts: { fit: ChunkCounts; score: ChunkCounts };
   output: StoredOutput;
+  verified: VerifiedInput | null;
   flagging: Flagging | null;
   receipts: ChunkFindings[];
   timing: Timing;
@@ -78,6 +80,9 @@ export function reportOf(o: Outcome): Report {
     status: 'completed',
     exitCode: EXIT.ok,
     recalled: false,
+    inputVerified: o.verified !== null,
+    inputDigests: o.verified?.digests ?? null,
+    inputPages: o.verified?.pages ?? null,
     source: {
       files: facts.files.length,
       rows: prepared.rows,

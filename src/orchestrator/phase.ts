@@ -6,11 +6,12 @@
  * Nothing is in flight when the phase ends, however it ends.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { checkSummary } from '../bindings/native.ts';
 import type { Engine } from '../engines/engine.ts';
 import { BatchCoreError } from '../errors.ts';
 import { spellInfinities } from '../report.ts';
-import type { JobStore, StoredChunk } from '../store/job.ts';
-import type { ChunkTask, ChunkYield } from '../worker/protocol.ts';
+import { DEATHS_MAX, type JobStore, type StoredChunk } from '../store/job.ts';
+import type { Result, Task } from '../worker/protocol.ts';
 import { type Control, stoppedError } from './control.ts';
 import type { Monitor } from './monitor.ts';
 import type { PlannedChunk } from './plan.ts';
@@ -34,13 +35,17 @@ export interface PhaseWork {
   name: string;
   /** What people are told. */
   phase: Phase;
-  task: (chunk: PlannedChunk, attempt: number) => ChunkTask;
+  task: (chunk: PlannedChunk, attempt: number) => Task;
+  /** Its chunks leave summaries that are merged when all are done. */
+  summaries?: true;
   counts: ChunkCounts;
 }
 
 export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
   const { store, engine, monitor, control } = run;
   await store.plan(work.name, [...run.chunks]);
+  await refusePoisoned(run, work);
+  await checkSummaries(store, work);
   const stored = await store.chunks(work.name);
   const waiting = run.chunks.filter((_, i) => stored[i]?.state !== 'done');
   const done = stored.filter((chunk) => chunk.state === 'done');
@@ -76,6 +81,39 @@ export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
   if (failure && failure.code !== 'CANCELLED') throw failure;
   if (control.stopped) throw stoppedError(control.stopped, run.jobId);
   if (failure) throw failure;
+}
+
+/** A chunk that took its process with it each time it ran would do so again: a person may let it try once more. */
+async function refusePoisoned({ store, jobId }: PhaseRun, work: PhaseWork): Promise<void> {
+  const [chunk, ...more] = await store.poisoned(work.name);
+  if (!chunk) return;
+  const { rowGroupFirst: first, rowGroupLast: last } = chunk;
+  throw new BatchCoreError(
+    'CHUNK_CRASHED',
+    `the process ended without a word ${DEATHS_MAX} times while chunk ${chunk.chunkId}${more.length > 0 ? ` (and ${more.length} more)` : ''} of phase ${work.name} ran (row groups ${first} to ${last})`,
+    {
+      where: { job: jobId, rowGroup: first },
+      hint: `give it more memory, then "batch-core resume ${jobId}" tries once more; finished chunks are kept`,
+    },
+  );
+}
+
+/** A summary that lies in a file must be what was written; else its chunk is summarized again. */
+async function checkSummaries(store: JobStore, work: PhaseWork): Promise<void> {
+  if (!work.summaries) return;
+  const lost: number[] = [];
+  for (const { chunkId, state } of await store.chunks(work.name)) {
+    if (state !== 'done') continue;
+    const bytes = await store.summary(work.name, chunkId);
+    try {
+      checkSummary(bytes);
+    } catch (thrown) {
+      const error = BatchCoreError.from(thrown);
+      if (error.code !== 'JOB_DAMAGED') throw error;
+      lost.push(chunkId);
+    }
+  }
+  if (lost.length > 0) await store.reset(work.name, lost);
 }
 
 async function runChunk(run: PhaseRun, work: PhaseWork, chunk: PlannedChunk): Promise<void> {
@@ -124,14 +162,15 @@ function placed(error: BatchCoreError, chunk: PlannedChunk): BatchCoreError {
   const { rowGroupFirst: first, rowGroupLast: last, rowFirst, rows } = chunk;
   const groups = first === last ? `row group ${first}` : `row groups ${first} to ${last}`;
   return new BatchCoreError(error.code, `${error.message} (in ${groups}, rows ${rowFirst} to ${rowFirst + rows - 1})`, {
-    where: { ...error.where, ...(first === last && { rowGroup: first }) },
+    where: { ...(first === last && { rowGroup: first }), ...error.where },
     hint: error.hint,
     cause: error.cause,
   });
 }
 
-function receiptOf(chunk: PlannedChunk, result: ChunkYield): Parameters<JobStore['complete']>[2] {
+function receiptOf(chunk: PlannedChunk, result: Result): Parameters<JobStore['complete']>[2] {
   if (result.kind === 'summary') return { rowsOut: chunk.rows, summary: result.bytes };
+  if (result.kind === 'verified') return { rowsOut: chunk.rows, summary: Buffer.from(JSON.stringify(result.receipt)) };
   const { part, ...rest } = result.receipt;
   if (part.rows !== chunk.rows)
     throw new BatchCoreError('BUG', `chunk ${chunk.chunkId} has ${chunk.rows} rows but its part has ${part.rows}`);

@@ -87,6 +87,7 @@ export async function prepare(
       digest: model.facts.digest,
       columns: model.facts.columns,
       contamination: model.facts.contamination,
+      missing: model.facts.missing ?? DEFAULTS.missing,
     },
     layout: output.layout,
     versions: { result: RESULT_VERSION, duckdb: duckdbVersion() },

@@ -31,6 +31,8 @@ export async function recall(prepared: Prepared, job: OpenJob): Promise<Recall> 
       why: `the source was touched since this job was finished (${differencesText(differences)})`,
     };
   if (!publication?.report) return { kind: 'again', why: 'the record of what this job published is lost' };
+  if (prepared.options.verifyInput && !(publication.report as Report).inputVerified)
+    return { kind: 'again', why: 'its input was not verified' };
   const trouble = await outputTrouble(publication.output);
   if (trouble) return { kind: 'again', why: trouble };
   if (!hasModel(prepared, job)) return { kind: 'again', why: 'the model of this job is not there any more' };

@@ -7,6 +7,7 @@ import { JobStore } from '../store/job.ts';
 import { identify } from '../system.ts';
 import { type Carried, carryOut } from './carryOut.ts';
 import { Control } from './control.ts';
+import { jobPaths } from './home.ts';
 import { beginJob, closeJob, type Execution, jobExists, type OpenJob, openJob, type StoredRequest } from './job.ts';
 import { type Listener, Monitor } from './monitor.ts';
 import type { ScoreOptions } from './options.ts';
@@ -15,6 +16,7 @@ import { checkRoom } from './output.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { releaseParts } from './publish.ts';
 import { recall } from './recall.ts';
+import { afterDeaths } from './resources.ts';
 import { settleRivals } from './rivals.ts';
 import { saveModel } from './save.ts';
 import { approveTargets, placesOf, refusePlaces } from './targets.ts';
@@ -24,6 +26,8 @@ export interface RunHooks extends Listener {
   signal?: AbortSignal | undefined;
   /** False only where a bench measures what durability costs. */
   durable?: boolean | undefined;
+  /** A person asked to go on: chunks that are given up get one more attempt. */
+  byPerson?: boolean | undefined;
 }
 
 /** Grace for what is in flight when a run is stopped; then it is interrupted. */
@@ -88,6 +92,10 @@ async function execute(
   const targets = placesOf(prepared).map((place) => place.path);
   const { files } = prepared.facts;
   const execution = await beginJob(job, { request, files, fresh: prepared.options.fresh ?? false, targets });
+  if (hooks.byPerson) await job.store.allowOneMore();
+  const { budget, warning } = await budgetAfterDeaths(prepared, job);
+  prepared.budget = budget;
+  if (warning) execution.warnings.push(warning);
   const monitor = new Monitor(job.paths.directory, statusBase(prepared), hooks);
   const control = new Control(job.paths.directory, job.holder, hooks.signal);
   const grace = followControl(control, job, monitor, timing);
@@ -134,11 +142,26 @@ async function finish(
   return report;
 }
 
+/** An execution that died without a word was most likely short of memory: the next has fewer workers. */
+async function budgetAfterDeaths(prepared: Prepared, job: OpenJob) {
+  const before = (await job.store.executions()).slice(0, -1).reverse();
+  const alive = before.findIndex(({ status }) => status !== 'died');
+  const deaths = alive < 0 ? before.length : alive;
+  const budget = afterDeaths(prepared.budget, Math.max(0, deaths - 1));
+  const fewer = budget.workers < prepared.budget.workers;
+  const warning = fewer
+    ? `${deaths} executions in a row ended without a word: this one has ${budget.workers} of ${prepared.budget.workers} workers`
+    : undefined;
+  return { budget, warning };
+}
+
 function requestFor(prepared: Prepared, approved: StoredRequest['approved']): StoredRequest {
   const { spec, sources, output, options } = prepared;
   // Once is what these are for: a resume must neither start over nor replace what was not there when they were given.
   const { force: _force, fresh: _fresh, ...plain } = options;
-  const out = output.path + (output.layout === 'directory' ? '/' : '');
+  // A model that nobody asked to have elsewhere has no path of its own.
+  const inside = output.path === jobPaths(prepared.home, prepared.jobId).model;
+  const out = inside ? '' : output.path + (output.layout === 'directory' ? '/' : '');
   return { spec, sources, out, options: { ...plain }, approved };
 }
 

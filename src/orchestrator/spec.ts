@@ -52,7 +52,7 @@ export interface SpecRequest {
   options: ScoreOptions;
   /** Parameters as the detector's table completed them. */
   parameters: Parameters;
-  model: { digest: string; columns: readonly string[]; contamination: number } | undefined;
+  model: { digest: string; columns: readonly string[]; contamination: number; missing: Missing } | undefined;
   layout: 'file' | 'directory';
   versions: { result: number; duckdb: string };
 }
@@ -75,7 +75,7 @@ export function specOf(request: SpecRequest): JobSpec {
       rows: file.rows,
     })),
     columns: model ? modelColumns(facts, model.columns) : featureColumns(facts, options),
-    missing: options.missing ?? DEFAULTS.missing,
+    missing: missingOf(options, model),
     chunkRows: options.chunkRows ?? DEFAULTS.chunkRows,
     fit: model
       ? null
@@ -100,6 +100,20 @@ export function specOf(request: SpecRequest): JobSpec {
             compression: parseCompression(options.compression ?? DEFAULTS.compression),
           },
   };
+}
+
+/** A model was fitted by its rule, and its scores mean nothing under another. */
+function missingOf({ missing }: ScoreOptions, model: SpecRequest['model']): Missing {
+  if (!model) return missing ?? DEFAULTS.missing;
+  if (missing === undefined || missing === model.missing) return model.missing;
+  throw new BatchCoreError(
+    'MODEL_MISMATCH',
+    `--missing: the model was fitted with "${model.missing}", not "${missing}"`,
+    {
+      where: { option: '--missing' },
+      hint: `leave --missing out, or fit a model with --missing ${missing}`,
+    },
+  );
 }
 
 function ruleGiven(options: ScoreOptions): boolean {

@@ -134,6 +134,17 @@ export abstract class ChunkStore {
     });
   }
 
+  /** The summary of one finished chunk. */
+  async summary(phase: string, chunkId: number): Promise<Uint8Array> {
+    const [row] = await this.database.all('SELECT summary FROM chunk WHERE phase = $1 AND chunk_id = $2', [
+      phase,
+      chunkId,
+    ]);
+    if (!(row?.['summary'] instanceof Uint8Array))
+      throw new BatchCoreError('BUG', `chunk ${chunkId} of ${phase} has no summary`);
+    return row['summary'];
+  }
+
   /**
    * The summaries of a phase's chunks, in plan order; every chunk must be done. They come in pages, so that other statements
    * may run in between and memory holds a page, not the phase.

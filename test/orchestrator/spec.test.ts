@@ -116,7 +116,7 @@ describe('columns', () => {
   });
 
   it('of the model must all be there as numbers', () => {
-    const model = { digest: 'sha256:1', columns: ['x', 'gone'], contamination: 0.05 };
+    const model = { digest: 'sha256:1', columns: ['x', 'gone'], contamination: 0.05, missing: 'center' as const };
     expect(() => specOf(request({ model: 'm' }, { model }))).toThrow(
       expect.objectContaining({ code: 'MODEL_MISMATCH' }),
     );
@@ -126,13 +126,22 @@ describe('columns', () => {
 });
 
 it('a saved model flags the share it was fitted for unless told otherwise', () => {
-  const model = { digest: 'sha256:1', columns: ['x'], contamination: 0.05 };
+  const model = { digest: 'sha256:1', columns: ['x'], contamination: 0.05, missing: 'center' as const };
   expect(specOf(request({ model: 'm' }, { model })).score?.flag).toEqual({ kind: 'contamination', share: 0.05 });
   expect(specOf(request({ model: 'm', contamination: 0.2 }, { model })).score?.flag).toEqual({
     kind: 'contamination',
     share: 0.2,
   });
   expect(specOf(request({ model: 'm', top: 3 }, { model })).score?.flag).toEqual({ kind: 'top', rows: 3 });
+});
+
+it('a saved model brings its rule for missing cells, and takes no other', () => {
+  const model = { digest: 'sha256:1', columns: ['x'], contamination: 0.05, missing: 'skip' as const };
+  expect(specOf(request({ model: 'm' }, { model })).missing).toBe('skip');
+  expect(specOf(request({ model: 'm', missing: 'skip' }, { model })).missing).toBe('skip');
+  expect(() => specOf(request({ model: 'm', missing: 'center' }, { model }))).toThrow(
+    expect.objectContaining({ code: 'MODEL_MISMATCH' }),
+  );
 });
 
 it('files are told apart below what they share', () => {

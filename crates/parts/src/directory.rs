@@ -132,7 +132,9 @@ fn clear(fs: &Arc<dyn FileSystem>, request: &DirectoryRequest<'_>, names: &BTree
     let parts: BTreeSet<_> = request.parts.iter().map(|part| part.name.as_str()).collect();
     for path in fs.list(directory).at("list", directory)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let old = replaces.iter().any(|known| known == &name) && !parts.contains(name.as_ref());
+        // The intent was just written: without it nobody would know whose a half published directory is.
+        let kept = name == INTENT || parts.contains(name.as_ref());
+        let old = replaces.iter().any(|known| known == &name) && !kept;
         if old || names.iter().any(|known| temporary_of(&name, known)) {
             remove(fs, &path)?;
         }

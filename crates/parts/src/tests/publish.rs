@@ -207,6 +207,15 @@ fn a_directory_never_says_success_of_something_else() {
     assert_eq!(publish(&fs, std::slice::from_ref(&part)).unwrap_err().code(), "DISK_FULL");
     assert!(!out.join("_SUCCESS").exists(), "the promise was taken back first");
     assert_eq!(std::fs::read(out.join(".batch-core-publishing.json")).unwrap(), b"ours", "and it is known whose it is");
+    // What a killed publication left is all replaced, its intent too: the new one is there until the manifest is.
+    let fs = Faulty::new(home.path()).unwrap();
+    fs.inject([
+        Fault { kind: Kind::Link, nth: 1, failure: Failure::NoSpace, lasting: true },
+        Fault { kind: Kind::CreateNew, nth: 2, failure: Failure::NoSpace, lasting: true },
+    ]);
+    let left = [".batch-core-publishing.json", "_SUCCESS"];
+    assert_eq!(into_directory(&fs, std::slice::from_ref(&part), &out, &left).unwrap_err().code(), "DISK_FULL");
+    assert_eq!(std::fs::read(out.join(".batch-core-publishing.json")).unwrap(), b"ours");
     let fs = Faulty::new(home.path()).unwrap();
     publish(&fs, std::slice::from_ref(&part)).unwrap();
     assert_eq!(names(&out), ["_SUCCESS", "manifest.json", "part-0.parquet"]);

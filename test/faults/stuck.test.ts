@@ -1,0 +1,140 @@
+/** The same command goes on, whatever was left: nothing is stuck for ever, and nothing is tried for ever. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { errorOf, gaussian, parquet, run, score, scratch, sha256, start } from '../cli/harness.ts';
+
+const directory = scratch();
+const at = (...names: string[]) => join(directory, ...names);
+const QUIET = ['--json', '--progress', 'none'];
+let whole = '';
+
+beforeAll(async () => {
+  await parquet(at('data.parquet'), gaussian(300_000));
+  await score(directory, 'data.parquet', '-d', 'zscore', '--chunk-rows', '4096', '-o', 'whole.parquet');
+  whole = sha256(at('whole.parquet'));
+});
+
+/** Waits until `ready` answers, looking every few milliseconds. */
+async function until<T>(ready: () => T | undefined | false): Promise<T> {
+  for (;;) {
+    const found = ready();
+    if (found) return found;
+    await sleep(2);
+  }
+}
+
+function jobOf(home: string): string | undefined {
+  const [job] = existsSync(at(home, 'jobs')) ? readdirSync(at(home, 'jobs')) : [];
+  return job && at(home, 'jobs', job);
+}
+
+it('a directory whose publication was killed is published by the same command', async () => {
+  const args = ['score', 'data.parquet', '-d', 'zscore', '--chunk-rows', '4096', '-o', 'dir/', '--home', 'home-dir'];
+  let kills = 0;
+  for (let tries = 0; tries < 8; tries += 1) {
+    const { child, ended } = start(directory, args);
+    const over = ended.then(() => true);
+    // From the moment something lies there until it is whole.
+    await Promise.race([over, until(() => existsSync(at('dir')) && readdirSync(at('dir')).length > tries * 8)]);
+    child.kill('SIGKILL');
+    if ((await ended).signal === 'SIGKILL') kills += 1;
+    if (existsSync(at('dir', '_SUCCESS'))) break;
+  }
+  expect(kills).toBeGreaterThan(0);
+  const report = await score(directory, ...args.slice(1));
+  expect(report.output.rows).toBe(300_000);
+  expect(readdirSync(at('dir')).filter((name) => name.startsWith('.'))).toEqual([]);
+  expect((await run(directory, 'verify', 'dir', '--home', 'home-dir')).code).toBe(0);
+});
+
+it('a kill after the output got its name costs nothing', async () => {
+  const args = ['data.parquet', '-d', 'zscore', '--chunk-rows', '4096', '-o', 'named.parquet', '--home', 'home-named'];
+  const { child, ended } = start(directory, ['score', ...args]);
+  await Promise.race([ended, until(() => existsSync(at('named.parquet')))]);
+  child.kill('SIGKILL');
+  await ended;
+  const report = await score(directory, ...args);
+  expect(report.chunks.executed === 0 || report.recalled).toBe(true);
+  expect(sha256(at('named.parquet'))).toBe(whole);
+  expect(readdirSync(directory).filter((name) => name.startsWith('.batch-core-'))).toEqual([]);
+});
+
+describe('what a job tells other processes', () => {
+  it.each(['', '{"schema":', 'null', '[]'])('may be lost (%j): it is known, and goes on', async (content) => {
+    const home = `home-told-${content.length}`;
+    const args = ['data.parquet', '-d', 'zscore', '--chunk-rows', '4096', '-o', `${home}.parquet`, '--home', home];
+    const { child, ended } = start(directory, ['score', ...args]);
+    await until(() => jobOf(home) && existsSync(join(jobOf(home) ?? '', 'parts', 'part-0000015.parquet')));
+    child.kill('SIGKILL');
+    await ended;
+    const job = jobOf(home) ?? '';
+    for (const name of ['status.json', 'report.json', 'row-groups.json', 'control.json'])
+      writeFileSync(join(job, name), content);
+    const listed = await run(directory, 'jobs', '--home', home, '--json');
+    expect([listed.code, JSON.parse(listed.stdout).length]).toEqual([0, 1]);
+    expect((await run(directory, 'status', '--home', home)).code).toBe(0);
+    const id = job.split('/').at(-1) ?? '';
+    const resumed = await run(directory, 'resume', id, '--home', home, ...QUIET);
+    expect(resumed.code, resumed.stdout).toBe(0);
+    expect(JSON.parse(resumed.stdout).chunks.resumed).toBeGreaterThan(1);
+    expect(sha256(at(`${home}.parquet`))).toBe(whole);
+  });
+});
+
+it('a chunk whose process died three times ends the job, resumable, until a person lets it try again', async () => {
+  await parquet(at('one.parquet'), gaussian(3_000_000, 6), 4_000_000);
+  const args = [
+    'score',
+    'one.parquet',
+    '-d',
+    'zscore',
+    '-e',
+    'sequential',
+    '-o',
+    'one.out.parquet',
+    '--home',
+    'home-one',
+  ];
+  for (let death = 0; death < 3; death += 1) {
+    rmSync(join(jobOf('home-one') ?? at('nowhere'), 'status.json'), { force: true });
+    const { child, ended } = start(directory, args);
+    await until(() => {
+      const status = join(jobOf('home-one') ?? at('nowhere'), 'status.json');
+      return existsSync(status) && /"phase":"fit"/.test(readFileSync(status, 'utf8'));
+    });
+    await sleep(150);
+    child.kill('SIGKILL');
+    expect((await ended).signal).toBe('SIGKILL');
+  }
+  for (let again = 0; again < 2; again += 1) {
+    const ended = await run(directory, ...args, ...QUIET);
+    expect([ended.code, errorOf(ended).code]).toEqual([1, 'CHUNK_CRASHED']);
+  }
+  const id = (jobOf('home-one') ?? '').split('/').at(-1) ?? '';
+  const resumed = await run(directory, 'resume', id, '--home', 'home-one', ...QUIET);
+  expect(resumed.code, resumed.stdout).toBe(0);
+  expect(JSON.parse(resumed.stdout).output.rows).toBe(3_000_000);
+});
+
+it('a damaged summary of a fit is made again', async () => {
+  const args = ['data.parquet', '-d', 'auto', '--chunk-rows', '4096', '-o', 'auto.parquet', '--home', 'home-auto'];
+  const { child, ended } = start(directory, ['score', ...args]);
+  const summaries = () => {
+    const path = join(jobOf('home-auto') ?? at('nowhere'), 'summaries');
+    return existsSync(path) ? readdirSync(path).map((name) => join(path, name)) : [];
+  };
+  await Promise.race([ended, until(() => summaries().length > 4)]);
+  child.kill('SIGKILL');
+  expect((await ended).signal).toBe('SIGKILL');
+  const [first = '', second = ''] = summaries();
+  writeFileSync(first, '');
+  rmSync(second);
+  const report = await score(directory, ...args);
+  expect(report.output.rows).toBe(300_000);
+  expect(summaries()).toEqual([]);
+  mkdirSync(at('fresh'));
+  const fresh = await score(directory, 'data.parquet', '-d', 'auto', '--chunk-rows', '4096', '-o', 'fresh/a.parquet');
+  expect(sha256(at('auto.parquet'))).toBe(fresh.output.sha256);
+});
