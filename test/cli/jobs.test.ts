@@ -12,7 +12,7 @@ const FLAGS = ['-d', 'zscore', '--chunk-rows', '16K', '--progress', 'none'];
 let expected = '';
 
 beforeAll(async () => {
-  await parquet(at('data.parquet'), gaussian(1_200_000), 8192);
+  await parquet(at('data.parquet'), gaussian(2_400_000), 8192);
   await score(directory, 'data.parquet', ...FLAGS, '-o', 'whole.parquet', '--home', 'home-whole');
   expected = sha256(at('whole.parquet'));
 });

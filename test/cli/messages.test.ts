@@ -91,7 +91,7 @@ describe('what is not in this version', () => {
       '--time',
       '--id',
     ].map((option) => [option, '1']),
-    ...['--verify-input', '--rechunk', '--categories', '--only-new', '--fail-on-drift'].map((option) => [option]),
+    ...['--rechunk', '--categories', '--only-new', '--fail-on-drift'].map((option) => [option]),
     ['-e', 'ray'],
     ['--engine', 'processes'],
     ['--out', 'x.csv'],
