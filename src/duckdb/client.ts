@@ -127,6 +127,7 @@ async function open(path: string, options: Record<string, string>, claim?: FileC
       'install again without --omit=optional: npm install batch-core',
     );
   }
+  standSomewhere();
   let instance: DuckDBInstance | undefined;
   try {
     instance = await client.DuckDBInstance.create(path, { threads: '1', ...options });
@@ -134,6 +135,15 @@ async function open(path: string, options: Record<string, string>, claim?: FileC
   } catch (cause) {
     instance?.closeSync();
     throw databaseError(cause, path, 'open');
+  }
+}
+
+/** DuckDB asks for the working directory though its paths are absolute. Where that is gone, no relative path means anything. */
+function standSomewhere(): void {
+  try {
+    process.cwd();
+  } catch {
+    process.chdir('/');
   }
 }
 

@@ -1,5 +1,5 @@
 /** Where things lie: the home of jobs, and in it those of one job. */
-import { dirname, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { systemError } from '../errors.ts';
 
 export { type JobPaths, jobPaths } from '../store/home.ts';
@@ -10,8 +10,9 @@ export function resolveHome(home: string | undefined, output: string): string {
   return resolve(named ?? join(output === '' ? '.' : dirname(output), '.batch-core'));
 }
 
-/** The working directory, which may be gone: only who needs it asks. */
-export function workingDirectory(): string {
+/** From where paths are looked for: the working directory, which may be gone and which absolute paths do not need. */
+export function lookFrom(paths: readonly string[]): string {
+  if (paths.every(isAbsolute)) return '/';
   try {
     return process.cwd();
   } catch (cause) {

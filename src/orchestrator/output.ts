@@ -1,5 +1,5 @@
-/** Where the scores go, and whether there is room. */
-import { existsSync, statfsSync, statSync } from 'node:fs';
+/** Where the scores go. */
+import { existsSync, statSync } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
 import { BatchCoreError } from '../errors.ts';
 
@@ -29,23 +29,4 @@ export function resolveOutput(out: string | undefined, sources: readonly string[
     where: { option: '--out', file: path },
     hint: `${later ? 'this version writes Parquet: ' : ''}end the name in .parquet, or in / for a directory of parts`,
   });
-}
-
-/** Measured: row number, score and flag of random data take 7 bytes a row with zstd; parts and output stand side by side. */
-const BYTES_PER_ROW = 7;
-
-/** Refuses to begin what could not end for lack of room. */
-export function checkRoom(directory: string, rows: number, option: string): void {
-  const { bavail, bsize } = statfsSync(directory);
-  const [free, needed] = [bavail * bsize, 2 * rows * BYTES_PER_ROW + 2 ** 20];
-  if (free >= needed) return;
-  const mib = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
-  throw new BatchCoreError(
-    'DISK_FULL',
-    `${directory} has ${mib(free)} free; scoring ${rows} rows needs about ${mib(needed)}`,
-    {
-      where: { file: directory, option },
-      hint: 'make room, or choose another disk with --out and --home',
-    },
-  );
 }

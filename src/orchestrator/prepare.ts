@@ -1,7 +1,7 @@
 /** From what was asked to what will be done: facts, model, identity and plan. Reads the source's footers; writes nothing. */
 import { readFileSync, statSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
-import { isAbsolute, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import {
   beginFit,
   detectorTable,
@@ -16,12 +16,12 @@ import { specialWords } from '../sink/target.ts';
 import { readFacts, type SourceFacts } from '../source/facts.ts';
 import { resolveSource } from '../source/resolve.ts';
 import { measureCapacity } from '../system.ts';
-import { jobPaths, resolveHome, workingDirectory } from './home.ts';
+import { jobPaths, lookFrom, resolveHome } from './home.ts';
 import { needsOf } from './needs.ts';
 import { checkOptions, checkParameters, DEFAULTS, type ScoreOptions } from './options.ts';
 import { type Output, resolveOutput } from './output.ts';
 import { type Plan, type PlannedChunk, planPilot, planScan } from './plan.ts';
-import { type Budget, decideBudget, parseBytes, refuseAddressLimit } from './resources.ts';
+import { type Budget, decideBudget, type MemoryNeeds, parseBytes, refuseAddressLimit } from './resources.ts';
 import { fingerprintOf, type JobSpec, jobIdOf, specOf } from './spec.ts';
 import { RESULT_VERSION } from './version.ts';
 
@@ -41,6 +41,8 @@ export interface Prepared {
   plan: Plan;
   budget: Budget;
   rows: number;
+  /** What it will hold in memory. */
+  needs: MemoryNeeds;
   /** The fit before its first pass, where one fits. */
   fit: FitStep | undefined;
   /** What a pilot pass reads, where the fit begins with one. */
@@ -69,8 +71,7 @@ export async function prepare(
       ? { path: modelOut === undefined ? '' : resolve(modelOut), layout: 'file' }
       : resolveOutput(options.out, asked);
   const home = resolveHome(options.home, output.path);
-  // Absolute paths need no working directory, which may be gone.
-  const files = await resolveSource(asked, asked.every(isAbsolute) ? '/' : workingDirectory());
+  const files = await resolveSource(asked, lookFrom(asked));
   const facts = await readFacts(files);
   const rows = facts.files.reduce((sum, file) => sum + file.rows, 0);
   if (rows === 0)
@@ -94,14 +95,12 @@ export async function prepare(
   });
   const fingerprint = fingerprintOf(spec);
   const plan = planScan(facts.files, spec.chunkRows);
-  const budget = decideBudget(capacity, {
-    workers: options.engine === 'sequential' ? 1 : options.workers,
-    memoryBytes,
-    needs: needsOf(facts, spec.columns, spec.score?.keep ?? [], {
-      topRows: spec.score?.flag.kind === 'top' ? spec.score.flag.rows : 0,
-      chunks: plan.chunks.length,
-    }),
+  const needs = needsOf(facts, spec.columns, spec.score?.keep ?? [], {
+    topRows: spec.score?.flag.kind === 'top' ? spec.score.flag.rows : 0,
+    chunks: plan.chunks.length,
   });
+  const workers = options.engine === 'sequential' ? 1 : options.workers;
+  const budget = decideBudget(capacity, { workers, memoryBytes, needs });
   const sources = asked.map((path) => resolve(path));
   const paths = await Promise.all(files.map((file) => realpath(file)));
   const jobId = jobIdOf(fingerprint, { sources: paths, out: output.path && realPlace(output.path) });
@@ -129,6 +128,7 @@ export async function prepare(
     jobId,
     plan,
     budget,
+    needs,
     rows,
   };
 }

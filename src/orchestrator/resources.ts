@@ -190,25 +190,6 @@ export function roomNeeded(needs: RoomNeeds): { homeBytes: number; outputBytes: 
   return { homeBytes, outputBytes, oneDiskBytes: layout === 'file' ? homeBytes + outputBytes : homeBytes };
 }
 
-/** Bytes of a file name and of a path, as Linux and macOS allow; the latter without its final NUL. */
-const NAME_BYTES_MAX = 255;
-const PATH_BYTES_MAX = 4095;
-
-/**
- * What is wrong with the length of `path` when its last name is decorated (by a temporary's) with `decorationBytes` more;
- * nothing when it fits.
- */
-export function nameTooLong(path: string, decorationBytes: number): string | undefined {
-  const name = Buffer.byteLength(path.slice(path.lastIndexOf('/') + 1));
-  const room = NAME_BYTES_MAX - decorationBytes;
-  if (name > room)
-    return `its name has ${name} bytes; ${room} are allowed, since a temporary name adds ${decorationBytes}`;
-  const whole = Buffer.byteLength(path);
-  if (whole + decorationBytes > PATH_BYTES_MAX)
-    return `its path has ${whole} bytes; ${PATH_BYTES_MAX - decorationBytes} are allowed`;
-  return undefined;
-}
-
 /** Parses `512MiB`, `2GB`, `1073741824` or `50%` (of `capacityBytes`); `undefined` when it is none of these. */
 export function parseBytes(text: string, capacityBytes: number): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*(%|b|kb|mb|gb|tb|kib|mib|gib|tib|k|m|g|t)?$/i.exec(text.trim());

@@ -12,12 +12,12 @@ import { beginJob, closeJob, type Execution, jobExists, type OpenJob, openJob, t
 import { type Listener, Monitor } from './monitor.ts';
 import type { ScoreOptions } from './options.ts';
 import { reportOf, Timing } from './outcome.ts';
-import { checkRoom } from './output.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { releaseParts } from './publish.ts';
 import { recall } from './recall.ts';
 import { afterDeaths } from './resources.ts';
 import { settleRivals } from './rivals.ts';
+import { checkRoom } from './room.ts';
 import { saveModel } from './save.ts';
 import { approveTargets, placesOf, refusePlaces } from './targets.ts';
 
@@ -104,7 +104,7 @@ async function execute(
     await job.store.setState('start');
     monitor.start();
     monitor.event(execution.resumed ? 'resumed' : 'started', { source: prepared.sources, out: prepared.output.path });
-    if (prepared.kind === 'score') checkRoom(job.paths.directory, prepared.rows, '--home');
+    if (prepared.kind === 'score') checkRoom(prepared, job);
     const carried = await carryOut(prepared, job, execution, {
       monitor,
       control,

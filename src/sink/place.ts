@@ -2,6 +2,8 @@
 import { type BigIntStats, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, sep } from 'node:path';
 import { BatchCoreError, systemError } from '../errors.ts';
+import { tooLong } from './names.ts';
+import { TEMPORARY_BYTES_MAX } from './temporaries.ts';
 
 /** Something that is to be written. */
 export interface Place {
@@ -23,6 +25,7 @@ export function checkPlaces(places: readonly Place[], kept: Kept): void {
   const real = new Map<string, Place>();
   for (const place of places) {
     const path = realPlace(place.path);
+    refuseLength(place);
     refuseParent(place);
     refuseInput(place, path, kept.inputs);
     if (place.layout === 'directory') refuseAround(place, path, kept);
@@ -75,6 +78,16 @@ function workingDirectory(): string {
     // It is gone, and so holds nothing.
     return '';
   }
+}
+
+/** Before the work, not after it: a name of the same directory must be possible that is as long as a temporary's. */
+function refuseLength({ path, option }: Place): void {
+  const words = tooLong(path, TEMPORARY_BYTES_MAX);
+  if (words === undefined) return;
+  throw new BatchCoreError('NAME_TOO_LONG', `${option}: ${words}`, {
+    where: { option, file: path },
+    hint: `choose a shorter one with ${option}`,
+  });
 }
 
 function refuseParent({ path, option }: Place): void {

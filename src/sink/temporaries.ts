@@ -7,6 +7,9 @@ import { lstatSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { FileId } from '../bindings/native.ts';
 
+/** No name made here is longer. */
+export const TEMPORARY_BYTES_MAX = 80;
+
 let count = 0;
 
 /** How the temporaries of a job's files begin. */

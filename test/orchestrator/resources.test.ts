@@ -6,7 +6,6 @@ import {
   decideBudget,
   type MemoryNeeds,
   memoryNeeded,
-  nameTooLong,
   parseBytes,
   type RoomNeeds,
   roomNeeded,
@@ -135,16 +134,6 @@ describe('room', () => {
     expect(homeBytes - outputBytes).toBeGreaterThan(12_278_760);
     expect(oneDiskBytes).toBe(homeBytes + outputBytes);
     expect(roomNeeded({ ...job, layout: 'directory' }).oneDiskBytes).toBe(homeBytes);
-  });
-});
-
-describe('names', () => {
-  it('are counted in bytes, with what a temporary name adds', () => {
-    expect(nameTooLong(`/data/${'x'.repeat(219)}`, 36)).toBeUndefined();
-    expect(nameTooLong(`/data/${'x'.repeat(220)}`, 36)).toContain('220 bytes; 219 are allowed');
-    expect(nameTooLong(`/data/${'ü'.repeat(110)}`, 36)).toContain('220 bytes');
-    expect(nameTooLong(`${'/abcdefghi'.repeat(405)}`, 36)).toBeUndefined();
-    expect(nameTooLong(`${'/abcdefghi'.repeat(406)}`, 36)).toContain('its path has 4060 bytes');
   });
 });
 

@@ -3,6 +3,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { detectorTable, partFacts } from '../../bindings/native.ts';
 import { BatchCoreError, EXIT } from '../../errors.ts';
+import { lookFrom } from '../../orchestrator/home.ts';
 import { jobStatus } from '../../orchestrator/jobs.ts';
 import { loadModelFile } from '../../orchestrator/prepare.ts';
 import { isModelFile, MANIFEST, METADATA_FINGERPRINT, readManifest } from '../../sink/target.ts';
@@ -103,7 +104,7 @@ function inspectModel(path: string): Inspected {
 
 /** One Parquet file: a source, or an output when its metadata says so. */
 async function inspectFile(asked: string, path: string): Promise<Inspected> {
-  const [file] = await resolveSource([asked], process.cwd());
+  const [file] = await resolveSource([asked], lookFrom([asked]));
   const facts = await readFacts([file ?? path]);
   const metadata = partFacts(path).metadata;
   const ours = Object.keys(metadata).some((key) => key.startsWith('batch_core.'));
@@ -156,7 +157,7 @@ function flagLines({ rows, flagged, unscored, lowestFlagged, highestUnflagged }:
 
 /** Files, directories and patterns, as `score` takes them. */
 async function inspectSource(paths: readonly string[]): Promise<Inspected> {
-  return describeSource(await readFacts(await resolveSource(paths, process.cwd())));
+  return describeSource(await readFacts(await resolveSource(paths, lookFrom(paths))));
 }
 
 const FILES_MAX = 5;

@@ -1,0 +1,101 @@
+/** What the system refuses is named by its own code, before the work where it can be known, and never called a bug. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { errorOf, gaussian, parquet, run, scratch, sha256 } from '../cli/harness.ts';
+
+const directory = scratch();
+const at = (...names: string[]) => join(directory, ...names);
+const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js');
+const QUIET = ['-d', 'zscore', '--json', '--progress', 'none'];
+
+beforeAll(async () => {
+  await parquet(at('data.parquet'), gaussian(300_000));
+});
+
+/** Runs a line of shell with `$BC` for the command. */
+function shell(line: string): { code: number | null; stdout: string; stderr: string } {
+  const env = { ...process.env, NO_COLOR: '1', BC: `${process.execPath} ${MAIN}` };
+  const { status, stdout, stderr } = spawnSync('bash', ['-c', line], { cwd: directory, env, encoding: 'utf8' });
+  return { code: status, stdout, stderr };
+}
+
+describe('a name', () => {
+  it.each([240, 247, 248, 255, 256])('of %i bytes works whole or is refused before the work', async (bytes) => {
+    const out = `${'n'.repeat(bytes - '.parquet'.length)}.parquet`;
+    const ended = await run(directory, 'score', 'data.parquet', '-o', out, ...QUIET);
+    if (bytes <= 255) expect([ended.code, existsSync(at(out))]).toEqual([0, true]);
+    else expect([ended.code, errorOf(ended).code]).toEqual([78, 'NAME_TOO_LONG']);
+  });
+});
+
+describe('a working directory that is gone', () => {
+  it('is not needed by absolute paths, and named otherwise', () => {
+    const [source, out, home] = [at('data.parquet'), at('gone.parquet'), at('home-gone')];
+    const gone = 'mkdir gone && cd gone && rmdir ../gone && ';
+    const absolute = shell(`${gone}$BC score ${source} -o ${out} --home ${home} ${QUIET.join(' ')}`);
+    expect(absolute.code, absolute.stdout + absolute.stderr).toBe(0);
+    expect(shell(`${gone}$BC inspect ${source}`).code).toBe(0);
+    for (const line of ['score data.parquet', 'jobs', `score ${source}`]) {
+      const relative = shell(`${gone}$BC ${line} --json`);
+      expect([relative.code, JSON.parse(relative.stdout).error.code]).toEqual([74, 'PATH_LOST']);
+    }
+  });
+});
+
+describe('descriptors', () => {
+  it('of 64 suffice, and fewer are said to be too few', () => {
+    const score = (limit: number) =>
+      shell(`ulimit -n ${limit}; $BC score data.parquet -o few-${limit}.parquet ${QUIET.join(' ')}`);
+    expect(score(64).code).toBe(0);
+    for (const limit of [24, 32]) {
+      const ended = score(limit);
+      if (ended.code !== 0) {
+        expect([ended.code, ended.stdout]).toEqual([74, expect.stringMatching(/"TOO_MANY_FILES"/)]);
+        expect(ended.stderr).not.toMatch(/ at .*\.js:\d+/);
+      }
+    }
+  });
+});
+
+describe.skipIf(process.getuid?.() !== 0 || process.platform !== 'linux')('a small disk', () => {
+  const small = () => at('small');
+  beforeAll(() => {
+    mkdirSync(small());
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', small()]);
+  });
+  afterAll(() => {
+    execFileSync('umount', [small()]);
+  });
+
+  it('for the output is refused before a row is scored, though the home has room', async () => {
+    const args = ['score', 'data.parquet', '-o', 'small/o.parquet', '--home', 'home-room', ...QUIET];
+    const ended = await run(directory, ...args);
+    expect([ended.code, errorOf(ended).code, errorOf(ended).where]).toEqual([
+      74,
+      'DISK_FULL',
+      { file: small(), option: '--out' },
+    ]);
+    const [job = ''] = readdirSync(at('home-room', 'jobs'));
+    expect(readdirSync(at('home-room', 'jobs', job, 'parts'))).toEqual([]);
+    execFileSync('mount', ['-o', 'remount,size=64m', small()]);
+    expect((await run(directory, ...args)).code).toBe(0);
+    expect(readdirSync(small())).toEqual(['o.parquet']);
+    await run(directory, 'score', 'data.parquet', '-o', 'other.parquet', ...QUIET);
+    expect(sha256(at('small', 'o.parquet'))).toBe(sha256(at('other.parquet')));
+    rmSync(at('small', 'o.parquet'));
+  });
+
+  it('that is read-only is said to be', async () => {
+    execFileSync('mount', ['-o', 'remount,ro', small()]);
+    for (const args of [
+      ['score', 'data.parquet', '-o', 'small/o.parquet'],
+      ['score', 'data.parquet', '-o', 'o.parquet', '--home', 'small/home'],
+      ['fit', 'data.parquet', '-m', 'small/m.bcm', '--home', 'home-ro'],
+    ]) {
+      const ended = await run(directory, ...args, ...QUIET);
+      expect([ended.code, errorOf(ended).code], args.join(' ')).toEqual([74, 'READ_ONLY']);
+    }
+  });
+});
