@@ -6,7 +6,7 @@ import { BatchCoreError, systemError } from '../errors.ts';
 import { type Approved, METADATA_CHUNK, METADATA_FINGERPRINT, NOTHING_APPROVED } from '../sink/target.ts';
 import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
 import { differencesText, type FileIdentity, sourceDifferences } from '../source/identity.ts';
-import { listJobs, makeJobDirectories, writeRecord } from '../store/home.ts';
+import { listJobs, makeJobDirectories, makePartsDirectory, readRecord, writeRecord } from '../store/home.ts';
 import { JobStore, type StoredJob, type StoredPublication } from '../store/job.ts';
 import { isFinished } from '../store/states.ts';
 import type { JobStatus } from '../store/status.ts';
@@ -118,17 +118,18 @@ export function requestOf(stored: StoredJob): StoredRequest {
   return JSON.parse(stored.specJson) as StoredRequest;
 }
 
-/** Begins an execution: goes on where the last one ended, or from the beginning, and sweeps what dead ones left. */
+/** Begins an execution: goes on where the last one ended, or from the beginning. */
 export async function beginJob(
   job: OpenJob,
-  begin: { request: StoredRequest; files: Prepared['facts']['files']; fresh: boolean; targets: readonly string[] },
+  begin: { request: StoredRequest; files: Prepared['facts']['files']; fresh: boolean },
 ): Promise<Execution> {
   const { recovery } = job.store;
-  const warnings = [...(recovery ? [recovery.words] : []), ...sweep(job, begin.targets)];
+  const warnings = recovery ? [recovery.words] : [];
   job.approved = begin.request.approved;
   // It tells of an execution that is finished; this one is not.
   rmSync(job.paths.report, { force: true, recursive: true });
   const resumed = await placeOf(job, begin);
+  makePartsDirectory(job.paths);
   const createdAt = job.stored?.createdAt ?? new Date().toISOString();
   writeRecord(job.home, {
     ...{ jobId: job.jobId, fingerprint: job.fingerprint, createdAt },
@@ -152,7 +153,6 @@ async function placeOf(job: OpenJob, begin: Parameters<typeof beginJob>[1]): Pro
     rmSync(paths.model, { force: true });
     rmSync(paths.rowGroups, { force: true });
     rmSync(paths.parts, { recursive: true, force: true });
-    makeJobDirectories(job.home, job.jobId);
     return false;
   }
   refuseChangedInput(stored, files);
@@ -161,8 +161,9 @@ async function placeOf(job: OpenJob, begin: Parameters<typeof beginJob>[1]): Pro
 }
 
 /** Removes what dead executions left, in the job's directory and beside what it writes. Returns what had to stay. */
-function sweep(job: OpenJob, targets: readonly string[]): string[] {
-  rmSync(join(job.paths.parts, '.tmp'), { recursive: true, force: true });
+export function sweepJob(job: OpenJob, targets: readonly string[]): string[] {
+  const finished = job.stored !== undefined && isFinished(job.stored.state);
+  rmSync(finished ? job.paths.parts : join(job.paths.parts, '.tmp'), { recursive: true, force: true });
   for (const name of readdirSync(job.paths.directory)) {
     // Private directories of links, in which a killed scanner gave odd file names a plain one; files half written.
     const left = name.startsWith('batch-core-links-') || /\.tmp$|\.taken$/.test(name) || isFitState(name);
@@ -220,7 +221,15 @@ function isWhole(job: OpenJob, chunk: { chunkId: number; partName: string | null
   }
 }
 
-/** Reads what a job was asked to do. Its lock is taken meanwhile: nobody else's database is ever opened. */
+/** What a job was asked to do: by its record, which outlives its database; else by that. */
+export async function readRequest(home: string, jobId: string): Promise<StoredRequest | undefined> {
+  const recorded = readRecord(home, jobId)?.request as Partial<StoredRequest> | undefined;
+  if (recorded?.spec && recorded.options) return recorded as StoredRequest;
+  const stored = await readStored(home, jobId);
+  return stored && requestOf(stored);
+}
+
+/** Reads what the database knows of a job. Its lock is taken meanwhile: nobody else's database is ever opened. */
 export async function readStored(home: string, jobId: string): Promise<StoredJob | undefined> {
   const paths = jobPaths(home, jobId);
   if (!existsSync(paths.database)) return undefined;

@@ -7,7 +7,7 @@ import { listJobs } from '../store/home.ts';
 import { readJson } from '../store/smallFile.ts';
 import { type JobStatus, requestControl } from '../store/status.ts';
 import { jobPaths, resolveHome } from './home.ts';
-import { findJob, readStored, requestOf } from './job.ts';
+import { findJob, readRequest } from './job.ts';
 import { type RunHooks, runFit, runScore } from './run.ts';
 
 /** The home named, that of the environment, or the one in the current directory. */
@@ -86,12 +86,11 @@ export async function resumeJob(home: string | undefined, id: string): Promise<R
     requestControl(paths.directory, 'resume');
     return { kind: 'continued', jobId: status.jobId };
   }
-  const stored = await readStored(path, status.jobId);
-  if (!stored)
+  const request = await readRequest(path, status.jobId);
+  if (!request)
     throw new BatchCoreError('JOB_NOT_FOUND', `job ${status.jobId} has no record to go on from`, {
       where: { job: id },
     });
-  const request = requestOf(stored);
   return {
     kind: 'here',
     jobId: status.jobId,

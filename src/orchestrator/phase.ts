@@ -47,7 +47,7 @@ export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
   await refusePoisoned(run, work);
   await checkSummaries(store, work);
   const stored = await store.chunks(work.name);
-  const waiting = run.chunks.filter((_, i) => stored[i]?.state !== 'done');
+  const waiting = inOrder(run.chunks, stored);
   const done = stored.filter((chunk) => chunk.state === 'done');
   work.counts.planned += run.chunks.length;
   work.counts.resumed += done.length;
@@ -69,18 +69,29 @@ export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
       await Promise.race(inFlight);
       continue;
     }
-    const settled = runChunk(run, work, next)
+    const settled = runChunk(run, work, next.chunk)
       .catch((thrown: unknown) => {
         failure ??= BatchCoreError.from(thrown);
       })
       .finally(() => inFlight.delete(settled));
     inFlight.add(settled);
-    if (inFlight.size >= inFlightMax) await Promise.race(inFlight);
+    if (inFlight.size >= (next.alone ? 1 : inFlightMax)) await Promise.race(inFlight);
     if (!failure) await control.gate();
   }
   if (failure && failure.code !== 'CANCELLED') throw failure;
   if (control.stopped) throw stoppedError(control.stopped, run.jobId);
   if (failure) throw failure;
+}
+
+/**
+ * What is left to do. Chunks that run when their process dies are all suspected: before one more death gives them up, each
+ * runs first and alone, so that none is charged with what its neighbour does.
+ */
+function inOrder(chunks: readonly PlannedChunk[], stored: readonly StoredChunk[]) {
+  const left = chunks
+    .map((chunk, i) => ({ chunk, alone: (stored[i]?.deaths ?? 0) >= DEATHS_MAX - 1, state: stored[i]?.state }))
+    .filter(({ state }) => state !== 'done');
+  return [...left.filter(({ alone }) => alone), ...left.filter(({ alone }) => !alone)];
 }
 
 /** A chunk that took its process with it each time it ran would do so again: a person may let it try once more. */

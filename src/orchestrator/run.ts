@@ -8,7 +8,16 @@ import { identify } from '../system.ts';
 import { type Carried, carryOut } from './carryOut.ts';
 import { Control } from './control.ts';
 import { jobPaths } from './home.ts';
-import { beginJob, closeJob, type Execution, jobExists, type OpenJob, openJob, type StoredRequest } from './job.ts';
+import {
+  beginJob,
+  closeJob,
+  type Execution,
+  jobExists,
+  type OpenJob,
+  openJob,
+  type StoredRequest,
+  sweepJob,
+} from './job.ts';
 import { type Listener, Monitor } from './monitor.ts';
 import type { ScoreOptions } from './options.ts';
 import { reportOf, Timing } from './outcome.ts';
@@ -61,10 +70,12 @@ async function run(prepared: Prepared, hooks: RunHooks, timing: Timing): Promise
   const warnings = await settleRivals(prepared);
   const job = await openJob(prepared, prepared.options.fresh ?? false);
   try {
+    const targets = placesOf(prepared).map((place) => place.path);
+    warnings.push(...sweepJob(job, targets));
     const recalled = await recall(prepared, job);
     if (recalled.kind === 'recalled') {
       saveAgain(prepared, job);
-      return recalled.report;
+      return { ...recalled.report, warnings: [...warnings, ...recalled.report.warnings] };
     }
     if (recalled.kind === 'again') warnings.push(`this job was finished before and runs again: ${recalled.why}`);
     return await execute(prepared, job, hooks, timing, warnings);
@@ -89,9 +100,8 @@ async function execute(
   warnings: string[],
 ): Promise<Report> {
   const request = requestFor(prepared, approveTargets(prepared, job));
-  const targets = placesOf(prepared).map((place) => place.path);
   const { files } = prepared.facts;
-  const execution = await beginJob(job, { request, files, fresh: prepared.options.fresh ?? false, targets });
+  const execution = await beginJob(job, { request, files, fresh: prepared.options.fresh ?? false });
   if (hooks.byPerson) await job.store.allowOneMore();
   const { budget, warning } = await budgetAfterDeaths(prepared, job);
   prepared.budget = budget;

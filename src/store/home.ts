@@ -151,9 +151,18 @@ function holderOf(path: string): { pid: number; host: string; startedAt: string 
  * that somebody else could have laid out for us.
  */
 export function makeJobDirectories(home: string, jobId: string): void {
-  const { directory, parts } = jobPaths(home, jobId);
+  const { directory } = jobPaths(home, jobId);
+  makeDirectories(directory, [home, dirname(directory), directory]);
+}
+
+/** Makes the directory of the job's parts, which it has while it works. */
+export function makePartsDirectory({ directory, parts }: JobPaths): void {
+  makeDirectories(directory, [parts]);
+}
+
+function makeDirectories(directory: string, paths: readonly string[]): void {
   try {
-    for (const path of [home, dirname(directory), directory, parts]) {
+    for (const path of paths) {
       makeDirectory(path);
       refuseForeign(path);
     }

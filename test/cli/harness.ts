@@ -36,7 +36,8 @@ export function start(cwd: string, args: readonly string[], env: Record<string, 
   return { child, ended: ending(child) };
 }
 
-function ending(child: ChildProcess): Promise<Ended> {
+/** How a child ended, and all it said. */
+export function ending(child: ChildProcess): Promise<Ended> {
   let [stdout, stderr] = ['', ''];
   child.stdout?.on('data', (data) => {
     stdout += data;

@@ -1,6 +1,6 @@
 /** The same command goes on, whatever was left: nothing is stuck for ever, and nothing is tried for ever. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { errorOf, gaussian, parquet, run, score, scratch, sha256, start } from '../cli/harness.ts';
@@ -62,6 +62,21 @@ it('a kill after the output got its name costs nothing', async () => {
 });
 
 describe('what a job tells other processes', () => {
+  it('is enough to resume it when its database is gone', async () => {
+    const args = ['data.parquet', '-d', 'zscore', '--chunk-rows', '4096', '-o', 'bare.parquet', '--home', 'home-bare'];
+    const { child, ended } = start(directory, ['score', ...args]);
+    await until(
+      () => jobOf('home-bare') && existsSync(join(jobOf('home-bare') ?? '', 'parts', 'part-0000015.parquet')),
+    );
+    child.kill('SIGKILL');
+    await ended;
+    const job = jobOf('home-bare') ?? '';
+    for (const name of ['job.duckdb', 'job.duckdb.wal']) rmSync(join(job, name), { force: true });
+    const resumed = await run(directory, 'resume', basename(job), '--home', 'home-bare', ...QUIET);
+    expect(resumed.code, resumed.stdout).toBe(0);
+    expect(sha256(at('bare.parquet'))).toBe(whole);
+  });
+
   it.each(['', '{"schema":', 'null', '[]'])('may be lost (%j): it is known, and goes on', async (content) => {
     const home = `home-told-${content.length}`;
     const args = ['data.parquet', '-d', 'zscore', '--chunk-rows', '4096', '-o', `${home}.parquet`, '--home', home];

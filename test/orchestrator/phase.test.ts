@@ -1,0 +1,65 @@
+/** Which chunk of a phase runs when, with a real store and an engine that only watches. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, expect, it } from 'vitest';
+import { Control } from '../../src/orchestrator/control.ts';
+import { Monitor } from '../../src/orchestrator/monitor.ts';
+import { type PhaseRun, runPhase } from '../../src/orchestrator/phase.ts';
+import { noChunks } from '../../src/orchestrator/progress.ts';
+import { JobStore } from '../../src/store/job.ts';
+import type { Task } from '../../src/worker/protocol.ts';
+import { chunkRows } from '../store/fixture.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'batch-core-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+const path = join(directory, 'job.duckdb');
+const chunks = chunkRows(8);
+
+/** An execution that dies while `chunkIds` run. */
+async function died(chunkIds: readonly number[]): Promise<void> {
+  const store = await JobStore.open(path);
+  if (!(await store.read())) await store.create({ jobId: 'j', specJson: '{}', fingerprint: 'f', files: [] });
+  await store.beginExecution({ pid: 1, bootId: 'b', host: 'h', out: '/o' });
+  await store.setState('start');
+  await store.plan('fit', chunks);
+  for (const chunkId of chunkIds) await store.claim('fit', chunkId);
+  await store.close();
+}
+
+it('chunks during which two executions died run first and alone, before the third can be counted', async () => {
+  await died([3, 4, 5]);
+  await died([4, 5, 6]);
+  const store = await JobStore.open(path);
+  await store.beginExecution({ pid: 1, bootId: 'b', host: 'h', out: '/o' });
+  await store.setState('start');
+  const [order, running]: [string[], Set<number>] = [[], new Set()];
+  const control = new Control(directory, 'h', undefined);
+  const status = { jobId: 'j', out: '/o', source: [], detector: 'zscore' };
+  const run: PhaseRun = {
+    ...{ jobId: 'j', store, control, chunks, retriesMax: 0, checkInput: async () => {} },
+    monitor: new Monitor(directory, status as unknown as ConstructorParameters<typeof Monitor>[1], {}),
+    engine: {
+      ...{ name: 'threads', workers: 2, close: async () => {} },
+      run: async (task: Task) => {
+        const { chunkId } = task as unknown as { chunkId: number };
+        running.add(chunkId);
+        order.push([...running].join(' '));
+        await sleep(5);
+        running.delete(chunkId);
+        return { ok: true, result: { kind: 'summary', bytes: new Uint8Array() } };
+      },
+    } as PhaseRun['engine'],
+  };
+  try {
+    const task = (chunk: { chunkId: number }) => ({ chunkId: chunk.chunkId }) as unknown as Task;
+    await runPhase(run, { name: 'fit', phase: 'fit', counts: noChunks(), task });
+  } finally {
+    control.close();
+    await store.close();
+  }
+  expect(order.slice(0, 2)).toEqual(['4', '5']);
+  expect(order.slice(2).every((names) => !/[45]/.test(names))).toBe(true);
+  expect(Math.max(...order.map((names) => names.split(' ').length))).toBe(3);
+});
