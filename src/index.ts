@@ -34,7 +34,7 @@ export interface RunControls {
   signal?: AbortSignal | undefined;
   /**
    * Called at least twice a second while the run goes on. What it returns is not waited for; when it throws or rejects,
-   * it is not called again, the run goes on, and the report's `warnings` say so.
+   * it is not called again, the run goes on, and the `warnings` of what is returned say so.
    */
   onProgress?: ((progress: Progress) => unknown) | undefined;
   /** Called for what happens once: started, resumed, retry, published, finished and so on; as `onProgress` is. */
@@ -74,7 +74,7 @@ export async function fit(
   const { signal, listener, rest } = checked('fit', source, options);
   const { out, ...fitting } = rest;
   const report = await runFit(source, out, fitting, { signal, ...sinksOf(listener) });
-  return loadModel(report.output.path);
+  return modelAt(report.output.path, [...report.warnings, ...listener.warnings]);
 }
 
 /**
@@ -94,7 +94,11 @@ export async function plan(source: string | readonly string[], options: ScoreOpt
  */
 export async function loadModel(path: string): Promise<Model> {
   checkPath(path);
-  return new Model(loadModelFile(resolve(path)), writeDurable);
+  return modelAt(path, []);
+}
+
+function modelAt(path: string, warnings: readonly string[]): Model {
+  return new Model(loadModelFile(resolve(path)), writeDurable, warnings);
 }
 
 /** What was asked, refused where no source could make it right, with callbacks that cannot fail. */

@@ -10,10 +10,14 @@ export class Model {
   readonly #native: NativeModel;
   readonly #write: (path: string, bytes: Uint8Array) => void;
 
+  /** What was to be said when it was fitted, in sentences: a callback that failed, a column left out. Empty when loaded. */
+  readonly warnings: readonly string[];
+
   /** @internal */
-  constructor(native: NativeModel, write: (path: string, bytes: Uint8Array) => void) {
+  constructor(native: NativeModel, write: (path: string, bytes: Uint8Array) => void, warnings: readonly string[] = []) {
     this.#native = native;
     this.#write = write;
+    this.warnings = warnings;
   }
 
   /** `sha256:` and the digest of what the model is. */
@@ -55,8 +59,8 @@ export class Model {
 
   /**
    * Scores the rows of an Arrow table or record batch, on the calling thread: one Float64 per row, larger is more
-   * anomalous, the same to the bit as `batch-core score` gives the same rows in a Parquet file (but for decimals of more
-   * than 38 digits, which DuckDB reads as doubles of its own making).
+   * anomalous, the same to the bit as `batch-core score` gives the same rows in a Parquet file (where decimals of more
+   * than 38 digits are not read).
    *
    * Columns are found by name; others than the model's are not looked at. They may be integers, floats, booleans,
    * decimals, dates, times, timestamps, durations or dictionaries of these, with nulls, sliced and in any number of

@@ -154,7 +154,7 @@ describe('the package', () => {
       home: at(`home-${how}`),
       onEvent: callback,
     });
-    expect(model.fitRows).toBe(20_000);
+    expect(model).toMatchObject({ fitRows: 20_000, warnings: [expect.stringMatching(/^onEvent failed .*terminal$/)] });
   });
 
   it('a callback that never answers delays nothing', async () => {

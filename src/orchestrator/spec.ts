@@ -187,10 +187,10 @@ function convertible(facts: SourceFacts, name: string, option: string): string {
   if (!column.convertible)
     throw new BatchCoreError(
       'COLUMN_NOT_NUMERIC',
-      `${option}: column "${name}" is ${column.type}; scoring needs a number`,
+      `${option}: column "${name}" is ${column.reason ?? column.type}; scoring needs a number`,
       {
         where: { column: name, ...(facts.files[0] && { file: facts.files[0].path }), option },
-        hint: 'leave it out, or --keep it to see it in the output',
+        hint: column.unreadable ? REWRITE : 'leave it out, or --keep it to see it in the output',
       },
     );
   return column.name;
@@ -246,5 +246,14 @@ function keptColumns(facts: SourceFacts, keep: ScoreOptions['keep']): string[] {
       where: { column: clash, option: '--keep' },
       hint: `output columns are ${OUTPUT_COLUMNS.join(', ')}; keep the others by name`,
     });
+  const unreadable = facts.columns.find((column) => column.unreadable && names.includes(column.name));
+  if (unreadable)
+    throw new BatchCoreError('CONFIG', `--keep: column "${unreadable.name}" is ${unreadable.reason}`, {
+      where: { column: unreadable.name, option: '--keep' },
+      hint: REWRITE,
+    });
   return [...new Set(names)];
 }
+
+/** What to do about a column that is unreadable. */
+const REWRITE = 'leave it out, or write it to the file as a double or as text';

@@ -25,6 +25,8 @@ export interface SourceColumn {
   usable: boolean;
   /** Whether it can be scored when it is chosen by name: dates and times too. */
   convertible: boolean;
+  /** Its values cannot be had at all: what DuckDB makes of them is not what the file says. */
+  unreadable?: true;
   /** Why it is not usable. */
   reason?: string;
 }
@@ -38,7 +40,7 @@ export interface SourceFacts {
 
 /** Reads the facts of the Parquet files `paths` (absolute), which must all have the same columns. */
 export async function readFacts(paths: readonly string[]): Promise<SourceFacts> {
-  const read: Awaited<ReturnType<typeof readFile>>[] = [];
+  const read: ReadFile[] = [];
   for (const path of paths) read.push(await readFile(path));
   const [first] = read;
   if (first === undefined) throw new BatchCoreError('SOURCE_EMPTY', 'the source has no files');
@@ -47,9 +49,9 @@ export async function readFacts(paths: readonly string[]): Promise<SourceFacts> 
   const asked = read.filter(({ schema }, i) => i === 0 || Buffer.compare(schema, first.schema) !== 0);
   const database = await openMemory({ files: asked.map(({ file }) => file.path) });
   try {
-    const columns = await describe(database, first.file.path);
-    for (const { file } of asked.slice(1)) {
-      refuseOtherColumns(first.file.path, columns, file.path, await describe(database, file.path));
+    const columns = await describe(database, first);
+    for (const one of asked.slice(1)) {
+      refuseOtherColumns(first.file.path, columns, one.file.path, await describe(database, one));
     }
     const extents = new Map<string, Extent>();
     for (const { name } of columns) {
@@ -71,7 +73,15 @@ export async function statIdentity(path: string): Promise<QuickIdentity> {
   }
 }
 
-async function readFile(path: string): Promise<{ file: SourceFile; schema: Uint8Array; extents: Map<string, Extent> }> {
+/** What one file's footer tells. */
+interface ReadFile {
+  file: SourceFile;
+  schema: Uint8Array;
+  extents: Map<string, Extent>;
+  wideDecimals: Map<string, string>;
+}
+
+async function readFile(path: string): Promise<ReadFile> {
   let handle: FileHandle | undefined;
   try {
     // Asked before the file is opened: opening a pipe waits for whoever writes into it.
@@ -84,9 +94,9 @@ async function readFile(path: string): Promise<{ file: SourceFile; schema: Uint8
     handle = await open(path, 'r');
     const identity = quickIdentity(await handle.stat({ bigint: true }));
     const bytes = await readFooter(handle, path, identity.size);
-    const { schema, rows, rowGroups, extents } = parseFooter(bytes, path, identity.size);
+    const { rows, rowGroups, ...rest } = parseFooter(bytes, path, identity.size);
     const file = { path, ...identity, footerBytes: bytes.length, footerSha256: footerDigest(bytes), rows, rowGroups };
-    return { file, schema, extents };
+    return { file, ...rest };
   } catch (error) {
     throw error instanceof BatchCoreError ? error : unreadable(path, error);
   } finally {
@@ -115,12 +125,15 @@ function unreadable(path: string, cause: unknown): BatchCoreError {
   return new BatchCoreError('SOURCE_UNREADABLE', `"${path}" ${why}`, { where, hint: 'check its permissions', cause });
 }
 
-async function describe(database: Database, path: string): Promise<SourceColumn[]> {
+async function describe(database: Database, { file: { path }, wideDecimals }: ReadFile): Promise<SourceColumn[]> {
   try {
     const rows = await database.all('DESCRIBE SELECT * FROM read_parquet($1, hive_partitioning=false)', [
       literalPath(path),
     ]);
-    return rows.map(({ column_name, column_type }) => describeColumn(String(column_name), String(column_type)));
+    return rows.map(({ column_name, column_type }) => {
+      const name = String(column_name);
+      return describeColumn(name, String(column_type), wideDecimals.get(name));
+    });
   } catch (cause) {
     if (cause instanceof BatchCoreError && cause.code === 'SOURCE_INVALID') throw cause;
     const message = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
@@ -135,8 +148,12 @@ async function describe(database: Database, path: string): Promise<SourceColumn[
 const NUMERIC = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|BOOLEAN)$/;
 const TEMPORAL = /^(DATE|TIME(_NS)?|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?)$/;
 
-/** What a column of this name and DuckDB type is good for. */
-export function describeColumn(name: string, type: string): SourceColumn {
+/** What a column of this name and DuckDB type is good for; `wide` is a decimal of too many digits that it is or holds. */
+export function describeColumn(name: string, type: string, wide?: string): SourceColumn {
+  if (wide !== undefined) {
+    const reason = `${wide}: more than 38 digits are not read`;
+    return { name, type: type === 'DOUBLE' ? wide : type, usable: false, convertible: false, unreadable: true, reason };
+  }
   if (NUMERIC.test(type)) return { name, type, usable: true, convertible: true };
   return { name, type, usable: false, convertible: TEMPORAL.test(type), reason: type };
 }

@@ -32,7 +32,14 @@ export interface Footer {
   schema: Uint8Array;
   /** What the statistics claim of each column that is a plain number and of which they claim something. */
   extents: Map<string, Extent>;
+  /** Columns that are, or hold, decimals of more digits than DuckDB reads: it would give other numbers. With their type. */
+  wideDecimals: Map<string, string>;
 }
+
+/** What a 128-bit integer holds. */
+const DECIMAL_DIGITS_MAX = 38;
+/** Parquet's converted type of decimals; writers of logical types spell it too. */
+const DECIMAL_CONVERTED = 5;
 
 const TAIL_BYTES = 8;
 const HEAD_BYTES = 4;
@@ -68,7 +75,13 @@ export function footerDigest(bytes: Uint8Array): string {
 
 /** What the footer `bytes` of the file at `path` declare. `size` is the file's. */
 export function parseFooter(bytes: Uint8Array, path: string, size: number): Footer {
-  const footer: Footer = { rows: 0, rowGroups: [], schema: new Uint8Array(), extents: new Map() };
+  const footer: Footer = {
+    rows: 0,
+    rowGroups: [],
+    schema: new Uint8Array(),
+    extents: new Map(),
+    wideDecimals: new Map(),
+  };
   const dataEnd = size - TAIL_BYTES - bytes.length;
   try {
     const reader = new ThriftReader(bytes);
@@ -85,7 +98,10 @@ export function parseFooter(bytes: Uint8Array, path: string, size: number): Foot
       else return false;
       return true;
     });
-    for (const { name, extent } of leaves) if (extent?.extent) footer.extents.set(name, extent.extent);
+    for (const { name, column, extent, wideDecimal } of leaves) {
+      if (extent?.extent) footer.extents.set(name, extent.extent);
+      if (wideDecimal) footer.wideDecimals.set(column, wideDecimal);
+    }
   } catch (error) {
     if (error instanceof ThriftError) throw corrupt(path, error.message, error);
     throw error;
@@ -102,18 +118,24 @@ interface Leaf {
   flat: boolean;
   /** For a top-level column of plain numbers. */
   extent: ExtentBuilder | undefined;
+  /** The top-level column it belongs to. */
+  column: string;
+  /** Its type, where that is a decimal of more digits than are read. */
+  wideDecimal: string | undefined;
 }
 
 function readLeaves(reader: ThriftReader, type: number): Leaf[] {
-  const elements: (LeafType & { name: string; repeated: boolean; children: number })[] = [];
+  const elements: SchemaElement[] = [];
   reader.list(type, () => {
-    const element: (typeof elements)[number] = { name: '', repeated: false, children: 0, logical: false };
+    const element: SchemaElement = { name: '', repeated: false, children: 0, logical: false, scale: 0, precision: 0 };
     reader.struct((id, type) => {
       if (id === 1) element.physical = reader.number(type);
       else if (id === 3) element.repeated = reader.number(type) === 2;
       else if (id === 4) element.name = reader.text(type);
       else if (id === 5) element.children = reader.number(type);
       else if (id === 6) element.converted = reader.number(type);
+      else if (id === 7) element.scale = reader.number(type);
+      else if (id === 8) element.precision = reader.number(type);
       else {
         element.logical ||= id === 10;
         return false;
@@ -126,20 +148,37 @@ function readLeaves(reader: ThriftReader, type: number): Leaf[] {
   // The schema is a tree written depth first; the path to the element at hand is a stack of (children left, flat).
   const leaves: Leaf[] = [];
   const path: { left: number; flat: boolean }[] = [];
+  let column = '';
   elements.forEach((element, i) => {
     const parent = path.at(-1);
+    if (path.length === 1) column = element.name;
     if (parent) parent.left--;
     else if (i > 0) throw new ThriftError('holds a schema that is no tree');
     const flat = (parent?.flat ?? true) && !element.repeated;
     if (element.children > 0) path.push({ left: element.children, flat });
     else if (i > 0) {
       const plain = flat && path.length === 1 && hasPlainNumbers(element);
-      leaves.push({ name: element.name, flat, extent: plain ? new ExtentBuilder(element.physical ?? 0) : undefined });
+      const extent = plain ? new ExtentBuilder(element.physical ?? 0) : undefined;
+      leaves.push({ name: element.name, column, flat, extent, wideDecimal: wideDecimalOf(element) });
     }
     while (path.at(-1)?.left === 0) path.pop();
   });
   if (path.length > 0) throw new ThriftError('holds a schema that is no tree');
   return leaves;
+}
+
+interface SchemaElement extends LeafType {
+  name: string;
+  repeated: boolean;
+  children: number;
+  /** Of decimals: digits behind the point, and digits. */
+  scale: number;
+  precision: number;
+}
+
+function wideDecimalOf({ converted, precision, scale }: SchemaElement): string | undefined {
+  if (converted !== DECIMAL_CONVERTED || precision <= DECIMAL_DIGITS_MAX) return undefined;
+  return `DECIMAL(${precision},${scale})`;
 }
 
 interface ColumnChunk {

@@ -1,6 +1,6 @@
 /** Bad input, case by case: a clear message that names the thing, a stable code, the documented exit code, nothing half-written. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { errorOf, gaussian, parquet, run, scratch } from './harness.ts';
 
@@ -35,7 +35,23 @@ interface Case {
   says: RegExp;
 }
 
+const WIDE = resolve(import.meta.dirname, '../fixtures/pages/wide-decimals.parquet');
+
 const cases: Case[] = [
+  {
+    name: 'a decimal of too many digits, chosen',
+    args: [WIDE, '--columns', 'x,wide', '-o', 'wide.parquet'],
+    code: 'COLUMN_NOT_NUMERIC',
+    exit: 78,
+    says: /"wide" is DECIMAL\(50,2\): more than 38 digits are not read.*write it to the file as/s,
+  },
+  {
+    name: 'a decimal of too many digits, kept inside a struct',
+    args: [WIDE, '--keep', 'inner', '-o', 'wide.parquet'],
+    code: 'CONFIG',
+    exit: 78,
+    says: /--keep: column "inner" is DECIMAL\(50,2\): more than 38 digits are not read/,
+  },
   { name: 'missing file', args: ['missing.parquet'], code: 'SOURCE_NOT_FOUND', exit: 74, says: /missing\.parquet/ },
   { name: 'nothing in a directory', args: ['nodata'], code: 'SOURCE_NOT_FOUND', exit: 74, says: /nodata/ },
   { name: 'glob without a match', args: ['*.nothing'], code: 'SOURCE_NOT_FOUND', exit: 74, says: /\*\.nothing/ },

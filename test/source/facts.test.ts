@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { appendFileSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { describeColumn, readFacts, sourceDifferences, statIdentity } from '../../src/source/facts.ts';
 import { identityDifferences } from '../../src/source/identity.ts';
@@ -88,6 +88,19 @@ describe('a column', () => {
   ])('%s', (type, usable, convertible) => {
     expect(describeColumn('c', type)).toMatchObject({ usable, convertible });
   });
+});
+
+it('decimals of more digits than DuckDB reads are not used, wherever they are; others are', async () => {
+  const { columns } = await readFacts([resolve(import.meta.dirname, '../fixtures/pages/wide-decimals.parquet')]);
+  const reason = 'DECIMAL(50,2): more than 38 digits are not read';
+  const unreadable = { usable: false, convertible: false, unreadable: true, reason };
+  expect(columns).toMatchObject([
+    { name: 'x', usable: true },
+    { name: 'wide', type: 'DECIMAL(50,2)', ...unreadable },
+    { name: 'ok', type: 'DECIMAL(38,2)', usable: true },
+    { name: 'inner', ...unreadable },
+  ]);
+  expect([columns[0]?.unreadable, columns[2]?.unreadable]).toEqual([undefined, undefined]);
 });
 
 describe('a path is this one file', () => {
