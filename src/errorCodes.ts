@@ -240,6 +240,8 @@ const ERRNO: Readonly<Record<string, ErrorCode>> = {
   ENOMEM: 'OUT_OF_MEMORY',
   ENOENT: 'PATH_LOST',
   ENOTDIR: 'PATH_LOST',
+  EACCES: 'OUTPUT_UNWRITABLE',
+  EPERM: 'OUTPUT_UNWRITABLE',
 };
 
 const OF_THE_SYSTEM: ReadonlySet<ErrorCode> = new Set(Object.values(ERRNO));

@@ -1,4 +1,5 @@
 /** The one error of this package, and how what others throw becomes it. */
+import { constants } from 'node:os';
 import { CODES, type CodeFacts, codeOfErrno, type ErrorClass, type ErrorCode, remedyOf } from './errorCodes.ts';
 
 export { ERROR_CODES, type ErrorClass, type ErrorCode, EXIT, isErrorCode } from './errorCodes.ts';
@@ -111,7 +112,8 @@ export function systemError(
   doing?: string,
   options: { path?: string; option?: string; hint?: string; code?: ErrorCode } = {},
 ): BatchCoreError {
-  const { code: errno, syscall, path: named, message } = cause as NodeJS.ErrnoException;
+  const { syscall, path: named, message } = cause as NodeJS.ErrnoException;
+  const errno = errnoOf(cause as NodeJS.ErrnoException);
   if (syscall === 'uv_cwd')
     return new BatchCoreError('PATH_LOST', 'the working directory is gone', {
       hint: 'change to a directory that exists',
@@ -128,6 +130,12 @@ export function systemError(
     hint: options.hint ?? CODES[code].remedy.replaceAll('`', ''),
     cause,
   });
+}
+
+/** libuv has no name for some errors of the system, EDQUOT among them; Node has. */
+function errnoOf({ code, errno }: NodeJS.ErrnoException): string | undefined {
+  if (!/^unknown/i.test(code ?? '')) return code;
+  return Object.entries(constants.errno).find(([, number]) => number === -(errno ?? 0))?.[0] ?? code;
 }
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { expect, it } from 'vitest';
 import { CODES } from '../src/errorCodes.ts';
 import { BatchCoreError, ERROR_CODES } from '../src/errors.ts';
@@ -85,4 +86,15 @@ it('calls what is not ours a bug, keeping the cause', () => {
   const cause = new TypeError('x is not a function');
   const error = BatchCoreError.from(cause);
   expect([error.code, error.exitCode, error.cause]).toEqual(['BUG', 70, cause]);
+});
+
+it('an errno that libuv has no name for is named all the same', () => {
+  const errno = -constants.errno.EDQUOT;
+  for (const code of [`Unknown system error ${errno}`, 'UNKNOWN']) {
+    const thrown = Object.assign(new Error(`${code}, write`), { errno, code, syscall: 'write' });
+    expect(BatchCoreError.from(thrown)).toMatchObject({
+      code: 'QUOTA_EXCEEDED',
+      message: 'cannot write: the disk quota is used up (EDQUOT)',
+    });
+  }
 });
