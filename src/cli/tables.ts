@@ -21,7 +21,25 @@ const LAST_CELLS_MIN = 10;
  */
 export function tableLines(head: string[], rows: string[][], right: number[] = [], width?: number): Line[] {
   const cells = rows.map((row) => row.map(escapeText));
-  const layout = (lastCells?: number) => {
+  const layout = (lastCells?: number) => layBlocks(head, cells, right, lastCells);
+  let lines = layout();
+  if (width !== undefined) {
+    const widths = head.map((name, i) => cells.reduce((most, row) => Math.max(most, row[i]?.length ?? 0), name.length));
+    const others = widths.slice(0, -1).reduce((sum, cellsWide) => sum + cellsWide + GAP.length, 0);
+    if (others + (widths.at(-1) ?? 0) > width) lines = layout(Math.max(LAST_CELLS_MIN, width - others));
+    lines = lines.map((line) => cutText(line, width));
+  }
+  return lines.map((line, i) => (i === 0 ? [bold(line.trimEnd())] : line.trimEnd()));
+}
+
+/** The layout's time grows with the square of the rows. */
+const BLOCK_ROWS = 500;
+
+/** A line for the head and one for each row. Blocks have equal widths: each begins with the rows whose cells are widest. */
+function layBlocks(head: string[], rows: string[][], right: number[], lastCells: number | undefined): string[] {
+  const widest = head.map((_, i) => rows.reduce((a, b) => ((b[i] ?? '').length > (a[i] ?? '').length ? b : a), head));
+  const lines: string[] = [];
+  for (let first = 0; first === 0 || first < rows.length; first += BLOCK_ROWS) {
     const table = new Table({
       head,
       chars: { ...NO_FRAME, middle: GAP },
@@ -29,17 +47,11 @@ export function tableLines(head: string[], rows: string[][], right: number[] = [
       colAligns: head.map((_, i) => (right.includes(i) ? 'right' : 'left')),
       ...(lastCells !== undefined && { colWidths: head.map((_, i) => (i === head.length - 1 ? lastCells : null)) }),
     });
-    table.push(...cells);
-    return table.toString().split('\n');
-  };
-  let lines = layout();
-  if (width !== undefined) {
-    const widths = head.map((name, i) => Math.max(name.length, ...cells.map((row) => row[i]?.length ?? 0)));
-    const others = widths.slice(0, -1).reduce((sum, cellsWide) => sum + cellsWide + GAP.length, 0);
-    if (others + (widths.at(-1) ?? 0) > width) lines = layout(Math.max(LAST_CELLS_MIN, width - others));
-    lines = lines.map((line) => cutText(line, width));
+    table.push(...widest, ...rows.slice(first, first + BLOCK_ROWS));
+    const [top = '', ...rest] = table.toString().split('\n');
+    lines.push(...(first === 0 ? [top] : []), ...rest.slice(widest.length));
   }
-  return lines.map((line, i) => (i === 0 ? [bold(line.trimEnd())] : line.trimEnd()));
+  return lines;
 }
 
 /** `text` in at most `width` cells, saying where it was cut. */

@@ -14,12 +14,13 @@ export function needsOf(
   { topRows, chunks }: Pick<MemoryNeeds, 'topRows' | 'chunks'>,
 ): MemoryNeeds {
   const { pages, rows } = largestPages(facts);
-  const of = (name: string, field: 'bytes' | 'whole') => {
-    const leaves = pages?.filter(({ column }) => column === name) ?? [];
-    // A name that DuckDB made up for one that occurs twice is not in the file.
-    if (leaves.length === 0) return rows * VALUE_BYTES;
-    return leaves.reduce((sum, leaf) => sum + leaf[field], 0);
-  };
+  const sizes = new Map<string, { bytes: number; whole: number }>();
+  for (const { column, bytes, whole } of pages ?? []) {
+    const before = sizes.get(column) ?? { bytes: 0, whole: 0 };
+    sizes.set(column, { bytes: before.bytes + bytes, whole: before.whole + whole });
+  }
+  // A name that DuckDB made up for one that occurs twice is not in the file.
+  const of = (name: string, field: 'bytes' | 'whole') => sizes.get(name)?.[field] ?? rows * VALUE_BYTES;
   const scanned = [...new Set([...columns, ...keep])];
   const kept = keep.reduce((sum, name) => sum + Math.max(of(name, 'whole'), rows * VALUE_BYTES), 0);
   const rowsTotal = facts.files.reduce((sum, file) => sum + file.rows, 0);

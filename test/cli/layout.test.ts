@@ -60,6 +60,15 @@ describe('a table', () => {
     }
   });
 
+  it('of many rows has one line each, and equal columns throughout', () => {
+    const many = Array.from({ length: 1203 }, (_, i) => [String(i), i === 700 ? 'the longest' : 'x', `end ${i}`]);
+    const lines = tableLines(['row', 'b', 'c'], many, [0]);
+    expect(lines.length).toBe(1204);
+    for (const [i, row] of many.entries())
+      expect(lines[i + 1]).toBe(`${row[0]!.padStart(4)}  ${row[1]!.padEnd(11)}  ${row[2]}`);
+    expect(tableLines(['row', 'b'], []).length).toBe(1);
+  });
+
   it('off a terminal is cut nowhere', () => {
     expect(JSON.stringify(tableLines(['row', 'reasons'], rows, [0]))).toContain(rows[1]![1]);
     expect(cutText('abcdef', 4)).toBe('abc…');

@@ -16,13 +16,23 @@ export interface Counts {
 const PAGE = join(import.meta.dirname, '../../../docs/durability.md');
 const [BEGIN, END] = ['<!-- counts: written by npm run faults -->', '<!-- end of counts -->'];
 
+/** Writes a row for each job that was tried; those of others stay. */
 export function writeCounts(counts: readonly Counts[]): void {
   const page = readFileSync(PAGE, 'utf8');
   const [before = '', rest = ''] = page.split(BEGIN);
-  const after = rest.split(END)[1] ?? '';
-  const head = '| job | calls | kills | errnos | not reached | wrong |\n|---|---|---|---|---|---|\n';
-  const rows = counts.map(
-    (c) => `| ${c.scenario} | ${c.calls} | ${c.kills} | ${c.errnos} | ${c.missed} | ${c.wrong} |\n`,
-  );
-  writeFileSync(PAGE, `${before}${BEGIN}\n${head}${rows.join('')}${END}${after}`);
+  const [table = '', after = ''] = rest.split(END);
+  const rows = new Map(counts.map((count) => [count.scenario, rowOf(count)]));
+  for (const line of table
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .slice(2)) {
+    const scenario = line.split('|')[1]?.trim() ?? '';
+    if (!rows.has(scenario)) rows.set(scenario, line);
+  }
+  const head = ['| job | calls | kills | errnos | not reached | wrong |', '|---|---|---|---|---|---|'];
+  writeFileSync(PAGE, `${before}${BEGIN}\n${[...head, ...rows.values()].join('\n')}\n${END}${after}`);
+}
+
+function rowOf({ scenario, calls, kills, errnos, missed, wrong }: Counts): string {
+  return `| ${[scenario, calls, kills, errnos, missed, wrong].join(' | ')} |`;
 }
