@@ -24,7 +24,7 @@ export const SCENARIOS: readonly Scenario[] = [
     outputs: ['o.parquet', 'm.bcm'],
   },
   {
-    name: 'score --force over a file that is not ours',
+    name: "score --force over another's",
     args: [...score, '-o', 'o.parquet', '--force'],
     outputs: ['o.parquet'],
     stranger: 'o.parquet',
