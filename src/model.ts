@@ -59,8 +59,8 @@ export class Model {
 
   /**
    * Scores the rows of an Arrow table or record batch, on the calling thread: one Float64 per row, larger is more
-   * anomalous, the same to the bit as `batch-core score` gives the same rows in a Parquet file (where decimals of more
-   * than 38 digits are not read).
+   * anomalous, the same to the bit as `batch-core score` gives the same rows in a Parquet file (but for decimals of more
+   * than 38 digits, which DuckDB rounds in a way of its own).
    *
    * Columns are found by name; others than the model's are not looked at. They may be integers, floats, booleans,
    * decimals, dates, times, timestamps, durations or dictionaries of these, with nulls, sliced and in any number of

@@ -78,7 +78,7 @@ interface ReadFile {
   file: SourceFile;
   schema: Uint8Array;
   extents: Map<string, Extent>;
-  wideDecimals: Map<string, string>;
+  misread: Map<string, string>;
 }
 
 async function readFile(path: string): Promise<ReadFile> {
@@ -125,14 +125,14 @@ function unreadable(path: string, cause: unknown): BatchCoreError {
   return new BatchCoreError('SOURCE_UNREADABLE', `"${path}" ${why}`, { where, hint: 'check its permissions', cause });
 }
 
-async function describe(database: Database, { file: { path }, wideDecimals }: ReadFile): Promise<SourceColumn[]> {
+async function describe(database: Database, { file: { path }, misread }: ReadFile): Promise<SourceColumn[]> {
   try {
     const rows = await database.all('DESCRIBE SELECT * FROM read_parquet($1, hive_partitioning=false)', [
       literalPath(path),
     ]);
     return rows.map(({ column_name, column_type }) => {
       const name = String(column_name);
-      return describeColumn(name, String(column_type), wideDecimals.get(name));
+      return describeColumn(name, String(column_type), misread.get(name));
     });
   } catch (cause) {
     if (cause instanceof BatchCoreError && cause.code === 'SOURCE_INVALID') throw cause;
@@ -148,11 +148,11 @@ async function describe(database: Database, { file: { path }, wideDecimals }: Re
 const NUMERIC = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|BOOLEAN)$/;
 const TEMPORAL = /^(DATE|TIME(_NS)?|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?)$/;
 
-/** What a column of this name and DuckDB type is good for; `wide` is a decimal of too many digits that it is or holds. */
-export function describeColumn(name: string, type: string, wide?: string): SourceColumn {
-  if (wide !== undefined) {
-    const reason = `${wide}: more than 38 digits are not read`;
-    return { name, type: type === 'DOUBLE' ? wide : type, usable: false, convertible: false, unreadable: true, reason };
+/** What a column of this name and DuckDB type is good for; `misread` is what of it DuckDB misreads. */
+export function describeColumn(name: string, type: string, misread?: string): SourceColumn {
+  if (misread !== undefined) {
+    const reason = `${misread}, which would be misread`;
+    return { name, type, usable: false, convertible: false, unreadable: true, reason };
   }
   if (NUMERIC.test(type)) return { name, type, usable: true, convertible: true };
   return { name, type, usable: false, convertible: TEMPORAL.test(type), reason: type };

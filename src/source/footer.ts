@@ -32,12 +32,15 @@ export interface Footer {
   schema: Uint8Array;
   /** What the statistics claim of each column that is a plain number and of which they claim something. */
   extents: Map<string, Extent>;
-  /** Columns that are, or hold, decimals of more digits than DuckDB reads: it would give other numbers. With their type. */
-  wideDecimals: Map<string, string>;
+  /** Columns that are, or hold, decimals that DuckDB misreads, with what these are. */
+  misread: Map<string, string>;
 }
 
 /** What a 128-bit integer holds. */
 const DECIMAL_DIGITS_MAX = 38;
+/** Parquet's physical type of values that have one length. */
+const FIXED_BYTES_PHYSICAL = 7;
+const WORD_BYTES = 8;
 /** Parquet's converted type of decimals; writers of logical types spell it too. */
 const DECIMAL_CONVERTED = 5;
 
@@ -80,7 +83,7 @@ export function parseFooter(bytes: Uint8Array, path: string, size: number): Foot
     rowGroups: [],
     schema: new Uint8Array(),
     extents: new Map(),
-    wideDecimals: new Map(),
+    misread: new Map(),
   };
   const dataEnd = size - TAIL_BYTES - bytes.length;
   try {
@@ -98,9 +101,9 @@ export function parseFooter(bytes: Uint8Array, path: string, size: number): Foot
       else return false;
       return true;
     });
-    for (const { name, column, extent, wideDecimal } of leaves) {
+    for (const { name, column, extent, misread } of leaves) {
       if (extent?.extent) footer.extents.set(name, extent.extent);
-      if (wideDecimal) footer.wideDecimals.set(column, wideDecimal);
+      if (misread) footer.misread.set(column, misread);
     }
   } catch (error) {
     if (error instanceof ThriftError) throw corrupt(path, error.message, error);
@@ -120,16 +123,25 @@ interface Leaf {
   extent: ExtentBuilder | undefined;
   /** The top-level column it belongs to. */
   column: string;
-  /** Its type, where that is a decimal of more digits than are read. */
-  wideDecimal: string | undefined;
+  /** What it is, where that is a decimal that DuckDB misreads. */
+  misread: string | undefined;
 }
 
 function readLeaves(reader: ThriftReader, type: number): Leaf[] {
   const elements: SchemaElement[] = [];
   reader.list(type, () => {
-    const element: SchemaElement = { name: '', repeated: false, children: 0, logical: false, scale: 0, precision: 0 };
+    const element: SchemaElement = {
+      name: '',
+      repeated: false,
+      children: 0,
+      logical: false,
+      typeBytes: 0,
+      scale: 0,
+      precision: 0,
+    };
     reader.struct((id, type) => {
       if (id === 1) element.physical = reader.number(type);
+      else if (id === 2) element.typeBytes = reader.number(type);
       else if (id === 3) element.repeated = reader.number(type) === 2;
       else if (id === 4) element.name = reader.text(type);
       else if (id === 5) element.children = reader.number(type);
@@ -159,7 +171,7 @@ function readLeaves(reader: ThriftReader, type: number): Leaf[] {
     else if (i > 0) {
       const plain = flat && path.length === 1 && hasPlainNumbers(element);
       const extent = plain ? new ExtentBuilder(element.physical ?? 0) : undefined;
-      leaves.push({ name: element.name, column, flat, extent, wideDecimal: wideDecimalOf(element) });
+      leaves.push({ name: element.name, column, flat, extent, misread: misreadDecimal(element) });
     }
     while (path.at(-1)?.left === 0) path.pop();
   });
@@ -171,14 +183,21 @@ interface SchemaElement extends LeafType {
   name: string;
   repeated: boolean;
   children: number;
+  /** Of values of one length: their bytes. */
+  typeBytes: number;
   /** Of decimals: digits behind the point, and digits. */
   scale: number;
   precision: number;
 }
 
-function wideDecimalOf({ converted, precision, scale }: SchemaElement): string | undefined {
+/**
+ * A decimal of more than 38 digits becomes a double word by word of 8 bytes; DuckDB 1.5 takes the bytes of a last word that
+ * is not whole for its upper ones (`ParquetDecimalUtils::ReadDecimalValue<double>`).
+ */
+function misreadDecimal({ physical, typeBytes, converted, precision, scale }: SchemaElement): string | undefined {
   if (converted !== DECIMAL_CONVERTED || precision <= DECIMAL_DIGITS_MAX) return undefined;
-  return `DECIMAL(${precision},${scale})`;
+  if (physical === FIXED_BYTES_PHYSICAL && typeBytes % WORD_BYTES === 0) return undefined;
+  return `DECIMAL(${precision},${scale}) of ${physical === FIXED_BYTES_PHYSICAL ? typeBytes : 'any number of'} bytes`;
 }
 
 interface ColumnChunk {

@@ -39,18 +39,18 @@ const WIDE = resolve(import.meta.dirname, '../fixtures/pages/wide-decimals.parqu
 
 const cases: Case[] = [
   {
-    name: 'a decimal of too many digits, chosen',
+    name: 'a decimal that would be misread, chosen',
     args: [WIDE, '--columns', 'x,wide', '-o', 'wide.parquet'],
     code: 'COLUMN_NOT_NUMERIC',
     exit: 78,
-    says: /"wide" is DECIMAL\(50,2\): more than 38 digits are not read.*write it to the file as/s,
+    says: /"wide" is DECIMAL\(50,2\) of 21 bytes, which would be misread.*write it to the file as/s,
   },
   {
-    name: 'a decimal of too many digits, kept inside a struct',
+    name: 'a decimal that would be misread, kept inside a struct',
     args: [WIDE, '--keep', 'inner', '-o', 'wide.parquet'],
     code: 'CONFIG',
     exit: 78,
-    says: /--keep: column "inner" is DECIMAL\(50,2\): more than 38 digits are not read/,
+    says: /--keep: column "inner" is DECIMAL\(50,2\) of 21 bytes, which would be misread/,
   },
   { name: 'missing file', args: ['missing.parquet'], code: 'SOURCE_NOT_FOUND', exit: 74, says: /missing\.parquet/ },
   { name: 'nothing in a directory', args: ['nodata'], code: 'SOURCE_NOT_FOUND', exit: 74, says: /nodata/ },
