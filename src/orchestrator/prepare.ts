@@ -22,7 +22,7 @@ import { checkOptions, checkParameters, DEFAULTS, type ScoreOptions } from './op
 import { type Output, resolveOutput } from './output.ts';
 import { type Plan, type PlannedChunk, planPilot, planScan } from './plan.ts';
 import { type Budget, decideBudget, type MemoryNeeds, parseBytes, refuseAddressLimit } from './resources.ts';
-import { fingerprintOf, type JobSpec, jobIdOf, specOf } from './spec.ts';
+import { fingerprintOf, type JobSpec, jobIdOf, refuseRowNumbers, specOf } from './spec.ts';
 import { RESULT_VERSION } from './version.ts';
 
 export interface Prepared {
@@ -79,6 +79,7 @@ export async function prepare(
       where: { file: files[0] ?? '' },
       hint: 'check what wrote it',
     });
+  refuseRowNumbers(facts);
   const spec = specOf({
     kind,
     facts,

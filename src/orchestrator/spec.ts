@@ -169,6 +169,19 @@ export function relativeNames(paths: readonly string[]): string[] {
   return split.map((parts) => parts.slice(shared).join('/'));
 }
 
+/** The scan asks DuckDB for the numbers of rows, which come under this name. */
+const ROW_NUMBERS = 'file_row_number';
+
+/** A column that has the name of something else cannot be told from it. */
+export function refuseRowNumbers({ columns, files }: SourceFacts): void {
+  const taken = columns.find(({ name }) => name.toLowerCase() === ROW_NUMBERS);
+  if (taken)
+    throw new BatchCoreError('CONFIG', `a column is named "${taken.name}", as DuckDB names the numbers of rows`, {
+      where: { column: taken.name, ...(files[0] && { file: files[0].path }) },
+      hint: 'write the file again with another name for it',
+    });
+}
+
 function find(facts: SourceFacts, name: string, option: string): SourceColumn {
   const column = facts.columns.find((candidate) => candidate.name === name);
   if (column) return column;

@@ -11,6 +11,7 @@ beforeAll(async () => {
   await parquet(at('good.parquet'), gaussian(5000));
   await parquet(at('text.parquet'), `SELECT 'a' AS name, 'b' AS other FROM range(10)`);
   await parquet(at('constant.parquet'), 'SELECT 1.5 AS a, 7 AS b FROM range(100)');
+  await parquet(at('numbered.parquet'), 'SELECT i AS FILE_ROW_NUMBER, i::DOUBLE AS a FROM range(100) r(i)');
   await parquet(at('empty.parquet'), 'SELECT 1.5 AS a WHERE false');
   await parquet(at('one.parquet'), 'SELECT 1.5 AS a, 2 AS b');
   await parquet(at('nulls.parquet'), 'SELECT NULL::DOUBLE AS a, i::DOUBLE AS b FROM range(100) r(i)');
@@ -38,6 +39,13 @@ interface Case {
 const WIDE = resolve(import.meta.dirname, '../fixtures/pages/wide-decimals.parquet');
 
 const cases: Case[] = [
+  {
+    name: 'a column that has the name of the numbers of rows',
+    args: ['numbered.parquet'],
+    code: 'CONFIG',
+    exit: 78,
+    says: /"FILE_ROW_NUMBER", as DuckDB names the numbers of rows.*another name/s,
+  },
   {
     name: 'a decimal that would be misread, chosen',
     args: [WIDE, '--columns', 'x,wide', '-o', 'wide.parquet'],
