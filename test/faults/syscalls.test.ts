@@ -13,7 +13,7 @@ import { missingForTraces } from './syscalls/trace.ts';
 
 const all = process.env['BATCH_CORE_FAULTS'] === 'all';
 /** Of how many faults one is tried in the gate: kills first. */
-const SHARE = { kills: 10, errnos: 60 };
+const SHARE = { kills: 10, errnos: 100 };
 const SEED = 20261126;
 
 const missing = missingForTraces();
