@@ -1,6 +1,7 @@
 // Writes the benches' data: `rows` rows of id BIGINT and f0..f9 DOUBLE, Gaussian, zstd Parquet, row groups of 122,880.
 // The same rows for any number of threads. Usage: node bench/generate.js <rows> <path>
-import { existsSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DuckDBInstance } from '@duckdb/node-api';
 
@@ -9,6 +10,7 @@ export const COLUMNS = Array.from({ length: 10 }, (_, j) => `f${j}`);
 /** Column j has mean j and standard deviation 1 + j. Every 100,000th row is an outlier in every column. */
 export async function generate(rows, path) {
   if (existsSync(path)) return;
+  mkdirSync(dirname(path), { recursive: true });
   const instance = await DuckDBInstance.create(':memory:', { threads: '2' });
   const connection = await instance.connect();
   const uniform = (salt) => `((hash(i * 64 + ${salt}) >> 11)::DOUBLE + 1) / 9007199254740993.0`;

@@ -1,7 +1,7 @@
 /** From what the user wrote to the files that are meant, in the order in which they are read. */
 import type { Stats } from 'node:fs';
 import { access, constants, lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, extname, join, relative, resolve } from 'node:path';
+import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { BatchCoreError } from '../errors.ts';
 import { glob, isPattern } from './glob.ts';
 
@@ -180,8 +180,9 @@ async function notFound(source: string, path: string, cwd: string): Promise<Batc
   const link = await deadLink(path);
   if (link !== undefined) return link;
   const near = await namesNear(path);
-  if (near.length === 0) return say(`check the path: it is looked for from ${cwd}`);
-  const shown = near.map((name) => relative(cwd, join(dirname(path), name)));
+  const absolute = isAbsolute(source);
+  if (near.length === 0) return say(absolute ? 'check the path' : `check the path: it is looked for from ${cwd}`);
+  const shown = near.map((name) => join(dirname(path), name)).map((near) => (absolute ? near : relative(cwd, near)));
   return say(`did you mean ${shown.map((name) => `"${name}"`).join(' or ')}?`);
 }
 

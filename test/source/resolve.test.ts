@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { BatchCoreError } from '../../src/errors.ts';
 import { nameMatcher } from '../../src/source/glob.ts';
 import { editDistance, resolveSource } from '../../src/source/resolve.ts';
 import { scratch } from '../cli/harness.ts';
@@ -143,6 +144,12 @@ describe('a missing file', () => {
   ])('%s', async (source, hint) => {
     await fails(source).toMatchObject({ code: 'SOURCE_NOT_FOUND', exitCode: 74 });
     await fails(source).toSatisfy((error: { hint?: string }) => error.hint === hint, `hint ${hint}`);
+  });
+
+  it('of an absolute path has absolute neighbours, wherever one stands', async () => {
+    const hint = (path: string) => resolveSource([path], '/').catch((error: BatchCoreError) => error.hint);
+    expect(await hint(join(cwd, 'histroy.parquet'))).toBe(`did you mean "${join(cwd, 'history.parquet')}"?`);
+    expect(await hint('/quite/another/place.parquet')).toBe('check the path');
   });
 });
 
