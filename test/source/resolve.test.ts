@@ -148,7 +148,9 @@ describe('a missing file', () => {
 
   it('of an absolute path has absolute neighbours, wherever one stands', async () => {
     const hint = (path: string) => resolveSource([path], '/').catch((error: BatchCoreError) => error.hint);
-    expect(await hint(join(cwd, 'histroy.parquet'))).toBe(`did you mean "${join(cwd, 'history.parquet')}"?`);
+    const near = join(cwd, '..', 'plain.parquet');
+    writeFileSync(near, '');
+    expect(await hint(join(cwd, '..', 'plian.parquet'))).toBe(`did you mean "${near}"?`);
     expect(await hint('/quite/another/place.parquet')).toBe('check the path');
   });
 });
