@@ -78,7 +78,7 @@ interface ReadFile {
   file: SourceFile;
   schema: Uint8Array;
   extents: Map<string, Extent>;
-  misread: Map<string, string>;
+  misread: Map<number, string>;
 }
 
 async function readFile(path: string): Promise<ReadFile> {
@@ -130,10 +130,9 @@ async function describe(database: Database, { file: { path }, misread }: ReadFil
     const rows = await database.all('DESCRIBE SELECT * FROM read_parquet($1, hive_partitioning=false)', [
       literalPath(path),
     ]);
-    return rows.map(({ column_name, column_type }) => {
-      const name = String(column_name);
-      return describeColumn(name, String(column_type), misread.get(name));
-    });
+    return rows.map(({ column_name, column_type }, place) =>
+      describeColumn(String(column_name), String(column_type), misread.get(place)),
+    );
   } catch (cause) {
     if (cause instanceof BatchCoreError && cause.code === 'SOURCE_INVALID') throw cause;
     const message = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);

@@ -32,8 +32,8 @@ export interface Footer {
   schema: Uint8Array;
   /** What the statistics claim of each column that is a plain number and of which they claim something. */
   extents: Map<string, Extent>;
-  /** Columns that are, or hold, decimals that DuckDB misreads, with what these are. */
-  misread: Map<string, string>;
+  /** Places of columns that are, or hold, decimals that DuckDB misreads, with what these are. */
+  misread: Map<number, string>;
 }
 
 /** What a 128-bit integer holds. */
@@ -121,8 +121,8 @@ interface Leaf {
   flat: boolean;
   /** For a top-level column of plain numbers. */
   extent: ExtentBuilder | undefined;
-  /** The top-level column it belongs to. */
-  column: string;
+  /** Place of the top-level column it belongs to. */
+  column: number;
   /** What it is, where that is a decimal that DuckDB misreads. */
   misread: string | undefined;
 }
@@ -160,10 +160,10 @@ function readLeaves(reader: ThriftReader, type: number): Leaf[] {
   // The schema is a tree written depth first; the path to the element at hand is a stack of (children left, flat).
   const leaves: Leaf[] = [];
   const path: { left: number; flat: boolean }[] = [];
-  let column = '';
+  let column = -1;
   elements.forEach((element, i) => {
     const parent = path.at(-1);
-    if (path.length === 1) column = element.name;
+    if (path.length === 1) column += 1;
     if (parent) parent.left--;
     else if (i > 0) throw new ThriftError('holds a schema that is no tree');
     const flat = (parent?.flat ?? true) && !element.repeated;
