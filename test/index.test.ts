@@ -62,6 +62,7 @@ describe('the package', () => {
     });
     expect(report).toMatchObject({ chunks: { planned: 5, rowsMax: 4096 }, detector: 'hbos' });
     expect(report.phases).toEqual(['fit-1', 'rank', 'score', 'publish']);
+    expect(report.expected).toEqual({ seconds: expect.any(Number), basedOnRuns: 0 });
     expect(existsSync(at('planned.parquet'))).toBe(false);
   });
 

@@ -1,6 +1,8 @@
-/** What a run would do, for people and programs. Pure. */
+/** What a run would do, for people and programs. */
 import type { FitStep } from '../bindings/native.ts';
 import type { Report } from '../report.ts';
+import { recentReports } from '../store/home.ts';
+import { type Expected, expectedTime } from './expected.ts';
 import { DEFAULTS } from './options.ts';
 import type { Prepared } from './prepare.ts';
 
@@ -16,6 +18,8 @@ export interface PlanReport {
   phases: string[];
   chunks: { planned: number; rowsMax: number; oversizedRowGroups: number };
   resources: { engine: string; workers: number; memoryBudgetBytes: number };
+  /** How long it would take, were nothing finished yet. */
+  expected: Expected;
   warnings: string[];
 }
 
@@ -25,6 +29,14 @@ export function planReport(prepared: Prepared): PlanReport {
   const warnings: string[] = [];
   if (plan.oversized > 0)
     warnings.push(`${plan.oversized} row groups are larger than --chunk-rows ${spec.chunkRows}: each is one chunk`);
+  const scans = [
+    ...passesOf(prepared.fit).map((pass) => `fit-${pass}`),
+    ...(spec.score?.flag.kind === 'top' ? ['rank'] : []),
+    'score',
+  ];
+  const detector = model?.facts.detector ?? spec.fit?.detector ?? '';
+  const { workers } = prepared.budget;
+  const work = { rows: prepared.rows, columns: spec.columns.length, scans: scans.length, workers, detector };
   return {
     schema: 'batch-core.plan/1',
     jobId: prepared.jobId,
@@ -39,14 +51,9 @@ export function planReport(prepared: Prepared): PlanReport {
         .filter((column) => !selected.has(column.name))
         .map((column) => ({ column: column.name, reason: column.usable ? 'not selected' : column.type })),
     },
-    detector: model?.facts.detector ?? spec.fit?.detector ?? '',
+    detector,
     output: { path: output.path, layout: output.layout },
-    phases: [
-      ...passesOf(prepared.fit).map((pass) => `fit-${pass}`),
-      ...(spec.score?.flag.kind === 'top' ? ['rank'] : []),
-      'score',
-      'publish',
-    ],
+    phases: [...scans, 'publish'],
     chunks: {
       planned: plan.chunks.length,
       rowsMax: Math.max(...plan.chunks.map((chunk) => chunk.rows)),
@@ -54,9 +61,10 @@ export function planReport(prepared: Prepared): PlanReport {
     },
     resources: {
       engine: prepared.options.engine ?? DEFAULTS.engine,
-      workers: prepared.budget.workers,
+      workers,
       memoryBudgetBytes: prepared.budget.memoryBytes,
     },
+    expected: expectedTime(work, recentReports(prepared.home)),
     warnings,
   };
 }

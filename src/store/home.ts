@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { createDirectories, lockHolder, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError, systemError } from '../errors.ts';
 import type { Progress } from '../orchestrator/progress.ts';
+import type { Report } from '../report.ts';
 import { readJson } from './smallFile.ts';
 import { type JobStatus, readStatus } from './status.ts';
 
@@ -82,6 +83,20 @@ export function listJobs(home: string): JobStatus[] {
     })
     .filter((status) => status !== undefined)
     .sort((a, b) => compare(b.startedAt, a.startedAt) || compare(a.jobId, b.jobId));
+}
+
+/** How many of the latest jobs are asked for their reports. */
+const RECENT_MAX = 20;
+
+/** The reports of the latest jobs that were completed, the latest first; one that is damaged is none. */
+export function recentReports(home: string): Report[] {
+  return listJobs(home)
+    .filter(({ state }) => state === 'completed')
+    .slice(0, RECENT_MAX)
+    .map(({ jobId }) => Object(readJson(jobPaths(home, jobId).report)) as Partial<Report>)
+    .filter((report): report is Report =>
+      Boolean(report.source?.columns && report.chunks && report.fit && report.timing && report.resources),
+    );
 }
 
 /**

@@ -3,7 +3,7 @@ import { EXIT } from '../../errors.ts';
 import type { ScoreOptions } from '../../orchestrator/options.ts';
 import { prepare } from '../../orchestrator/prepare.ts';
 import { planReport } from '../../orchestrator/preview.ts';
-import { bytesText, countText, rowsText, shortList } from '../print.ts';
+import { bytesText, countText, rowsText, secondsText, shortList } from '../print.ts';
 import { printJson, printLines } from '../streams.ts';
 
 /** Columns named before the rest is counted; JSON has them all. */
@@ -15,7 +15,8 @@ export async function planCommand(sources: string[], options: ScoreOptions, json
     printJson(report);
     return EXIT.ok;
   }
-  const { source, chunks, resources } = report;
+  const { source, chunks, resources, expected } = report;
+  const basis = expected.basedOnRuns > 0 ? 'as runs of this home took' : 'a guess: no run of this home tells yet';
   const ignored = source.ignored.map(({ column, reason }) => `${column} (${reason})`);
   printLines([
     `source    ${countText(source.files, 'file')}, ${rowsText(source.rows)} rows, ${countText(source.rowGroups, 'row group')}, ${bytesText(source.bytes)}`,
@@ -28,6 +29,7 @@ export async function planCommand(sources: string[], options: ScoreOptions, json
     `phases    ${report.phases.join(' -> ')}`,
     `chunks    ${rowsText(chunks.planned)} per phase, at most ${rowsText(chunks.rowsMax)} rows each`,
     `workers   ${resources.workers} (${resources.engine}), memory budget ${bytesText(resources.memoryBudgetBytes)}`,
+    `time      about ${secondsText(expected.seconds)} (${basis})`,
     `output    ${report.output.path}`,
     `job       ${report.jobId}`,
     ...report.warnings.map((warning) => `note      ${warning}`),
