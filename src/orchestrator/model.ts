@@ -22,6 +22,7 @@ export function chunkMessage(prepared: Prepared, watch: number, chunk: PlannedCh
     fileIndex: chunk.fileId,
     firstRow: chunk.rowFirst,
     rowGroupRows: rowGroupRows(file, chunk),
+    shifted: prepared.facts.columns.flatMap(({ name, shifted }) => (shifted ? [{ column: name, ...shifted }] : [])),
   };
 }
 

@@ -4,7 +4,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type Database, literalPath, openMemory } from '../duckdb/client.ts';
 import { BatchCoreError } from '../errors.ts';
 import { type Extent, unionOf } from './extent.ts';
-import { footerDigest, parseFooter, type RowGroup, readFooter } from './footer.ts';
+import { footerDigest, type MisreadDecimal, parseFooter, type RowGroup, readFooter } from './footer.ts';
 import type { FileIdentity, QuickIdentity } from './identity.ts';
 
 export type { RowGroup } from './footer.ts';
@@ -25,6 +25,8 @@ export interface SourceColumn {
   usable: boolean;
   /** Whether it can be scored when it is chosen by name: dates and times too. */
   convertible: boolean;
+  /** DuckDB misreads it in a way that the scan puts right. */
+  shifted?: NonNullable<MisreadDecimal['shifted']>;
   /** Its values cannot be had at all: what DuckDB makes of them is not what the file says. */
   unreadable?: true;
   /** Why it is not usable. */
@@ -78,7 +80,7 @@ interface ReadFile {
   file: SourceFile;
   schema: Uint8Array;
   extents: Map<string, Extent>;
-  misread: Map<number, string>;
+  misread: Map<number, MisreadDecimal>;
 }
 
 async function readFile(path: string): Promise<ReadFile> {
@@ -148,9 +150,10 @@ const NUMERIC = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECI
 const TEMPORAL = /^(DATE|TIME(_NS)?|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?)$/;
 
 /** What a column of this name and DuckDB type is good for; `misread` is what of it DuckDB misreads. */
-export function describeColumn(name: string, type: string, misread?: string): SourceColumn {
-  if (misread !== undefined) {
-    const reason = `${misread}, which would be misread`;
+export function describeColumn(name: string, type: string, misread?: MisreadDecimal): SourceColumn {
+  if (misread?.shifted) return { name, type: misread.type, usable: true, convertible: true, shifted: misread.shifted };
+  if (misread) {
+    const reason = `${misread.type}, which would be misread`;
     return { name, type, usable: false, convertible: false, unreadable: true, reason };
   }
   if (NUMERIC.test(type)) return { name, type, usable: true, convertible: true };

@@ -32,8 +32,18 @@ export interface Footer {
   schema: Uint8Array;
   /** What the statistics claim of each column that is a plain number and of which they claim something. */
   extents: Map<string, Extent>;
-  /** Places of columns that are, or hold, decimals that DuckDB misreads, with what these are. */
-  misread: Map<number, string>;
+  /** Decimals that DuckDB misreads, by the place of the top-level column that is one or holds one. */
+  misread: Map<number, MisreadDecimal>;
+}
+
+/**
+ * A decimal of more than 38 digits. DuckDB 1.5 makes it a double, word by word of 8 bytes, and takes the bytes of a last
+ * word that is not whole for its upper ones (`ParquetDecimalUtils::ReadDecimalValue<double>`).
+ */
+export interface MisreadDecimal {
+  type: string;
+  /** By how many bits it comes shifted to the left, and its digits behind the point; nothing where that cannot be known. */
+  shifted?: { bits: number; scale: number };
 }
 
 /** What a 128-bit integer holds. */
@@ -123,8 +133,8 @@ interface Leaf {
   extent: ExtentBuilder | undefined;
   /** Place of the top-level column it belongs to. */
   column: number;
-  /** What it is, where that is a decimal that DuckDB misreads. */
-  misread: string | undefined;
+  /** Where it is a decimal that DuckDB misreads. */
+  misread: MisreadDecimal | undefined;
 }
 
 function readLeaves(reader: ThriftReader, type: number): Leaf[] {
@@ -171,7 +181,7 @@ function readLeaves(reader: ThriftReader, type: number): Leaf[] {
     else if (i > 0) {
       const plain = flat && path.length === 1 && hasPlainNumbers(element);
       const extent = plain ? new ExtentBuilder(element.physical ?? 0) : undefined;
-      leaves.push({ name: element.name, column, flat, extent, misread: misreadDecimal(element) });
+      leaves.push({ name: element.name, column, flat, extent, misread: misreadDecimal(element, path.length === 1) });
     }
     while (path.at(-1)?.left === 0) path.pop();
   });
@@ -190,14 +200,14 @@ interface SchemaElement extends LeafType {
   precision: number;
 }
 
-/**
- * A decimal of more than 38 digits becomes a double word by word of 8 bytes; DuckDB 1.5 takes the bytes of a last word that
- * is not whole for its upper ones (`ParquetDecimalUtils::ReadDecimalValue<double>`).
- */
-function misreadDecimal({ physical, typeBytes, converted, precision, scale }: SchemaElement): string | undefined {
+function misreadDecimal(element: SchemaElement, top: boolean): MisreadDecimal | undefined {
+  const { physical, typeBytes, converted, precision, scale } = element;
   if (converted !== DECIMAL_CONVERTED || precision <= DECIMAL_DIGITS_MAX) return undefined;
-  if (physical === FIXED_BYTES_PHYSICAL && typeBytes % WORD_BYTES === 0) return undefined;
-  return `DECIMAL(${precision},${scale}) of ${physical === FIXED_BYTES_PHYSICAL ? typeBytes : 'any number of'} bytes`;
+  const type = `DECIMAL(${precision},${scale})`;
+  if (physical !== FIXED_BYTES_PHYSICAL) return { type: `${type} of any length` };
+  const bytesMissing = (WORD_BYTES - (typeBytes % WORD_BYTES)) % WORD_BYTES;
+  if (bytesMissing === 0) return undefined;
+  return { type: `${type} of ${typeBytes} bytes`, ...(top && { shifted: { bits: 8 * bytesMissing, scale } }) };
 }
 
 interface ColumnChunk {

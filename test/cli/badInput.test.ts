@@ -48,10 +48,10 @@ const cases: Case[] = [
   },
   {
     name: 'a decimal that would be misread, chosen',
-    args: [WIDE, '--columns', 'x,wide', '-o', 'wide.parquet'],
+    args: [WIDE, '--columns', 'x,inner', '-o', 'wide.parquet'],
     code: 'COLUMN_NOT_NUMERIC',
     exit: 78,
-    says: /"wide" is DECIMAL\(50,2\) of 21 bytes, which would be misread.*write it to the file as/s,
+    says: /"inner" is DECIMAL\(50,2\) of 21 bytes, which would be misread.*write it to the file as/s,
   },
   {
     name: 'a decimal that would be misread, kept inside a struct',

@@ -1,6 +1,6 @@
 /** The main job on real files: what comes out, and that it comes out the same however it ran. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { RESULT_VERSION } from '../../src/orchestrator/version.ts';
 import { gaussian, parquet, run, score, scratch, sha256, sql } from './harness.ts';
@@ -349,4 +349,18 @@ describe('the output', () => {
     );
     expect(String(used?.['compression']).toLowerCase()).toBe(codec === 'none' ? 'uncompressed' : codec.split(':')[0]);
   });
+});
+
+it('a decimal that DuckDB shifts is scored and kept as the file has it', async () => {
+  const source = resolve(import.meta.dirname, '../fixtures/pages/wide-decimals.parquet');
+  const report = await score(directory, source, '--columns', 'wide', '--keep', 'wide', '-o', 'wide.parquet');
+  expect(report.anomalies?.top.length).toBeGreaterThan(0);
+  for (const { row, reasons } of report.anomalies?.top ?? []) {
+    const value = Number(reasons[0]?.value);
+    expect(Math.abs(value - (row * 1e40 + 0.07))).toBeLessThanOrEqual(Math.abs(value) * 1e-15);
+  }
+  const [kept] = await sql(
+    `SELECT max(abs(wide - ("row" * 1e40 + 0.07)) / greatest(wide, 1)) < 1e-15 AS right, count(wide) AS n FROM '${join(directory, 'wide.parquet')}'`,
+  );
+  expect(kept).toEqual({ right: true, n: '600' });
 });

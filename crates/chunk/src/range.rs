@@ -3,7 +3,7 @@
 use crate::{ChunkError, Watch};
 use arrow_array::{ArrayRef, RecordBatch};
 use batch_core_kernels::{Batch, Column, Missing};
-use batch_core_scan::{Numbers, ScanRequest, Scanner, numeric};
+use batch_core_scan::{Numbers, ScanRequest, Scanner, ShiftedDecimal, numeric};
 use std::path::PathBuf;
 
 /// Whole row groups of one file.
@@ -17,6 +17,8 @@ pub struct ChunkRange {
     pub first_row: u64,
     /// Rows of each row group of the chunk, in order.
     pub row_group_rows: Vec<u64>,
+    /// Columns of the file that DuckDB would misread.
+    pub shifted: Vec<ShiftedDecimal>,
 }
 
 impl ChunkRange {
@@ -57,6 +59,7 @@ pub(crate) fn for_each_batch(
         file: range.file.clone(),
         columns: selection.features.to_vec(),
         copied: selection.copied.to_vec(),
+        shifted: range.shifted.clone(),
         first_row: range.first_row,
         rows: range.rows(),
     };

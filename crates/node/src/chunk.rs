@@ -38,6 +38,19 @@ pub struct Chunk {
     pub first_row: i64,
     /// Rows of each of its row groups.
     pub row_group_rows: Vec<i64>,
+    /// Columns of its file that DuckDB would misread; none when left out.
+    pub shifted: Option<Vec<ShiftedDecimal>>,
+}
+
+/// A decimal of more than 38 digits that DuckDB multiplies by a power of two.
+#[napi(object)]
+pub struct ShiftedDecimal {
+    /// Its column.
+    pub column: String,
+    /// The power.
+    pub bits: u32,
+    /// Digits behind the point.
+    pub scale: u32,
 }
 
 /// How rows are scored and flagged, and where the part goes.
@@ -266,7 +279,12 @@ fn range(chunk: &Chunk) -> Result<ChunkRange, ChunkError> {
         file_index: chunk.file_index,
         first_row: count(chunk.first_row)?,
         row_group_rows: chunk.row_group_rows.iter().map(|n| count(*n)).collect::<Result<_, _>>()?,
+        shifted: chunk.shifted.iter().flatten().map(shifted).collect(),
     })
+}
+
+fn shifted(ShiftedDecimal { column, bits, scale }: &ShiftedDecimal) -> batch_core_scan::ShiftedDecimal {
+    batch_core_scan::ShiftedDecimal { column: column.clone(), bits: *bits, scale: *scale }
 }
 
 fn request(options: ScoreOptions) -> Result<ScoreRequest, ChunkError> {

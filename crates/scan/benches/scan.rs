@@ -88,7 +88,14 @@ fn open(file: &Path, fetch: Fetch) -> Scanner {
 }
 
 fn request(file: &Path, columns: &[String], first_row: u64, rows: u64) -> ScanRequest {
-    ScanRequest { file: file.to_path_buf(), columns: columns.to_vec(), copied: Vec::new(), first_row, rows }
+    ScanRequest {
+        file: file.to_path_buf(),
+        columns: columns.to_vec(),
+        copied: Vec::new(),
+        shifted: Vec::new(),
+        first_row,
+        rows,
+    }
 }
 
 /// The `f64` columns of the file and its number of rows, from its footer.

@@ -28,4 +28,4 @@ pub use error::ScanError;
 pub use held::{Encoding, HeldArray};
 pub use numeric::{Numbers, NumericColumn, numeric};
 pub use query::Fetch;
-pub use scan::{Scan, ScanRequest, Scanner, ScannerOptions};
+pub use scan::{Scan, ScanRequest, Scanner, ScannerOptions, ShiftedDecimal};

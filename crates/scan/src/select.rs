@@ -7,7 +7,7 @@
 use crate::database::{Connection, Database};
 use crate::error::{Failure, Kind, ScanError};
 use crate::query::{Fetch, Rows, Stop, Value};
-use crate::scan::ScanRequest;
+use crate::scan::{ScanRequest, ShiftedDecimal};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -24,14 +24,28 @@ const PHANTOMS: [&str; 3] = [ROW_NUMBER, "filename", "file_index"];
 
 /// The statement for a request: the path and the row bounds are its parameters.
 pub(crate) fn statement(request: &ScanRequest) -> Result<String, ScanError> {
-    let columns: Vec<_> = request.columns.iter().chain(&request.copied).map(|name| quoted(name)).collect();
+    let names = || request.columns.iter().chain(&request.copied);
+    let columns: Vec<_> = names().map(|name| expression(name, &request.shifted)).collect();
     if columns.is_empty() {
         return Err(ScanError::config("a scan needs at least one column"));
     }
-    if columns.iter().any(|column| column == "\"\"") {
+    if names().any(String::is_empty) {
         return Err(ScanError::config("a column without a name cannot be read").in_column(""));
     }
     Ok(format!("SELECT {} FROM {SOURCE} WHERE {ROW_NUMBER} BETWEEN $2 AND $3", columns.join(", ")))
+}
+
+/// The column, under its name; one that DuckDB shifts is put right.
+fn expression(name: &str, shifted: &[ShiftedDecimal]) -> String {
+    let column = quoted(name);
+    let Some(ShiftedDecimal { bits, scale, .. }) = shifted.iter().find(|shifted| shifted.column == name) else {
+        return column;
+    };
+    // Powers of two up to 2^56 are doubles, and so is their division; the last place of a decimal is one in its unit.
+    let power = 1u64 << (bits % 64);
+    let unit = format!("(1 - 1 / {power}::DOUBLE) / 1e{scale}::DOUBLE");
+    let value = format!("{column} / {power}::DOUBLE");
+    format!("CASE WHEN {column} < 0 THEN {value} - {unit} ELSE {value} END AS {column}")
 }
 
 /// An identifier that stands for itself, whatever it is made of.

@@ -68,6 +68,7 @@ pub(crate) fn request(file: &Path, columns: &[&str], copied: &[&str], rows: std:
         file: file.to_path_buf(),
         columns: owned(columns),
         copied: owned(copied),
+        shifted: Vec::new(),
         first_row: rows.start,
         rows: rows.end - rows.start,
     }

@@ -1,15 +1,19 @@
 //! Files that another writer made: arrow-rs, with the types DuckDB itself never writes.
 
-use super::fixture::{Fixture, scan, unlocked};
-use crate::{Numbers, numeric};
+use super::fixture::{Fixture, open, request, scan, try_scan, unlocked};
+use crate::{Numbers, ShiftedDecimal, numeric};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
 use arrow_array::{
-    Array, ArrayRef, Date64Array, Decimal128Array, DictionaryArray, Float64Array, Int32Array, RecordBatch, StringArray,
-    Time32MillisecondArray, Time64MicrosecondArray, Time64NanosecondArray, TimestampMicrosecondArray,
-    TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray,
+    Array, ArrayRef, Date64Array, Decimal128Array, Decimal256Array, DictionaryArray, Float64Array, Int32Array,
+    RecordBatch, StringArray, Time32MillisecondArray, Time64MicrosecondArray, Time64NanosecondArray,
+    TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray,
 };
+use arrow_buffer::i256;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use parquet::arrow::ArrowWriter;
-use std::path::PathBuf;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 fn written(fixture: &Fixture, column: ArrayRef) -> PathBuf {
@@ -81,6 +85,46 @@ fn decimals_of_every_storage_are_numbers() {
         let column =
             Decimal128Array::from(vec![Some(-1234), None]).with_precision_and_scale(width, scale).expect("fits");
         check(column, &kind, -12.34);
+    }
+}
+
+/// Bytes of a value of the file's column.
+fn type_length(path: &Path) -> i32 {
+    let reader = SerializedFileReader::new(std::fs::File::open(path).expect("opens")).expect("is Parquet");
+    reader.metadata().file_metadata().schema_descr().column(0).type_length()
+}
+
+/// The digits of one, a few of each sign, and the widest of `precision`.
+fn digits(precision: u8) -> Vec<i256> {
+    let widest = (0..precision).fold(i256::ONE, |power, _| power * i256::from_i128(10)) - i256::ONE;
+    let half = widest / i256::from_i128(1 << 40);
+    let some = [0, 1, -1, 2, -2, 255, -256, 257, 1_234_567_890_123_456_789, -1_234_567_890_123_456_789];
+    some.map(i256::from_i128).into_iter().chain([half, -half, widest, -widest]).collect()
+}
+
+#[test]
+fn decimals_of_more_than_38_digits_are_put_right_where_duckdb_shifts_them() {
+    let fixture = Fixture::new();
+    for (precision, scale) in (39..=76).flat_map(|precision| [(precision, 0), (precision, 2), (precision, 39)]) {
+        let digits = digits(precision);
+        let column = Decimal256Array::from(digits.clone()).with_precision_and_scale(precision, scale).expect("fits");
+        let path = written(&fixture, Arc::new(column));
+        let bytes = usize::try_from(type_length(&path)).expect("a length");
+        let shifted = 8 * ((8 - bytes % 8) % 8);
+        let mut wanted = request(&path, &["v"], &["v"], 0..digits.len() as u64);
+        if shifted > 0 {
+            let bits = u32::try_from(shifted).expect("small");
+            wanted.shifted = vec![ShiftedDecimal { column: "v".into(), bits, scale: scale.unsigned_abs().into() }];
+        }
+        let batch = &try_scan(&open(&[&path]), &wanted).expect("reads")[0];
+        for column in batch.columns() {
+            let read = column.as_primitive::<Float64Type>().values();
+            for (read, digits) in read.iter().zip(&digits) {
+                let exact: f64 = digits.to_string().parse::<f64>().expect("a number") / 10f64.powi(scale.into());
+                let near = (read - exact).abs() <= 4.0 * f64::EPSILON * exact.abs();
+                assert!(near, "{digits} of ({precision}, {scale}) in {bytes} bytes: {read}, not {exact}");
+            }
+        }
     }
 }
 
