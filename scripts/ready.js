@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 
 /** [what, command, how to read passed and failed from its output] */
 const steps = [
+  ['components', 'node scripts/components.js'],
   ['build', 'npm run build'],
   ['lint', 'npm run lint'],
   ['types', 'npm run typecheck'],

@@ -40,7 +40,11 @@ const CALLS = [
  * own, with one thread for the pool, the same call of the next run has the same path and number. The identities there begin
  * with one that no other number in a name equals.
  */
-const NAMESPACE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
+const NAMESPACE = [
+  'unshare',
+  ...(process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']),
+  ...['--pid', '--fork', '--mount-proc', '--kill-child'],
+];
 const SHELL = ['sh', '-c', 'echo 30000 > /proc/sys/kernel/ns_last_pid && exec "$@"', 'sh'];
 const ENV = { ...process.env, NO_COLOR: '1', UV_THREADPOOL_SIZE: '1' };
 
@@ -56,13 +60,19 @@ export interface Call {
   nth: number;
 }
 
-/** Whether this machine can trace: says what is missing. */
+/** Whether this machine can trace: says what is missing, which is an error where everything is to be there. */
 export function missingForTraces(): string | undefined {
+  const missing = whatIsMissing();
+  if (missing !== undefined && process.env['BATCH_CORE_ALL'] === '1') throw new Error(`${missing} is not here`);
+  return missing;
+}
+
+function whatIsMissing(): string | undefined {
   if (process.platform !== 'linux') return 'Linux';
   if (spawnSync('strace', ['-V']).status !== 0) return 'strace';
   const [program = '', ...options] = [...NAMESPACE, ...SHELL];
   const namespace = spawnSync(program, [...options, 'true']);
-  return namespace.status === 0 ? undefined : 'a process namespace (unshare --pid, as root)';
+  return namespace.status === 0 ? undefined : 'a process namespace (unshare --pid)';
 }
 
 function strace(directory: string, mode: Mode, options: readonly string[], command: readonly string[]) {
