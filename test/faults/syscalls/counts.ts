@@ -1,6 +1,8 @@
 /** The table of docs/durability.md that `npm run faults` writes. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { rowsUnder, tableOf } from '../../markdown.ts';
+import { SCENARIOS } from './scenarios.ts';
 
 export interface Counts {
   scenario: string;
@@ -15,24 +17,19 @@ export interface Counts {
 
 const PAGE = join(import.meta.dirname, '../../../docs/durability.md');
 const [BEGIN, END] = ['<!-- counts: written by npm run faults -->', '<!-- end of counts -->'];
+const HEADS = ['job', 'calls', 'kills', 'errnos', 'not reached', 'wrong'];
 
 /** Writes a row for each job that was tried; those of others stay. */
 export function writeCounts(counts: readonly Counts[]): void {
   const page = readFileSync(PAGE, 'utf8');
-  const [before = '', rest = ''] = page.split(BEGIN);
-  const [table = '', after = ''] = rest.split(END);
-  const rows = new Map(counts.map((count) => [count.scenario, rowOf(count)]));
-  for (const line of table
-    .split('\n')
-    .filter((line) => line.startsWith('|'))
-    .slice(2)) {
-    const scenario = line.split('|')[1]?.trim() ?? '';
-    if (!rows.has(scenario)) rows.set(scenario, line);
-  }
-  const head = ['| job | calls | kills | errnos | not reached | wrong |', '|---|---|---|---|---|---|'];
-  writeFileSync(PAGE, `${before}${BEGIN}\n${[...head, ...rows.values()].join('\n')}\n${END}${after}`);
-}
-
-function rowOf({ scenario, calls, kills, errnos, missed, wrong }: Counts): string {
-  return `| ${[scenario, calls, kills, errnos, missed, wrong].join(' | ')} |`;
+  const before = page.slice(0, page.indexOf(BEGIN));
+  const after = page.slice(page.indexOf(END));
+  const known = new Map(rowsUnder(page, 'job').map((row) => [row[0], row]));
+  for (const { scenario, calls, kills, errnos, missed, wrong } of counts)
+    known.set(scenario, [scenario, ...[calls, kills, errnos, missed, wrong].map(String)]);
+  const rows = SCENARIOS.flatMap(({ name }) => {
+    const row = known.get(name);
+    return row ? [row] : [];
+  });
+  writeFileSync(PAGE, `${before}${BEGIN}\n\n${tableOf(HEADS, rows)}\n\n${after}`);
 }
