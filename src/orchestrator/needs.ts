@@ -31,7 +31,7 @@ export function needsOf(
     pageBytes: scanned.reduce((sum, name) => sum + of(name, 'bytes'), 0),
     keptRowBytes: kept / Math.max(1, rows),
     topRows: Math.min(topRows, rowsTotal),
-    footerBytes: Math.max(0, ...facts.files.map((file) => file.footerBytes)),
+    footerBytes: facts.files.reduce((most, file) => Math.max(most, file.footerBytes), 0),
   };
 }
 

@@ -56,7 +56,7 @@ export function planReport(prepared: Prepared): PlanReport {
     phases: [...scans, 'publish'],
     chunks: {
       planned: plan.chunks.length,
-      rowsMax: Math.max(...plan.chunks.map((chunk) => chunk.rows)),
+      rowsMax: plan.chunks.reduce((most, { rows }) => Math.max(most, rows), 0),
       oversizedRowGroups: plan.oversized,
     },
     resources: {

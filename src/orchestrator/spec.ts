@@ -163,7 +163,7 @@ export function specDifferences(before: unknown, after: unknown, field = ''): Sp
 export function relativeNames(paths: readonly string[]): string[] {
   if (paths.length < 2) return paths.map(() => '');
   const split = paths.map((path) => path.split(sep));
-  const shortest = Math.min(...split.map((parts) => parts.length - 1));
+  const shortest = split.reduce((least, parts) => Math.min(least, parts.length - 1), Number.POSITIVE_INFINITY);
   let shared = 0;
   while (shared < shortest && split.every((parts) => parts[shared] === split[0]?.[shared])) shared += 1;
   return split.map((parts) => parts.slice(shared).join('/'));

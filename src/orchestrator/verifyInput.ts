@@ -27,7 +27,8 @@ export async function verifyInput(prepared: Prepared, run: PhaseRun, chunkOf: Ch
   let next = 0;
   for await (const bytes of run.store.summaries('verify')) {
     const receipt = JSON.parse(Buffer.from(bytes).toString()) as VerifyReceipt;
-    rowGroups[run.chunks[next]?.fileId ?? 0]?.push(...receipt.rowGroups);
+    const ofFile = rowGroups[run.chunks[next]?.fileId ?? 0];
+    for (const rowGroup of receipt.rowGroups) ofFile?.push(rowGroup);
     pages.checked += receipt.pagesChecked;
     pages.withChecksum += receipt.pagesWithCrc;
     next += 1;

@@ -11,7 +11,7 @@ import { glob, isPattern } from './glob.ts';
  */
 export async function resolveSource(sources: readonly string[], cwd: string): Promise<string[]> {
   const files: string[] = [];
-  for (const source of sources) files.push(...(await resolveOne(source, cwd)));
+  for (const source of sources) for (const file of await resolveOne(source, cwd)) files.push(file);
   for (const file of files) refuseFormat(file);
   await refuseDuplicates(files);
   return files;
