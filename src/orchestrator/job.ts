@@ -126,8 +126,9 @@ export async function beginJob(
   const { recovery } = job.store;
   const warnings = recovery ? [recovery.words] : [];
   job.approved = begin.request.approved;
-  // It tells of an execution that is finished; this one is not.
+  // They tell of an execution that is finished; this one is not.
   rmSync(job.paths.report, { force: true, recursive: true });
+  rmSync(job.paths.status, { force: true, recursive: true });
   const resumed = await placeOf(job, begin);
   makePartsDirectory(job.paths);
   const createdAt = job.stored?.createdAt ?? new Date().toISOString();

@@ -18,6 +18,8 @@ export interface JobPaths {
   request: string;
   database: string;
   lock: string;
+  /** How it stands, told twice a second. */
+  status: string;
   model: string;
   report: string;
   /** A checksum of each row group of the published file. */
@@ -32,6 +34,7 @@ export function jobPaths(home: string, jobId: string): JobPaths {
     request: join(directory, 'job.json'),
     database: join(directory, 'job.duckdb'),
     lock: join(directory, 'job.lock'),
+    status: join(directory, 'status.json'),
     model: join(directory, 'model.bcm'),
     report: join(directory, 'report.json'),
     rowGroups: join(directory, 'row-groups.json'),

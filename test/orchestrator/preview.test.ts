@@ -1,0 +1,25 @@
+import { resolve } from 'node:path';
+import { expect, it } from 'vitest';
+import { needsOf } from '../../src/orchestrator/needs.ts';
+import { prepare } from '../../src/orchestrator/prepare.ts';
+import { planReport } from '../../src/orchestrator/preview.ts';
+import { relativeNames } from '../../src/orchestrator/spec.ts';
+
+const source = resolve(import.meta.dirname, '../fixtures/pages/v1-none.parquet');
+/** More than a function takes as arguments. */
+const MANY = 200_000;
+
+it('plans of any number of chunks and files are told', async () => {
+  const prepared = await prepare('score', source, { detector: 'zscore' });
+  const [chunk] = prepared.plan.chunks;
+  const [file] = prepared.facts.files;
+  const chunks = Array.from({ length: MANY }, (_, i) => ({ ...chunk!, chunkId: i, rows: i === 7 ? 9 : 3 }));
+  const files = Array.from({ length: MANY }, () => file!);
+  const facts = { ...prepared.facts, files };
+  expect(planReport({ ...prepared, facts, plan: { ...prepared.plan, chunks } })).toMatchObject({
+    chunks: { planned: MANY, rowsMax: 9 },
+    source: { files: MANY },
+  });
+  expect(needsOf(facts, ['x'], [], { topRows: 0, chunks: MANY })).toMatchObject({ chunks: MANY });
+  expect(relativeNames(files.map((_, i) => `/a/${i}`))[MANY - 1]).toBe(String(MANY - 1));
+});
