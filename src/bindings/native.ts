@@ -218,6 +218,23 @@ export class FitMerger {
   }
 }
 
+/** The highest rows of all chunks, merged as they come. */
+export class TopMerger {
+  readonly #native: Addon.TopMerger;
+  /** A merger of the `count` highest rows. */
+  constructor(count: number) {
+    const { TopMerger } = addon();
+    this.#native = call(() => new TopMerger(count));
+  }
+  add(rank: Uint8Array): void {
+    call(() => this.#native.add(buffer(rank)));
+  }
+  /** The `count`-th highest row, or the last there is; nothing when no row has a score. */
+  last(): RankedRow | undefined {
+    return call(() => this.#native.last()) ?? undefined;
+  }
+}
+
 /** The lock of a job's directory: held by the kernel for as long as this process lives. */
 export class JobLock {
   readonly #native: Addon.JobLock;
@@ -246,8 +263,6 @@ export const pageSizes = (file: string, rowGroup: number, rows: number): ColumnP
 export const checkSummary = (summary: Uint8Array): void => call(() => addon().checkSummary(buffer(summary)));
 export const beginFit = (spec: unknown, claims: FitClaims): FitStep =>
   call(() => addon().beginFit(JSON.stringify(spec), claims));
-export const lastOfTop = (ranks: Uint8Array[], count: number): RankedRow | undefined =>
-  call(() => addon().lastOfTop(ranks.map(buffer), count)) ?? undefined;
 export const writeDurable = (path: string, bytes: Uint8Array | string): void =>
   call(() => addon().writeDurable(path, typeof bytes === 'string' ? Buffer.from(bytes) : buffer(bytes)));
 export const writeCommitted = (

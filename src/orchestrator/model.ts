@@ -1,7 +1,7 @@
 /** From summaries to a frozen model, and from scores to the rule that flags. */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FitMerger, type FitStep, lastOfTop, NativeModel, type RankedRow, writeDurable } from '../bindings/native.ts';
+import { FitMerger, type FitStep, NativeModel, type RankedRow, TopMerger, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import type { OpenJob } from './job.ts';
 import { type PhaseRun, runPhase } from './phase.ts';
@@ -138,8 +138,7 @@ export async function obtainFlagging(
       count: rule.rows,
     }) as const;
   await runPhase(run, { name: 'rank', phase: 'fit', counts, summaries: true, task });
-  const ranks: Uint8Array[] = [];
-  for await (const rank of job.store.summaries('rank')) ranks.push(rank);
-  const last = lastOfTop(ranks, rule.rows);
-  return { threshold: null, lastOfTop: last ?? null, method: `top ${rule.rows}`, shareError: null };
+  const merger = new TopMerger(rule.rows);
+  for await (const rank of job.store.summaries('rank')) merger.add(rank);
+  return { threshold: null, lastOfTop: merger.last() ?? null, method: `top ${rule.rows}`, shareError: null };
 }

@@ -82,6 +82,12 @@ impl TopRows {
         }
     }
 
+    /// The lowest of the rows kept.
+    #[must_use]
+    pub fn lowest(&self) -> Option<TopRow> {
+        self.kept.peek().map(|Reverse(Ranked(row))| *row)
+    }
+
     /// The rows kept, highest first.
     #[must_use]
     pub fn into_sorted(self) -> Vec<TopRow> {
@@ -147,6 +153,7 @@ mod tests {
             right.merge(&left);
             let bytes = right.to_bytes();
             let read = TopRows::from_bytes(&bytes).unwrap();
+            prop_assert_eq!(read.lowest(), expected.last().copied());
             prop_assert_eq!(read.to_bytes(), bytes);
             prop_assert_eq!(read.into_sorted(), expected.clone());
             prop_assert_eq!(right.into_sorted(), expected);

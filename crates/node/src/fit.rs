@@ -2,7 +2,7 @@
 
 use crate::error::{Carry, Thrown, failure, waist};
 use batch_core_chunk::{ChunkError, kept_summary};
-use batch_core_kernels::{Claims, Fit, Level, Merger, Next, TopRows};
+use batch_core_kernels::{Claims, Fit, Level, Merger, Next, TopRow, TopRows};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
@@ -108,21 +108,36 @@ pub fn check_summary(summary: Buffer) -> Result<(), Thrown> {
     waist(|| kept_summary(&summary).map(drop))
 }
 
-/// The exact `count`-th highest row over all chunks, or the last there is; absent when no row has a score.
+/// The highest rows of all chunks, merged as they come.
 #[napi]
-pub fn last_of_top(ranks: Vec<Buffer>, count: u32) -> Result<Option<RankedRow>, Thrown> {
-    waist(|| {
-        let mut top = TopRows::new(count as usize);
-        for bytes in &ranks {
-            top.merge(
-                &TopRows::from_bytes(&kept_summary(bytes)?)
-                    .map_err(|e| failure("DATA", format!("rank summary: {e}")))?,
-            );
-        }
-        Ok::<_, ChunkError>(top.into_sorted().last().map(|last| RankedRow {
-            score: last.score,
-            file: last.file,
-            row: last.row.cast_signed(),
-        }))
-    })
+pub struct TopMerger {
+    top: TopRows,
+}
+
+#[napi]
+impl TopMerger {
+    /// A merger of the `count` highest rows.
+    #[napi(constructor)]
+    #[must_use]
+    pub fn new(count: u32) -> Self {
+        Self { top: TopRows::new(count as usize) }
+    }
+
+    /// Adds the rank summary of a chunk.
+    #[napi]
+    pub fn add(&mut self, rank: Buffer) -> Result<(), Thrown> {
+        waist(|| {
+            let rank = TopRows::from_bytes(&kept_summary(&rank)?);
+            self.top.merge(&rank.map_err(|e| failure("DATA", format!("rank summary: {e}")))?);
+            Ok::<_, ChunkError>(())
+        })
+    }
+
+    /// The exact `count`-th highest row, or the last there is; absent when no row has a score.
+    #[napi]
+    #[must_use]
+    pub fn last(&self) -> Option<RankedRow> {
+        let TopRow { score, file, row } = self.top.lowest()?;
+        Some(RankedRow { score, file, row: row.cast_signed() })
+    }
 }

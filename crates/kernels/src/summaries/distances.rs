@@ -29,9 +29,10 @@ impl Distances {
         }
     }
 
-    /// Adds the row groups of a later chunk.
+    /// Adds the row groups of a later chunk, folded into one with all before; sums are taken from the left, so it is the same.
     pub(crate) fn merge(&mut self, later: &Self) {
         self.groups.extend_from_slice(&later.groups);
+        self.groups = self.finish();
     }
 
     /// The sum of each column over all row groups.

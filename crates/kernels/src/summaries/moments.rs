@@ -81,7 +81,7 @@ impl Moments {
 pub(crate) struct GroupMoments {
     /// The row group being read.
     open: Vec<Moments>,
-    /// Row groups that were read: one entry per column, group after group.
+    /// Row groups that were read, and before them those of earlier chunks as one: an entry per column, group after group.
     groups: Vec<Moments>,
 }
 
@@ -108,9 +108,11 @@ impl GroupMoments {
         }
     }
 
-    /// Adds the row groups of a later chunk.
+    /// Adds the row groups of a later chunk, which are folded into one with all before: [`Self::finish`] folds from the left,
+    /// so that is the same to the bit, and a source of any number of row groups takes the room of one.
     pub(crate) fn merge(&mut self, later: &Self) {
         self.groups.extend_from_slice(&later.groups);
+        self.groups = self.finish();
     }
 
     /// The moments of each column over all row groups.
@@ -273,6 +275,27 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn merged_chunks_take_the_room_of_one_row_group_and_give_the_same_bits() {
+        let group = |i: u32| {
+            let cells: Vec<f64> = (0..50 + i).map(|j| f64::from((i * 50 + j) * 7919 % 1009) * 1e-3).collect();
+            [block_moments(Level::BASELINE, &cells), block_moments(Level::BASELINE, &cells[3..])]
+        };
+        let chunk = |range: std::ops::Range<u32>| {
+            let groups = range.flat_map(group).collect();
+            GroupMoments { groups, ..GroupMoments::new(2) }
+        };
+        let whole = chunk(0..30).finish();
+        for cut in [1, 7, 29] {
+            let mut total = GroupMoments::new(2);
+            total.merge(&chunk(0..cut));
+            total.merge(&chunk(cut..30));
+            total.merge(&GroupMoments::new(2));
+            assert_eq!(total.groups.len(), 2);
+            assert_eq!(total.finish(), whole, "cut at {cut}");
         }
     }
 
