@@ -353,14 +353,14 @@ describe('the output', () => {
 
 it('a decimal that DuckDB shifts is scored and kept as the file has it', async () => {
   const source = resolve(import.meta.dirname, '../fixtures/pages/wide-decimals.parquet');
-  const report = await score(directory, source, '--columns', 'wide', '--keep', 'wide', '-o', 'wide.parquet');
+  const report = await score(directory, source, '--columns', 'wide', '--keep', 'wide', '-o', 'shifted.parquet');
   expect(report.anomalies?.top.length).toBeGreaterThan(0);
   for (const { row, reasons } of report.anomalies?.top ?? []) {
     const value = Number(reasons[0]?.value);
     expect(Math.abs(value - (row * 1e40 + 0.07))).toBeLessThanOrEqual(Math.abs(value) * 1e-15);
   }
   const [kept] = await sql(
-    `SELECT max(abs(wide - ("row" * 1e40 + 0.07)) / greatest(wide, 1)) < 1e-15 AS right, count(wide) AS n FROM '${join(directory, 'wide.parquet')}'`,
+    `SELECT max(abs(wide - ("row" * 1e40 + 0.07)) / greatest(wide, 1)) < 1e-15 AS right, count(wide) AS n FROM '${join(directory, 'shifted.parquet')}'`,
   );
   expect(kept).toEqual({ right: true, n: '600' });
 });
