@@ -80,7 +80,7 @@ async function fitPasses(
         task: (chunk) => ({ kind: 'summarize', chunk: chunkOf(chunk), fitPath }),
       },
     );
-    step = await placed(prepared.facts.files[0]?.path ?? '', () => merge(state, job.store.summaries(name)));
+    step = await placed(prepared.facts.files, () => merge(state, job.store.summaries(name)));
   }
   if (!step.model) throw new BatchCoreError('BUG', 'the fit ended without a model');
   return step.model;
@@ -93,13 +93,15 @@ async function merge(state: Uint8Array, summaries: AsyncIterable<Uint8Array>): P
   return merger.finish();
 }
 
-/** What the kernels say of the data, with the file they could not know. */
-async function placed<T>(file: string, call: () => Promise<T>): Promise<T> {
+/** What the kernels say of the data, with the file they could not know; of several, none is to blame alone. */
+async function placed<T>(files: readonly { path: string }[], call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (thrown) {
     const { code, message, where, hint, cause } = BatchCoreError.from(thrown);
-    throw new BatchCoreError(code, message, { where: { file, ...where }, hint, cause });
+    const [one, ...more] = files;
+    const file = one && more.length === 0 ? { file: one.path } : {};
+    throw new BatchCoreError(code, message, { where: { ...file, ...where }, hint, cause });
   }
 }
 

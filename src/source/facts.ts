@@ -42,8 +42,7 @@ export interface SourceFacts {
 
 /** Reads the facts of the Parquet files `paths` (absolute), which must all have the same columns. */
 export async function readFacts(paths: readonly string[]): Promise<SourceFacts> {
-  const read: ReadFile[] = [];
-  for (const path of paths) read.push(await readFile(path));
+  const read = await readFiles(paths);
   const [first] = read;
   if (first === undefined) throw new BatchCoreError('SOURCE_EMPTY', 'the source has no files');
 
@@ -81,6 +80,22 @@ interface ReadFile {
   schema: Uint8Array;
   extents: Map<string, Extent>;
   misread: Map<number, MisreadDecimal>;
+}
+
+/** As many as the pool has threads for, twice. */
+const AT_ONCE = 8;
+
+/** In order; of several that fail, the first is told. */
+async function readFiles(paths: readonly string[]): Promise<ReadFile[]> {
+  const read: ReadFile[] = [];
+  for (let first = 0; first < paths.length; first += AT_ONCE) {
+    const some = await Promise.allSettled(paths.slice(first, first + AT_ONCE).map(readFile));
+    for (const one of some) {
+      if (one.status === 'rejected') throw one.reason;
+      read.push(one.value);
+    }
+  }
+  return read;
 }
 
 async function readFile(path: string): Promise<ReadFile> {
@@ -147,7 +162,7 @@ async function describe(database: Database, { file: { path }, misread }: ReadFil
 }
 
 const NUMERIC = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|BOOLEAN)$/;
-const TEMPORAL = /^(DATE|TIME(_NS)?|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?)$/;
+const TEMPORAL = /^(DATE|TIME(_NS| WITH TIME ZONE)?|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?)$/;
 
 /** What a column of this name and DuckDB type is good for; `misread` is what of it DuckDB misreads. */
 export function describeColumn(name: string, type: string, misread?: MisreadDecimal): SourceColumn {

@@ -67,22 +67,14 @@ describe('a column', () => {
       'DATE',
       'TIME',
       'TIME_NS',
+      'TIME WITH TIME ZONE',
       'TIMESTAMP',
       'TIMESTAMP_S',
       'TIMESTAMP_MS',
       'TIMESTAMP_NS',
       'TIMESTAMP WITH TIME ZONE',
     ].map((type): [string, boolean, boolean] => [type, false, true]),
-    ...[
-      'VARCHAR',
-      'BLOB',
-      'UUID',
-      'INTERVAL',
-      'DOUBLE[]',
-      'STRUCT(a DOUBLE)',
-      'MAP(BIGINT, DOUBLE)',
-      'TIME WITH TIME ZONE',
-    ]
+    ...['VARCHAR', 'BLOB', 'UUID', 'INTERVAL', 'DOUBLE[]', 'STRUCT(a DOUBLE)', 'MAP(BIGINT, DOUBLE)']
       .concat(["ENUM('DATE')", 'DOUBLE[3]', 'JSON'])
       .map((type): [string, boolean, boolean] => [type, false, false]),
   ])('%s', (type, usable, convertible) => {
