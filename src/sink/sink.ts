@@ -73,7 +73,8 @@ function directorySink({ path, parts, rows, fingerprint, model, replacesNames }:
   const listed = parts.map(({ name, receipt }) => ({ name, ...receipt }));
   const manifest = { schema: 'batch-core.manifest/1', fingerprint, model, rows, bytes, parts: listed };
   // Until the manifest is there this says whose the directory is, older names that are still to go included.
-  const older = replacesNames.filter((name) => !listed.some((part) => part.name === name)).map((name) => ({ name }));
+  const names = new Set(listed.map(({ name }) => name));
+  const older = replacesNames.filter((name) => !names.has(name)).map((name) => ({ name }));
   const intent = { ...manifest, schema: 'batch-core.publishing/1', parts: [...listed, ...older] };
   const texts = { manifest: `${JSON.stringify(manifest, null, 2)}\n`, intent: `${JSON.stringify(intent)}\n` };
   return {
