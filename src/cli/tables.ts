@@ -21,23 +21,29 @@ const LAST_CELLS_MIN = 10;
  */
 export function tableLines(head: string[], rows: string[][], right: number[] = [], width?: number): Line[] {
   const cells = rows.map((row) => row.map(escapeText));
-  const layout = (lastCells?: number) => layBlocks(head, cells, right, lastCells);
-  let lines = layout();
+  const widest = head.map((_, i) => cells.reduce((a, b) => ((b[i] ?? '').length > (a[i] ?? '').length ? b : a), head));
+  let lastCells: number | undefined;
   if (width !== undefined) {
-    const widths = head.map((name, i) => cells.reduce((most, row) => Math.max(most, row[i]?.length ?? 0), name.length));
+    const widths = widest.map((row, i) => (row[i] ?? '').length);
     const others = widths.slice(0, -1).reduce((sum, cellsWide) => sum + cellsWide + GAP.length, 0);
-    if (others + (widths.at(-1) ?? 0) > width) lines = layout(Math.max(LAST_CELLS_MIN, width - others));
-    lines = lines.map((line) => cutText(line, width));
+    if (others + (widths.at(-1) ?? 0) > width) lastCells = Math.max(LAST_CELLS_MIN, width - others);
   }
+  const laid = layBlocks(head, cells, widest, right, lastCells);
+  const lines = width === undefined ? laid : laid.map((line) => cutText(line, width));
   return lines.map((line, i) => (i === 0 ? [bold(line.trimEnd())] : line.trimEnd()));
 }
 
 /** The layout's time grows with the square of the rows. */
 const BLOCK_ROWS = 500;
 
-/** A line for the head and one for each row. Blocks have equal widths: each begins with the rows whose cells are widest. */
-function layBlocks(head: string[], rows: string[][], right: number[], lastCells: number | undefined): string[] {
-  const widest = head.map((_, i) => rows.reduce((a, b) => ((b[i] ?? '').length > (a[i] ?? '').length ? b : a), head));
+/** A line for the head and one for each row. Blocks have equal widths: each begins with the `widest` row of each column. */
+function layBlocks(
+  head: string[],
+  rows: string[][],
+  widest: string[][],
+  right: number[],
+  lastCells: number | undefined,
+): string[] {
   const lines: string[] = [];
   for (let first = 0; first === 0 || first < rows.length; first += BLOCK_ROWS) {
     const table = new Table({
