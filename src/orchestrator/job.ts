@@ -9,7 +9,7 @@ import { differencesText, type FileIdentity, sourceDifferences } from '../source
 import { listJobs, makeJobDirectories, makePartsDirectory, readRecord, writeRecord } from '../store/home.ts';
 import { JobStore, type StoredJob, type StoredPublication } from '../store/job.ts';
 import { isFinished } from '../store/states.ts';
-import type { JobStatus } from '../store/status.ts';
+import { forgetStatus, type JobStatus } from '../store/status.ts';
 import { identify } from '../system.ts';
 import { type JobPaths, jobPaths } from './home.ts';
 import { isFitState } from './model.ts';
@@ -128,7 +128,7 @@ export async function beginJob(
   job.approved = begin.request.approved;
   // They tell of an execution that is finished; this one is not.
   rmSync(job.paths.report, { force: true, recursive: true });
-  rmSync(job.paths.status, { force: true, recursive: true });
+  forgetStatus(job.paths.directory);
   const resumed = await placeOf(job, begin);
   makePartsDirectory(job.paths);
   const createdAt = job.stored?.createdAt ?? new Date().toISOString();

@@ -18,8 +18,6 @@ export interface JobPaths {
   request: string;
   database: string;
   lock: string;
-  /** How it stands, told twice a second. */
-  status: string;
   model: string;
   report: string;
   /** A checksum of each row group of the published file. */
@@ -34,7 +32,6 @@ export function jobPaths(home: string, jobId: string): JobPaths {
     request: join(directory, 'job.json'),
     database: join(directory, 'job.duckdb'),
     lock: join(directory, 'job.lock'),
-    status: join(directory, 'status.json'),
     model: join(directory, 'model.bcm'),
     report: join(directory, 'report.json'),
     rowGroups: join(directory, 'row-groups.json'),
@@ -197,7 +194,7 @@ function makeDirectories(directory: string, paths: readonly string[]): void {
 
 /** Where it is not the machine that fails, it is the place that was chosen. */
 function unwritable(cause: unknown): { code?: 'OUTPUT_UNWRITABLE' } {
-  const chosen = ['EACCES', 'EPERM', 'ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP'];
+  const chosen = ['ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP'];
   return chosen.includes((cause as NodeJS.ErrnoException).code ?? '') ? { code: 'OUTPUT_UNWRITABLE' } : {};
 }
 

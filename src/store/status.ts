@@ -39,6 +39,8 @@ const REQUESTS = ['pause', 'resume', 'cancel'] as const;
 
 export type ControlRequest = (typeof REQUESTS)[number];
 
+const STATUS = 'status.json';
+
 let lost = 0;
 
 /** Statuses that could not be written: telling must never fail a run. */
@@ -46,15 +48,20 @@ export const lostStatuses = (): number => lost;
 
 export function writeStatus(directory: string, status: JobStatus): void {
   try {
-    replaceJson(join(directory, 'status.json'), status);
+    replaceJson(join(directory, STATUS), status);
   } catch {
     lost += 1;
   }
 }
 
+/** Takes back what an earlier execution told. */
+export function forgetStatus(directory: string): void {
+  rmSync(join(directory, STATUS), { force: true, recursive: true });
+}
+
 /** The status of the job in `directory`; nothing where there is none, or none that this version understands. */
 export function readStatus(directory: string): JobStatus | undefined {
-  const status = Object(readJson(join(directory, 'status.json'))) as Partial<JobStatus>;
+  const status = Object(readJson(join(directory, STATUS))) as Partial<JobStatus>;
   const { schema, jobId, startedAt, out, source, progress } = status;
   if (schema !== SCHEMA || !Array.isArray(source) || typeof progress !== 'object' || progress === null)
     return undefined;
