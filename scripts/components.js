@@ -10,8 +10,8 @@ const works = (program, args) => spawnSync(program, args, { stdio: 'ignore' }).s
 
 /** As root, or as one who may become it. */
 function install(name) {
-  const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
-  const apt = (...args) => works(sudo[0] ?? 'apt-get', [...sudo.slice(1), ...(sudo[0] ? ['apt-get'] : []), ...args]);
+  const [program, ...prefix] = process.getuid?.() === 0 ? ['apt-get'] : ['sudo', '-n', 'apt-get'];
+  const apt = (...args) => works(program, [...prefix, ...args]);
   return apt('install', '-y', '-qq', name) || (apt('update', '-qq') && apt('install', '-y', '-qq', name));
 }
 
