@@ -376,11 +376,11 @@ describe('outputs among sources', () => {
 });
 
 it('plan says how long a run takes: a guess at first, then as runs of the home took', async () => {
-  await parquet(join(directory, 'timed.parquet'), gaussian(400_000));
+  await parquet(at('timed.parquet'), gaussian(400_000));
   const args = ['timed.parquet', '-d', 'zscore', '--home', 'home-timed'];
   const guess = await run(directory, 'plan', ...args);
   expect(guess.stdout).toMatch(/^time {6}about [\d.]+ s \(a guess: no run of this home tells yet\)$/m);
-  expect(existsSync(join(directory, 'home-timed'))).toBe(false);
+  expect(existsSync(at('home-timed'))).toBe(false);
   await score(directory, ...args);
   const known = await run(directory, 'plan', ...args);
   expect(known.stdout).toMatch(/^time {6}about [\d.]+ s \(as runs of this home took\)$/m);

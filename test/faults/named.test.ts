@@ -1,25 +1,17 @@
 /** What the system refuses is named by its own code, before the work where it can be known, and never called a bug. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { errorOf, gaussian, parquet, run, scratch, sha256 } from '../cli/harness.ts';
+import { errorOf, gaussian, parquet, run, scratch, sha256, shell } from '../cli/harness.ts';
 
 const directory = scratch();
 const at = (...names: string[]) => join(directory, ...names);
-const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js');
 const QUIET = ['-d', 'zscore', '--json', '--progress', 'none'];
 
 beforeAll(async () => {
   await parquet(at('data.parquet'), gaussian(300_000));
 });
-
-/** Runs a line of shell with `$BC` for the command. */
-function shell(line: string): { code: number | null; stdout: string; stderr: string } {
-  const env = { ...process.env, NO_COLOR: '1', BC: `${process.execPath} ${MAIN}` };
-  const { status, stdout, stderr } = spawnSync('bash', ['-c', line], { cwd: directory, env, encoding: 'utf8' });
-  return { code: status, stdout, stderr };
-}
 
 describe('a name', () => {
   it.each([240, 247, 248, 255, 256])('of %i bytes works whole or is refused before the work', async (bytes) => {
@@ -31,26 +23,26 @@ describe('a name', () => {
 });
 
 describe('a working directory that is gone', () => {
-  it('is not needed by absolute paths, and named otherwise', () => {
+  it('is not needed by absolute paths, and named otherwise', async () => {
     const [source, out, home] = [at('data.parquet'), at('gone.parquet'), at('home-gone')];
     const gone = 'mkdir gone && cd gone && rmdir ../gone && ';
-    const absolute = shell(`${gone}$BC score ${source} -o ${out} --home ${home} ${QUIET.join(' ')}`);
+    const absolute = await shell(directory, `${gone}"$@" score ${source} -o ${out} --home ${home} ${QUIET.join(' ')}`);
     expect(absolute.code, absolute.stdout + absolute.stderr).toBe(0);
-    expect(shell(`${gone}$BC inspect ${source}`).code).toBe(0);
+    expect((await shell(directory, `${gone}"$@" inspect ${source}`)).code).toBe(0);
     for (const line of ['score data.parquet', 'jobs', `score ${source}`]) {
-      const relative = shell(`${gone}$BC ${line} --json`);
+      const relative = await shell(directory, `${gone}"$@" ${line} --json`);
       expect([relative.code, JSON.parse(relative.stdout).error.code]).toEqual([74, 'PATH_LOST']);
     }
   });
 });
 
 describe('descriptors', () => {
-  it('of 64 suffice, and fewer are said to be too few', () => {
+  it('of 64 suffice, and fewer are said to be too few', async () => {
     const score = (limit: number) =>
-      shell(`ulimit -n ${limit}; $BC score data.parquet -o few-${limit}.parquet ${QUIET.join(' ')}`);
-    expect(score(64).code).toBe(0);
+      shell(directory, `ulimit -n ${limit}; "$@" score data.parquet -o few-${limit}.parquet ${QUIET.join(' ')}`);
+    expect((await score(64)).code).toBe(0);
     for (const limit of [24, 32]) {
-      const ended = score(limit);
+      const ended = await score(limit);
       if (ended.code !== 0) {
         expect([ended.code, ended.stdout]).toEqual([74, expect.stringMatching(/"TOO_MANY_FILES"/)]);
         expect(ended.stderr).not.toMatch(/ at .*\.js:\d+/);

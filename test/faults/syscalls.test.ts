@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parquet, scratch } from '../cli/harness.ts';
 import { type Counts, writeCounts } from './syscalls/counts.ts';
-import { type Fault, Lane, laneDirectory, tryAll } from './syscalls/point.ts';
+import { type Fault, Lane, tryAll } from './syscalls/point.ts';
 import { SCENARIOS } from './syscalls/scenarios.ts';
 import { missingForTraces } from './syscalls/trace.ts';
 
@@ -46,16 +46,17 @@ describe.skipIf(missing !== undefined)('faults at the system calls of', () => {
     { timeout: 7_200_000 },
     async (scenario) => {
       const lanes = Array.from({ length: all ? availableParallelism() : 1 }, (_, lane) => {
-        return new Lane(laneDirectory(directory, scenario.index, lane), source, scenario);
+        return new Lane(join(directory, `s${scenario.index}-${lane}`), source, scenario);
       });
       const [faults = []] = await Promise.all(lanes.map((lane) => lane.begin()));
-      const kills = (fault: Fault) => Number(fault.kind !== 'KILL');
-      const tried = faults.filter((fault) => chosen(fault, scenario.index)).sort((a, b) => kills(a) - kills(b));
+      const share = faults.filter((fault) => chosen(fault, scenario.index));
+      const isKill = ({ kind }: Fault) => kind === 'KILL';
+      const tried = [...share.filter(isKill), ...share.filter((fault) => !isKill(fault))];
       const wrong: string[] = [];
       const count: Counts = { scenario: scenario.name, calls: 0, kills: 0, errnos: 0, missed: 0, wrong: 0 };
-      count.calls = faults.filter(({ kind }) => kind === 'KILL').length;
+      count.calls = faults.filter(isKill).length;
       await tryAll(lanes, tried, (fault, verdict) => {
-        if (fault.kind === 'KILL') count.kills += 1;
+        if (isKill(fault)) count.kills += 1;
         else count.errnos += 1;
         if (verdict === 'not reached') count.missed += 1;
         if (typeof verdict === 'object') {

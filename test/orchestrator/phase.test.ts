@@ -1,19 +1,17 @@
 /** Which chunk of a phase runs when, with a real store and an engine that only watches. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { Control } from '../../src/orchestrator/control.ts';
 import { Monitor } from '../../src/orchestrator/monitor.ts';
 import { type PhaseRun, runPhase } from '../../src/orchestrator/phase.ts';
 import { noChunks } from '../../src/orchestrator/progress.ts';
 import { JobStore } from '../../src/store/job.ts';
 import type { Task } from '../../src/worker/protocol.ts';
+import { scratch } from '../cli/harness.ts';
 import { chunkRows } from '../store/fixture.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'batch-core-'));
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+const directory = scratch();
 const path = join(directory, 'job.duckdb');
 const chunks = chunkRows(8);
 

@@ -1,7 +1,6 @@
 /** One fault at one system call: the command suffers it, the same command runs again, and everything is as if it had not been. */
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { type Ended, run } from '../../cli/harness.ts';
+import { type Ended, errorOf, run } from '../../cli/harness.ts';
 import { COMMON, digests, jobOf, reset, type Scenario, strangerIntact, tree } from './scenarios.ts';
 import { type Call, type Mode, processOf, tampered, traced } from './trace.ts';
 
@@ -96,11 +95,12 @@ export class Lane {
   }
 
   /** How the run that suffered may not end. */
-  #wrongEnd({ kind }: Fault, { code, stdout, stderr }: Ended): string | undefined {
+  #wrongEnd({ kind }: Fault, ended: Ended): string | undefined {
+    const { code, stderr } = ended;
     if (code === 0) return this.#wrongOutputs();
     if (kind === 'KILL') return code === 137 || code === null ? undefined : `ended with ${code}`;
     if (/^ +at .*\d+:\d+/m.test(stderr)) return 'a stack trace';
-    const named = /"code": ?"(\w+)"/.exec(stdout)?.[1] ?? '';
+    const named = errorIn(ended)?.code ?? '';
     if (code !== 74 || !ERRNOS[kind]?.includes(named)) return `${kind} is called ${named}, exit ${code}`;
     return undefined;
   }
@@ -143,11 +143,19 @@ export class Lane {
   }
 }
 
+/** The error that a command printed; nothing when it printed none, or was killed. */
+function errorIn(ended: Ended): ReturnType<typeof errorOf> | undefined {
+  try {
+    return errorOf(ended);
+  } catch {
+    return undefined;
+  }
+}
+
 /** How a command ended, in a line. */
-function words({ code, stdout, stderr }: Ended): string {
-  const message = /"message": ?"((?:[^"\\\\]|\\\\.)*)"/.exec(stdout)?.[1] ?? '';
-  const named = /"code": ?"(\w+)"/.exec(stdout)?.[1] ?? '';
-  return `exit ${code} ${named} ${message} ${stderr.slice(-600)}`.trim();
+function words(ended: Ended): string {
+  const { code = '', message = '' } = errorIn(ended) ?? {};
+  return `exit ${ended.code} ${code} ${message} ${ended.stderr.slice(-600)}`.trim();
 }
 
 /** Tries faults in several lanes at once. */
@@ -163,7 +171,3 @@ export async function tryAll(
     }),
   );
 }
-
-/** Where lanes lie. */
-export const laneDirectory = (scratch: string, scenario: number, lane: number): string =>
-  join(scratch, `s${scenario}-${lane}`);
