@@ -20,6 +20,7 @@ import { type PlanReport, planReport } from './orchestrator/preview.ts';
 import type { Progress, RunEvent } from './orchestrator/progress.ts';
 import { runFit, runScore } from './orchestrator/run.ts';
 import type { Report } from './report.ts';
+import { recentReports } from './store/reports.ts';
 
 export { BatchCoreError, ERROR_CODES, type ErrorClass, type ErrorCode, type ErrorPlace } from './errors.ts';
 export { Model } from './model.ts';
@@ -84,7 +85,8 @@ export async function fit(
  */
 export async function plan(source: string | readonly string[], options: ScoreOptions = {}): Promise<PlanReport> {
   const { rest } = checked('plan', source, options);
-  return planReport(await prepare('score', source, rest));
+  const prepared = await prepare('score', source, rest);
+  return planReport(prepared, recentReports(prepared.home));
 }
 
 /**

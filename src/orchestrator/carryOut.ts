@@ -1,6 +1,5 @@
 /** The work of a run: fit, flag, score, publish. */
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import type { NativeModel } from '../bindings/native.ts';
 import { libraryPath } from '../duckdb/library.ts';
 import type { Engine } from '../engines/engine.ts';
@@ -11,7 +10,6 @@ import { METADATA_CHUNK } from '../sink/target.ts';
 import { statIdentity } from '../source/facts.ts';
 import { differencesText, identityDifferences } from '../source/identity.ts';
 import type { StoredOutput } from '../store/job.ts';
-import { SUMMARIES } from '../worker/run.ts';
 import type { Control } from './control.ts';
 import { checkParts, type Execution, knownTo, type OpenJob } from './job.ts';
 import { type ChunkOf, chunkMessage, type Flagging, obtainFlagging, obtainModel } from './model.ts';
@@ -95,7 +93,6 @@ async function work(
   const model = await obtainModel(prepared, job, run, chunkOf, counts.fit);
   const carried = { model, engine, counts, timing, verified };
   if (prepared.kind === 'fit') {
-    rmSync(join(job.paths.directory, SUMMARIES), { recursive: true, force: true });
     const laps = { planSeconds, fitSeconds: timing.lap(), scoreSeconds: 0 };
     const output = await publishModel(prepared, job, model);
     return { ...carried, output, flagging: null, receipts: [], laps, warnings: [] };
@@ -103,7 +100,7 @@ async function work(
   writeSaved(prepared, job, model);
   const flagging = await obtainFlagging(prepared.spec, model, job, run, chunkOf, counts.fit);
   // The model and the rule are there: what they were made of is of no more use.
-  rmSync(join(job.paths.directory, SUMMARIES), { recursive: true, force: true });
+  rmSync(job.paths.summaries, { recursive: true, force: true });
   const fitSeconds = timing.lap();
   const before = publishedBefore(job);
   if (!before && job.publication) {

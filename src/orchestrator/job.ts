@@ -6,7 +6,14 @@ import { BatchCoreError, systemError } from '../errors.ts';
 import { type Approved, METADATA_CHUNK, METADATA_FINGERPRINT, NOTHING_APPROVED } from '../sink/target.ts';
 import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
 import { differencesText, type FileIdentity, sourceDifferences } from '../source/identity.ts';
-import { listJobs, makeJobDirectories, makePartsDirectory, readRecord, writeRecord } from '../store/home.ts';
+import {
+  listJobs,
+  makeJobDirectories,
+  makeWorkDirectories,
+  readRecord,
+  removeWorkDirectories,
+  writeRecord,
+} from '../store/home.ts';
 import { JobStore, type StoredJob, type StoredPublication } from '../store/job.ts';
 import { isFinished } from '../store/states.ts';
 import { forgetStatus, type JobStatus } from '../store/status.ts';
@@ -130,7 +137,7 @@ export async function beginJob(
   rmSync(job.paths.report, { force: true, recursive: true });
   forgetStatus(job.paths.directory);
   const resumed = await placeOf(job, begin);
-  makePartsDirectory(job.paths);
+  makeWorkDirectories(job.paths);
   const createdAt = job.stored?.createdAt ?? new Date().toISOString();
   writeRecord(job.home, {
     ...{ jobId: job.jobId, fingerprint: job.fingerprint, createdAt },
@@ -153,7 +160,7 @@ async function placeOf(job: OpenJob, begin: Parameters<typeof beginJob>[1]): Pro
     job.publication = undefined;
     rmSync(paths.model, { force: true });
     rmSync(paths.rowGroups, { force: true });
-    rmSync(paths.parts, { recursive: true, force: true });
+    removeWorkDirectories(paths);
     return false;
   }
   refuseChangedInput(stored, files);
@@ -164,7 +171,8 @@ async function placeOf(job: OpenJob, begin: Parameters<typeof beginJob>[1]): Pro
 /** Removes what dead executions left, in the job's directory and beside what it writes. Returns what had to stay. */
 export function sweepJob(job: OpenJob, targets: readonly string[]): string[] {
   const finished = job.stored !== undefined && isFinished(job.stored.state);
-  rmSync(finished ? job.paths.parts : join(job.paths.parts, '.tmp'), { recursive: true, force: true });
+  if (finished) removeWorkDirectories(job.paths);
+  else rmSync(join(job.paths.parts, '.tmp'), { recursive: true, force: true });
   for (const name of readdirSync(job.paths.directory)) {
     // Private directories of links, in which a killed scanner gave odd file names a plain one; files half written.
     const left = name.startsWith('batch-core-links-') || /\.tmp$|\.taken$/.test(name) || isFitState(name);

@@ -4,7 +4,7 @@ import { lockIsHeld } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import type { Report } from '../report.ts';
 import { listJobs } from '../store/home.ts';
-import { readJson } from '../store/smallFile.ts';
+import { readReport } from '../store/reports.ts';
 import { type JobStatus, requestControl } from '../store/status.ts';
 import { jobPaths, resolveHome } from './home.ts';
 import { findJob, readRequest } from './job.ts';
@@ -47,8 +47,7 @@ function truthful(home: string, status: JobStatus): JobStatus {
 }
 
 function reportedCompleted(path: string, status: JobStatus): boolean {
-  const report = readJson(path) as Partial<Report> | undefined;
-  return report?.status === 'completed' && existsSync(status.out);
+  return readReport(path)?.status === 'completed' && existsSync(status.out);
 }
 
 /** Leaves a request for the job's process, which must be alive. */

@@ -77,13 +77,23 @@ async function fitPasses(
         phase: 'fit',
         counts,
         summaries: true,
-        task: (chunk) => ({ kind: 'summarize', chunk: chunkOf(chunk), fitPath }),
+        task: (chunk) => ({
+          kind: 'summarize',
+          chunk: chunkOf(chunk),
+          fitPath,
+          summaryPath: summaryPath(job, name, chunk),
+        }),
       },
     );
     step = await placed(prepared.facts.files, () => merge(state, job.store.summaries(name)));
   }
   if (!step.model) throw new BatchCoreError('BUG', 'the fit ended without a model');
   return step.model;
+}
+
+/** Where a chunk's summary goes if it is large; a second attempt replaces the first's. */
+function summaryPath({ paths }: OpenJob, phase: string, { chunkId }: PlannedChunk): string {
+  return join(paths.summaries, `${phase}.${chunkId}`);
 }
 
 /** Merges a pass in chunk order, one summary in memory at a time. */
@@ -138,6 +148,7 @@ export async function obtainFlagging(
       modelPath: job.paths.model,
       missing: spec.missing,
       count: rule.rows,
+      summaryPath: summaryPath(job, 'rank', chunk),
     }) as const;
   await runPhase(run, { name: 'rank', phase: 'fit', counts, summaries: true, task });
   const merger = new TopMerger(rule.rows);

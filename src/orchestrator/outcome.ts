@@ -10,6 +10,7 @@ import type { Execution, OpenJob } from './job.ts';
 import type { Flagging } from './model.ts';
 import type { Prepared } from './prepare.ts';
 import { ActiveTime, type ChunkCounts } from './progress.ts';
+import { reportedSource, unscoredReason } from './reportedSource.ts';
 import type { VerifiedInput } from './verifyInput.ts';
 
 /** Highest rows in a report. */
@@ -63,16 +64,11 @@ export interface Outcome {
 /** The report of a finished run. */
 export function reportOf(o: Outcome): Report {
   const { prepared, model, flagging, receipts, timing } = o;
-  const { facts } = prepared;
-  const bytes = facts.files.reduce((sum, file) => sum + file.size, 0);
   const publishSeconds = timing.lap();
   const cpu = process.cpuUsage(timing.cpu);
   const total = timing.total;
   const sum = (pick: (receipt: ChunkFindings) => number) => receipts.reduce((n, receipt) => n + pick(receipt), 0);
-  const scored = new Set(model.facts.columns);
-  const ignored = facts.columns
-    .filter((column) => !scored.has(column.name))
-    .map((column) => ({ column: column.name, reason: ignoredReason(column, prepared, model) }));
+  const source = reportedSource(prepared, model.facts.columns, (column) => ignoredReason(column, prepared, model));
   return {
     schema: 'batch-core.report/1',
     jobId: o.job.jobId,
@@ -83,14 +79,7 @@ export function reportOf(o: Outcome): Report {
     inputVerified: o.verified !== null,
     inputDigests: o.verified?.digests ?? null,
     inputPages: o.verified?.pages ?? null,
-    source: {
-      files: facts.files.length,
-      rows: prepared.rows,
-      rowGroups: facts.files.reduce((n, file) => n + file.rowGroups.length, 0),
-      bytes,
-      columns: model.facts.columns,
-      ignored,
-    },
+    source,
     detector: model.facts.detector,
     model: { digest: model.facts.digest, fitRows: model.facts.fitRows },
     output: {
@@ -114,7 +103,7 @@ export function reportOf(o: Outcome): Report {
     chunks: o.counts.score,
     fit: o.counts.fit,
     timing: { ...o.laps, publishSeconds, totalSeconds: total },
-    throughput: { rowsPerSecond: prepared.rows / total, bytesPerSecond: bytes / total },
+    throughput: { rowsPerSecond: prepared.rows / total, bytesPerSecond: source.bytes / total },
     resources: {
       engine: o.engine.name,
       workers: o.engine.workers,
@@ -123,7 +112,7 @@ export function reportOf(o: Outcome): Report {
       cpuUtilization: (cpu.user + cpu.system) / 1e6 / total / o.engine.workers,
     },
     warnings: [
-      ...ignored.filter(({ reason }) => reason === EQUAL_AS_DOUBLES).map(({ column }) => equalWarning(column)),
+      ...source.ignored.filter(({ reason }) => reason === EQUAL_AS_DOUBLES).map(({ column }) => equalWarning(column)),
       ...(o.warnings ?? []),
     ],
   };
@@ -139,7 +128,7 @@ function equalWarning(column: string): string {
 function ignoredReason(column: SourceColumn, { spec, facts }: Prepared, model: NativeModel): string {
   const leftOut = model.facts.leftOut.find((one) => one.column === column.name);
   if (leftOut) return spec.model === null && wasRounded(leftOut, column, facts) ? EQUAL_AS_DOUBLES : leftOut.reason;
-  return column.usable ? 'not selected' : column.type;
+  return unscoredReason(column);
 }
 
 /** Whether cells that are one double may differ as they are stored. Where the files' statistics say, they are believed. */

@@ -1,10 +1,10 @@
 /** What a run would do, for people and programs. */
 import type { FitStep } from '../bindings/native.ts';
 import type { Report } from '../report.ts';
-import { recentReports } from '../store/home.ts';
 import { type Expected, expectedTime } from './expected.ts';
 import { DEFAULTS } from './options.ts';
 import type { Prepared } from './prepare.ts';
+import { reportedSource } from './reportedSource.ts';
 
 /** The answer of `plan`: nothing has been touched. */
 export interface PlanReport {
@@ -23,9 +23,9 @@ export interface PlanReport {
   warnings: string[];
 }
 
-export function planReport(prepared: Prepared): PlanReport {
-  const { facts, spec, plan, output, model } = prepared;
-  const selected = new Set(spec.columns);
+/** `recent`: the reports of the home's latest runs, which tell how long one takes. */
+export function planReport(prepared: Prepared, recent: readonly Report[]): PlanReport {
+  const { spec, plan, output, model } = prepared;
   const warnings: string[] = [];
   if (plan.oversized > 0)
     warnings.push(`${plan.oversized} row groups are larger than --chunk-rows ${spec.chunkRows}: each is one chunk`);
@@ -41,16 +41,7 @@ export function planReport(prepared: Prepared): PlanReport {
     schema: 'batch-core.plan/1',
     jobId: prepared.jobId,
     fingerprint: prepared.fingerprint,
-    source: {
-      files: facts.files.length,
-      rows: prepared.rows,
-      rowGroups: facts.files.reduce((n, file) => n + file.rowGroups.length, 0),
-      bytes: facts.files.reduce((n, file) => n + file.size, 0),
-      columns: spec.columns,
-      ignored: facts.columns
-        .filter((column) => !selected.has(column.name))
-        .map((column) => ({ column: column.name, reason: column.usable ? 'not selected' : column.type })),
-    },
+    source: reportedSource(prepared, spec.columns),
     detector,
     output: { path: output.path, layout: output.layout },
     phases: [...scans, 'publish'],
@@ -64,7 +55,7 @@ export function planReport(prepared: Prepared): PlanReport {
       workers,
       memoryBudgetBytes: prepared.budget.memoryBytes,
     },
-    expected: expectedTime(work, recentReports(prepared.home)),
+    expected: expectedTime(work, recent),
     warnings,
   };
 }

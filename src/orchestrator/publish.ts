@@ -6,6 +6,7 @@ import { BatchCoreError } from '../errors.ts';
 import { identityOf, openSink, publishedFiles, type Sink, type SinkRequest, type Staged } from '../sink/sink.ts';
 import { judge, lookAt, METADATA_FINGERPRINT, takenError } from '../sink/target.ts';
 import { temporaryBeside } from '../sink/temporaries.ts';
+import { removeWorkDirectories } from '../store/home.ts';
 import type { StoredOutput } from '../store/job.ts';
 import { knownTo, type OpenJob } from './job.ts';
 import type { Monitor } from './monitor.ts';
@@ -121,9 +122,9 @@ async function commit(
   return output;
 }
 
-/** Lets go of the parts, now that the output and the record of it are there; tells where the output's files lie then. */
+/** Lets go of the parts and of what they were made of, now that the output and the record of it are there; tells where the output's files lie then. */
 export function releaseParts(job: OpenJob, output: StoredOutput): StoredOutput {
-  rmSync(job.paths.parts, { recursive: true, force: true });
+  removeWorkDirectories(job.paths);
   // A part that lost its second name has changed, as far as the file system can tell.
   const files = output.files.map((file) => ({ ...file, ...identityOf(join(output.path, file.name)) }));
   return { ...output, files };

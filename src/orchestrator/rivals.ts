@@ -1,10 +1,10 @@
 /** Other jobs that write where this one is to write: one that runs is waited for, one that was left unfinished is looked at. */
-import { existsSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { BatchCoreError } from '../errors.ts';
 import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
 import { statIdentity } from '../source/facts.ts';
 import { identityDifferences } from '../source/identity.ts';
-import { listJobs } from '../store/home.ts';
+import { listJobs, removeWorkDirectories } from '../store/home.ts';
 import type { StoredJob } from '../store/job.ts';
 import { isFinished } from '../store/states.ts';
 import { type JobStatus, writeStatus } from '../store/status.ts';
@@ -50,7 +50,7 @@ async function sourceIsIntact(stored: StoredJob): Promise<boolean> {
 /** It cannot go on: its finished chunks are of no more use. Its records stay. */
 function retire(home: string, status: JobStatus): void {
   const paths = jobPaths(home, status.jobId);
-  rmSync(paths.parts, { recursive: true, force: true });
+  removeWorkDirectories(paths);
   sweepBeside(status.out, temporaryPrefix(home, status.jobId), () => false);
   writeStatus(paths.directory, { ...status, state: 'failed', retired: true });
 }

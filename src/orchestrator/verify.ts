@@ -1,5 +1,5 @@
 /** Whether what was published is still what was written, and whether every row of the input is in it. */
-import { existsSync, lstatSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileDigest, partFacts, rowGroupChecksums } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
@@ -7,6 +7,8 @@ import type { Report } from '../report.ts';
 import { realPlace } from '../sink/place.ts';
 import { isModelFile, lookAt, MANIFEST, METADATA_FINGERPRINT, SUCCESS } from '../sink/target.ts';
 import { listJobs } from '../store/home.ts';
+import { readReport } from '../store/reports.ts';
+import { readJson } from '../store/smallFile.ts';
 import { isFinished } from '../store/states.ts';
 import type { JobStatus } from '../store/status.ts';
 import { jobPaths, resolveHome } from './home.ts';
@@ -78,19 +80,6 @@ function expectedOf(path: string, homes: readonly string[]): Expected | undefine
     if (paths && report) return { jobId: status.jobId, rowGroups: paths.rowGroups, report };
   }
   return undefined;
-}
-
-function readReport(path: string): Report | undefined {
-  const report = readJson(path) as Report | undefined;
-  return report?.schema === 'batch-core.report/1' && typeof report.output === 'object' ? report : undefined;
-}
-
-function readJson(path: string): unknown {
-  try {
-    return lstatSync(path).isFile() ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 const NO_JOB = 'no job of this home wrote it: --home names another';

@@ -2,12 +2,11 @@
  * The home of jobs: where the things of a job lie, which directories may be used, and what a job is. Its `job.json` is the
  * authority for that: other processes never open a job's database, and `status.json` is not durable.
  */
-import { lstatSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, rmSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createDirectories, lockHolder, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError, systemError } from '../errors.ts';
 import type { Progress } from '../orchestrator/progress.ts';
-import type { Report } from '../report.ts';
 import { readJson } from './smallFile.ts';
 import { type JobStatus, readStatus } from './status.ts';
 
@@ -23,6 +22,8 @@ export interface JobPaths {
   /** A checksum of each row group of the published file. */
   rowGroups: string;
   parts: string;
+  /** Summaries of chunks that are too large to be sent. */
+  summaries: string;
 }
 
 export function jobPaths(home: string, jobId: string): JobPaths {
@@ -36,6 +37,7 @@ export function jobPaths(home: string, jobId: string): JobPaths {
     report: join(directory, 'report.json'),
     rowGroups: join(directory, 'row-groups.json'),
     parts: join(directory, 'parts'),
+    summaries: join(directory, 'summaries'),
   };
 }
 
@@ -83,20 +85,6 @@ export function listJobs(home: string): JobStatus[] {
     })
     .filter((status) => status !== undefined)
     .sort((a, b) => compare(b.startedAt, a.startedAt) || compare(a.jobId, b.jobId));
-}
-
-/** How many of the latest jobs are asked for their reports. */
-const RECENT_MAX = 20;
-
-/** The reports of the latest jobs that were completed, the latest first; one that is damaged is none. */
-export function recentReports(home: string): Report[] {
-  return listJobs(home)
-    .filter(({ state }) => state === 'completed')
-    .slice(0, RECENT_MAX)
-    .map(({ jobId }) => Object(readJson(jobPaths(home, jobId).report)) as Partial<Report>)
-    .filter((report): report is Report =>
-      Boolean(report.source?.columns && report.chunks && report.fit && report.timing && report.resources),
-    );
 }
 
 /**
@@ -170,9 +158,14 @@ export function makeJobDirectories(home: string, jobId: string): void {
   makeDirectories(directory, [home, dirname(directory), directory]);
 }
 
-/** Makes the directory of the job's parts, which it has while it works. */
-export function makePartsDirectory({ directory, parts }: JobPaths): void {
-  makeDirectories(directory, [parts]);
+/** Makes the directories that a job has while it works: what its workers write into them rests on their names. */
+export function makeWorkDirectories({ directory, parts, summaries }: JobPaths): void {
+  makeDirectories(directory, [parts, summaries]);
+}
+
+/** Removes what a job has only while it works. */
+export function removeWorkDirectories({ parts, summaries }: JobPaths): void {
+  for (const path of [parts, summaries]) rmSync(path, { recursive: true, force: true });
 }
 
 function makeDirectories(directory: string, paths: readonly string[]): void {

@@ -5,7 +5,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
 /** More is no file of ours. */
-const BYTES_MAX = 64 * 1024 * 1024;
+const BYTES_MAX = 256 * 1024 * 1024;
 
 /** The JSON in the file at `path`; nothing where there is none, or something else lies there. */
 export function readJson(path: string): unknown {

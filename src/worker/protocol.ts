@@ -7,10 +7,13 @@ import type { ErrorRecord } from '../errors.ts';
  * is an entry here and a line in run.ts, which the compiler asks for.
  */
 export interface Works {
-  /** A chunk of a fit pass becomes a summary that merges. */
-  summarize: { takes: { chunk: Chunk; fitPath: string }; gives: Summary };
+  /** A chunk of a fit pass becomes a summary that merges: itself, or the file at `summaryPath` when it is large. */
+  summarize: { takes: { chunk: Chunk; fitPath: string; summaryPath: string }; gives: Summary };
   /** The highest rows of a chunk, as a summary that merges. */
-  rank: { takes: { chunk: Chunk; modelPath: string; missing: string; count: number }; gives: Summary };
+  rank: {
+    takes: { chunk: Chunk; modelPath: string; missing: string; count: number; summaryPath: string };
+    gives: Summary;
+  };
   /** A chunk becomes a durable part. */
   score: {
     takes: { chunk: Chunk; modelPath: string; options: ScoreChunkOptions };

@@ -1,21 +1,17 @@
 /** One task on the thread that calls. */
-import { basename, dirname, join } from 'node:path';
-import type { Chunk, ChunkWorker } from '../bindings/native.ts';
+import type { ChunkWorker } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import type { Reply, Result, Task, TaskKind } from './protocol.ts';
 
-/** Where summaries too large to be sent are kept, in the directory of the model and of the fit's state. */
-export const SUMMARIES = 'summaries';
-
 /** How each kind of work is done. The worker is opened by the first work that asks for it. */
 const WORK: { [K in TaskKind]: (open: () => ChunkWorker, task: Task<K>) => Result<K> } = {
-  summarize: (open, { chunk, fitPath }) => ({
+  summarize: (open, { chunk, fitPath, summaryPath }) => ({
     kind: 'summary',
-    bytes: open().summarize(chunk, fitPath, summaryPath(fitPath, chunk)),
+    bytes: open().summarize(chunk, fitPath, summaryPath),
   }),
-  rank: (open, { chunk, modelPath, missing, count }) => ({
+  rank: (open, { chunk, modelPath, missing, count, summaryPath }) => ({
     kind: 'summary',
-    bytes: open().rank(chunk, modelPath, missing, count, summaryPath(modelPath, chunk)),
+    bytes: open().rank(chunk, modelPath, missing, count, summaryPath),
   }),
   score: (open, { chunk, modelPath, options }) => ({
     kind: 'part',
@@ -23,12 +19,6 @@ const WORK: { [K in TaskKind]: (open: () => ChunkWorker, task: Task<K>) => Resul
   }),
   verify: (open, { chunk, rowGroupFirst }) => ({ kind: 'verified', receipt: open().verify(chunk, rowGroupFirst) }),
 };
-
-/** Beside what a chunk is summarized by, a directory for its summaries. A second attempt replaces the first's. */
-function summaryPath(by: string, chunk: Chunk): string {
-  const name = `${basename(by)}.${chunk.fileIndex}.${chunk.firstRow}`;
-  return join(dirname(by), SUMMARIES, name);
-}
 
 /** Runs `task` and answers with data, whatever happens. */
 export function runTask<K extends TaskKind>(open: () => ChunkWorker, task: Task<K>): Reply<K> {

@@ -1,6 +1,15 @@
 /** kill -9 at any moment: the same command finishes the work, keeps what was finished, and publishes the same bytes. */
-import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Report } from '../../src/report.ts';
@@ -211,6 +220,11 @@ describe('resume', () => {
     await reached('home-swapped', 'score', 2);
     child.kill('SIGKILL');
     await ended;
+    // As a kill in the fit of a large job would have left it.
+    const [id = ''] = readdirSync(at('home-swapped/jobs'));
+    const job = at(join('home-swapped/jobs', id));
+    mkdirSync(join(job, 'summaries'), { recursive: true });
+    writeFileSync(join(job, 'summaries/fit-1.0'), '');
     rmSync(source);
     await parquet(source, gaussian(300_000));
     const again = await run(directory, ...args, '--json', '--progress', 'none');
@@ -220,7 +234,8 @@ describe('resume', () => {
     expect(report.warnings).toEqual([expect.stringMatching(/^job [0-9a-f]{16}, .* was retired/)]);
     const { stdout } = await run(directory, 'jobs', '--home', 'home-swapped', '--json');
     expect(JSON.parse(stdout)).toMatchObject([{ state: 'completed' }, { state: 'failed', retired: true }]);
-    expect(existsSync(at(`home-swapped/jobs/${JSON.parse(stdout)[1].jobId}/parts`))).toBe(false);
+    expect(JSON.parse(stdout)[1].jobId).toBe(basename(job));
+    for (const name of ['parts', 'summaries']) expect(existsSync(join(job, name)), name).toBe(false);
   });
 });
 

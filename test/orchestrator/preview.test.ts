@@ -16,10 +16,20 @@ it('plans of any number of chunks and files are told', async () => {
   const chunks = Array.from({ length: MANY }, (_, i) => ({ ...chunk!, chunkId: i, rows: i === 7 ? 9 : 3 }));
   const files = Array.from({ length: MANY }, () => file!);
   const facts = { ...prepared.facts, files };
-  expect(planReport({ ...prepared, facts, plan: { ...prepared.plan, chunks } })).toMatchObject({
+  expect(planReport({ ...prepared, facts, plan: { ...prepared.plan, chunks } }, [])).toMatchObject({
     chunks: { planned: MANY, rowsMax: 9 },
     source: { files: MANY },
   });
   expect(needsOf(facts, ['x'], [], { topRows: 0, chunks: MANY })).toMatchObject({ chunks: MANY });
   expect(relativeNames(files.map((_, i) => `/a/${i}`))[MANY - 1]).toBe(String(MANY - 1));
+});
+
+it('says why a column is left out as the report will', async () => {
+  const prepared = await prepare('score', resolve(import.meta.dirname, '../fixtures/pages/wide-decimals.parquet'), {
+    exclude: ['ok'],
+  });
+  expect(planReport(prepared, []).source.ignored).toEqual([
+    { column: 'ok', reason: 'not selected' },
+    { column: 'inner', reason: 'DECIMAL(50,2) of 21 bytes, which would be misread' },
+  ]);
 });

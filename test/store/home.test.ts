@@ -7,7 +7,7 @@ import {
   jobPaths,
   listJobs,
   makeJobDirectories,
-  makePartsDirectory,
+  makeWorkDirectories,
   readRecord,
   writeRecord,
 } from '../../src/store/home.ts';
@@ -151,9 +151,9 @@ describe.runIf(process.platform !== 'win32')('the directories of a job', () => {
   it('are for their owner only, whatever the umask', () => {
     const before = process.umask(0);
     const { home, paths } = job();
-    makePartsDirectory(paths);
+    makeWorkDirectories(paths);
     process.umask(before);
-    for (const path of [home, dirname(paths.directory), paths.directory, paths.parts])
+    for (const path of [home, dirname(paths.directory), paths.directory, paths.parts, paths.summaries])
       expect(lstatSync(path).mode & 0o777, path).toBe(0o700);
     makeJobDirectories(home, 'j1');
   });

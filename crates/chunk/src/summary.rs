@@ -5,7 +5,7 @@
 //! from, and what is committed is this file's name and digest. Who merges reads one file at a time.
 
 use crate::ChunkError;
-use batch_core_parts::{Disk, FileSystem, create_directories, write_durable};
+use batch_core_parts::{Disk, FileSystem, write_durable};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -26,7 +26,7 @@ struct Reference {
 }
 
 /// Puts `summary` into the file `path`, on disk when this returns, and answers with what names it; a small one is its own
-/// answer.
+/// answer. The directory is the job's, which its owner made durably.
 ///
 /// # Errors
 /// As the operating system says.
@@ -35,9 +35,6 @@ pub fn keep_summary(path: &Path, summary: Vec<u8>) -> Result<Vec<u8>, ChunkError
         return Ok(summary);
     }
     let disk: Arc<dyn FileSystem> = Disk::shared();
-    if let Some(directory) = path.parent() {
-        create_directories(&disk, directory)?;
-    }
     write_durable(&disk, path, &summary)?;
     let reference = Reference { file: path.into(), bytes: summary.len() as u64, sha256: sha256(&summary) };
     let json = serde_json::to_vec(&reference)
@@ -96,12 +93,12 @@ mod tests {
     #[test]
     fn a_large_one_is_found_again_and_replaced_by_a_second_attempt() {
         let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("below/a");
+        let path = home.path().join("a");
         let kept = keep_summary(&path, large()).unwrap();
         assert!(kept.len() < 1_000, "{}", kept.len());
         assert_eq!(*kept_summary(&kept).unwrap(), *large());
         assert_eq!(keep_summary(&path, large()).unwrap(), kept);
-        assert_eq!(std::fs::read_dir(home.path().join("below")).unwrap().count(), 1, "no temporary stays");
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1, "no temporary stays");
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub fn publish_directory(
 ) -> Result<()> {
     let DirectoryRequest { directory, parts, .. } = *request;
     let names = names(request)?;
-    create_directories(fs.as_ref(), directory, true)?;
+    create_directories(fs.as_ref(), directory)?;
     refuse_strangers(fs, request, &names)?;
     write_durable(fs, &directory.join(INTENT), request.intent)?;
     clear(fs, request, &names)?;

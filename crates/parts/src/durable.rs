@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// # Errors
 /// As the operating system says.
 pub fn create_directories(fs: &Arc<dyn FileSystem>, path: &Path) -> Result<()> {
-    crate::fs::create_directories(fs.as_ref(), path, true)
+    crate::fs::create_directories(fs.as_ref(), path)
 }
 
 /// Replaces the file at `path` by one that holds `bytes`; after a crash at any point it holds the old bytes or the new.

@@ -282,7 +282,7 @@ fn close(file: File) -> io::Result<()> {
 ///
 /// That a directory is there does not say that its name is durable: whoever made it may have been stopped before the
 /// sync, and a part in it would be lost with it. So the parent of the lowest existing one is synced again.
-pub(crate) fn create_directories(fs: &dyn FileSystem, path: &Path, durable: bool) -> crate::Result<()> {
+pub(crate) fn create_directories(fs: &dyn FileSystem, path: &Path) -> crate::Result<()> {
     use crate::error::At;
     if path.as_os_str().is_empty() || path.parent().is_none() {
         return Ok(());
@@ -290,11 +290,8 @@ pub(crate) fn create_directories(fs: &dyn FileSystem, path: &Path, durable: bool
     let parent = parent(path);
     let made = !path.is_dir();
     if made {
-        create_directories(fs, parent, durable)?;
+        create_directories(fs, parent)?;
         create_directory(fs, path)?;
-    }
-    if !durable {
-        return Ok(());
     }
     match fs.sync_directory(parent) {
         // Where we may pass and not look (/home with mode 0711), we have made nothing either.

@@ -2,7 +2,7 @@
 
 use crate::encode::{Codec, Encoder, Kept, PAGE_ROWS, encoder};
 use crate::error::{Code, PartsError, Result};
-use crate::fs::{FileSystem, create_directories, create_directory, plain};
+use crate::fs::{FileSystem, create_directory, plain};
 use crate::layout::{self, PartOptions};
 use crate::sink::Sink;
 use arrow_array::RecordBatch;
@@ -37,10 +37,10 @@ pub struct PartWriter {
 }
 
 impl PartWriter {
-    /// Creates the temporary file, and the directories that are missing.
+    /// Creates the temporary file. `directory` is the job's: its owner made it, durably, before the first part.
     ///
     /// # Errors
-    /// BUG when a name is no plain file name, or the attempt was made before; otherwise as the operating system says.
+    /// `PATH_LOST` when `directory` is not there, BUG when a name is no plain file name, or the attempt was made before; otherwise as the operating system says.
     pub fn create(
         fs: &Arc<dyn FileSystem>,
         directory: &Path,
@@ -55,7 +55,6 @@ impl PartWriter {
         let scratch = directory.join(".tmp");
         let (temporary, target) = (scratch.join(attempt_tag), directory.join(name));
         let properties = layout::properties(&schema, options).map_err(|e| PartsError::bug(&target, e))?;
-        create_directories(fs.as_ref(), directory, options.durable)?;
         create_directory(fs.as_ref(), &scratch)?; // what is in it may be lost, so its name may be too
         let sink = Sink::create(Arc::clone(fs), &temporary, options.durable).map_err(|error| match error.kind() {
             Some(ErrorKind::AlreadyExists) => PartsError::bug(&temporary, "this attempt was made before"),

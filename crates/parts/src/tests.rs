@@ -11,8 +11,8 @@ mod publish;
 mod source;
 
 use crate::{
-    Disk, FileSystem, PartOptions, PartReceipt, PartWriter, Result, StoredPart, commit, digest, read_metadata,
-    stage_file,
+    Disk, FileSystem, PartOptions, PartReceipt, PartWriter, Result, StoredPart, commit, create_directories, digest,
+    read_metadata, stage_file,
 };
 use arrow_array::builder::{Float64Builder, ListBuilder, StringBuilder, StructBuilder};
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -77,9 +77,12 @@ fn number(row: i64) -> f64 {
     (((row as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11) as f64).sqrt()
 }
 
-/// Writes the rows `first..first + count` as one part.
+/// Writes the rows `first..first + count` as one part, the first of which finds no directory: the owner makes it.
 fn write_part(fs: &Arc<dyn FileSystem>, directory: &Path, name: &str, first: i64, count: i64) -> Result<PartReceipt> {
     let options = PartOptions { row_group_rows: 1_000, ..PartOptions::default() };
+    if !directory.is_dir() {
+        create_directories(fs, directory)?;
+    }
     let mut part = PartWriter::create(fs, directory, name, schema(), &options, &format!("{name}.1.1"))?;
     part.write(&batch(first, count))?;
     part.finish()

@@ -3,6 +3,7 @@ import { EXIT } from '../../errors.ts';
 import type { ScoreOptions } from '../../orchestrator/options.ts';
 import { prepare } from '../../orchestrator/prepare.ts';
 import { planReport } from '../../orchestrator/preview.ts';
+import { recentReports } from '../../store/reports.ts';
 import { bytesText, countText, rowsText, secondsText, shortList } from '../print.ts';
 import { printJson, printLines } from '../streams.ts';
 
@@ -10,7 +11,8 @@ import { printJson, printLines } from '../streams.ts';
 const NAMES_MAX = 20;
 
 export async function planCommand(sources: string[], options: ScoreOptions, json: boolean): Promise<number> {
-  const report = planReport(await prepare('score', sources, options));
+  const prepared = await prepare('score', sources, options);
+  const report = planReport(prepared, recentReports(prepared.home));
   if (json) {
     printJson(report);
     return EXIT.ok;

@@ -40,6 +40,11 @@ fn a_part_takes_every_step_in_order() {
     assert_eq!(calls[last_write + 1].kind, Kind::SyncData, "nothing is written after the sync");
 
     let fs = Faulty::new(&root).unwrap();
+    write_part(&fs.shared(), &root.join("parts"), "1", 0, 100).unwrap();
+    let syncs: Vec<_> = road(&fs).into_iter().filter(|(kind, _)| *kind == Kind::SyncDirectory).collect();
+    assert_eq!(syncs, expected(&[(Kind::SyncDirectory, "parts")]), "a part syncs the directory it is in, and no other");
+
+    let fs = Faulty::new(&root).unwrap();
     let parts = [StoredPart { path: root.join("parts/0"), receipt }];
     stage_file(&fs.shared(), &parts, &root.join("out.tmp"), &[], &mut |_| Ok(())).unwrap();
     commit(&fs.shared(), &root.join("out.tmp"), &root.join("out"), None).unwrap();

@@ -3,7 +3,7 @@
 
 use super::{batch, schema};
 use crate::fault::{CrashState, Failure, Fault, Faulty, Kind};
-use crate::{PartOptions, PartWriter, Result, write_durable};
+use crate::{PartOptions, PartWriter, Result, create_directories, write_durable};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use std::collections::BTreeMap;
@@ -38,6 +38,7 @@ fn write(fs: &Faulty, parts: &Path, tag: usize, which: usize, cut: usize, finish
     let options = PartOptions { row_group_rows: 40, ..PartOptions::default() };
     let rows = batch(100 * i64::try_from(which).unwrap(), 30 * i64::try_from(which).unwrap());
     let (name, tag) = (format!("{which}.parquet"), format!("{which}.{tag}"));
+    create_directories(&fs.shared(), parts)?; // as each execution's owner does
     let mut part = PartWriter::create(&fs.shared(), parts, &name, schema(), &options, &tag)?;
     let cut = cut % (rows.num_rows() + 1);
     part.write(&rows.slice(0, cut))?;
