@@ -1,5 +1,4 @@
 /** The work of a run: fit, flag, score, publish. */
-import { rmSync } from 'node:fs';
 import type { NativeModel } from '../bindings/native.ts';
 import { libraryPath } from '../duckdb/library.ts';
 import type { Engine } from '../engines/engine.ts';
@@ -9,6 +8,7 @@ import { identityOf } from '../sink/sink.ts';
 import { METADATA_CHUNK } from '../sink/target.ts';
 import { statIdentity } from '../source/facts.ts';
 import { differencesText, identityDifferences } from '../source/identity.ts';
+import { removeTree } from '../store/home.ts';
 import type { StoredOutput } from '../store/job.ts';
 import type { Control } from './control.ts';
 import { checkParts, type Execution, knownTo, type OpenJob } from './job.ts';
@@ -19,7 +19,8 @@ import { type ChunkFindings, type Timing, TOP_ROWS } from './outcome.ts';
 import { type PhaseRun, partName, runPhase } from './phase.ts';
 import type { Prepared } from './prepare.ts';
 import { type ChunkCounts, noChunks } from './progress.ts';
-import { DamagedPart, outputMetadata, publish, publishedBefore } from './publish.ts';
+import { DamagedPart, outputMetadata, publish } from './publish.ts';
+import { publishedBefore } from './recall.ts';
 import { saveModel, sha256Of } from './save.ts';
 import { type VerifiedInput, verifyInput } from './verifyInput.ts';
 
@@ -100,9 +101,9 @@ async function work(
   writeSaved(prepared, job, model);
   const flagging = await obtainFlagging(prepared.spec, model, job, run, chunkOf, counts.fit);
   // The model and the rule are there: what they were made of is of no more use.
-  rmSync(job.paths.summaries, { recursive: true, force: true });
+  await removeTree(job.paths.summaries);
   const fitSeconds = timing.lap();
-  const before = publishedBefore(job);
+  const before = await publishedBefore(job);
   if (!before && job.publication) {
     await job.store.clearPublication();
     job.publication = undefined;

@@ -11,6 +11,7 @@ import {
   makeJobDirectories,
   makeWorkDirectories,
   readRecord,
+  removeTree,
   removeWorkDirectories,
   writeRecord,
 } from '../store/home.ts';
@@ -160,7 +161,7 @@ async function placeOf(job: OpenJob, begin: Parameters<typeof beginJob>[1]): Pro
     job.publication = undefined;
     rmSync(paths.model, { force: true });
     rmSync(paths.rowGroups, { force: true });
-    removeWorkDirectories(paths);
+    await removeWorkDirectories(paths);
     return false;
   }
   refuseChangedInput(stored, files);
@@ -169,10 +170,10 @@ async function placeOf(job: OpenJob, begin: Parameters<typeof beginJob>[1]): Pro
 }
 
 /** Removes what dead executions left, in the job's directory and beside what it writes. Returns what had to stay. */
-export function sweepJob(job: OpenJob, targets: readonly string[]): string[] {
+export async function sweepJob(job: OpenJob, targets: readonly string[]): Promise<string[]> {
   const finished = job.stored !== undefined && isFinished(job.stored.state);
-  if (finished) removeWorkDirectories(job.paths);
-  else rmSync(join(job.paths.parts, '.tmp'), { recursive: true, force: true });
+  if (finished) await removeWorkDirectories(job.paths);
+  else await removeTree(join(job.paths.parts, '.tmp'));
   for (const name of readdirSync(job.paths.directory)) {
     // Private directories of links, in which a killed scanner gave odd file names a plain one; files half written.
     const left = name.startsWith('batch-core-links-') || /\.tmp$|\.taken$/.test(name) || isFitState(name);

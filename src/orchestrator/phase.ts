@@ -131,10 +131,7 @@ async function runChunk(run: PhaseRun, work: PhaseWork, chunk: PlannedChunk): Pr
   for (let tries = 1; ; tries += 1) {
     const attempt = await run.store.claim(work.name, chunk.chunkId);
     await run.checkInput(chunk.fileId);
-    const reply = await run.engine.run(work.task(chunk, attempt)).catch((lost: unknown) => ({
-      ok: false as const,
-      error: new BatchCoreError('TRANSIENT_IO', 'a worker was lost', { cause: lost }).toJSON(),
-    }));
+    const reply = await run.engine.run(work.task(chunk, attempt));
     if (reply.ok) {
       // A file that was replaced while it was read fails the chunk before its receipt counts.
       await run.checkInput(chunk.fileId);

@@ -32,22 +32,6 @@ export class DamagedPart extends Error {
   }
 }
 
-/** What an earlier execution published, if it is there: it was stopped between the name and the record of it. */
-export function publishedBefore(job: OpenJob): StoredOutput | undefined {
-  const { publication } = job;
-  const [first] = publication?.output.files ?? [];
-  if (!publication || !first) return undefined;
-  try {
-    for (const file of publication.output.files) {
-      const now = identityOf(join(publication.output.path, file.name));
-      if (now.device !== file.device || now.inode !== file.inode || now.size !== file.size) return undefined;
-    }
-  } catch {
-    return undefined;
-  }
-  return publication.output;
-}
-
 /** Publishes the finished parts. Throws {@link DamagedPart} when one is not what it was. */
 export async function publish(
   prepared: Prepared,
@@ -123,8 +107,8 @@ async function commit(
 }
 
 /** Lets go of the parts and of what they were made of, now that the output and the record of it are there; tells where the output's files lie then. */
-export function releaseParts(job: OpenJob, output: StoredOutput): StoredOutput {
-  removeWorkDirectories(job.paths);
+export async function releaseParts(job: OpenJob, output: StoredOutput): Promise<StoredOutput> {
+  await removeWorkDirectories(job.paths);
   // A part that lost its second name has changed, as far as the file system can tell.
   const files = output.files.map((file) => ({ ...file, ...identityOf(join(output.path, file.name)) }));
   return { ...output, files };

@@ -1,4 +1,4 @@
-/** Whether a finished job is recalled: only when its source and its output are what they were when it ended. */
+/** What an earlier execution finished, and whether it counts: only when source and output are what they were then. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileDigest, writeDurable } from '../bindings/native.ts';
@@ -52,13 +52,19 @@ function recalled(prepared: Prepared, job: OpenJob, report: Report): Report {
   };
 }
 
+/** What an earlier execution published, if it is whole: it was stopped between the name and the record of it. */
+export async function publishedBefore({ publication }: OpenJob): Promise<StoredOutput | undefined> {
+  if (!publication || (await outputTrouble(publication.output)) !== undefined) return undefined;
+  return publication.output;
+}
+
 /** What a file that was asked for with `--save-model` is made of, should it have to be written. */
 function hasModel({ options }: Prepared, job: OpenJob): boolean {
   return options.saveModel === undefined || existsSync(job.paths.model);
 }
 
 /** What is not as it was written; nothing when all is. Only files that were moved or touched are read. */
-export async function outputTrouble(output: StoredOutput): Promise<string | undefined> {
+async function outputTrouble(output: StoredOutput): Promise<string | undefined> {
   if (output.files.length === 0) return 'nothing was published';
   if (output.layout === 'directory') {
     const marker = MARKERS.find((name) => !existsSync(join(output.path, name)));

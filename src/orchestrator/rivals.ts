@@ -35,7 +35,7 @@ export async function settleRivals(prepared: Prepared): Promise<string[]> {
   const stored = await readStored(home, latest.jobId);
   if (!stored || isFinished(stored.state)) return [];
   if (await sourceIsIntact(stored)) throw mismatch(latest, stored, prepared);
-  retire(home, latest);
+  await retire(home, latest);
   return [`job ${latest.jobId}, left unfinished for this output, was retired: its source is not what it was`];
 }
 
@@ -48,9 +48,9 @@ async function sourceIsIntact(stored: StoredJob): Promise<boolean> {
 }
 
 /** It cannot go on: its finished chunks are of no more use. Its records stay. */
-function retire(home: string, status: JobStatus): void {
+async function retire(home: string, status: JobStatus): Promise<void> {
   const paths = jobPaths(home, status.jobId);
-  removeWorkDirectories(paths);
+  await removeWorkDirectories(paths);
   sweepBeside(status.out, temporaryPrefix(home, status.jobId), () => false);
   writeStatus(paths.directory, { ...status, state: 'failed', retired: true });
 }

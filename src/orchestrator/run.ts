@@ -71,7 +71,7 @@ async function run(prepared: Prepared, hooks: RunHooks, timing: Timing): Promise
   const job = await openJob(prepared, prepared.options.fresh ?? false);
   try {
     const targets = placesOf(prepared).map((place) => place.path);
-    warnings.push(...sweepJob(job, targets));
+    warnings.push(...(await sweepJob(job, targets)));
     const recalled = await recall(prepared, job);
     if (recalled.kind === 'recalled') {
       saveAgain(prepared, job);
@@ -145,7 +145,7 @@ async function finish(
   carried: Carried,
   warnings: string[],
 ): Promise<Report> {
-  const output = releaseParts(job, carried.output);
+  const output = await releaseParts(job, carried.output);
   const report = reportOf({ prepared, job, execution, ...carried, warnings: [...warnings, ...carried.warnings] });
   await job.store.finishJob(execution.executionId, output, report, EXIT.ok);
   JobStore.discardSetAside(job.paths.database);

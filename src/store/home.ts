@@ -2,7 +2,8 @@
  * The home of jobs: where the things of a job lie, which directories may be used, and what a job is. Its `job.json` is the
  * authority for that: other processes never open a job's database, and `status.json` is not durable.
  */
-import { lstatSync, mkdirSync, readdirSync, rmSync, type Stats, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createDirectories, lockHolder, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError, systemError } from '../errors.ts';
@@ -163,9 +164,14 @@ export function makeWorkDirectories({ directory, parts, summaries }: JobPaths): 
   makeDirectories(directory, [parts, summaries]);
 }
 
-/** Removes what a job has only while it works. */
-export function removeWorkDirectories({ parts, summaries }: JobPaths): void {
-  for (const path of [parts, summaries]) rmSync(path, { recursive: true, force: true });
+/** Removes what a job has only while it works: gigabytes, which the event loop does not wait for. */
+export async function removeWorkDirectories({ parts, summaries }: JobPaths): Promise<void> {
+  for (const path of [parts, summaries]) await removeTree(path);
+}
+
+/** Removes `path` and all that is in it, if it is there. */
+export function removeTree(path: string): Promise<void> {
+  return rm(path, { recursive: true, force: true });
 }
 
 function makeDirectories(directory: string, paths: readonly string[]): void {

@@ -1,7 +1,9 @@
 /** The same command goes on, whatever was left: nothing is stuck for ever, and nothing is tried for ever. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { errorOf, gaussian, parquet, run, score, scratch, sha256, start } from '../cli/harness.ts';
 
@@ -60,6 +62,47 @@ it('a kill after the output got its name costs nothing', async () => {
   expect(sha256(at('named.parquet'))).toBe(whole);
   expect(readdirSync(directory).filter((name) => name.startsWith('.batch-core-'))).toEqual([]);
 });
+
+/** A run in a process that kills itself once the output has its name and before the job is completed. */
+async function killedWhenPublished(out: string, home: string): Promise<void> {
+  const options = JSON.stringify({ detector: 'zscore', chunkRows: 4096, out, home });
+  const script = `import { score } from '${pathToFileURL(resolve('dist/index.js'))}';
+    const onEvent = ({ event }) => event === 'published' && process.kill(process.pid, 'SIGKILL');
+    await score('data.parquet', { ...${options}, onEvent });`;
+  const { signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { cwd: directory });
+  expect(signal).toBe('SIGKILL');
+}
+
+it.each(['lost.parquet', 'lost/'])(
+  'an output %s that was damaged before its job was completed is made again',
+  async (out) => {
+    const home = `home-lost-${out.length}`;
+    await killedWhenPublished(out, home);
+    const file = out.endsWith('/') ? at(out, 'part-0000003.parquet') : at(out);
+    const { atime, mtime } = statSync(file);
+    const bytes = readFileSync(file);
+    const before = sha256(file);
+    bytes[bytes.length >> 1]! ^= 1;
+    writeFileSync(file, bytes);
+    utimesSync(file, atime, mtime);
+    const report = await score(
+      directory,
+      'data.parquet',
+      '-d',
+      'zscore',
+      '--chunk-rows',
+      '4096',
+      '-o',
+      out,
+      '--home',
+      home,
+    );
+    expect(report.status).toBe('completed');
+    expect(sha256(file)).toBe(before);
+    const verified = await run(directory, 'verify', out, '--home', home);
+    expect([verified.code, verified.stderr]).toEqual([0, '']);
+  },
+);
 
 describe('what a job tells other processes', () => {
   it('is enough to resume it when its database is gone', async () => {
