@@ -51,7 +51,7 @@ export interface Report {
     format: 'parquet' | 'parquet-directory' | 'model';
     rows: number;
     bytes: number;
-    sha256: string | null;
+    sha256: string;
   };
   anomalies: {
     count: number;

@@ -17,8 +17,10 @@ export type FileReceipt = Addon.Receipt;
 export type PartFacts = Addon.PartFacts;
 export type PublishedPart = Addon.PublishedPart;
 export type StagedOutput = Addon.StagedRecord;
-/** A file, whatever its names. */
+/** A file as it was last written, whatever its names. */
 export type FileId = Addon.FileIdRecord;
+/** A file of an output directory that may go. */
+export type ReplacedFile = Addon.ReplacedFile;
 export type FitStep = Addon.FitStep;
 export type FitClaims = Addon.FitClaims;
 export type Threshold = Addon.ThresholdRecord;
@@ -295,7 +297,7 @@ export const publishIntoDirectory = async (
   parts: PublishedPart[],
   directory: string,
   texts: { manifest: string; intent: string },
-  replaces: string[],
+  replaces: ReplacedFile[],
   watch: Watch,
 ): Promise<void> => {
   const [manifest, intent] = [Buffer.from(texts.manifest), Buffer.from(texts.intent)];

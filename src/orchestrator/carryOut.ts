@@ -4,14 +4,14 @@ import { libraryPath } from '../duckdb/library.ts';
 import type { Engine } from '../engines/engine.ts';
 import { openEngine } from '../engines/open.ts';
 import { BatchCoreError } from '../errors.ts';
-import { identityOf } from '../sink/sink.ts';
-import { METADATA_CHUNK } from '../sink/target.ts';
+import { METADATA_CHUNK } from '../sink/look.ts';
+import { publishedFile, sha256Of } from '../sink/sink.ts';
 import { statIdentity } from '../source/facts.ts';
 import { differencesText, identityDifferences } from '../source/identity.ts';
 import { removeTree } from '../store/home.ts';
 import type { StoredOutput } from '../store/job.ts';
 import type { Control } from './control.ts';
-import { checkParts, type Execution, knownTo, type OpenJob } from './job.ts';
+import { checkParts, claimAt, type Execution, type OpenJob } from './job.ts';
 import { type ChunkOf, chunkMessage, type Flagging, obtainFlagging, obtainModel } from './model.ts';
 import type { Monitor } from './monitor.ts';
 import { DEFAULTS } from './options.ts';
@@ -21,7 +21,7 @@ import type { Prepared } from './prepare.ts';
 import { type ChunkCounts, noChunks } from './progress.ts';
 import { DamagedPart, outputMetadata, publish } from './publish.ts';
 import { publishedBefore } from './recall.ts';
-import { saveModel, sha256Of } from './save.ts';
+import { saveModel } from './save.ts';
 import { type VerifiedInput, verifyInput } from './verifyInput.ts';
 
 /** Rows of an output row group: what DuckDB and others read in parallel. */
@@ -221,18 +221,18 @@ function writeSaved(prepared: Prepared, job: OpenJob, model: NativeModel): void 
   const path = prepared.options.saveModel;
   if (path === undefined) return;
   // What was approved at the start may go; what came since may not.
-  saveModel(path, model.bytes, job.temporaryPrefix, { option: '--save-model', force: false, known: knownTo(job) });
+  saveModel(path, model.bytes, job.temporaryPrefix, { option: '--save-model', claim: claimAt(path, job) });
 }
 
 /** A model is published as scores are: staged, recorded, named. */
 async function publishModel(prepared: Prepared, job: OpenJob, model: NativeModel): Promise<StoredOutput> {
   const { path } = prepared.output;
   if (path !== job.paths.model)
-    saveModel(path, model.bytes, job.temporaryPrefix, { option: '--model', force: false, known: knownTo(job) });
+    saveModel(path, model.bytes, job.temporaryPrefix, { option: '--model', claim: claimAt(path, job) });
   const sha256 = sha256Of(model.bytes);
   const output: StoredOutput = {
     ...{ path, layout: 'file', rows: 0, bytes: model.bytes.length, sha256 },
-    files: [{ name: '', sha256, ...identityOf(path) }],
+    files: [publishedFile(path, '', sha256)],
   };
   await job.store.setPublication({ state: 'published', temporary: '', output });
   return output;

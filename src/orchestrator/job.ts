@@ -1,9 +1,10 @@
 /** A job's directory, opened: the lock, the store, and what an earlier execution left. */
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type FileId, JobLock, lockIsHeld, partFacts } from '../bindings/native.ts';
 import { BatchCoreError, systemError } from '../errors.ts';
-import { type Approved, METADATA_CHUNK, METADATA_FINGERPRINT, NOTHING_APPROVED } from '../sink/target.ts';
+import { METADATA_CHUNK, METADATA_FINGERPRINT } from '../sink/look.ts';
+import { type Approved, type Claim, NOTHING_APPROVED, sameFile } from '../sink/target.ts';
 import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
 import { differencesText, type FileIdentity, sourceDifferences } from '../source/identity.ts';
 import {
@@ -116,10 +117,21 @@ function busy(jobId: string, holder: string): BatchCoreError {
   });
 }
 
-/** What this job may replace at any of its places: what it published there, and what it was allowed to. */
-export function knownTo({ approved, publication }: OpenJob): Approved {
-  const published = publication?.output.files.map(({ device, inode }) => ({ device, inode })) ?? [];
-  return { ...approved, files: [...published, ...approved.files] };
+/** What a job may replace at one of its places beside what carries its fingerprint: what was approved when it began. */
+export function claimAt(
+  path: string,
+  job: Pick<OpenJob, 'approved' | 'publication'> | undefined,
+  force = false,
+): Omit<Claim, 'fingerprint'> {
+  const { files, fingerprints } = job?.approved ?? NOTHING_APPROVED;
+  const at = ({ path: file, ...id }: Approved['files'][number]) => ({ name: file === path ? '' : basename(file), id });
+  const output = job?.publication?.output;
+  return {
+    force,
+    approved: files.filter((file) => file.path === path || dirname(file.path) === path).map(at),
+    fingerprints,
+    written: output?.path === path ? output.files.map(({ name, size, head }) => ({ name, size, head })) : [],
+  };
 }
 
 export function requestOf(stored: StoredJob): StoredRequest {
@@ -180,9 +192,9 @@ export async function sweepJob(job: OpenJob, targets: readonly string[]): Promis
     if (left) rmSync(join(job.paths.directory, name), { recursive: true, force: true });
   }
   const staged = job.publication?.state === 'staged' ? job.publication : undefined;
-  const ours = new Set(knownTo(job).files.map(({ device, inode }) => `${device}:${inode}`));
+  const ours = [...job.approved.files, ...(job.publication?.output.files ?? [])];
   // A kill in the instant of a swap may have left under our name what lay at the target, and was not ours to replace.
-  const spared = (path: string, id: FileId) => path === staged?.temporary && !ours.has(`${id.device}:${id.inode}`);
+  const spared = (path: string, id: FileId) => path === staged?.temporary && !ours.some((file) => sameFile(file, id));
   return targets.flatMap((target) =>
     sweepBeside(target, job.temporaryPrefix, spared).map((path) => `${path} is not ours; it was left alone`),
   );
@@ -241,11 +253,19 @@ export async function readRequest(home: string, jobId: string): Promise<StoredRe
 
 /** Reads what the database knows of a job. Its lock is taken meanwhile: nobody else's database is ever opened. */
 export async function readStored(home: string, jobId: string): Promise<StoredJob | undefined> {
-  const paths = jobPaths(home, jobId);
-  if (!existsSync(paths.database)) return undefined;
+  return (await readDatabase(home, jobId))?.stored;
+}
+
+/** Reads what the database knows of what the job published, as {@link readStored} does. */
+export async function readPublication(home: string, jobId: string): Promise<StoredPublication | undefined> {
+  return (await readDatabase(home, jobId))?.publication;
+}
+
+async function readDatabase(home: string, jobId: string): Promise<OpenJob | undefined> {
+  if (!jobExists({ home, jobId })) return undefined;
   const job = await openJob({ home, jobId, fingerprint: '' });
   await closeJob(job);
-  return job.stored;
+  return job;
 }
 
 /** The status of a job by its id, or by a unique beginning of it. */

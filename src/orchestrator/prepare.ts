@@ -11,8 +11,8 @@ import {
   NativeModel,
 } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
+import { specialWords } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
-import { specialWords } from '../sink/target.ts';
 import { readFacts, type SourceFacts } from '../source/facts.ts';
 import { resolveSource } from '../source/resolve.ts';
 import { measureCapacity } from '../system.ts';

@@ -3,12 +3,21 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeDurable } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
-import { identityOf, openSink, publishedFiles, type Sink, type SinkRequest, type Staged } from '../sink/sink.ts';
-import { judge, lookAt, METADATA_FINGERPRINT, takenError } from '../sink/target.ts';
+import { lookAt, METADATA_FINGERPRINT } from '../sink/look.ts';
+import {
+  identityOf,
+  openSink,
+  publishedFile,
+  publishedFiles,
+  type Sink,
+  type SinkRequest,
+  type Staged,
+} from '../sink/sink.ts';
+import { judge, takenError } from '../sink/target.ts';
 import { temporaryBeside } from '../sink/temporaries.ts';
 import { removeWorkDirectories } from '../store/home.ts';
 import type { StoredOutput } from '../store/job.ts';
-import { knownTo, type OpenJob } from './job.ts';
+import { claimAt, type OpenJob } from './job.ts';
 import type { Monitor } from './monitor.ts';
 import type { Prepared } from './prepare.ts';
 import { RESULT_VERSION } from './version.ts';
@@ -61,7 +70,8 @@ async function sinkRequest(prepared: Prepared, job: OpenJob, modelDigest: string
   if (chunks.some((chunk) => chunk.state !== 'done') || scored !== rows)
     throw new BatchCoreError('BUG', `${scored} of ${rows} rows are scored; nothing was published`);
   // Looked at again: what has come to lie there since the run began may not be replaced.
-  const verdict = judge(lookAt(output.path), { fingerprint, force: false, known: knownTo(job) });
+  const found = lookAt(output.path);
+  const verdict = judge(found, { ...claimAt(output.path, job), fingerprint });
   if (verdict.kind === 'taken') throw takenError(output.path, '--out', verdict);
   return {
     ...output,
@@ -76,7 +86,8 @@ async function sinkRequest(prepared: Prepared, job: OpenJob, modelDigest: string
     metadata: outputMetadata(prepared, modelDigest),
     temporary: temporaryBeside(output.path, job.temporaryPrefix),
     replaces: verdict.replaces,
-    replacesNames: verdict.replacesNames,
+    replacesNamed: verdict.replacesNamed,
+    replacesFingerprints: found.kind === 'directory' ? found.fingerprints : [],
   };
 }
 
@@ -87,7 +98,7 @@ async function remember(job: OpenJob, request: SinkRequest, staged: Staged): Pro
   // The SHA-256 tells that a file is damaged; these tell where.
   writeDurable(job.paths.rowGroups, JSON.stringify(staged.rowGroups));
   const { rows, bytes, sha256 } = staged;
-  const files = [{ name: '', sha256: sha256 ?? '', ...identityOf(temporary) }];
+  const files = [publishedFile(temporary, '', sha256)];
   await job.store.setPublication({ state: 'staged', temporary, output: { path, layout, rows, bytes, sha256, files } });
 }
 

@@ -1,10 +1,11 @@
 /** What an earlier execution finished, and whether it counts: only when source and output are what they were then. */
-import { existsSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileDigest, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import type { Report } from '../report.ts';
-import { identityOf, MARKERS } from '../sink/sink.ts';
+import { MANIFEST, SUCCESS } from '../sink/look.ts';
+import { identityOf } from '../sink/sink.ts';
 import { differencesText, sourceDifferences } from '../source/identity.ts';
 import type { StoredOutput } from '../store/job.ts';
 import { readText } from '../store/smallFile.ts';
@@ -66,10 +67,8 @@ function hasModel({ options }: Prepared, job: OpenJob): boolean {
 /** What is not as it was written; nothing when all is. Only files that were moved or touched are read. */
 async function outputTrouble(output: StoredOutput): Promise<string | undefined> {
   if (output.files.length === 0) return 'nothing was published';
-  if (output.layout === 'directory') {
-    const marker = MARKERS.find((name) => !existsSync(join(output.path, name)));
-    if (marker) return `${output.path} has no ${marker}`;
-  }
+  const trouble = output.layout === 'directory' ? await directoryTrouble(output) : undefined;
+  if (trouble) return trouble;
   for (const { name, sha256, ...before } of output.files) {
     const path = join(output.path, name);
     let now: ReturnType<typeof identityOf>;
@@ -84,6 +83,17 @@ async function outputTrouble(output: StoredOutput): Promise<string | undefined> 
     if ((await digestOf(path)) !== sha256) return `${path} is not what was written (SHA-256)`;
   }
   return undefined;
+}
+
+/** What the directory says of itself must be what was written too. */
+async function directoryTrouble({ path, sha256 }: StoredOutput): Promise<string | undefined> {
+  for (const name of [MANIFEST, SUCCESS]) {
+    const stats = lstatSync(join(path, name), { throwIfNoEntry: false });
+    if (!stats?.isFile()) return `${path} has no ${name}`;
+    if (name === SUCCESS && stats.size > 0) return `${join(path, name)} is not empty`;
+  }
+  const manifest = join(path, MANIFEST);
+  return (await digestOf(manifest)) === sha256 ? undefined : `${manifest} is not what was written (SHA-256)`;
 }
 
 async function digestOf(path: string): Promise<string | undefined> {

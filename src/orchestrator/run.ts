@@ -10,6 +10,7 @@ import { Control } from './control.ts';
 import { jobPaths } from './home.ts';
 import {
   beginJob,
+  claimAt,
   closeJob,
   type Execution,
   jobExists,
@@ -88,8 +89,9 @@ async function run(prepared: Prepared, hooks: RunHooks, timing: Timing): Promise
 function saveAgain(prepared: Prepared, job: OpenJob): void {
   const path = prepared.options.saveModel;
   if (path === undefined) return;
-  const known = approveTargets(prepared, job);
-  saveModel(path, readFileSync(job.paths.model), job.temporaryPrefix, { option: '--save-model', force: false, known });
+  const approved = approveTargets(prepared, job);
+  const claim = claimAt(path, { ...job, approved });
+  saveModel(path, readFileSync(job.paths.model), job.temporaryPrefix, { option: '--save-model', claim });
 }
 
 async function execute(

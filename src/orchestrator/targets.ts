@@ -1,11 +1,14 @@
 /** Everything a run writes where people look: checked before it begins, and again when it is written. */
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { lookAt } from '../sink/look.ts';
 import { checkPlaces, type Place } from '../sink/place.ts';
-import { type Approved, judge, lookAt, NOTHING_APPROVED, takenError } from '../sink/target.ts';
+import { sha256Of } from '../sink/sink.ts';
+import { type Approved, judge, takenError } from '../sink/target.ts';
 import { jobPaths } from './home.ts';
-import { knownTo, type OpenJob } from './job.ts';
+import { claimAt, type OpenJob } from './job.ts';
 import type { Prepared } from './prepare.ts';
-import { judgeModel, sha256Of } from './save.ts';
+import { judgeModel } from './save.ts';
 
 /** The places a run writes to. */
 export function placesOf({ kind, home, jobId, output, options }: Prepared): Place[] {
@@ -32,17 +35,19 @@ export function refusePlaces(prepared: Prepared): void {
 export function approveTargets(prepared: Prepared, job: OpenJob | undefined): Approved {
   const { kind, fingerprint, options } = prepared;
   const force = options.force ?? false;
-  const known = job ? knownTo(job) : NOTHING_APPROVED;
   const files: Approved['files'][number][] = [];
   const fingerprints: string[] = [];
   for (const { path, option, layout } of placesOf(prepared)) {
     const isModel = kind === 'fit' || option === '--save-model';
     const found = expectLayout(lookAt(path), layout);
+    const claim = claimAt(path, job, force);
     const verdict = isModel
-      ? judgeModel(path, { option, force, known, digest: ownModelDigest(job) })
-      : judge(found, { fingerprint, force, known });
+      ? judgeModel(path, { claim, digest: ownModelDigest(job) })
+      : judge(found, { ...claim, fingerprint });
     if (verdict.kind === 'taken') throw takenError(path, option, verdict);
-    if (verdict.kind === 'free' && verdict.replaces) files.push(verdict.replaces);
+    if (verdict.kind === 'free' && verdict.replaces) files.push({ path, ...verdict.replaces });
+    else if (verdict.kind === 'free')
+      files.push(...verdict.forced.map(({ name, id }) => ({ path: join(path, name), ...id })));
     if (found.kind === 'directory' && found.fingerprint !== undefined) fingerprints.push(found.fingerprint);
   }
   return { files, fingerprints };

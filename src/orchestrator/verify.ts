@@ -1,115 +1,129 @@
 /** Whether what was published is still what was written, and whether every row of the input is in it. */
-import { existsSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { lstatSync, type Stats, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fileDigest, partFacts, rowGroupChecksums } from '../bindings/native.ts';
-import { BatchCoreError } from '../errors.ts';
+import { BatchCoreError, systemError } from '../errors.ts';
 import type { Report } from '../report.ts';
+import { isModelFile, lookAt, METADATA_FINGERPRINT } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
-import { isModelFile, lookAt, MANIFEST, METADATA_FINGERPRINT, SUCCESS } from '../sink/target.ts';
-import { listJobs } from '../store/home.ts';
 import { readReport } from '../store/reports.ts';
 import { readJson } from '../store/smallFile.ts';
 import { isFinished } from '../store/states.ts';
 import type { JobStatus } from '../store/status.ts';
 import { jobPaths, resolveHome } from './home.ts';
-import { findJob } from './job.ts';
-import { homeOf } from './jobs.ts';
+import { findJob, isAlive, readPublication } from './job.ts';
+import { homeJobs, homeOf, jobStatus } from './jobs.ts';
 import { loadModelFile } from './prepare.ts';
-
-export interface Verified {
-  path: string;
-  /** The job that wrote it, where this home knows it. */
-  jobId: string | null;
-  rows: number;
-  bytes: number;
-  /** What was compared. */
-  checks: string[];
-  /** What could not be, and why. */
-  unchecked: string[];
-}
-
-/** What a job says its output should be. */
-interface Expected {
-  jobId: string;
-  rowGroups: string;
-  report: Report;
-}
+import { AGAIN, damaged, type Expected, NO_JOB, notOurs, type Verified } from './verified.ts';
+import { verifyDirectory } from './verifyDirectory.ts';
 
 /** An output, a directory of parts, a model, or a job by its id. */
 export async function verify(target: string, home: string | undefined): Promise<Verified> {
   const path = resolve(target);
-  if (existsSync(path))
+  if (statsOf(path, lstatSync))
     return verifyPath(path, home === undefined ? [resolveHome(home, path), homeOf(home)] : [homeOf(home)]);
-  const jobs = homeOf(home);
-  let status: JobStatus;
+  const { out, jobId, state } = namedJob(target, path, homeOf(home));
+  if (!isFinished(state))
+    throw new BatchCoreError('JOB_MISMATCH', `job ${jobId} is ${state}: it has published nothing yet`, {
+      where: { job: jobId },
+      hint: 'verify it when it is completed',
+    });
+  if (!statsOf(out, lstatSync)) throw damaged(out, 'the output is not there', AGAIN);
+  return verifyPath(out, [homeOf(home)]);
+}
+
+function namedJob(target: string, path: string, home: string): JobStatus {
   try {
-    status = findJob(jobs, target);
+    return jobStatus(home, findJob(home, target).jobId);
   } catch (cause) {
-    throw new BatchCoreError('JOB_NOT_FOUND', `there is no file ${path}, and no job "${target}" in ${jobs}`, {
+    if (BatchCoreError.from(cause).code !== 'JOB_NOT_FOUND') throw cause;
+    throw new BatchCoreError('JOB_NOT_FOUND', `there is no file ${path}, and no job "${target}" in ${home}`, {
       where: { file: path },
       hint: 'name an output or a job; --home names another home',
       cause,
     });
   }
-  if (!existsSync(status.out)) throw damaged(status.out, 'the output is not there', true);
-  return verifyPath(status.out, [jobs]);
 }
 
-/** Only who made it can make it again: the hint is given where a job of this home did. */
-function damaged(path: string, what: string, ours: boolean): BatchCoreError {
-  return new BatchCoreError('OUTPUT_DAMAGED', `${path}: ${what}`, {
-    where: { file: path },
-    hint: ours ? 'run the same command again: it notices, and makes the output again' : undefined,
-  });
+/** Nothing where there is nothing; what cannot be looked at is not taken for that. */
+function statsOf(path: string, look: typeof lstatSync): Stats | undefined {
+  try {
+    return look(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw systemError(cause, `look at ${path}`, { path, ...(isDenied(cause) && { code: 'SOURCE_UNREADABLE' }) });
+  }
 }
 
-function verifyPath(path: string, homes: readonly string[]): Promise<Verified> {
-  const expected = expectedOf(path, homes);
-  if (statSync(path).isDirectory()) return verifyDirectory(path, expected);
-  if (statSync(path).isFile()) return isModelFile(path) ? verifyModel(path, expected) : verifyFile(path, expected);
-  throw new BatchCoreError('USAGE', `${path} is neither a file nor a directory`, { where: { file: path } });
+function isDenied(cause: unknown): boolean {
+  return ['EACCES', 'EPERM'].includes((cause as NodeJS.ErrnoException).code ?? '');
+}
+
+/** What the same command would do about a file that is not what was written. */
+function cure(path: string, { report }: Expected): string {
+  const found = lookAt(path);
+  const spoiled =
+    found.kind === 'file' &&
+    (found.what === 'output' ||
+      found.what === 'model' ||
+      (found.what === 'unreadable' && found.id.size <= report.output.bytes));
+  return spoiled ? AGAIN : 'move it away, if you want to keep it, and run the same command again';
+}
+
+async function verifyPath(path: string, homes: readonly string[]): Promise<Verified> {
+  const stats = statsOf(path, statSync);
+  const expected = await expectedOf(path, homes);
+  if (stats?.isDirectory()) return verifyDirectory(path, expected);
+  if (stats?.isFile()) return isModelFile(path) ? verifyModel(path, expected) : verifyFile(path, expected);
+  const what = stats ? 'is neither a file nor a directory' : 'is a link to nowhere';
+  throw new BatchCoreError('USAGE', `${path} ${what}`, { where: { file: path } });
 }
 
 /** The newest finished job that wrote there. */
-function expectedOf(path: string, homes: readonly string[]): Expected | undefined {
-  for (const home of homes) {
-    const wrote = (status: JobStatus) => realPlace(status.out) === realPlace(path) && isFinished(status.state);
-    const status = listJobs(home).find(wrote);
-    const paths = status && jobPaths(home, status.jobId);
-    const report = paths && readReport(paths.report);
-    if (paths && report) return { jobId: status.jobId, rowGroups: paths.rowGroups, report };
+async function expectedOf(path: string, homes: readonly string[]): Promise<Expected | undefined> {
+  const real = realPlace(path);
+  for (const home of new Set(homes)) {
+    for (const { jobId } of homeJobs(home).filter(({ out }) => realPlace(out) === real)) {
+      const paths = jobPaths(home, jobId);
+      const report = readReport(paths.report) ?? (await storedReport(home, jobId));
+      if (report && realPlace(report.output.path) === real) return { jobId, rowGroups: paths.rowGroups, report };
+    }
   }
   return undefined;
 }
 
-const NO_JOB = 'no job of this home wrote it: --home names another';
+/** The report file is a copy for people and programs; where it is lost, the job's database has it. */
+async function storedReport(home: string, jobId: string): Promise<Report | undefined> {
+  if (isAlive(home, jobId)) return undefined;
+  const publication = await readPublication(home, jobId).catch(() => undefined);
+  return (publication?.report as Report | null | undefined) ?? undefined;
+}
 
 async function verifyFile(path: string, expected: Expected | undefined): Promise<Verified> {
   const { size } = statSync(path);
   if (expected) {
     const { output } = expected.report;
-    if (size !== output.bytes) throw damaged(path, `it has ${size} bytes and should have ${output.bytes}`, true);
-    if ((await fileDigest(path)) !== output.sha256) throw damaged(path, await place(path, expected.rowGroups), true);
+    if (size !== output.bytes)
+      throw damaged(path, `it has ${size} bytes and should have ${output.bytes}`, cure(path, expected));
+    if ((await fileDigest(path)) !== output.sha256)
+      throw damaged(path, await place(path, expected.rowGroups), cure(path, expected));
   }
   let facts: ReturnType<typeof partFacts>;
   try {
     facts = partFacts(path);
   } catch (cause) {
-    throw damaged(path, `its footer cannot be read: ${BatchCoreError.from(cause).message}`, false);
+    const error = BatchCoreError.from(cause);
+    // Nothing but damage is taken for damage.
+    throw error.class === 'DATA'
+      ? damaged(path, `its footer cannot be read: ${error.message}`)
+      : unreadable(path, error);
   }
   if (facts.metadata[METADATA_FINGERPRINT] === undefined) throw notOurs(path);
   const verified = { path, jobId: expected?.jobId ?? null, rows: facts.rows, bytes: size };
   if (!expected) return { ...verified, checks: ['footer'], unchecked: [`size, sha256 and rows: ${NO_JOB}`] };
   const { source } = expected.report;
-  if (facts.rows !== source.rows) throw damaged(path, `it has ${facts.rows} rows; the source has ${source.rows}`, true);
+  if (facts.rows !== source.rows)
+    throw damaged(path, `it has ${facts.rows} rows; the source has ${source.rows}`, AGAIN);
   return { ...verified, checks: ['size', 'sha256', 'rows against the source'], unchecked: [] };
-}
-
-function notOurs(path: string): BatchCoreError {
-  return new BatchCoreError('USAGE', `${path} is no output of batch-core: there is nothing to compare it with`, {
-    where: { file: path },
-    hint: 'name an output, a model or a job',
-  });
 }
 
 /** Where a file whose digest is wrong differs from what was written. */
@@ -132,46 +146,11 @@ async function verifyModel(path: string, expected: Expected | undefined): Promis
   const verified = { path, jobId: expected?.jobId ?? null, rows: 0, bytes: model.bytes.length };
   if (!expected) return { ...verified, checks: ['checksum of the model'], unchecked: [`digest: ${NO_JOB}`] };
   if ((await fileDigest(path)) !== expected.report.output.sha256)
-    throw damaged(path, 'it is another model than the job fitted', true);
+    throw damaged(path, 'it is another model than the job fitted', cure(path, expected));
   return { ...verified, checks: ['checksum of the model', 'sha256'], unchecked: [] };
 }
 
-interface ManifestPart {
-  name: string;
-  rows: number;
-  bytes: number;
-  sha256: string;
-}
-
-async function verifyDirectory(path: string, expected: Expected | undefined): Promise<Verified> {
-  const found = lookAt(path);
-  if (found.kind !== 'directory' || found.fingerprint === undefined) {
-    if (!expected) throw notOurs(path);
-    throw damaged(path, `it has no readable ${MANIFEST}`, true);
-  }
-  if (!existsSync(join(path, SUCCESS))) throw damaged(path, `it has no ${SUCCESS}: it was never finished`, true);
-  const manifest = readJson(join(path, MANIFEST)) as { parts?: ManifestPart[] } | undefined;
-  if (!Array.isArray(manifest?.parts)) throw damaged(path, `it has no readable ${MANIFEST}`, true);
-  const { rows, bytes } = await verifyParts(path, manifest.parts);
-  const checks = ['_SUCCESS', 'sizes', 'sha256 of every part'];
-  const verified = { path, jobId: expected?.jobId ?? null, rows, bytes };
-  if (!expected) return { ...verified, checks, unchecked: [`rows against the source: ${NO_JOB}`] };
-  const { source } = expected.report;
-  if (rows !== source.rows) throw damaged(path, `its parts have ${rows} rows; the source has ${source.rows}`, true);
-  return { ...verified, checks: [...checks, 'rows against the source'], unchecked: [] };
-}
-
-async function verifyParts(path: string, parts: readonly ManifestPart[]): Promise<{ rows: number; bytes: number }> {
-  let [rows, bytes] = [0, 0];
-  for (const [chunk, part] of parts.entries()) {
-    const file = join(path, part.name);
-    if (!existsSync(file)) throw damaged(file, `part ${chunk} is missing`, true);
-    const { size } = statSync(file);
-    if (size !== part.bytes) throw damaged(file, `part ${chunk} has ${size} bytes and should have ${part.bytes}`, true);
-    if ((await fileDigest(file)) !== part.sha256)
-      throw damaged(file, `part ${chunk} differs from what was written (SHA-256)`, true);
-    rows += part.rows;
-    bytes += size;
-  }
-  return { rows, bytes };
+function unreadable(path: string, cause: BatchCoreError): BatchCoreError {
+  const code = cause.code === 'OUTPUT_UNWRITABLE' ? 'SOURCE_UNREADABLE' : cause.code;
+  return new BatchCoreError(code, cause.message, { where: { file: path }, hint: 'check its permissions', cause });
 }

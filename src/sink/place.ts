@@ -29,12 +29,20 @@ export function checkPlaces(places: readonly Place[], kept: Kept): void {
     refuseParent(place);
     refuseInput(place, path, kept.inputs);
     if (place.layout === 'directory') refuseAround(place, path, kept);
-    if (isBelow(path, realPlace(join(kept.home, 'jobs'))))
+    if (isBelow(path, realPlace(join(kept.home, 'jobs'))) || isInJob(path))
       throw refused(place, "lies among the jobs' own files", 'choose another path');
-    const other = real.get(path);
-    if (other) throw refused(place, `is the same file as ${other.option} names`, 'give each its own path');
+    for (const [taken, other] of real) refuseOther(place, path, other, taken);
     real.set(path, place);
   }
+}
+
+/** Two places are not one, and neither lies in the other's directory. */
+function refuseOther(place: Place, path: string, other: Place, taken: string): void {
+  if (path === taken) throw refused(place, `is the same file as ${other.option} names`, 'give each its own path');
+  if (other.layout === 'directory' && isBelow(path, taken))
+    throw refused(place, `lies in the directory that ${other.option} names`, 'give each its own path');
+  if (place.layout === 'directory' && isBelow(taken, path))
+    throw refused(place, `holds the file that ${other.option} names`, 'give each its own path');
 }
 
 /** The path with its directories' links resolved; the last name need not be there, and is not followed. */
@@ -69,6 +77,12 @@ function refuseAround(place: Place, path: string, { inputs, home }: Kept): void 
   if (input !== undefined) throw around(`the input ${input}`);
   if (isBelow(real(home), followed)) throw around(`the home of jobs, ${home}`);
   if (isBelow(real(workingDirectory()), followed)) throw around('the working directory');
+}
+
+/** Jobs of other homes have files too. */
+function isInJob(path: string): boolean {
+  const above = [dirname(path), dirname(dirname(path))];
+  return above.some((directory) => basename(dirname(directory)) === 'jobs' && look(join(directory, 'job.lock')));
 }
 
 function workingDirectory(): string {

@@ -2,6 +2,7 @@
  * Where scores go, in two steps. `stage` compares every part with its receipt and puts the whole output on the disk under
  * a name that nobody sees; `commit` gives it its final name, unless something that is not ours has come to lie there.
  */
+import { createHash } from 'node:crypto';
 import { type BigIntStats, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -14,7 +15,7 @@ import {
 } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import { quickIdentity } from '../source/facts.ts';
-import { MANIFEST, SUCCESS } from './target.ts';
+import { headOf, type NamedFile } from './look.ts';
 
 /** What is published. */
 export interface SinkRequest {
@@ -31,15 +32,17 @@ export interface SinkRequest {
   temporary: string;
   /** What may lie there: a file by its identity, a directory's files by their names. */
   replaces: FileId | undefined;
-  replacesNames: string[];
+  replacesNamed: NamedFile[];
+  /** Of outputs that lie there and go. */
+  replacesFingerprints: string[];
 }
 
 /** An output that is whole but has no name yet. */
 export interface Staged {
   rows: number;
   bytes: number;
-  /** Null for a directory, whose parts have one each. */
-  sha256: string | null;
+  /** Of a directory: of its manifest, which has those of its parts. */
+  sha256: string;
   /** CRC-32 of each row group of a file: where damage lies. */
   rowGroups: number[];
 }
@@ -68,24 +71,31 @@ function fileSink({ path, parts, metadata, temporary, replaces, rows }: SinkRequ
   };
 }
 
-function directorySink({ path, parts, rows, fingerprint, model, replacesNames }: SinkRequest): Sink {
-  const bytes = parts.reduce((sum, part) => sum + part.receipt.bytes, 0);
-  const listed = parts.map(({ name, receipt }) => ({ name, ...receipt }));
-  const manifest = { schema: 'batch-core.manifest/1', fingerprint, model, rows, bytes, parts: listed };
-  // Until the manifest is there this says whose the directory is, older names that are still to go included.
-  const names = new Set(listed.map(({ name }) => name));
-  const older = replacesNames.filter((name) => !names.has(name)).map((name) => ({ name }));
-  const intent = { ...manifest, schema: 'batch-core.publishing/1', parts: [...listed, ...older] };
-  const texts = { manifest: `${JSON.stringify(manifest, null, 2)}\n`, intent: `${JSON.stringify(intent)}\n` };
+function directorySink(request: SinkRequest): Sink {
+  const { path, parts, rows, replacesNamed } = request;
+  const { bytes, manifest, intent } = directoryTexts(request);
   return {
     async stage() {
       // Parts are on the disk already; they are compared when they get their second names.
-      return { rows, bytes, sha256: null, rowGroups: [] };
+      return { rows, bytes, sha256: sha256Of(manifest), rowGroups: [] };
     },
     async commit(watch) {
-      await publishIntoDirectory(parts, path, texts, replacesNames, watch);
+      await publishIntoDirectory(parts, path, { manifest, intent }, replacesNamed, watch);
     },
   };
+}
+
+/** What a directory says of itself when it is whole, and until then. */
+function directoryTexts({ parts, rows, fingerprint, model, replacesNamed, replacesFingerprints }: SinkRequest) {
+  const bytes = parts.reduce((sum, part) => sum + part.receipt.bytes, 0);
+  const listed = parts.map(({ name, receipt }) => ({ name, ...receipt }));
+  const manifest = { schema: 'batch-core.manifest/1', fingerprint, model, rows, bytes, parts: listed };
+  // Until the manifest is there this says whose the directory is, older files that are still to go included.
+  const names = new Set(listed.map(({ name }) => name));
+  const older = replacesNamed.filter(({ name }) => !names.has(name)).map(({ name }) => ({ name }));
+  const replaced = replacesFingerprints.filter((other) => other !== fingerprint);
+  const intent = { ...manifest, schema: 'batch-core.publishing/1', parts: [...listed, ...older], replaced };
+  return { bytes, manifest: `${JSON.stringify(manifest, null, 2)}\n`, intent: `${JSON.stringify(intent)}\n` };
 }
 
 /** A published file: what it holds, and by what it is known again without reading it. */
@@ -93,19 +103,22 @@ export interface PublishedFile extends ReturnType<typeof quickIdentity> {
   /** Its name in the directory; empty for a file. */
   name: string;
   sha256: string;
+  /** Its first bytes. */
+  head: string;
+}
+
+/** The file at `path` as it lies there now. */
+export function publishedFile(path: string, name: string, sha256: string): PublishedFile {
+  return { name, sha256, head: headOf(path), ...identityOf(path) };
 }
 
 /** The files of an output as they lie there now. */
 export function publishedFiles(
-  request: Pick<SinkRequest, 'path' | 'layout' | 'parts'>,
-  staged: Staged,
+  { path, layout, parts }: Pick<SinkRequest, 'path' | 'layout' | 'parts'>,
+  { sha256 }: Staged,
 ): PublishedFile[] {
-  if (request.layout === 'file') return [{ name: '', sha256: staged.sha256 ?? '', ...identityOf(request.path) }];
-  return request.parts.map(({ name, receipt }) => ({
-    name,
-    sha256: receipt.sha256,
-    ...identityOf(join(request.path, name)),
-  }));
+  if (layout === 'file') return [publishedFile(path, '', sha256)];
+  return parts.map(({ name, receipt }) => publishedFile(join(path, name), name, receipt.sha256));
 }
 
 /** By what a file is known again; throws when it is not there. */
@@ -113,5 +126,6 @@ export function identityOf(path: string): ReturnType<typeof quickIdentity> {
   return quickIdentity(lstatSync(path, { bigint: true }) as BigIntStats);
 }
 
-/** Files of a whole directory that are no parts. */
-export const MARKERS: readonly string[] = [MANIFEST, SUCCESS];
+export function sha256Of(bytes: Uint8Array | string): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

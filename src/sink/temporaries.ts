@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { FileId } from '../bindings/native.ts';
+import { fileId } from './look.ts';
 
 /** No name made here is longer. */
 export const TEMPORARY_BYTES_MAX = 80;
@@ -46,7 +47,7 @@ export function sweepBeside(target: string, prefix: string, spared: (path: strin
     const path = join(directory, name);
     const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
     if (!stats?.isFile()) continue;
-    if (spared(path, { device: String(stats.dev), inode: String(stats.ino) })) kept.push(path);
+    if (spared(path, fileId(stats))) kept.push(path);
     else rmSync(path, { force: true });
   }
   return kept;

@@ -87,6 +87,8 @@ export interface StoredOutputFile extends QuickIdentity {
   /** Its name in the directory; empty for a file. */
   name: string;
   sha256: string;
+  /** Its first bytes, in hexadecimal. */
+  head: string;
 }
 
 /** An output. */
@@ -95,8 +97,8 @@ export interface StoredOutput {
   layout: 'file' | 'directory';
   rows: number;
   bytes: number;
-  /** Digest of the file; null for a directory, whose files have one each. */
-  sha256: string | null;
+  /** Of a directory: of its manifest, which has those of its parts. */
+  sha256: string;
   files: StoredOutputFile[];
 }
 

@@ -1,5 +1,6 @@
 //! Small durable files for the owner, and what files say of themselves.
 
+use crate::chunk::count;
 use crate::error::{Carry, Thrown, failure, waist};
 use batch_core_chunk::ChunkError;
 use batch_core_parts::{
@@ -43,20 +44,31 @@ impl From<PartReceipt> for Receipt {
     }
 }
 
-/// A file, whatever its names. Numbers are text: they have 64 bits.
+/// A file as it was last written, whatever its names. Numbers of 64 bits are text.
 #[napi(object)]
 pub struct FileIdRecord {
     /// Number of its device.
     pub device: String,
     /// Number of the file on it.
     pub inode: String,
+    /// Its length in bytes.
+    pub size: i64,
+    /// When it was last written, in nanoseconds since 1970.
+    pub mtime_ns: String,
 }
 
 impl TryFrom<&FileIdRecord> for FileId {
     type Error = ChunkError;
     fn try_from(record: &FileIdRecord) -> Result<Self, ChunkError> {
-        let number = |text: &str| text.parse().map_err(|_| failure("BUG", format!("{text} is no file number")));
-        Ok(Self { device: number(&record.device)?, inode: number(&record.inode)? })
+        fn number<T: std::str::FromStr>(text: &str) -> Result<T, ChunkError> {
+            text.parse().map_err(|_| failure("BUG", format!("{text} is no number of a file")))
+        }
+        Ok(Self {
+            device: number(&record.device)?,
+            inode: number(&record.inode)?,
+            size: count(record.size)?,
+            modified_ns: number(&record.mtime_ns)?,
+        })
     }
 }
 
@@ -71,6 +83,8 @@ pub struct PartFacts {
     pub bytes: f64,
     /// Key-value metadata.
     pub metadata: HashMap<String, String>,
+    /// Whether this writer wrote the file: one that another program rewrote may keep the metadata.
+    pub written_by_us: bool,
 }
 
 impl TryFrom<PartFormat> for PartOptions {
@@ -152,6 +166,7 @@ pub fn part_facts(path: String) -> Result<PartFacts, Thrown> {
             row_groups: u32::try_from(facts.row_groups).unwrap_or(u32::MAX),
             bytes: facts.bytes as f64,
             metadata: facts.metadata.into_iter().collect(),
+            written_by_us: facts.written_by_us,
         })
     })
 }

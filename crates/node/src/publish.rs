@@ -4,12 +4,12 @@
 
 use crate::chunk::count;
 use crate::error::{Record, caught, failure};
-use crate::parts::{Receipt, pairs};
+use crate::parts::{FileIdRecord, Receipt, pairs};
 use crate::watch;
 use batch_core_chunk::{ChunkError, Watch};
 use batch_core_parts::{
-    DirectoryPart, DirectoryRequest, Disk, PartReceipt, PartsError, StoredPart, digest_watched, publish_directory,
-    row_group_checksums, stage_file,
+    DirectoryPart, DirectoryRequest, Disk, FileId, PartReceipt, PartsError, Replaced, StoredPart, digest_watched,
+    publish_directory, row_group_checksums, stage_file,
 };
 use napi::bindgen_prelude::{AsyncTask, Buffer};
 use napi::{Env, Task};
@@ -26,6 +26,15 @@ pub struct PublishedPart {
     pub name: String,
     /// What it must be.
     pub receipt: Receipt,
+}
+
+/// A file of an output that a publication may replace or remove.
+#[napi(object)]
+pub struct ReplacedFile {
+    /// Its name in the directory.
+    pub name: String,
+    /// What was found there.
+    pub id: FileIdRecord,
 }
 
 /// What became of a long call: one of them is there.
@@ -52,7 +61,7 @@ pub struct StagedRecord {
 
 enum Work {
     StageFile { parts: Vec<StoredPart>, temporary: PathBuf, metadata: Vec<(String, String)> },
-    PublishDirectory { parts: Vec<DirectoryPart>, directory: PathBuf, texts: [Vec<u8>; 2], replaces: Vec<String> },
+    PublishDirectory { parts: Vec<DirectoryPart>, directory: PathBuf, texts: [Vec<u8>; 2], replaces: Vec<Replaced> },
     Digest(PathBuf),
     Checksums(PathBuf),
 }
@@ -156,7 +165,7 @@ pub fn publish_into_directory(
     directory: String,
     manifest: Buffer,
     intent: Buffer,
-    replaces: Vec<String>,
+    replaces: Vec<ReplacedFile>,
     watch: u32,
 ) -> AsyncTask<LongCall> {
     LongCall::of(Some(watch), || {
@@ -164,6 +173,8 @@ pub fn publish_into_directory(
             Ok(DirectoryPart { source: part.source.into(), name: part.name, receipt: receipt(part.receipt)? })
         };
         let parts = parts.into_iter().map(part).collect::<Result<_, ChunkError>>()?;
+        let old = |file: ReplacedFile| Ok(Replaced { id: FileId::try_from(&file.id)?, name: file.name });
+        let replaces = replaces.into_iter().map(old).collect::<Result<_, ChunkError>>()?;
         let texts = [manifest.to_vec(), intent.to_vec()];
         Ok(Work::PublishDirectory { parts, directory: directory.into(), texts, replaces })
     })

@@ -18,11 +18,26 @@ use std::sync::Arc;
 /// `OUTPUT_EXISTS` when something else lies there: it stays as it is, and `temporary` too. Otherwise as the operating
 /// system says.
 pub fn commit(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, replaces: Option<FileId>) -> Result<()> {
-    match replaces {
-        None => take_free(fs, temporary, target)?,
-        Some(approved) => take_from(fs, temporary, target, approved)?,
-    }
+    take(fs, temporary, target, replaces)?;
     fs.sync_directory(parent(target)).at("fsync directory", parent(target))
+}
+
+/// As [`commit`], but the name is not durable until its directory is.
+pub(crate) fn take(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, replaces: Option<FileId>) -> Result<()> {
+    match replaces {
+        None => take_free(fs, temporary, target),
+        Some(approved) => take_from(fs, temporary, target, approved),
+    }
+}
+
+/// Removes what lies at `path` if it is the file `approved`.
+pub(crate) fn remove_approved(fs: &Arc<dyn FileSystem>, path: &Path, approved: FileId) -> Result<()> {
+    match fs.identity(path) {
+        Ok(found) if found == approved => fs.remove_file(path).at("remove", path),
+        Ok(_) => Err(replaced(path)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).at("look at", path),
+    }
 }
 
 /// Writes `bytes` as `temporary`, which must not exist, then commits it as `target`, as [`commit`] does.

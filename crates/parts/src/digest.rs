@@ -1,6 +1,7 @@
 //! Digests of files, and what a part says about itself.
 
 use crate::error::{Code, PartsError, Result};
+use crate::layout::CREATED_BY;
 use crate::part::PartReceipt;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use sha2::{Digest, Sha256};
@@ -98,6 +99,8 @@ pub struct PartMetadata {
     pub bytes: u64,
     /// The key-value metadata the part was written with, without Arrow's own entry.
     pub metadata: BTreeMap<String, String>,
+    /// Whether this crate wrote it. One that another program rewrote may keep the metadata, but not this.
+    pub written_by_us: bool,
 }
 
 /// Reads the footer of a part, and no page.
@@ -113,7 +116,8 @@ pub fn read_metadata(path: &Path) -> Result<PartMetadata> {
         .filter(|pair| pair.key != parquet::arrow::ARROW_SCHEMA_META_KEY)
         .map(|pair| (pair.key.clone(), pair.value.clone().unwrap_or_default()))
         .collect();
-    Ok(PartMetadata { rows, row_groups: parsed.num_row_groups(), bytes, metadata })
+    let written_by_us = parsed.file_metadata().created_by() == Some(CREATED_BY);
+    Ok(PartMetadata { rows, row_groups: parsed.num_row_groups(), bytes, metadata, written_by_us })
 }
 
 /// Parses the footer of `file` after checking its frame, and checks that what it describes lies in the file.

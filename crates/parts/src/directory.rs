@@ -8,13 +8,14 @@
 //! Each step is durable before the next. Whoever finds the directory after a crash knows it by the intent or the
 //! manifest, and goes through the same steps again. A name that the intent does not list is a stranger's, and stays.
 
-use crate::commit::commit;
+use crate::commit::{commit, remove_approved, take};
 use crate::digest::compare;
-use crate::durable::{create_beside, temporary_of, write_durable};
-use crate::error::{At, PartsError, Result};
-use crate::fs::{FileSystem, create_directories, plain};
+use crate::durable::{create_beside, temporary_beside, temporary_of};
+use crate::error::{At, Code, PartsError, Result};
+use crate::fs::{FileId, FileSystem, create_directories, plain};
 use crate::part::PartReceipt;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -49,9 +50,21 @@ pub struct DirectoryRequest<'a> {
     pub manifest: &'a [u8],
     /// The bytes that say whose the directory is until the manifest is there.
     pub intent: &'a [u8],
-    /// Names of an earlier publication that may go: nothing else that lies there is touched.
-    pub replaces: &'a [String],
+    /// Files of an earlier publication that may go: nothing else that lies there is touched.
+    pub replaces: &'a [Replaced],
 }
+
+/// A file that a publication may replace or remove, as long as it is the one that was looked at.
+#[derive(Clone, Debug)]
+pub struct Replaced {
+    /// Its name in the directory.
+    pub name: String,
+    /// What was found there.
+    pub id: FileId,
+}
+
+/// What may go, by its name.
+type Approved<'a> = BTreeMap<&'a str, FileId>;
 
 /// Publishes parts as a directory. A part keeps its place in the job and gets a second name there (a hard link), or is
 /// copied where that cannot be; either way it is compared with its receipt first. Publishing again is harmless.
@@ -68,22 +81,24 @@ pub fn publish_directory(
 ) -> Result<()> {
     let DirectoryRequest { directory, parts, .. } = *request;
     let names = names(request)?;
+    let approved: Approved<'_> =
+        request.replaces.iter().map(|replaced| (replaced.name.as_str(), replaced.id)).collect();
     create_directories(fs.as_ref(), directory)?;
-    refuse_strangers(fs, request, &names)?;
-    write_durable(fs, &directory.join(INTENT), request.intent)?;
-    clear(fs, request, &names)?;
+    refuse_strangers(fs, directory, &names, &approved)?;
+    write(fs, &directory.join(INTENT), request.intent, approved.get(INTENT).copied())?;
+    clear(fs, request, &names, &approved)?;
     let mut rows = 0;
     for part in parts {
-        place(fs, part, &directory.join(&part.name), request.replaces.contains(&part.name))?;
+        place(fs, part, &directory.join(&part.name), approved.get(part.name.as_str()).copied())?;
         rows += part.receipt.rows;
         observe(rows)?;
     }
     fs.sync_directory(directory).at("fsync directory", directory)?;
-    write_new(fs, &directory.join(MANIFEST), request.manifest)?;
-    refuse_strangers(fs, request, &names)?;
+    write(fs, &directory.join(MANIFEST), request.manifest, None)?;
+    refuse_strangers(fs, directory, &names, &approved)?;
     remove(fs, &directory.join(INTENT))?;
     fs.sync_directory(directory).at("fsync directory", directory)?;
-    write_new(fs, &directory.join(SUCCESS), b"")
+    write(fs, &directory.join(SUCCESS), b"", None)
 }
 
 /// The names that the directory will have.
@@ -98,20 +113,24 @@ fn names<'a>(request: &DirectoryRequest<'a>) -> Result<BTreeSet<&'a str>> {
             return Err(PartsError::bug(directory, format_args!("two files would be named {name:?}")));
         }
     }
-    match request.replaces.iter().find(|name| !plain(name)) {
+    match request.replaces.iter().map(|replaced| &replaced.name).find(|name| !plain(name)) {
         Some(name) => Err(PartsError::bug(directory, format_args!("{name:?} is no plain file name"))),
         None => Ok(names),
     }
 }
 
 /// Nothing may lie there but what this publication writes, what it replaces, and what a killed one left half done.
-fn refuse_strangers(fs: &Arc<dyn FileSystem>, request: &DirectoryRequest<'_>, names: &BTreeSet<&str>) -> Result<()> {
-    let directory = request.directory;
+fn refuse_strangers(
+    fs: &Arc<dyn FileSystem>,
+    directory: &Path,
+    names: &BTreeSet<&str>,
+    approved: &Approved<'_>,
+) -> Result<()> {
     let paths = fs.list(directory).at("list", directory)?;
     let strangers: Vec<_> = paths
         .iter()
         .map(|path| path.file_name().unwrap_or_default().to_string_lossy())
-        .filter(|name| !names.contains(name.as_ref()) && !request.replaces.iter().any(|known| known == name))
+        .filter(|name| !names.contains(name.as_ref()) && !approved.contains_key(name.as_ref()))
         .filter(|name| !names.iter().any(|known| temporary_of(name, known)))
         .collect();
     let Some((first, rest)) = strangers.split_first() else { return Ok(()) };
@@ -123,10 +142,15 @@ fn refuse_strangers(fs: &Arc<dyn FileSystem>, request: &DirectoryRequest<'_>, na
 }
 
 /// Takes back the promise of an earlier publication, then what it published, and what a killed one left half done.
-fn clear(fs: &Arc<dyn FileSystem>, request: &DirectoryRequest<'_>, names: &BTreeSet<&str>) -> Result<()> {
-    let DirectoryRequest { directory, replaces, .. } = *request;
-    if replaces.iter().any(|name| name == SUCCESS) {
-        remove(fs, &directory.join(SUCCESS))?;
+fn clear(
+    fs: &Arc<dyn FileSystem>,
+    request: &DirectoryRequest<'_>,
+    names: &BTreeSet<&str>,
+    approved: &Approved<'_>,
+) -> Result<()> {
+    let directory = request.directory;
+    if let Some(success) = approved.get(SUCCESS) {
+        remove_approved(fs, &directory.join(SUCCESS), *success)?;
         fs.sync_directory(directory).at("fsync directory", directory)?;
     }
     let parts: BTreeSet<_> = request.parts.iter().map(|part| part.name.as_str()).collect();
@@ -134,8 +158,9 @@ fn clear(fs: &Arc<dyn FileSystem>, request: &DirectoryRequest<'_>, names: &BTree
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         // The intent was just written: without it nobody would know whose a half published directory is.
         let kept = name == INTENT || parts.contains(name.as_ref());
-        let old = replaces.iter().any(|known| known == &name) && !kept;
-        if old || names.iter().any(|known| temporary_of(&name, known)) {
+        if let Some(old) = approved.get(name.as_ref()).filter(|_| !kept) {
+            remove_approved(fs, &path, *old)?;
+        } else if names.iter().any(|known| temporary_of(&name, known)) {
             remove(fs, &path)?;
         }
     }
@@ -149,33 +174,52 @@ fn remove(fs: &Arc<dyn FileSystem>, path: &Path) -> Result<()> {
     }
 }
 
-/// Writes a file whose name must be free.
-fn write_new(fs: &Arc<dyn FileSystem>, target: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a file whose name must be free, or that of `replaces`.
+fn write(fs: &Arc<dyn FileSystem>, target: &Path, bytes: &[u8], replaces: Option<FileId>) -> Result<()> {
     let mut sink = create_beside(fs, target)?;
     sink.write_all(bytes).at("write", sink.path())?;
     let temporary = sink.path().to_path_buf();
     sink.stage()?;
-    commit(fs, &temporary, target, None).inspect_err(|_| {
+    commit(fs, &temporary, target, replaces).inspect_err(|_| {
         let _ = fs.remove_file(&temporary); // the failure is on its way up; the next run clears leftovers
     })
 }
 
 /// Gives the part its name in the directory; that name is durable once the directory is.
-fn place(fs: &Arc<dyn FileSystem>, part: &DirectoryPart, target: &Path, replaces: bool) -> Result<()> {
+fn place(fs: &Arc<dyn FileSystem>, part: &DirectoryPart, target: &Path, replaces: Option<FileId>) -> Result<()> {
     let source = part.source.as_path();
     let mut file = fs.open(source).map_err(|e| PartsError::read("open", source, e))?;
     compare(source, &mut file, &part.receipt)?;
-    // An earlier publication of this part is this very file, or an older one that may go.
-    match (fs.identity(target), fs.identity(source)) {
-        (Ok(there), Ok(here)) if there == here => return Ok(()),
-        (Ok(_), _) if replaces => remove(fs, target)?,
-        _ => {}
+    // An earlier publication of this part is this very file.
+    if matches!((fs.identity(target), fs.identity(source)), (Ok(there), Ok(here)) if there == here) {
+        return Ok(());
     }
-    match fs.link(source, target) {
-        Ok(()) => return Ok(()),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => return adopt(fs, part, target),
-        Err(_) => {}
+    let temporary = match link_beside(fs, source, target) {
+        Ok(temporary) => temporary,
+        Err(_) => copy_beside(fs, part, file, target)?,
+    };
+    let taken = take(fs, &temporary, target, replaces);
+    taken.or_else(|error| {
+        let _ = fs.remove_file(&temporary); // what follows says more
+        if error.code == Code::Occupied { adopt(fs, part, target) } else { Err(error) }
+    })
+}
+
+/// A second name for `source` beside `target`.
+fn link_beside(fs: &Arc<dyn FileSystem>, source: &Path, target: &Path) -> std::io::Result<PathBuf> {
+    loop {
+        let temporary = temporary_beside(target);
+        match fs.link(source, &temporary) {
+            // A crashed process that had our number left it; some later count is free.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            linked => return linked.map(|()| temporary),
+        }
     }
+}
+
+/// A durable copy of the part beside `target`.
+fn copy_beside(fs: &Arc<dyn FileSystem>, part: &DirectoryPart, mut file: File, target: &Path) -> Result<PathBuf> {
+    let source = part.source.as_path();
     file.rewind().map_err(|e| PartsError::read("read", source, e))?;
     let mut sink = create_beside(fs, target)?;
     let mut buffer = vec![0; 1 << 18];
@@ -188,13 +232,11 @@ fn place(fs: &Arc<dyn FileSystem>, part: &DirectoryPart, target: &Path, replaces
         }
     }
     let temporary = sink.path().to_path_buf();
-    if sink.stage()?.1 != part.receipt.sha256 {
-        let _ = fs.remove_file(&temporary); // the failure below says more
-        return Err(PartsError::data(source, "it changed while it was copied"));
+    if sink.stage()?.1 == part.receipt.sha256 {
+        return Ok(temporary);
     }
-    commit(fs, &temporary, target, None).inspect_err(|_| {
-        let _ = fs.remove_file(&temporary);
-    })
+    let _ = fs.remove_file(&temporary); // the failure below says more
+    Err(PartsError::data(source, "it changed while it was copied"))
 }
 
 /// A file that has the part's name already stays if it is the part: a killed publication copied it.

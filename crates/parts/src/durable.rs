@@ -4,7 +4,7 @@ use crate::error::{At, PartsError, Result};
 use crate::fs::{FileSystem, parent};
 use crate::sink::Sink;
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -39,19 +39,26 @@ pub fn write_durable_once(fs: &Arc<dyn FileSystem>, path: &Path, bytes: &[u8]) -
 
 /// A temporary of its own name in the directory of `path`, so that two writers never share one.
 pub(crate) fn create_beside(fs: &Arc<dyn FileSystem>, path: &Path) -> Result<Sink> {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let name = path.file_name().ok_or_else(|| PartsError::bug(path, "a file needs a name"))?;
+    if path.file_name().is_none() {
+        return Err(PartsError::bug(path, "a file needs a name"));
+    }
     loop {
-        let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let mut hidden = std::ffi::OsString::from(".");
-        hidden.push(name);
-        hidden.push(format!(".{}-{count}.tmp", std::process::id()));
-        match Sink::create(Arc::clone(fs), &parent(path).join(hidden), true) {
+        match Sink::create(Arc::clone(fs), &temporary_beside(path), true) {
             // A crashed process that had our number left it; some later count is free.
             Err(error) if error.kind() == Some(ErrorKind::AlreadyExists) => {}
             other => return other,
         }
     }
+}
+
+/// A name beside that of the file `path` which no other call in this process is given.
+pub(crate) fn temporary_beside(path: &Path) -> PathBuf {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let mut hidden = std::ffi::OsString::from(".");
+    hidden.push(path.file_name().unwrap_or_default());
+    hidden.push(format!(".{}-{count}.tmp", std::process::id()));
+    parent(path).join(hidden)
 }
 
 /// Whether `name` is one that [`create_beside`] makes for the file `known`.

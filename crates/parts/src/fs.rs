@@ -6,13 +6,18 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A file, whatever its names: the device it lies on and its number there.
+/// A file as it was last written, whatever its names. The number alone would not do: a file written in place keeps it,
+/// and one that is made where another was removed is often given it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileId {
     /// Number of the device.
     pub device: u64,
     /// Number of the file on it.
     pub inode: u64,
+    /// Its length in bytes.
+    pub size: u64,
+    /// When it was last written, in nanoseconds since 1970.
+    pub modified_ns: i128,
 }
 
 /// What a durable file needs of the file system. [`Disk`] is the real one.
@@ -62,7 +67,7 @@ pub trait FileSystem: Debug + Send + Sync {
     /// `Unsupported` where the system or the file system cannot; otherwise as the operating system says.
     fn exchange(&self, one: &Path, other: &Path) -> io::Result<()>;
 
-    /// Which file `path` names; a link is not followed.
+    /// Which file `path` names, and as last written when; a link is not followed.
     ///
     /// # Errors
     /// As the operating system says.
@@ -186,7 +191,8 @@ impl FileSystem for Disk {
 #[expect(clippy::unnecessary_wraps, reason = "other systems cannot tell")]
 fn identity(metadata: &std::fs::Metadata) -> io::Result<FileId> {
     use std::os::unix::fs::MetadataExt;
-    Ok(FileId { device: metadata.dev(), inode: metadata.ino() })
+    let modified_ns = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+    Ok(FileId { device: metadata.dev(), inode: metadata.ino(), size: metadata.size(), modified_ns })
 }
 
 #[cfg(not(unix))]

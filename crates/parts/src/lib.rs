@@ -25,7 +25,7 @@ mod tests;
 
 pub use commit::{commit, write_committed};
 pub use digest::{FOOTER_BYTES_MAX, PartMetadata, digest, digest_watched, read_metadata};
-pub use directory::{DirectoryPart, DirectoryRequest, publish_directory};
+pub use directory::{DirectoryPart, DirectoryRequest, Replaced, publish_directory};
 pub use durable::{create_directories, write_durable, write_durable_once};
 pub use error::{Code, PartsError, Result};
 pub use fs::{Disk, FileId, FileSystem, OpenFile};

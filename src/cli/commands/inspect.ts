@@ -6,7 +6,7 @@ import { BatchCoreError, EXIT } from '../../errors.ts';
 import { lookFrom } from '../../orchestrator/home.ts';
 import { jobStatus } from '../../orchestrator/jobs.ts';
 import { loadModelFile } from '../../orchestrator/prepare.ts';
-import { isModelFile, MANIFEST, METADATA_FINGERPRINT, readManifest } from '../../sink/target.ts';
+import { isModelFile, MANIFEST, METADATA_FINGERPRINT, readManifest } from '../../sink/look.ts';
 import { readFacts, type SourceFacts } from '../../source/facts.ts';
 import { fileColumnNames } from '../../source/names.ts';
 import { resolveSource } from '../../source/resolve.ts';

@@ -5,8 +5,8 @@ use super::write_part;
 use crate::digest::hex;
 use crate::fault::{CrashState, Faulty, Log};
 use crate::{
-    DirectoryPart, DirectoryRequest, Disk, FileSystem, StoredPart, commit, digest, publish_directory, stage_file,
-    write_durable, write_durable_once,
+    DirectoryPart, DirectoryRequest, Disk, FileSystem, Replaced, StoredPart, commit, digest, publish_directory,
+    stage_file, write_durable, write_durable_once,
 };
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -124,13 +124,15 @@ fn a_directory_that_says_success_is_whole() {
     };
     for again in [false, true] {
         let fs = Faulty::new(&root).unwrap();
-        let all = ["_SUCCESS", "manifest.json", "part-0.parquet"].map(str::to_string);
+        let approve = |name: &str| Replaced { name: name.into(), id: Disk.identity(&output.join(name)).unwrap() };
+        let all = if again { vec!["_SUCCESS", "manifest.json", "part-0.parquet"] } else { vec![] };
+        let all: Vec<_> = all.into_iter().map(approve).collect();
         let request = DirectoryRequest {
             directory: &output,
             parts: std::slice::from_ref(&part),
             manifest: b"{}",
             intent: b"{}",
-            replaces: if again { &all } else { &[] },
+            replaces: &all,
         };
         publish_directory(&fs.shared(), &request, &mut |_| Ok(())).unwrap();
         let log = fs.log();

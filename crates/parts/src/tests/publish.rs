@@ -3,7 +3,7 @@
 use super::{batch, schema, stored, write_part};
 use crate::fault::{Failure, Fault, Faulty, Kind};
 use crate::{
-    DirectoryPart, DirectoryRequest, Disk, FileId, FileSystem, PartOptions, PartReceipt, PartWriter, Staged,
+    DirectoryPart, DirectoryRequest, Disk, FileId, FileSystem, PartOptions, PartReceipt, PartWriter, Replaced, Staged,
     StoredPart, commit, digest, publish_directory, read_metadata, row_group_checksums, stage_file, write_committed,
 };
 use arrow_array::{Int64Array, RecordBatch};
@@ -139,7 +139,8 @@ fn directory_part(home: &Path, name: &str, first: i64) -> DirectoryPart {
 }
 
 fn into_directory(fs: &Faulty, parts: &[DirectoryPart], directory: &Path, replaces: &[&str]) -> crate::Result<()> {
-    let replaces: Vec<_> = replaces.iter().map(|name| (*name).to_string()).collect();
+    let approve = |name: &&str| Some(Replaced { name: (*name).into(), id: Disk.identity(&directory.join(name)).ok()? });
+    let replaces: Vec<_> = replaces.iter().filter_map(approve).collect();
     let request =
         DirectoryRequest { directory, parts, manifest: b"{\"parts\":2}", intent: b"ours", replaces: &replaces };
     publish_directory(&fs.shared(), &request, &mut |_| Ok(()))
@@ -193,6 +194,34 @@ fn a_directory_loses_what_is_replaced_and_nothing_else() {
     assert_eq!(digest(&out.join("part-0.parquet")).unwrap(), part.receipt.sha256);
 }
 
+/// What lies at a name when it is replaced must be what was looked at: the name alone says nothing.
+#[test]
+fn a_file_that_came_to_lie_at_a_name_that_may_go_stays() {
+    for (name, in_place) in
+        [("_SUCCESS", true), ("manifest.json", false), ("part-0.parquet", true), ("part-9.parquet", false)]
+    {
+        let home = tempfile::tempdir().unwrap();
+        let part = directory_part(home.path(), "0", 0);
+        let out = home.path().join("output");
+        std::fs::create_dir(&out).unwrap();
+        let old = |name: &str| {
+            std::fs::write(out.join(name), "old").unwrap();
+            Replaced { name: name.into(), id: Disk.identity(&out.join(name)).unwrap() }
+        };
+        let replaces = ["_SUCCESS", "manifest.json", "part-0.parquet", "part-9.parquet"].map(old);
+        if !in_place {
+            std::fs::remove_file(out.join(name)).unwrap();
+        }
+        std::fs::write(out.join(name), "a stranger's").unwrap();
+        let parts = std::slice::from_ref(&part);
+        let request = DirectoryRequest { directory: &out, parts, manifest: b"{}", intent: b"{}", replaces: &replaces };
+        let error = publish_directory(&Disk::shared(), &request, &mut |_| Ok(())).unwrap_err();
+        assert_eq!((error.code(), &error.path), ("OUTPUT_EXISTS", &out.join(name)), "{error}");
+        assert_eq!(std::fs::read(out.join(name)).unwrap(), b"a stranger's");
+        assert!(!names(&out).contains(&"_SUCCESS".into()) || name == "_SUCCESS");
+    }
+}
+
 #[test]
 fn a_directory_never_says_success_of_something_else() {
     let home = tempfile::tempdir().unwrap();
@@ -217,7 +246,9 @@ fn a_directory_never_says_success_of_something_else() {
     assert_eq!(into_directory(&fs, std::slice::from_ref(&part), &out, &left).unwrap_err().code(), "DISK_FULL");
     assert_eq!(std::fs::read(out.join(".batch-core-publishing.json")).unwrap(), b"ours");
     let fs = Faulty::new(home.path()).unwrap();
-    publish(&fs, std::slice::from_ref(&part)).unwrap();
+    let error = publish(&fs, std::slice::from_ref(&part)).unwrap_err();
+    assert_eq!(error.code(), "OUTPUT_EXISTS", "somebody else publishes there: {error}");
+    into_directory(&fs, std::slice::from_ref(&part), &out, &left).unwrap();
     assert_eq!(names(&out), ["_SUCCESS", "manifest.json", "part-0.parquet"]);
     std::fs::remove_dir_all(&out).unwrap();
 
@@ -231,7 +262,7 @@ fn a_directory_never_says_success_of_something_else() {
     for lasting in [true, false] {
         fs.inject(lasting.then_some(Fault { kind: Kind::Link, nth: 1, failure: Failure::Denied, lasting }));
         let part = DirectoryPart { receipt: changed.clone(), ..part.clone() };
-        let error = publish(&fs, &[part]).unwrap_err();
+        let error = into_directory(&fs, &[part], &out, &left).unwrap_err();
         assert_eq!((error.code(), &error.path), ("DATA", &home.path().join("parts/0")));
     }
     assert!(!out.join("_SUCCESS").exists());
@@ -273,6 +304,10 @@ fn a_commit_replaces_what_was_approved_and_nothing_else() {
     write(Some(ours)).unwrap();
     assert_ne!(Disk.identity(&target).unwrap(), ours);
     assert_eq!(std::fs::read(&target).unwrap(), b"new");
+    let ours = Disk.identity(&target).unwrap();
+    std::fs::write(&target, "written in place").unwrap();
+    assert_eq!(write(Some(ours)).unwrap_err().code(), "OUTPUT_EXISTS");
+    assert_eq!(std::fs::read(&target).unwrap(), b"written in place");
 
     let kept = home.path().join("kept");
     std::fs::rename(&target, &kept).unwrap();

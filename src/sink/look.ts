@@ -1,0 +1,242 @@
+/** What lies where something is to be written. Looks only: what may be replaced is decided in target.ts. */
+import {
+  type BigIntStats,
+  closeSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { type FileId, partFacts } from '../bindings/native.ts';
+import { BatchCoreError, systemError } from '../errors.ts';
+
+/** Key-value metadata of everything we write: a digest of what decides the bytes. */
+export const METADATA_FINGERPRINT = 'batch_core.fingerprint';
+export const METADATA_CHUNK = 'batch_core.chunk';
+export const MANIFEST = 'manifest.json';
+export const SUCCESS = '_SUCCESS';
+/** Says, while a directory is being published, whose it is. */
+export const INTENT = '.batch-core-publishing.json';
+const PART_NAME = /^part-\d+\.parquet$/;
+const MODEL_MAGIC = 'batch-core-model ';
+/** So many bytes tell a file that was cut short from one that somebody else wrote. */
+const HEAD_BYTES = 64;
+
+/** A regular file, or a link to one or to nowhere. */
+export interface FoundFile {
+  id: FileId;
+  /**
+   * `output`: a part or an output as we wrote it, or with pages damaged; `model`: begins as a model does; `rewritten`:
+   * another program wrote it from an output; `foreign`: whole, and none of ours; `unreadable`: no Parquet file, or a
+   * damaged one.
+   */
+  what: 'output' | 'model' | 'rewritten' | 'foreign' | 'unreadable';
+  /** Of an output. */
+  fingerprint?: string;
+  /** Its first bytes, in hexadecimal. */
+  head: string;
+}
+
+/** A file of a directory. */
+export interface NamedFile {
+  name: string;
+  id: FileId;
+}
+
+/** What lies at a path. */
+export type Found =
+  | { kind: 'nothing' }
+  | ({ kind: 'file' } & FoundFile)
+  | {
+      kind: 'directory';
+      /** Of the manifest, of a publication that did not end, or of the parts; absent where it is not ours. */
+      fingerprint?: string;
+      /** That, and those of outputs which such a publication was replacing. */
+      fingerprints: string[];
+      /** What a publication of ours left there. */
+      ours: NamedFile[];
+      /** What has the name of such a file and is not what was written. */
+      changed: ({ name: string } & FoundFile)[];
+      /** Names that no publication of ours left there, or that are no files. */
+      strangers: string[];
+    }
+  /** Neither file nor directory. */
+  | { kind: 'special'; words: string };
+
+/** Looks, without opening anything but regular files and directories. */
+export function lookAt(path: string): Found {
+  const link = statsOf(path, lstatSync);
+  const stats = link?.isSymbolicLink() ? statsOf(path, statSync) : link;
+  if (!link) return { kind: 'nothing' };
+  if (!stats) return { kind: 'file', id: fileId(link), what: 'foreign', head: '' };
+  if (stats.isDirectory()) return lookInto(path);
+  if (!stats.isFile()) return { kind: 'special', words: specialWords(stats) };
+  return { kind: 'file', id: fileId(link), ...describeFile(path) };
+}
+
+function statsOf(path: string, look: typeof statSync): BigIntStats | undefined {
+  try {
+    return look(path, { bigint: true, throwIfNoEntry: false }) as BigIntStats | undefined;
+  } catch (cause) {
+    throw systemError(cause, `look at ${path}`, { path });
+  }
+}
+
+/** By what a file is known again as long as nobody writes into it. */
+export function fileId({ dev, ino, size, mtimeNs }: BigIntStats): FileId {
+  return { device: String(dev), inode: String(ino), size: Number(size), mtimeNs: String(mtimeNs) };
+}
+
+/** What a thing that is neither file nor directory is called. */
+export function specialWords(stats: Pick<BigIntStats, 'isFIFO' | 'isSocket' | 'isDirectory'>): string {
+  if (stats.isFIFO()) return 'a pipe';
+  if (stats.isSocket()) return 'a socket';
+  return stats.isDirectory() ? 'a directory' : 'a device';
+}
+
+function describeFile(path: string): Omit<FoundFile, 'id'> {
+  const head = headOf(path);
+  if (beginsAsModel(head)) return { what: 'model', head };
+  try {
+    const { metadata, writtenByUs } = partFacts(path);
+    const fingerprint = metadata[METADATA_FINGERPRINT];
+    if (fingerprint === undefined) return { what: 'foreign', head };
+    return writtenByUs ? { what: 'output', fingerprint, head } : { what: 'rewritten', head };
+  } catch (thrown) {
+    // What cannot be read for another reason than what is in it is nobody's to replace.
+    return { what: BatchCoreError.from(thrown).class === 'DATA' ? 'unreadable' : 'foreign', head };
+  }
+}
+
+/** The first bytes of a file in hexadecimal; nothing where it cannot be read. */
+export function headOf(path: string): string {
+  const head = Buffer.alloc(HEAD_BYTES);
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(path, 'r');
+    return head.subarray(0, readSync(descriptor, head, 0, HEAD_BYTES, 0)).toString('hex');
+  } catch {
+    return '';
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+/** Whether a regular file begins as a model does. */
+export function isModelFile(path: string): boolean {
+  return beginsAsModel(headOf(path));
+}
+
+function beginsAsModel(head: string): boolean {
+  return head.startsWith(Buffer.from(MODEL_MAGIC, 'latin1').toString('hex'));
+}
+
+/** A directory's manifest, or what says whose it is while it is published. */
+export interface Manifest {
+  fingerprint: string;
+  /** Of its parts, and their sizes where it says them. */
+  parts: Map<string, number | undefined>;
+  /** All that it says. */
+  content: Record<string, unknown>;
+}
+
+/** Reads a manifest; nothing where there is none of ours. Only names that parts have are believed. */
+export function readManifest(path: string): Manifest | undefined {
+  try {
+    if (!lstatSync(path).isFile()) return undefined;
+    const content = Object(JSON.parse(readFileSync(path, 'utf8'))) as Record<string, unknown>;
+    const { fingerprint, parts } = content;
+    if (typeof fingerprint !== 'string' || !Array.isArray(parts)) return undefined;
+    const listed = parts.map((part) => Object(part) as { name?: unknown; bytes?: unknown });
+    const known = listed.filter(({ name }) => typeof name === 'string' && PART_NAME.test(name));
+    const sizes = known.map(({ name, bytes }) => [name, typeof bytes === 'number' ? bytes : undefined] as const);
+    return { fingerprint, parts: new Map(sizes as [string, number | undefined][]), content };
+  } catch {
+    return undefined;
+  }
+}
+
+function lookInto(path: string): Found {
+  const names = namesIn(path);
+  const manifests = [MANIFEST, INTENT].flatMap((name) => readManifest(join(path, name)) ?? []);
+  const files = new Map<string, FoundFile>();
+  for (const name of names.filter((name) => PART_NAME.test(name) || isMarker(name))) {
+    const stats = statsOf(join(path, name), lstatSync);
+    if (stats?.isFile()) files.set(name, { id: fileId(stats), ...describeFile(join(path, name)) });
+  }
+  const sizes = new Map(manifests.flatMap(({ parts }) => [...parts]));
+  const fingerprints = manifests.flatMap(({ fingerprint, content: { replaced } }) => [
+    fingerprint,
+    ...(Array.isArray(replaced) ? replaced.map(String) : []),
+  ]);
+  const fingerprint = fingerprints[0] ?? sharedFingerprint(files);
+  if (fingerprint === undefined) {
+    // A publication that was killed before it could say whose the directory is leaves a temporary at most.
+    const intent = [...files].filter(([name, { head }]) => name === INTENT && beginsAsManifest(head));
+    const strangers = names.filter((name) => !isTemporary(name, [INTENT]) && name !== intent[0]?.[0]);
+    return { kind: 'directory', fingerprints: [], ours: intent.map(named), changed: [], strangers };
+  }
+  const whose = { fingerprints: new Set([fingerprint, ...fingerprints]), sizes, lost: manifests.length === 0 };
+  const listed = [...files].filter(([name]) => isMarker(name) || whose.lost || sizes.has(name));
+  const isOurs = ([name, file]: [string, FoundFile]) => isAsWritten(name, file, whose);
+  const known = new Set(listed.map(([name]) => name));
+  const every = [MANIFEST, SUCCESS, INTENT, ...sizes.keys(), ...known];
+  return {
+    kind: 'directory',
+    fingerprint,
+    fingerprints: [...whose.fingerprints],
+    ours: listed.filter(isOurs).map(named),
+    changed: listed.filter((entry) => !isOurs(entry)).map(([name, file]) => ({ name, ...file })),
+    strangers: names.filter((name) => !known.has(name) && !isTemporary(name, every)),
+  };
+}
+
+function named([name, { id }]: [string, FoundFile]): NamedFile {
+  return { name, id };
+}
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path).sort();
+  } catch (cause) {
+    throw systemError(cause, `list ${path}`, { path });
+  }
+}
+
+function isMarker(name: string): boolean {
+  return name === MANIFEST || name === SUCCESS || name === INTENT;
+}
+
+/** Whose a directory is that has lost its manifest: its parts say it too. */
+function sharedFingerprint(files: ReadonlyMap<string, FoundFile>): string | undefined {
+  const [one, ...more] = new Set([...files.values()].flatMap(({ fingerprint }) => fingerprint ?? []));
+  return more.length === 0 ? one : undefined;
+}
+
+/** Whether a file is what a publication wrote under that name, be it damaged. */
+function isAsWritten(
+  name: string,
+  { id, what, fingerprint, head }: FoundFile,
+  { fingerprints, sizes }: { fingerprints: ReadonlySet<string>; sizes: ReadonlyMap<string, number | undefined> },
+): boolean {
+  if (name === SUCCESS) return id.size === 0;
+  if (isMarker(name)) return beginsAsManifest(head);
+  if (what === 'output') return fingerprints.has(fingerprint ?? '');
+  return what === 'unreadable' && id.size === sizes.get(name);
+}
+
+/** Also when it was cut short. */
+function beginsAsManifest(head: string): boolean {
+  const text = Buffer.from(head, 'hex').toString('latin1').replaceAll(/\s/g, '');
+  const begin = '{"schema":"batch-core.';
+  return text.startsWith(begin) || begin.startsWith(text);
+}
+
+/** Whether a name is a temporary one of a file of those names. */
+function isTemporary(name: string, of: readonly string[]): boolean {
+  const match = /^\.(.+)\.\d+-\d+\.tmp$/.exec(name);
+  return match?.[1] !== undefined && of.includes(match[1]);
+}
