@@ -47,7 +47,7 @@ export function approveTargets(prepared: Prepared, job: OpenJob | undefined): Ap
     if (verdict.kind === 'taken') throw takenError(path, option, verdict);
     if (verdict.kind === 'free' && verdict.replaces) files.push({ path, ...verdict.replaces });
     else if (verdict.kind === 'free')
-      files.push(...verdict.forced.map(({ name, id }) => ({ path: join(path, name), ...id })));
+      files.push(...verdict.approved.map(({ name, id }) => ({ path: join(path, name), ...id })));
     if (found.kind === 'directory' && found.fingerprint !== undefined) fingerprints.push(found.fingerprint);
   }
   return { files, fingerprints };

@@ -1,6 +1,11 @@
 /** What `verify` compares with, and what it says. */
 import { BatchCoreError } from '../errors.ts';
 import type { Report } from '../report.ts';
+import { isModelFile, lookAt } from '../sink/look.ts';
+import { judge, NOTHING_APPROVED } from '../sink/target.ts';
+import { readRecord } from '../store/home.ts';
+import { claimAt, isAlive, readPublication } from './job.ts';
+import { judgeModel } from './save.ts';
 
 export interface Verified {
   path: string;
@@ -16,6 +21,7 @@ export interface Verified {
 
 /** What a job says its output should be. */
 export interface Expected {
+  home: string;
   jobId: string;
   rowGroups: string;
   report: Report;
@@ -28,6 +34,18 @@ export const AGAIN = 'run the same command again: it notices, and makes the outp
 /** Only who made it can make it again: a hint is given where a job of this home did. */
 export function damaged(path: string, what: string, hint?: string): BatchCoreError {
   return new BatchCoreError('OUTPUT_DAMAGED', `${path}: ${what}`, { where: { file: path }, hint });
+}
+
+/** What its job would do about an output that is not what was written. */
+export async function cure(path: string, { home, jobId }: Expected): Promise<string> {
+  if (isAlive(home, jobId)) return 'its job runs: look again when it has ended';
+  const fingerprint = readRecord(home, jobId)?.fingerprint;
+  const publication = await readPublication(home, jobId).catch(() => undefined);
+  const claim = claimAt(path, { approved: NOTHING_APPROVED, publication });
+  const verdict = isModelFile(path)
+    ? judgeModel(path, { claim, digest: undefined })
+    : judge(lookAt(path), { ...claim, fingerprint });
+  return verdict.kind === 'taken' ? `move it away, if you want to keep it; then ${AGAIN}` : AGAIN;
 }
 
 export function notOurs(path: string): BatchCoreError {

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { fileDigest, partFacts, rowGroupChecksums } from '../bindings/native.ts';
 import { BatchCoreError, systemError } from '../errors.ts';
 import type { Report } from '../report.ts';
-import { isModelFile, lookAt, METADATA_FINGERPRINT } from '../sink/look.ts';
+import { isModelFile, METADATA_FINGERPRINT } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
 import { readReport } from '../store/reports.ts';
 import { readJson } from '../store/smallFile.ts';
@@ -14,22 +14,24 @@ import { jobPaths, resolveHome } from './home.ts';
 import { findJob, isAlive, readPublication } from './job.ts';
 import { homeJobs, homeOf, jobStatus } from './jobs.ts';
 import { loadModelFile } from './prepare.ts';
-import { AGAIN, damaged, type Expected, NO_JOB, notOurs, type Verified } from './verified.ts';
+import { AGAIN, cure, damaged, type Expected, NO_JOB, notOurs, type Verified } from './verified.ts';
 import { verifyDirectory } from './verifyDirectory.ts';
 
 /** An output, a directory of parts, a model, or a job by its id. */
 export async function verify(target: string, home: string | undefined): Promise<Verified> {
-  const path = resolve(target);
-  if (statsOf(path, lstatSync))
-    return verifyPath(path, home === undefined ? [resolveHome(home, path), homeOf(home)] : [homeOf(home)]);
-  const { out, jobId, state } = namedJob(target, path, homeOf(home));
-  if (!isFinished(state))
+  const named = resolve(target);
+  if (statsOf(named, lstatSync))
+    return verifyPath(named, home === undefined ? [resolveHome(home, named), homeOf(home)] : [homeOf(home)]);
+  const { out, jobId, state } = namedJob(target, named, homeOf(home));
+  const report = await reportOf(homeOf(home), jobId);
+  if (!report && !isFinished(state))
     throw new BatchCoreError('JOB_MISMATCH', `job ${jobId} is ${state}: it has published nothing yet`, {
       where: { job: jobId },
       hint: 'verify it when it is completed',
     });
-  if (!statsOf(out, lstatSync)) throw damaged(out, 'the output is not there', AGAIN);
-  return verifyPath(out, [homeOf(home)]);
+  const path = report?.output.path ?? out;
+  if (!statsOf(path, lstatSync)) throw damaged(path, 'the output is not there', AGAIN);
+  return verifyPath(path, [homeOf(home)]);
 }
 
 function namedJob(target: string, path: string, home: string): JobStatus {
@@ -58,17 +60,6 @@ function isDenied(cause: unknown): boolean {
   return ['EACCES', 'EPERM'].includes((cause as NodeJS.ErrnoException).code ?? '');
 }
 
-/** What the same command would do about a file that is not what was written. */
-function cure(path: string, { report }: Expected): string {
-  const found = lookAt(path);
-  const spoiled =
-    found.kind === 'file' &&
-    (found.what === 'output' ||
-      found.what === 'model' ||
-      (found.what === 'unreadable' && found.id.size <= report.output.bytes));
-  return spoiled ? AGAIN : 'move it away, if you want to keep it, and run the same command again';
-}
-
 async function verifyPath(path: string, homes: readonly string[]): Promise<Verified> {
   const stats = statsOf(path, statSync);
   const expected = await expectedOf(path, homes);
@@ -84,15 +75,17 @@ async function expectedOf(path: string, homes: readonly string[]): Promise<Expec
   for (const home of new Set(homes)) {
     for (const { jobId } of homeJobs(home).filter(({ out }) => realPlace(out) === real)) {
       const paths = jobPaths(home, jobId);
-      const report = readReport(paths.report) ?? (await storedReport(home, jobId));
-      if (report && realPlace(report.output.path) === real) return { jobId, rowGroups: paths.rowGroups, report };
+      const report = await reportOf(home, jobId);
+      if (report && realPlace(report.output.path) === real) return { home, jobId, rowGroups: paths.rowGroups, report };
     }
   }
   return undefined;
 }
 
 /** The report file is a copy for people and programs; where it is lost, the job's database has it. */
-async function storedReport(home: string, jobId: string): Promise<Report | undefined> {
+async function reportOf(home: string, jobId: string): Promise<Report | undefined> {
+  const report = readReport(jobPaths(home, jobId).report);
+  if (report) return report;
   if (isAlive(home, jobId)) return undefined;
   const publication = await readPublication(home, jobId).catch(() => undefined);
   return (publication?.report as Report | null | undefined) ?? undefined;
@@ -103,9 +96,9 @@ async function verifyFile(path: string, expected: Expected | undefined): Promise
   if (expected) {
     const { output } = expected.report;
     if (size !== output.bytes)
-      throw damaged(path, `it has ${size} bytes and should have ${output.bytes}`, cure(path, expected));
+      throw damaged(path, `it has ${size} bytes and should have ${output.bytes}`, await cure(path, expected));
     if ((await fileDigest(path)) !== output.sha256)
-      throw damaged(path, await place(path, expected.rowGroups), cure(path, expected));
+      throw damaged(path, await place(path, expected.rowGroups), await cure(path, expected));
   }
   let facts: ReturnType<typeof partFacts>;
   try {
@@ -122,7 +115,7 @@ async function verifyFile(path: string, expected: Expected | undefined): Promise
   if (!expected) return { ...verified, checks: ['footer'], unchecked: [`size, sha256 and rows: ${NO_JOB}`] };
   const { source } = expected.report;
   if (facts.rows !== source.rows)
-    throw damaged(path, `it has ${facts.rows} rows; the source has ${source.rows}`, AGAIN);
+    throw damaged(path, `it has ${facts.rows} rows; the source has ${source.rows}`, await cure(path, expected));
   return { ...verified, checks: ['size', 'sha256', 'rows against the source'], unchecked: [] };
 }
 
@@ -146,7 +139,7 @@ async function verifyModel(path: string, expected: Expected | undefined): Promis
   const verified = { path, jobId: expected?.jobId ?? null, rows: 0, bytes: model.bytes.length };
   if (!expected) return { ...verified, checks: ['checksum of the model'], unchecked: [`digest: ${NO_JOB}`] };
   if ((await fileDigest(path)) !== expected.report.output.sha256)
-    throw damaged(path, 'it is another model than the job fitted', cure(path, expected));
+    throw damaged(path, 'it is another model than the job fitted', await cure(path, expected));
   return { ...verified, checks: ['checksum of the model', 'sha256'], unchecked: [] };
 }
 

@@ -12,7 +12,7 @@ import {
   readManifest,
   SUCCESS,
 } from '../sink/look.ts';
-import { AGAIN, damaged, type Expected, NO_JOB, notOurs, type Verified } from './verified.ts';
+import { cure, damaged, type Expected, NO_JOB, notOurs, type Verified } from './verified.ts';
 
 interface ManifestPart {
   name: string;
@@ -24,7 +24,7 @@ interface ManifestPart {
 export async function verifyDirectory(path: string, expected: Expected | undefined): Promise<Verified> {
   const found = lookAt(path);
   if (!expected && (found.kind !== 'directory' || found.fingerprint === undefined)) throw notOurs(path);
-  const hint = expected && AGAIN;
+  const hint = expected && (await cure(path, expected));
   const success = lstatSync(join(path, SUCCESS), { throwIfNoEntry: false });
   if (!success?.isFile()) throw damaged(path, `it has no ${SUCCESS}: it was never finished`, hint);
   if (success.size > 0) throw damaged(join(path, SUCCESS), 'it is not empty', hint);

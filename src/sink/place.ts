@@ -25,13 +25,13 @@ export function checkPlaces(places: readonly Place[], kept: Kept): void {
   const real = new Map<string, Place>();
   for (const place of places) {
     const path = realPlace(place.path);
+    for (const [taken, other] of real) refuseOther(place, path, other, taken);
     refuseLength(place);
     refuseParent(place);
     refuseInput(place, path, kept.inputs);
     if (place.layout === 'directory') refuseAround(place, path, kept);
     if (isBelow(path, realPlace(join(kept.home, 'jobs'))) || isInJob(path))
       throw refused(place, "lies among the jobs' own files", 'choose another path');
-    for (const [taken, other] of real) refuseOther(place, path, other, taken);
     real.set(path, place);
   }
 }

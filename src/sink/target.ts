@@ -11,8 +11,8 @@ export type Verdict =
       replaces: FileId | undefined;
       /** The files of a directory that go. */
       replacesNamed: NamedFile[];
-      /** Those of either that only `--force`, now or when the job began, allows to go. */
-      forced: NamedFile[];
+      /** Those of a directory that are not as they were written, and may go now: no later look could tell why. */
+      approved: NamedFile[];
     }
   /** `forceable`: it is ours, so that `--force` may be offered. */
   | { kind: 'taken'; words: string; forceable: boolean };
@@ -61,8 +61,7 @@ export function judge(found: Found, claim: Claim): Verdict {
     case 'file': {
       if (found.what === 'output' && found.fingerprint === claim.fingerprint) return free(found.id);
       if (isDamaged('', found, claim.written)) return free(found.id);
-      const forced = [{ name: '', id: found.id }];
-      if (claim.force || isApproved(forced[0], claim.approved)) return free(found.id, [], forced);
+      if (claim.force || isApproved({ name: '', id: found.id }, claim.approved)) return free(found.id);
       return { kind: 'taken', words: WORDS[found.what], forceable: found.what === 'output' || found.what === 'model' };
     }
   }
@@ -76,8 +75,8 @@ const WORDS = {
   unreadable: 'a file that batch-core did not make',
 } as const;
 
-function free(replaces?: FileId, replacesNamed: NamedFile[] = [], forced: NamedFile[] = []): Verdict {
-  return { kind: 'free', replaces, replacesNamed, forced };
+function free(replaces?: FileId, replacesNamed: NamedFile[] = [], approved: NamedFile[] = []): Verdict {
+  return { kind: 'free', replaces, replacesNamed, approved };
 }
 
 function judgeDirectory(found: Extract<Found, { kind: 'directory' }>, claim: Claim): Verdict {
@@ -90,17 +89,17 @@ function judgeDirectory(found: Extract<Found, { kind: 'directory' }>, claim: Cla
     return { kind: 'taken', words: `an output with files that are not ours: ${list(strangers)}`, forceable: false };
   const mine = fingerprint === claim.fingerprint || claim.fingerprints.includes(fingerprint);
   if (!mine && !claim.force) return { kind: 'taken', words: WORDS.output, forceable: true };
-  const damaged = changed.filter((file) => isDamaged(file.name, file, claim.written));
-  const others = changed.filter((file) => !damaged.includes(file));
-  const refused = others.filter((file) => !claim.force && !isApproved(file, claim.approved)).map(({ name }) => name);
+  const mayGo = (file: (typeof changed)[number]) =>
+    claim.force || isApproved(file, claim.approved) || isDamaged(file.name, file, claim.written);
+  const refused = changed.filter((file) => !mayGo(file)).map(({ name }) => name);
   if (refused.length > 0)
     return {
       kind: 'taken',
       words: `an output in which ${list(refused)} ${refused.length > 1 ? 'are' : 'is'} not what was written`,
       forceable: false,
     };
-  const named = ({ name, id }: NamedFile) => ({ name, id });
-  return free(undefined, [...ours, ...changed.map(named)], others.map(named));
+  const gone = changed.map(({ name, id }) => ({ name, id }));
+  return free(undefined, [...ours, ...gone], gone);
 }
 
 /** A file of ours that was damaged: cut short, or its footer spoiled. What another wrote in its place is not. */
@@ -110,8 +109,8 @@ function isDamaged(name: string, { id, what, head }: FoundFile, written: readonl
   return id.size === before.size || (id.size < before.size && before.head.startsWith(head));
 }
 
-function isApproved(file: NamedFile | undefined, approved: readonly NamedFile[]): boolean {
-  return approved.some(({ name, id }) => name === file?.name && sameFile(id, file.id));
+function isApproved(file: NamedFile, approved: readonly NamedFile[]): boolean {
+  return approved.some(({ name, id }) => name === file.name && sameFile(id, file.id));
 }
 
 /** Whether both are one file as it was last written. */
