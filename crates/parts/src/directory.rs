@@ -12,7 +12,7 @@ use crate::commit::{commit, remove_approved, take};
 use crate::digest::compare;
 use crate::durable::{create_beside, temporary_beside, temporary_of};
 use crate::error::{At, Code, PartsError, Result};
-use crate::fs::{FileId, FileSystem, create_directories, plain};
+use crate::fs::{FileId, FileSystem, create_directories, parent, plain};
 use crate::part::PartReceipt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -180,9 +180,18 @@ fn write(fs: &Arc<dyn FileSystem>, target: &Path, bytes: &[u8], replaces: Option
     sink.write_all(bytes).at("write", sink.path())?;
     let temporary = sink.path().to_path_buf();
     sink.stage()?;
-    commit(fs, &temporary, target, replaces).inspect_err(|_| {
-        let _ = fs.remove_file(&temporary); // the failure is on its way up; the next run clears leftovers
-    })
+    commit(fs, &temporary, target, replaces).map_err(|error| given_up(fs, &temporary, target, error))
+}
+
+/// The failure of a name that could not be taken, once its temporary is gone. Where it was gone before, another run that
+/// publishes here has swept it.
+fn given_up(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, error: PartsError) -> PartsError {
+    match fs.remove_file(temporary) {
+        Err(gone) if gone.kind() == ErrorKind::NotFound && error.kind() == Some(ErrorKind::NotFound) => {
+            PartsError::occupied(parent(target), "is being published by another run")
+        }
+        _ => error, // the next run clears leftovers
+    }
 }
 
 /// Gives the part its name in the directory; that name is durable once the directory is.
@@ -199,9 +208,9 @@ fn place(fs: &Arc<dyn FileSystem>, part: &DirectoryPart, target: &Path, replaces
         Err(_) => copy_beside(fs, part, file, target)?,
     };
     let taken = take(fs, &temporary, target, replaces);
-    taken.or_else(|error| {
-        let _ = fs.remove_file(&temporary); // what follows says more
-        if error.code == Code::Occupied { adopt(fs, part, target) } else { Err(error) }
+    taken.map_err(|error| given_up(fs, &temporary, target, error)).or_else(|error| {
+        let at_target = error.code == Code::Occupied && error.path == target;
+        if at_target { adopt(fs, part, target) } else { Err(error) }
     })
 }
 
