@@ -1,5 +1,4 @@
 /** A run, as a table of contents: prepare, check, open, recall or begin, then carry out and report. */
-import { readFileSync } from 'node:fs';
 import { writeDurable } from '../bindings/native.ts';
 import { BatchCoreError, EXIT } from '../errors.ts';
 import type { Report } from '../report.ts';
@@ -21,6 +20,7 @@ import {
 import { type Listener, Monitor } from './monitor.ts';
 import type { ScoreOptions } from './options.ts';
 import { reportOf, Timing } from './outcome.ts';
+import { readOwnModel } from './ownModel.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { releaseParts } from './publish.ts';
 import { recall } from './recall.ts';
@@ -89,7 +89,9 @@ function saveAgain(prepared: Prepared, job: OpenJob): void {
   const path = prepared.options.saveModel;
   if (path === undefined) return;
   const known = approveTargets(prepared, job);
-  saveModel(path, readFileSync(job.paths.model), job.temporaryPrefix, { option: '--save-model', force: false, known });
+  const bytes = readOwnModel(job);
+  if (!bytes) throw new BatchCoreError('BUG', 'a job was recalled without its model');
+  saveModel(path, bytes, job.temporaryPrefix, { option: '--save-model', force: false, known });
 }
 
 async function execute(

@@ -1,11 +1,10 @@
 /** Everything a run writes where people look: checked before it begins, and again when it is written. */
-import { existsSync, readFileSync } from 'node:fs';
 import { checkPlaces, type Place } from '../sink/place.ts';
 import { type Approved, judge, lookAt, NOTHING_APPROVED, takenError } from '../sink/target.ts';
 import { jobPaths } from './home.ts';
 import { knownTo, type OpenJob } from './job.ts';
 import type { Prepared } from './prepare.ts';
-import { judgeModel, sha256Of } from './save.ts';
+import { judgeModel } from './save.ts';
 
 /** The places a run writes to. */
 export function placesOf({ kind, home, jobId, output, options }: Prepared): Place[] {
@@ -54,7 +53,7 @@ function expectLayout(found: ReturnType<typeof lookAt>, layout: 'file' | 'direct
   return found;
 }
 
-/** The model that this job fitted, if it has one: a file that holds it is no other model. */
+/** The model that this job has, if it has one: a file that holds it is no other model. */
 function ownModelDigest(job: OpenJob | undefined): string | undefined {
-  return job && existsSync(job.paths.model) ? sha256Of(readFileSync(job.paths.model)) : undefined;
+  return job?.model;
 }

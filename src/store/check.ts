@@ -21,6 +21,7 @@ const LAWS: Readonly<Record<string, readonly (readonly [law: string, sql: string
     ['states of chunks are known', `FROM chunk WHERE state NOT IN (${list(CHUNK_STATES)})`],
     ['a finished chunk has rows', "FROM chunk WHERE state = 'done' AND rows_out IS NULL"],
   ],
+  model: [['there is one model', 'SELECT 1 FROM model HAVING count(*) > 1']],
   execution: [
     ['executions have epochs of their own', 'SELECT 1 FROM execution HAVING count(*) <> count(DISTINCT epoch)'],
   ],

@@ -3,6 +3,7 @@
  * read only where it is a regular file: a pipe in its place would keep the reader waiting, a link lead it elsewhere.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { systemError } from '../errors.ts';
 
 /** More is no file of ours. */
 const BYTES_MAX = 256 * 1024 * 1024;
@@ -10,7 +11,7 @@ const BYTES_MAX = 256 * 1024 * 1024;
 /** The JSON in the file at `path`; nothing where there is none, or something else lies there. */
 export function readJson(path: string): unknown {
   try {
-    return JSON.parse(readPlain(path).toString('utf8')) ?? undefined;
+    return JSON.parse(readText(path) ?? '') ?? undefined;
   } catch {
     return undefined;
   }
@@ -19,7 +20,7 @@ export function readJson(path: string): unknown {
 /** The text in the file at `path`; nothing where there is none, or something else lies there. */
 export function readText(path: string): string | undefined {
   try {
-    return readPlain(path).toString('utf8');
+    return readRegular(path, BYTES_MAX)?.toString('utf8');
   } catch {
     return undefined;
   }
@@ -39,14 +40,25 @@ export function replaceJson(path: string, value: unknown): void {
   }
 }
 
-function readPlain(path: string): Buffer {
+/** What opening says where there is nothing, or something that is no regular file: a directory, a link, a socket. */
+const NO_FILE: readonly (string | undefined)[] = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENXIO'];
+
+/** The bytes of the regular file at `path`; nothing where there is none. Throws what the system refuses. */
+export function readRegular(path: string, bytesMax = Number.POSITIVE_INFINITY): Buffer | undefined {
   // Neither flag is known on Windows, where opening waits for nobody.
   const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
-  const descriptor = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (cause) {
+    if (NO_FILE.includes((cause as NodeJS.ErrnoException).code)) return undefined;
+    throw systemError(cause, `read ${path}`, { path });
+  }
   try {
     const stats = fstatSync(descriptor);
-    if (!stats.isFile() || stats.size > BYTES_MAX) throw new Error('no small file');
-    return readFileSync(descriptor);
+    return stats.isFile() && stats.size <= bytesMax ? readFileSync(descriptor) : undefined;
+  } catch (cause) {
+    throw systemError(cause, `read ${path}`, { path });
   } finally {
     closeSync(descriptor);
   }
