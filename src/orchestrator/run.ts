@@ -5,7 +5,7 @@ import type { Report } from '../report.ts';
 import { JobStore } from '../store/job.ts';
 import { identify } from '../system.ts';
 import { type Carried, carryOut } from './carryOut.ts';
-import { Control } from './control.ts';
+import { Control, ProcessSignal } from './control.ts';
 import { jobPaths } from './home.ts';
 import {
   beginJob,
@@ -31,7 +31,7 @@ import { saveModel } from './save.ts';
 import { approveTargets, placesOf, refusePlaces } from './targets.ts';
 
 export interface RunHooks extends Listener {
-  /** Aborting stops the run: chunks in flight end, what is finished is kept. A reason with an `exitCode` gives the error that. */
+  /** Aborting stops the run: chunks in flight end, what is finished is kept. Only a {@link ProcessSignal} decides the exit code. */
   signal?: AbortSignal | undefined;
   /** False only where a bench measures what durability costs. */
   durable?: boolean | undefined;
@@ -213,10 +213,10 @@ const CHANGES = {
 
 /** A run that a signal stopped ends with that signal's exit code, in its status too. */
 function endedBy(error: BatchCoreError, signal: AbortSignal | undefined): BatchCoreError {
-  const { exitCode } = Object(signal?.reason) as { exitCode?: unknown };
-  if (error.code !== 'CANCELLED' || typeof exitCode !== 'number') return error;
+  const reason: unknown = signal?.reason;
+  if (error.code !== 'CANCELLED' || !(reason instanceof ProcessSignal)) return error;
   const { code, message, where, hint, cause } = error;
-  return new BatchCoreError(code, message, { where, hint, cause, exitCode });
+  return new BatchCoreError(code, message, { where, hint, cause, exitCode: reason.exitCode });
 }
 
 /** Leaves a failed or stopped run resumable. What goes wrong here must not hide why it ended. */
