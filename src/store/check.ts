@@ -2,9 +2,8 @@
 import type { Database, Value } from '../duckdb/client.ts';
 import { databaseError } from '../duckdb/failure.ts';
 import { BatchCoreError } from '../errors.ts';
-import { JOB_TRANSITIONS } from './states.ts';
+import { JOB_STATES } from './states.ts';
 
-const JOB_STATES = [...new Set(JOB_TRANSITIONS.flatMap(([from, , to]) => [from, to]))];
 const CHUNK_STATES = ['pending', 'running', 'done', 'retry_wait', 'quarantined'];
 
 const list = (names: readonly string[]) => names.map((name) => `'${name}'`).join(',');

@@ -66,7 +66,7 @@ export function readRecord(home: string, jobId: string): JobRecord | undefined {
   const { fingerprint, createdAt, request } = record;
   const { sources, out } = Object(request) as Partial<JobRecord['request']>;
   if (typeof fingerprint !== 'string' || typeof createdAt !== 'string' || typeof out !== 'string') return undefined;
-  if (!Array.isArray(sources) || !request) return undefined;
+  if (!Array.isArray(sources) || !sources.every((source) => typeof source === 'string') || !request) return undefined;
   return { jobId, fingerprint, createdAt, request };
 }
 
