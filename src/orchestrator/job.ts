@@ -7,9 +7,9 @@ import { type Approved, METADATA_CHUNK, METADATA_FINGERPRINT, NOTHING_APPROVED }
 import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
 import { differencesText, type FileIdentity, sourceDifferences } from '../source/identity.ts';
 import {
-  listJobs,
   makeJobDirectories,
   makeWorkDirectories,
+  readHome,
   readRecord,
   removeTree,
   removeWorkDirectories,
@@ -272,7 +272,10 @@ export async function readStored(home: string, jobId: string): Promise<StoredJob
 
 /** The status of a job by its id, or by a unique beginning of it. */
 export function findJob(home: string, id: string): JobStatus {
-  const matches = listJobs(home).filter((status) => status.jobId.startsWith(id));
+  const { jobs, unreadable } = readHome(home);
+  const matches = jobs.filter((status) => status.jobId.startsWith(id));
+  const refused = unreadable.find(({ jobId }) => jobId.startsWith(id));
+  if (refused) throw refused.error;
   const [match] = matches;
   if (match && matches.length === 1) return match;
   throw new BatchCoreError(

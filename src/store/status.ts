@@ -137,7 +137,9 @@ export function requestControl(directory: string, request: ControlRequest): void
         where: { file: directory },
         cause,
       });
-    throw systemError(cause, `ask the job in ${directory} to ${request}`, { path: directory });
+    const denied = ['EACCES', 'EPERM'].includes((cause as NodeJS.ErrnoException).code ?? '');
+    const hint = 'ask as the user who runs it';
+    throw systemError(cause, `ask the job in ${directory} to ${request}`, { path: directory, ...(denied && { hint }) });
   }
 }
 
@@ -158,7 +160,16 @@ export function takeControl(directory: string, holder: string): ControlRequest |
   } catch {
     return undefined;
   }
-  const { request, to } = Object(readJson(taken)) as { request?: unknown; to?: unknown };
+  const { request, to } = readRequest(taken);
   rmSync(taken, { force: true, recursive: true });
   return to === holder ? REQUESTS.find((known) => known === request) : undefined;
+}
+
+/** What was asked; nothing of one that cannot be read, which another user left. */
+function readRequest(path: string): { request?: unknown; to?: unknown } {
+  try {
+    return Object(readJson(path));
+  } catch {
+    return {};
+  }
 }
