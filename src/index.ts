@@ -34,8 +34,9 @@ export interface RunControls {
   /** Aborting stops the run; finished chunks are kept and the same call goes on from them. */
   signal?: AbortSignal | undefined;
   /**
-   * Called at least twice a second while the run goes on. What it returns is not waited for; when it throws or rejects,
-   * it is not called again, the run goes on, and the `warnings` of what is returned say so.
+   * Called at least twice a second while the run goes on, and less often where it takes long itself: half of the time is
+   * the run's. What it returns is not waited for; when it throws or rejects, it is not called again, the run goes on, and
+   * the `warnings` of what is returned say so.
    */
   onProgress?: ((progress: Progress) => unknown) | undefined;
   /** Called for what happens once: started, resumed, retry, published, finished and so on; as `onProgress` is. */

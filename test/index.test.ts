@@ -158,6 +158,15 @@ describe('the package', () => {
     expect(model).toMatchObject({ fitRows: 20_000, warnings: [expect.stringMatching(/^onEvent failed .*terminal$/)] });
   });
 
+  it.each([{ exitCode: 0 }, { exitCode: -5.5 }, { exitCode: 130 }, undefined])(
+    "an abort's reason is the caller's own: %j decides no exit code",
+    async (reason) => {
+      const signal = AbortSignal.abort(reason);
+      const options = { out: at('reason.parquet'), home: at('home-reason'), signal };
+      await expect(score(at('data.parquet'), options)).rejects.toMatchObject({ code: 'CANCELLED', exitCode: 1 });
+    },
+  );
+
   it('a callback that never answers delays nothing', async () => {
     const out = at('callback-never.parquet');
     const report = await score(at('data.parquet'), { out, detector: 'mad', onEvent: () => new Promise(() => {}) });

@@ -1,5 +1,6 @@
 /** Signals of a running command: the first stops in good order, the second at once. */
 import { EXIT } from '../errors.ts';
+import { ProcessSignal } from '../orchestrator/control.ts';
 import { say } from './streams.ts';
 
 /** What each signal makes the process end with. A terminal that goes away is no reason to lose what can be kept. */
@@ -17,7 +18,7 @@ const STOP_SIGNALS = Object.keys(EXITS) as StopSignal[];
 export interface Signals {
   signal: AbortSignal;
   /** The first signal that came, if one did. */
-  came: () => { name: StopSignal; exitCode: number } | undefined;
+  came: () => StopSignal | undefined;
   close: () => void;
 }
 
@@ -28,14 +29,14 @@ export function listenForSignals(): Signals {
     // What is finished is on disk already, so that ending at once loses only what is in flight.
     if (first !== undefined) process.exit(EXITS[name as StopSignal]);
     first = name as StopSignal;
-    controller.abort();
+    controller.abort(new ProcessSignal(EXITS[first]));
     // True in every phase: whether chunks are in flight, or the output is being put in place, is not known here.
     say('', `${name}: stopping in good order, what is finished is kept (a second signal stops at once)`);
   };
   for (const name of STOP_SIGNALS) process.on(name, listener);
   return {
     signal: controller.signal,
-    came: () => (first === undefined ? undefined : { name: first, exitCode: EXITS[first] }),
+    came: () => first,
     close: () => {
       for (const name of STOP_SIGNALS) process.off(name, listener);
     },

@@ -91,12 +91,12 @@ async function work(
   const chunkOf: ChunkOf = (chunk) => chunkMessage(prepared, monitor.watch.number, chunk);
   const planSeconds = timing.lap();
   const verified = await verifyInput(prepared, run, chunkOf);
-  const model = await obtainModel(prepared, job, run, chunkOf, counts.fit);
+  const { model, warnings: ofModel } = await obtainModel(prepared, job, run, chunkOf, counts.fit);
   const carried = { model, engine, counts, timing, verified };
   if (prepared.kind === 'fit') {
     const laps = { planSeconds, fitSeconds: timing.lap(), scoreSeconds: 0 };
     const output = await publishModel(prepared, job, model);
-    return { ...carried, output, flagging: null, receipts: [], laps, warnings: [] };
+    return { ...carried, output, flagging: null, receipts: [], laps, warnings: ofModel };
   }
   writeSaved(prepared, job, model);
   const flagging = await obtainFlagging(prepared.spec, model, job, run, chunkOf, counts.fit);
@@ -110,7 +110,7 @@ async function work(
   }
   const score = () =>
     scoreChunks(prepared, job, execution, run, { model, flagging, chunkOf, durable, counts: counts.score });
-  const warnings = before ? [] : await score();
+  const warnings = [...ofModel, ...(before ? [] : await score())];
   if (before) countAsResumed(counts.score, run);
   const scoreSeconds = timing.lap();
   const output = before ?? (await publishScores(prepared, job, monitor, model, score));
@@ -151,7 +151,7 @@ async function scoreChunks(
   const { score } = spec;
   if (!score) throw new BatchCoreError('BUG', 'a job to score has no score options');
   await job.store.plan('score', [...plan.chunks]);
-  const unknown = await checkParts(job, 'score', plan.chunks);
+  const unknown = await checkParts(job, 'score', plan.chunks, model.facts.digest);
   const metadata = outputMetadata(prepared, model.facts.digest);
   await runPhase(run, {
     name: 'score',

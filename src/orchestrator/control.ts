@@ -1,16 +1,26 @@
 /** Pause, continue and stop, from wherever they come: a signal of this process or a request of another. */
 import { BatchCoreError } from '../errors.ts';
 import { takeControl } from '../store/status.ts';
+import { Ticker } from './ticker.ts';
 
 const POLL_MS = 100;
 
 export type StopReason = 'signal' | 'cancel';
 
+/** Why a run is aborted, where a signal of its own process is the reason: nobody else decides what a process ends with. */
+export class ProcessSignal {
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    this.exitCode = exitCode;
+  }
+}
+
 /** Decides whether the next chunk may be claimed. */
 export class Control {
   readonly #directory: string;
   readonly #holder: string;
-  readonly #timer: NodeJS.Timeout;
+  readonly #ticker: Ticker;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = () => this.#stop('signal');
   #paused = false;
@@ -26,9 +36,8 @@ export class Control {
     this.#signal = signal;
     signal?.addEventListener('abort', this.#onAbort);
     if (signal?.aborted) this.#stop('signal');
-    this.#timer = setInterval(() => this.#poll(), POLL_MS);
     // A paused run has nothing else that keeps its process alive.
-    this.#timer.ref();
+    this.#ticker = new Ticker(POLL_MS, () => this.#poll()).start();
   }
 
   onChange(listener: (change: 'paused' | 'continued' | 'stopping') => void): void {
@@ -50,7 +59,7 @@ export class Control {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#ticker.stop();
     this.#signal?.removeEventListener('abort', this.#onAbort);
   }
 

@@ -8,9 +8,9 @@ import { type Approved, type Claim, NOTHING_APPROVED, sameFile } from '../sink/t
 import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
 import { differencesText, type FileIdentity, sourceDifferences } from '../source/identity.ts';
 import {
-  listJobs,
   makeJobDirectories,
   makeWorkDirectories,
+  readHome,
   readRecord,
   removeTree,
   removeWorkDirectories,
@@ -37,6 +37,9 @@ export interface StoredRequest {
   approved: Approved;
 }
 
+/** Key-value metadata of parts and outputs: the digest of the model that gave the scores. */
+export const METADATA_MODEL = 'batch_core.model';
+
 /** A job whose lock is ours. */
 export interface OpenJob {
   jobId: string;
@@ -50,6 +53,8 @@ export interface OpenJob {
   /** What an earlier execution left. */
   stored: StoredJob | undefined;
   publication: StoredPublication | undefined;
+  /** SHA-256 of the file of its model, once it has one. */
+  model: string | undefined;
   /** What it was allowed to replace. */
   approved: Approved;
   /** How its temporaries begin, wherever they lie. */
@@ -85,9 +90,9 @@ export async function openJob(
   try {
     const store = await JobStore.open(paths.database, { jobId, fresh });
     try {
-      const [stored, publication] = [await store.read(), await store.publication()];
+      const [stored, publication, model] = [await store.read(), await store.publication(), await store.model()];
       return {
-        ...{ jobId, fingerprint, home, paths, store, lock, holder, stored, publication },
+        ...{ jobId, fingerprint, home, paths, store, lock, holder, stored, publication, model },
         approved: stored ? requestOf(stored).approved : NOTHING_APPROVED,
         temporaryPrefix: temporaryPrefix(home, jobId),
       };
@@ -171,8 +176,9 @@ async function placeOf(job: OpenJob, begin: Parameters<typeof beginJob>[1]): Pro
   if (begin.fresh || isFinished(stored.state)) {
     await store.resetAll({ specJson, files: [...files] });
     job.publication = undefined;
-    rmSync(paths.model, { force: true });
-    rmSync(paths.rowGroups, { force: true });
+    job.model = undefined;
+    rmSync(paths.model, { force: true, recursive: true });
+    rmSync(paths.rowGroups, { force: true, recursive: true });
     await removeWorkDirectories(paths);
     return false;
   }
@@ -214,10 +220,18 @@ function refuseChangedInput(stored: StoredJob, files: readonly FileIdentity[]): 
   );
 }
 
-/** Sends done chunks whose part is not there, or is another's, back to pending. Parts nobody knows are named, never deleted. */
-export async function checkParts(job: OpenJob, phase: string, chunks: readonly PlannedChunk[]): Promise<string[]> {
+/**
+ * Sends done chunks whose part is not there, or is another's, or was scored with another model, back to pending. Parts
+ * nobody knows are named, never deleted.
+ */
+export async function checkParts(
+  job: OpenJob,
+  phase: string,
+  chunks: readonly PlannedChunk[],
+  modelDigest: string,
+): Promise<string[]> {
   const stored = (await job.store.chunks(phase)).filter((chunk) => chunk.state === 'done');
-  const lost = stored.filter((chunk) => !isWhole(job, chunk));
+  const lost = stored.filter((chunk) => !isWhole(job, chunk, modelDigest));
   if (lost.length > 0)
     await job.store.reset(
       phase,
@@ -232,12 +246,20 @@ export async function checkParts(job: OpenJob, phase: string, chunks: readonly P
 }
 
 /** Whether a finished part is there, by what is cheap to see; its digest is compared when it is published. */
-function isWhole(job: OpenJob, chunk: { chunkId: number; partName: string | null; partSize: number | null }): boolean {
+function isWhole(
+  job: OpenJob,
+  chunk: { chunkId: number; partName: string | null; partSize: number | null },
+  modelDigest: string,
+): boolean {
   const path = join(job.paths.parts, chunk.partName ?? '');
   try {
     if (statSync(path).size !== chunk.partSize) return false;
     const { metadata } = partFacts(path);
-    return metadata[METADATA_FINGERPRINT] === job.fingerprint && metadata[METADATA_CHUNK] === String(chunk.chunkId);
+    return (
+      metadata[METADATA_FINGERPRINT] === job.fingerprint &&
+      metadata[METADATA_CHUNK] === String(chunk.chunkId) &&
+      metadata[METADATA_MODEL] === modelDigest
+    );
   } catch {
     return false;
   }
@@ -270,7 +292,10 @@ async function readDatabase(home: string, jobId: string): Promise<OpenJob | unde
 
 /** The status of a job by its id, or by a unique beginning of it. */
 export function findJob(home: string, id: string): JobStatus {
-  const matches = listJobs(home).filter((status) => status.jobId.startsWith(id));
+  const { jobs, unreadable } = readHome(home);
+  const matches = jobs.filter((status) => status.jobId.startsWith(id));
+  const refused = unreadable.find(({ jobId }) => jobId.startsWith(id));
+  if (refused) throw refused.error;
   const [match] = matches;
   if (match && matches.length === 1) return match;
   throw new BatchCoreError(

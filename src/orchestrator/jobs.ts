@@ -1,10 +1,10 @@
 /** The jobs of a home, from outside their processes. */
-import { existsSync } from 'node:fs';
 import { lockIsHeld } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import type { Report } from '../report.ts';
-import { listJobs } from '../store/home.ts';
+import { type HomeContent, readHome } from '../store/home.ts';
 import { readReport } from '../store/reports.ts';
+import { isThere } from '../store/smallFile.ts';
 import { type JobStatus, requestControl } from '../store/status.ts';
 import { jobPaths, resolveHome } from './home.ts';
 import { findJob, readRequest } from './job.ts';
@@ -16,16 +16,28 @@ export function homeOf(home: string | undefined): string {
 }
 
 /** Every job, newest first; one whose process is gone is told as it stands on disk, not as it last spoke. */
-export function homeJobs(home: string | undefined): JobStatus[] {
+export function homeJobs(home: string | undefined): HomeContent {
   const path = homeOf(home);
-  return listJobs(path).map((status) => truthful(path, status));
+  const { jobs, unreadable } = readHome(path);
+  const told: JobStatus[] = [];
+  for (const status of jobs) {
+    try {
+      told.push(truthful(path, status));
+    } catch (thrown) {
+      unreadable.push({ jobId: status.jobId, error: BatchCoreError.from(thrown) });
+    }
+  }
+  return { jobs: told, unreadable };
 }
 
 export function jobStatus(home: string | undefined, id: string | undefined): JobStatus {
   const path = homeOf(home);
   if (id !== undefined) return truthful(path, findJob(path, id));
-  const [newest] = listJobs(path);
+  const { jobs, unreadable } = readHome(path);
+  const [newest] = jobs;
   if (newest) return truthful(path, newest);
+  const [refused] = unreadable;
+  if (refused) throw refused.error;
   throw new BatchCoreError('JOB_NOT_FOUND', `there are no jobs in ${path}`, {
     where: { file: path },
     hint: 'run "batch-core score <source>", or name another home with --home',
@@ -36,7 +48,7 @@ export function jobStatus(home: string | undefined, id: string | undefined): Job
 function truthful(home: string, status: JobStatus): JobStatus {
   const alive = ['created', 'running', 'paused', 'stopping'].includes(status.state);
   const paths = jobPaths(home, status.jobId);
-  if (!alive || lockIsHeld(paths.lock)) return status;
+  if (!alive || isHeld(paths.lock)) return status;
   if (reportedCompleted(paths.report, status)) return { ...status, state: 'completed', exitCode: 0 };
   const error = {
     code: 'CANCELLED' as const,
@@ -47,7 +59,22 @@ function truthful(home: string, status: JobStatus): JobStatus {
 }
 
 function reportedCompleted(path: string, status: JobStatus): boolean {
-  return readReport(path)?.status === 'completed' && existsSync(status.out);
+  return readReport(path)?.status === 'completed' && isThere(status.out);
+}
+
+/** Whether a process has the lock; one that may not be looked at is not one that nobody has. */
+function isHeld(path: string): boolean {
+  try {
+    return lockIsHeld(path);
+  } catch (thrown) {
+    const { code, message } = BatchCoreError.from(thrown);
+    if (code !== 'OUTPUT_UNWRITABLE') throw thrown;
+    throw new BatchCoreError('SOURCE_UNREADABLE', message, {
+      where: { file: path },
+      hint: 'check its permissions',
+      cause: thrown,
+    });
+  }
 }
 
 /** Leaves a request for the job's process, which must be alive. */
@@ -55,7 +82,7 @@ export function requestOfJob(home: string | undefined, id: string, verb: 'pause'
   const path = homeOf(home);
   const status = findJob(path, id);
   const paths = jobPaths(path, status.jobId);
-  if (!lockIsHeld(paths.lock))
+  if (!isHeld(paths.lock))
     throw new BatchCoreError(
       'JOB_MISMATCH',
       `job ${status.jobId} is not running (${truthful(path, status).state}): there is nothing to ${verb}`,
@@ -81,7 +108,7 @@ export async function resumeJob(home: string | undefined, id: string): Promise<R
   const path = homeOf(home);
   const status = findJob(path, id);
   const paths = jobPaths(path, status.jobId);
-  if (lockIsHeld(paths.lock)) {
+  if (isHeld(paths.lock)) {
     requestControl(paths.directory, 'resume');
     return { kind: 'continued', jobId: status.jobId };
   }

@@ -1,9 +1,10 @@
 /** From summaries to a frozen model, and from scores to the rule that flags. */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FitMerger, type FitStep, NativeModel, type RankedRow, TopMerger, writeDurable } from '../bindings/native.ts';
+import { FitMerger, type FitStep, NativeModel, type RankedRow, TopMerger } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import type { OpenJob } from './job.ts';
+import { keepOwnModel, readOwnModel, refuseOtherFit } from './ownModel.ts';
 import { type PhaseRun, runPhase } from './phase.ts';
 import { type PlannedChunk, rowGroupRows } from './plan.ts';
 import type { Prepared } from './prepare.ts';
@@ -26,6 +27,12 @@ export function chunkMessage(prepared: Prepared, watch: number, chunk: PlannedCh
   };
 }
 
+/** A model, and what is to be said of how it was come by. */
+export interface Obtained {
+  model: NativeModel;
+  warnings: string[];
+}
+
 /** Fits, or takes what was saved or fitted before; the model lies at `job.paths.model` when this returns. */
 export async function obtainModel(
   prepared: Prepared,
@@ -33,20 +40,23 @@ export async function obtainModel(
   run: PhaseRun,
   chunkOf: ChunkOf,
   counts: ChunkCounts,
-): Promise<NativeModel> {
+): Promise<Obtained> {
   if (prepared.model) {
-    writeDurable(job.paths.model, prepared.model.bytes);
-    return prepared.model;
+    await keepOwnModel(job, prepared.model.bytes);
+    return { model: prepared.model, warnings: [] };
   }
-  // Written whole or not at all, and only after the last pass.
-  if (existsSync(job.paths.model)) return new NativeModel(readFileSync(job.paths.model));
+  const kept = readOwnModel(job);
+  if (kept) return { model: new NativeModel(kept), warnings: [] };
+  const lost = `${job.paths.model} was not what this job had fitted, or not there any more: the model was fitted again`;
+  const warnings = job.model === undefined ? [] : [lost];
   const bytes = await fitPasses(prepared, job, run, chunkOf, counts);
+  refuseOtherFit(job, bytes);
   const model = new NativeModel(bytes);
-  writeDurable(job.paths.model, bytes);
+  await keepOwnModel(job, bytes);
   // What passes told each other is of no more use.
   for (const name of readdirSync(job.paths.directory)) if (isFitState(name)) rmSync(join(job.paths.directory, name));
   await job.store.event('model', { digest: model.facts.digest });
-  return model;
+  return { model, warnings };
 }
 
 /** Whether a file of the job's directory tells workers what a pass looks for. */

@@ -10,6 +10,7 @@ import {
   type RunEvent,
   remainingSeconds,
 } from './progress.ts';
+import { Ticker } from './ticker.ts';
 
 /** Twice a second: a reader never sees a status older than one second. */
 const INTERVAL_MS = 500;
@@ -28,7 +29,7 @@ export class Monitor {
   readonly #base: StatusBase;
   readonly #directory: string;
   readonly #listener: Listener;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #ticker = new Ticker(INTERVAL_MS, () => this.#tell());
   #state: JobState = 'running';
   #phase: Phase = 'plan';
   #chunks = { done: 0, total: 0 };
@@ -45,9 +46,7 @@ export class Monitor {
   }
 
   start(): void {
-    this.#tell();
-    this.#timer = setInterval(() => this.#tell(), INTERVAL_MS);
-    this.#timer.unref();
+    this.#ticker.now();
   }
 
   /** A phase begins with some of it done already. */
@@ -56,13 +55,16 @@ export class Monitor {
     plan: { chunksTotal: number; chunksDone: number; rowsTotal: number; rowsDone: number },
     counts?: ChunkCounts,
   ): void {
+    const changed = phase !== this.#phase;
     this.#phase = phase;
     this.#chunks = { done: plan.chunksDone, total: plan.chunksTotal };
     this.#rows = { before: plan.rowsDone, total: plan.rowsTotal };
     this.#counts = counts;
     this.#watchedBefore = this.watch.rows;
     this.#rate = new DecayedRate(plan.rowsDone, seconds());
-    this.#tell();
+    // The next pass of a phase is told when the listener has had its pause.
+    if (changed) this.#ticker.now();
+    else this.#write();
   }
 
   chunkDone(): void {
@@ -73,16 +75,17 @@ export class Monitor {
     if (state === 'paused') this.#rate.pause();
     else if (this.#state === 'paused') this.#rate.resume(this.#rowsDone(), seconds());
     this.#state = state;
-    this.#tell();
+    // Progress does not say it: the listener is told by an event.
+    this.#write();
   }
 
   event(event: RunEvent['event'], detail: Record<string, unknown> = {}): void {
     this.#listener.onEvent?.({ type: 'event', event, jobId: this.#base.jobId, ...detail });
   }
 
-  /** The last word: the timer ends and the state stays. */
+  /** The last word: the state stays. */
   finish(state: JobState, end: Pick<JobStatus, 'exitCode' | 'error'>): void {
-    clearInterval(this.#timer);
+    this.#ticker.stop();
     this.#state = state;
     this.#tell(end);
     this.watch.close();
@@ -114,7 +117,11 @@ export class Monitor {
     return Math.min(this.#rows.total, this.#rows.before + this.watch.rows - this.#watchedBefore);
   }
 
-  #tell(end: Pick<JobStatus, 'exitCode' | 'error'> = {}): void {
+  #tell(end?: Pick<JobStatus, 'exitCode' | 'error'>): void {
+    this.#listener.onProgress?.(this.#write(end));
+  }
+
+  #write(end: Pick<JobStatus, 'exitCode' | 'error'> = {}): Progress {
     const progress = this.progress();
     writeStatus(this.#directory, {
       ...this.#base,
@@ -124,7 +131,7 @@ export class Monitor {
       updatedAt: new Date().toISOString(),
       ...end,
     });
-    this.#listener.onProgress?.(progress);
+    return progress;
   }
 }
 

@@ -17,7 +17,7 @@ import { judge, takenError } from '../sink/target.ts';
 import { temporaryBeside } from '../sink/temporaries.ts';
 import { removeWorkDirectories } from '../store/home.ts';
 import type { StoredOutput } from '../store/job.ts';
-import { claimAt, type OpenJob } from './job.ts';
+import { claimAt, METADATA_MODEL, type OpenJob } from './job.ts';
 import type { Monitor } from './monitor.ts';
 import type { Prepared } from './prepare.ts';
 import { RESULT_VERSION } from './version.ts';
@@ -26,7 +26,7 @@ import { RESULT_VERSION } from './version.ts';
 export function outputMetadata(prepared: Prepared, modelDigest: string): [string, string][] {
   return [
     [METADATA_FINGERPRINT, prepared.fingerprint],
-    ['batch_core.model', modelDigest],
+    [METADATA_MODEL, modelDigest],
     ['batch_core.result_version', String(RESULT_VERSION)],
   ];
 }

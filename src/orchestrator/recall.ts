@@ -1,5 +1,5 @@
 /** What an earlier execution finished, and whether it counts: only when source and output are what they were then. */
-import { existsSync, lstatSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileDigest, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
@@ -10,6 +10,7 @@ import { differencesText, sourceDifferences } from '../source/identity.ts';
 import type { StoredOutput } from '../store/job.ts';
 import { readText } from '../store/smallFile.ts';
 import type { OpenJob } from './job.ts';
+import { readOwnModel } from './ownModel.ts';
 import type { Prepared } from './prepare.ts';
 
 /** The warning of a report that was recalled: nothing was run. */
@@ -61,7 +62,7 @@ export async function publishedBefore({ publication }: OpenJob): Promise<StoredO
 
 /** What a file that was asked for with `--save-model` is made of, should it have to be written. */
 function hasModel({ options }: Prepared, job: OpenJob): boolean {
-  return options.saveModel === undefined || existsSync(job.paths.model);
+  return options.saveModel === undefined || readOwnModel(job) !== undefined;
 }
 
 /** What is not as it was written; nothing when all is. Only files that were moved or touched are read. */

@@ -4,7 +4,7 @@ import { BatchCoreError } from '../errors.ts';
 import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
 import { statIdentity } from '../source/facts.ts';
 import { identityDifferences } from '../source/identity.ts';
-import { listJobs, removeWorkDirectories } from '../store/home.ts';
+import { readHome, removeWorkDirectories, type UnreadableJob } from '../store/home.ts';
 import type { StoredJob } from '../store/job.ts';
 import { isFinished } from '../store/states.ts';
 import { type JobStatus, writeStatus } from '../store/status.ts';
@@ -19,7 +19,8 @@ import { type SpecDifference, specDifferences } from './spec.ts';
  */
 export async function settleRivals(prepared: Prepared): Promise<string[]> {
   const { home, jobId, output, options } = prepared;
-  const rivals = listJobs(home).filter((job) => job.jobId !== jobId && samePath(job.out, output.path));
+  const { jobs, unreadable } = readHome(home);
+  const rivals = jobs.filter((job) => job.jobId !== jobId && samePath(job.out, output.path));
   const running = rivals.find((rival) => isAlive(home, rival.jobId));
   if (running)
     throw new BatchCoreError(
@@ -30,13 +31,21 @@ export async function settleRivals(prepared: Prepared): Promise<string[]> {
         hint: `follow it with "batch-core status ${running.jobId} --watch"`,
       },
     );
+  const warnings = unreadable.filter((job) => job.jobId !== jobId).map(unknownRival);
   const [latest] = rivals;
-  if (!latest || options.fresh || isFinished(latest.state) || latest.retired) return [];
+  if (!latest || options.fresh || isFinished(latest.state) || latest.retired) return warnings;
   const stored = await readStored(home, latest.jobId);
-  if (!stored || isFinished(stored.state)) return [];
+  if (!stored || isFinished(stored.state)) return warnings;
   if (await sourceIsIntact(stored)) throw mismatch(latest, stored, prepared);
   await retire(home, latest);
-  return [`job ${latest.jobId}, left unfinished for this output, was retired: its source is not what it was`];
+  return [
+    ...warnings,
+    `job ${latest.jobId}, left unfinished for this output, was retired: its source is not what it was`,
+  ];
+}
+
+function unknownRival({ jobId, error }: UnreadableJob): string {
+  return `${error.message}: whether job ${jobId} of this home writes to the same output is not known`;
 }
 
 async function sourceIsIntact(stored: StoredJob): Promise<boolean> {

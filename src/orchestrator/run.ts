@@ -1,12 +1,11 @@
 /** A run, as a table of contents: prepare, check, open, recall or begin, then carry out and report. */
-import { readFileSync } from 'node:fs';
 import { writeDurable } from '../bindings/native.ts';
 import { BatchCoreError, EXIT } from '../errors.ts';
 import type { Report } from '../report.ts';
 import { JobStore } from '../store/job.ts';
 import { identify } from '../system.ts';
 import { type Carried, carryOut } from './carryOut.ts';
-import { Control } from './control.ts';
+import { Control, ProcessSignal } from './control.ts';
 import { jobPaths } from './home.ts';
 import {
   beginJob,
@@ -22,6 +21,7 @@ import {
 import { type Listener, Monitor } from './monitor.ts';
 import type { ScoreOptions } from './options.ts';
 import { reportOf, Timing } from './outcome.ts';
+import { readOwnModel } from './ownModel.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { releaseParts } from './publish.ts';
 import { recall } from './recall.ts';
@@ -32,7 +32,7 @@ import { saveModel } from './save.ts';
 import { approveTargets, placesOf, refusePlaces } from './targets.ts';
 
 export interface RunHooks extends Listener {
-  /** Aborting stops the run: chunks in flight end, what is finished is kept. A reason with an `exitCode` gives the error that. */
+  /** Aborting stops the run: chunks in flight end, what is finished is kept. Only a {@link ProcessSignal} decides the exit code. */
   signal?: AbortSignal | undefined;
   /** False only where a bench measures what durability costs. */
   durable?: boolean | undefined;
@@ -90,8 +90,10 @@ function saveAgain(prepared: Prepared, job: OpenJob): void {
   const path = prepared.options.saveModel;
   if (path === undefined) return;
   const approved = approveTargets(prepared, job);
+  const bytes = readOwnModel(job);
+  if (!bytes) throw new BatchCoreError('BUG', 'a job was recalled without its model');
   const claim = claimAt(path, { ...job, approved });
-  saveModel(path, readFileSync(job.paths.model), job.temporaryPrefix, { option: '--save-model', claim });
+  saveModel(path, bytes, job.temporaryPrefix, { option: '--save-model', claim });
 }
 
 async function execute(
@@ -213,10 +215,10 @@ const CHANGES = {
 
 /** A run that a signal stopped ends with that signal's exit code, in its status too. */
 function endedBy(error: BatchCoreError, signal: AbortSignal | undefined): BatchCoreError {
-  const { exitCode } = Object(signal?.reason) as { exitCode?: unknown };
-  if (error.code !== 'CANCELLED' || typeof exitCode !== 'number') return error;
+  const reason: unknown = signal?.reason;
+  if (error.code !== 'CANCELLED' || !(reason instanceof ProcessSignal)) return error;
   const { code, message, where, hint, cause } = error;
-  return new BatchCoreError(code, message, { where, hint, cause, exitCode });
+  return new BatchCoreError(code, message, { where, hint, cause, exitCode: reason.exitCode });
 }
 
 /** Leaves a failed or stopped run resumable. What goes wrong here must not hide why it ended. */

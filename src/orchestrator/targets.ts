@@ -1,9 +1,7 @@
 /** Everything a run writes where people look: checked before it begins, and again when it is written. */
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lookAt } from '../sink/look.ts';
 import { checkPlaces, type Place } from '../sink/place.ts';
-import { sha256Of } from '../sink/sink.ts';
 import { type Approved, judge, takenError } from '../sink/target.ts';
 import { jobPaths } from './home.ts';
 import { claimAt, type OpenJob } from './job.ts';
@@ -59,7 +57,7 @@ function expectLayout(found: ReturnType<typeof lookAt>, layout: 'file' | 'direct
   return found;
 }
 
-/** The model that this job fitted, if it has one: a file that holds it is no other model. */
+/** The model that this job has, if it has one: a file that holds it is no other model. */
 function ownModelDigest(job: OpenJob | undefined): string | undefined {
-  return job && existsSync(job.paths.model) ? sha256Of(readFileSync(job.paths.model)) : undefined;
+  return job?.model;
 }

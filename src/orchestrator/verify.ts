@@ -73,7 +73,7 @@ async function verifyPath(path: string, homes: readonly string[]): Promise<Verif
 async function expectedOf(path: string, homes: readonly string[]): Promise<Expected | undefined> {
   const real = realPlace(path);
   for (const home of new Set(homes)) {
-    for (const { jobId } of homeJobs(home).filter(({ out }) => realPlace(out) === real)) {
+    for (const { jobId } of homeJobs(home).jobs.filter(({ out }) => realPlace(out) === real)) {
       const paths = jobPaths(home, jobId);
       const report = await reportOf(home, jobId);
       if (report && realPlace(report.output.path) === real) return { home, jobId, rowGroups: paths.rowGroups, report };

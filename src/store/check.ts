@@ -2,9 +2,8 @@
 import type { Database, Value } from '../duckdb/client.ts';
 import { databaseError } from '../duckdb/failure.ts';
 import { BatchCoreError } from '../errors.ts';
-import { JOB_TRANSITIONS } from './states.ts';
+import { JOB_STATES } from './states.ts';
 
-const JOB_STATES = [...new Set(JOB_TRANSITIONS.flatMap(([from, , to]) => [from, to]))];
 const CHUNK_STATES = ['pending', 'running', 'done', 'retry_wait', 'quarantined'];
 
 const list = (names: readonly string[]) => names.map((name) => `'${name}'`).join(',');
@@ -21,6 +20,7 @@ const LAWS: Readonly<Record<string, readonly (readonly [law: string, sql: string
     ['states of chunks are known', `FROM chunk WHERE state NOT IN (${list(CHUNK_STATES)})`],
     ['a finished chunk has rows', "FROM chunk WHERE state = 'done' AND rows_out IS NULL"],
   ],
+  model: [['there is one model', 'SELECT 1 FROM model HAVING count(*) > 1']],
   execution: [
     ['executions have epochs of their own', 'SELECT 1 FROM execution HAVING count(*) <> count(DISTINCT epoch)'],
   ],

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { createDirectories, lockHolder, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError, systemError } from '../errors.ts';
 import type { Progress } from '../orchestrator/progress.ts';
-import { readJson } from './smallFile.ts';
+import { isNoFile, readJson, unreadable } from './smallFile.ts';
 import { type JobStatus, readStatus } from './status.ts';
 
 /** Where things of a job lie. */
@@ -66,26 +66,51 @@ export function readRecord(home: string, jobId: string): JobRecord | undefined {
   const { fingerprint, createdAt, request } = record;
   const { sources, out } = Object(request) as Partial<JobRecord['request']>;
   if (typeof fingerprint !== 'string' || typeof createdAt !== 'string' || typeof out !== 'string') return undefined;
-  if (!Array.isArray(sources) || !request) return undefined;
+  if (!Array.isArray(sources) || !sources.every((source) => typeof source === 'string') || !request) return undefined;
   return { jobId, fingerprint, createdAt, request };
 }
 
-/** The jobs of a home, the one that started last first. One that has lost its status is told by what else is there. */
-export function listJobs(home: string): JobStatus[] {
-  let names: string[];
-  try {
-    names = readdirSync(join(home, 'jobs'));
-  } catch {
-    return [];
-  }
-  return names
-    .map((name) => {
-      const status = readStatus(join(home, 'jobs', name));
+/** What there is in a home. */
+export interface HomeContent {
+  /** The one that started last first. One that has lost its status is told by what else is there. */
+  jobs: JobStatus[];
+  /** Jobs whose files may not be read, or cannot: nothing is known of them. */
+  unreadable: UnreadableJob[];
+}
+
+export interface UnreadableJob {
+  jobId: string;
+  error: BatchCoreError;
+}
+
+/** Reads what the jobs of a home say of themselves. */
+export function readHome(home: string): HomeContent {
+  const jobs: JobStatus[] = [];
+  const refused: UnreadableJob[] = [];
+  for (const jobId of namesIn(join(home, 'jobs'))) {
+    try {
+      const status = readStatus(join(home, 'jobs', jobId));
       // A directory's name is the job's: a status that names another one would lead elsewhere.
-      return status?.jobId === name ? status : guessStatus(home, name);
-    })
-    .filter((status) => status !== undefined)
-    .sort((a, b) => compare(b.startedAt, a.startedAt) || compare(a.jobId, b.jobId));
+      const told = status?.jobId === jobId ? status : guessStatus(home, jobId);
+      if (told) jobs.push(told);
+    } catch (thrown) {
+      refused.push({ jobId, error: BatchCoreError.from(thrown) });
+    }
+  }
+  jobs.sort((a, b) => compare(b.startedAt, a.startedAt) || compare(a.jobId, b.jobId));
+  return { jobs, unreadable: refused };
+}
+
+/** The jobs of a home that can be read. */
+export const listJobs = (home: string): JobStatus[] => readHome(home).jobs;
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (cause) {
+    if (isNoFile(cause)) return [];
+    throw unreadable(cause, path);
+  }
 }
 
 /**

@@ -112,6 +112,7 @@ export class JobStore extends ChunkStore {
       await statements.run('DELETE FROM chunk');
       await statements.run('DELETE FROM input_file');
       await statements.run('DELETE FROM publication');
+      await statements.run('DELETE FROM model');
       await change(statements, 'UPDATE job SET spec_json = $1', [job.specJson]);
       await insert(statements, 'input_file', job.files.map(fileRow));
     });
@@ -168,6 +169,20 @@ export class JobStore extends ChunkStore {
   /** Lets `event` happen to the job; one that cannot happen is a bug. */
   setState(event: JobEvent): Promise<JobState> {
     return this.group.commit((statements) => moveJob(statements, event));
+  }
+
+  /** The SHA-256 of the model's file, once the job has one. */
+  async model(): Promise<string | undefined> {
+    const [row] = await this.database.all('SELECT sha256 FROM model');
+    return row && String(row['sha256']);
+  }
+
+  /** Remembers what the model's file holds; there is one. */
+  setModel(sha256: string): Promise<void> {
+    return this.group.commit(async (statements) => {
+      await statements.run('DELETE FROM model');
+      await insert(statements, 'model', [[sha256]]);
+    });
   }
 
   /** What the job publishes or has published, once it was staged. */

@@ -43,6 +43,8 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   // Executions that died while a chunk ran, since it last got done.
   { since: '0.1.0', statements: ['ALTER TABLE chunk ADD COLUMN deaths BIGINT DEFAULT 0'] },
+  // The model in the job's directory, which is a file that anything may happen to.
+  { since: '0.1.0', statements: ['CREATE TABLE model(sha256 VARCHAR NOT NULL)'] },
 ];
 
 const MIGRATION_TABLE =

@@ -15,11 +15,18 @@ export function readReport(path: string): Report | undefined {
 /** How many of the latest jobs are asked for their reports. */
 const RECENT_MAX = 20;
 
-/** The reports of the latest jobs that were completed, the latest first. */
+/** The reports of the latest jobs that were completed, the latest first; none where they may not be read. */
 export function recentReports(home: string): Report[] {
-  return listJobs(home)
+  const read = <T>(what: () => T) => {
+    try {
+      return what();
+    } catch {
+      return undefined;
+    }
+  };
+  return (read(() => listJobs(home)) ?? [])
     .filter(({ state }) => state === 'completed')
     .slice(0, RECENT_MAX)
-    .map(({ jobId }) => readReport(jobPaths(home, jobId).report))
+    .map(({ jobId }) => read(() => readReport(jobPaths(home, jobId).report)))
     .filter((report) => report !== undefined);
 }

@@ -2,24 +2,39 @@
  * Small files that several processes share: each is replaced whole, so that whoever reads one never sees half of it, and
  * read only where it is a regular file: a pipe in its place would keep the reader waiting, a link lead it elsewhere.
  */
-import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { type BatchCoreError, systemError } from '../errors.ts';
 
 /** More is no file of ours. */
 const BYTES_MAX = 256 * 1024 * 1024;
 
-/** The JSON in the file at `path`; nothing where there is none, or something else lies there. */
+/**
+ * The JSON in the file at `path`; nothing where there is none, or something else lies there. Throws what the system refuses:
+ * a file that may not be read is not a file that is not there.
+ */
 export function readJson(path: string): unknown {
+  const text = readRegular(path, BYTES_MAX)?.toString('utf8');
   try {
-    return JSON.parse(readPlain(path).toString('utf8')) ?? undefined;
+    return JSON.parse(text ?? '') ?? undefined;
   } catch {
     return undefined;
   }
 }
 
-/** The text in the file at `path`; nothing where there is none, or something else lies there. */
+/** The text in the file at `path`; nothing where it cannot be had, for whatever reason. */
 export function readText(path: string): string | undefined {
   try {
-    return readPlain(path).toString('utf8');
+    return readRegular(path, BYTES_MAX)?.toString('utf8');
   } catch {
     return undefined;
   }
@@ -39,15 +54,48 @@ export function replaceJson(path: string, value: unknown): void {
   }
 }
 
-function readPlain(path: string): Buffer {
+/** What opening says where there is nothing, or something that is no regular file: a directory, a link, a socket. */
+const NO_FILE: readonly (string | undefined)[] = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENXIO'];
+
+/** The bytes of the regular file at `path`; nothing where there is none. Throws what the system refuses. */
+export function readRegular(path: string, bytesMax = Number.POSITIVE_INFINITY): Buffer | undefined {
   // Neither flag is known on Windows, where opening waits for nobody.
   const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
-  const descriptor = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (cause) {
+    if (isNoFile(cause)) return undefined;
+    throw unreadable(cause, path);
+  }
   try {
     const stats = fstatSync(descriptor);
-    if (!stats.isFile() || stats.size > BYTES_MAX) throw new Error('no small file');
-    return readFileSync(descriptor);
+    return stats.isFile() && stats.size <= bytesMax ? readFileSync(descriptor) : undefined;
+  } catch (cause) {
+    throw unreadable(cause, path);
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** Whether anything lies at `path`. Throws where that may not be known. */
+export function isThere(path: string): boolean {
+  try {
+    statSync(path);
+    return true;
+  } catch (cause) {
+    if (isNoFile(cause)) return false;
+    throw unreadable(cause, path);
+  }
+}
+
+/** Whether what the system said means that there is no file of ours. */
+export function isNoFile(cause: unknown): boolean {
+  return NO_FILE.includes((cause as NodeJS.ErrnoException).code);
+}
+
+/** What the system refused to let us read, which is not what it refuses to let us write. */
+export function unreadable(cause: unknown, path: string): BatchCoreError {
+  const denied = ['EACCES', 'EPERM'].includes((cause as NodeJS.ErrnoException).code ?? '');
+  return systemError(cause, `read ${path}`, { path, ...(denied && { code: 'SOURCE_UNREADABLE' }) });
 }

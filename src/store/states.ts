@@ -58,6 +58,9 @@ export const JOB_TRANSITIONS: readonly (readonly [from: JobState, event: JobEven
   ['failed', 'restart', 'created'],
 ];
 
+/** Every state that a job can be in. */
+export const JOB_STATES: readonly JobState[] = [...new Set(JOB_TRANSITIONS.flatMap(([from, , to]) => [from, to]))];
+
 /** The state after `event`, or `undefined` where the event cannot happen. */
 export function nextJobState(from: JobState, event: JobEvent): JobState | undefined {
   return JOB_TRANSITIONS.find(([f, e]) => f === from && e === event)?.[2];

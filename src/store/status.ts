@@ -8,7 +8,7 @@ import { lockHolder } from '../bindings/native.ts';
 import { BatchCoreError, type ErrorRecord, systemError } from '../errors.ts';
 import type { Phase, Progress } from '../orchestrator/progress.ts';
 import { readJson, replaceJson } from './smallFile.ts';
-import type { JobState } from './states.ts';
+import { JOB_STATES, type JobState } from './states.ts';
 
 const SCHEMA = 'batch-core.status/1';
 
@@ -41,6 +41,8 @@ export type ControlRequest = (typeof REQUESTS)[number];
 
 const STATUS = 'status.json';
 
+const PHASES: readonly Phase[] = ['plan', 'fit', 'score', 'publish'];
+
 let lost = 0;
 
 /** Statuses that could not be written: telling must never fail a run. */
@@ -59,13 +61,54 @@ export function forgetStatus(directory: string): void {
   rmSync(join(directory, STATUS), { force: true, recursive: true });
 }
 
+type Check = (value: unknown) => boolean;
+
+const text: Check = (value) => typeof value === 'string';
+const number: Check = (value) => Number.isFinite(value);
+const known =
+  (values: readonly unknown[]): Check =>
+  (value) =>
+    values.includes(value);
+const orElse =
+  (other: undefined | null, check: Check): Check =>
+  (value) =>
+    value === other || check(value);
+const record =
+  (fields: Readonly<Record<string, Check>>): Check =>
+  (value) =>
+    Object.entries(fields).every(([name, check]) => check(Object(value)[name]));
+
+/** What a status must hold so that it can be told: whatever is read from it is here. */
+const isStatus = record({
+  schema: known([SCHEMA]),
+  jobId: text,
+  state: known(JOB_STATES),
+  phase: known(PHASES),
+  out: text,
+  source: (value) => Array.isArray(value) && value.every(text),
+  detector: text,
+  pid: number,
+  host: text,
+  startedAt: text,
+  updatedAt: text,
+  exitCode: orElse(undefined, number),
+  error: orElse(undefined, record({ code: text, message: text, hint: orElse(undefined, text) })),
+  progress: record({
+    phase: known(PHASES),
+    chunksDone: number,
+    chunksTotal: number,
+    rowsDone: number,
+    rowsTotal: number,
+    rowsPerSecond: orElse(null, number),
+    etaSeconds: orElse(null, number),
+    retried: number,
+  }),
+});
+
 /** The status of the job in `directory`; nothing where there is none, or none that this version understands. */
 export function readStatus(directory: string): JobStatus | undefined {
-  const status = Object(readJson(join(directory, STATUS))) as Partial<JobStatus>;
-  const { schema, jobId, startedAt, out, source, progress } = status;
-  if (schema !== SCHEMA || !Array.isArray(source) || typeof progress !== 'object' || progress === null)
-    return undefined;
-  return [jobId, startedAt, out].every((field) => typeof field === 'string') ? (status as JobStatus) : undefined;
+  const status = readJson(join(directory, STATUS));
+  return isStatus(status) ? (status as JobStatus) : undefined;
 }
 
 /**
@@ -94,7 +137,9 @@ export function requestControl(directory: string, request: ControlRequest): void
         where: { file: directory },
         cause,
       });
-    throw systemError(cause, `ask the job in ${directory} to ${request}`, { path: directory });
+    const denied = ['EACCES', 'EPERM'].includes((cause as NodeJS.ErrnoException).code ?? '');
+    const hint = 'ask as the user who runs it';
+    throw systemError(cause, `ask the job in ${directory} to ${request}`, { path: directory, ...(denied && { hint }) });
   }
 }
 
@@ -115,7 +160,16 @@ export function takeControl(directory: string, holder: string): ControlRequest |
   } catch {
     return undefined;
   }
-  const { request, to } = Object(readJson(taken)) as { request?: unknown; to?: unknown };
+  const { request, to } = readRequest(taken);
   rmSync(taken, { force: true, recursive: true });
   return to === holder ? REQUESTS.find((known) => known === request) : undefined;
+}
+
+/** What was asked; nothing of one that cannot be read, which another user left. */
+function readRequest(path: string): { request?: unknown; to?: unknown } {
+  try {
+    return Object(readJson(path));
+  } catch {
+    return {};
+  }
 }

@@ -135,7 +135,7 @@ describe('signals', () => {
     running.child.kill(signal);
     const ended = await running.ended;
     expect([errorOf(ended).code, ended.code]).toEqual(['CANCELLED', exit]);
-    expect(await status(name)).toMatchObject({ state: 'stopped', exitCode: 1 });
+    expect(await status(name)).toMatchObject({ state: 'stopped', exitCode: exit });
     const report = await score(directory, 'data.parquet', ...FLAGS, '-o', `${name}.parquet`, '--home', `home-${name}`);
     expect(report.chunks.resumed).toBeGreaterThan(0);
     expect(sha256(at(`${name}.parquet`))).toBe(expected);

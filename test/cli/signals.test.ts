@@ -54,7 +54,7 @@ describe('a signal', () => {
     const ended = await running.ended;
     expect([ended.code, errorOf(ended).code]).toEqual([exit, 'CANCELLED']);
     expect(ended.stderr).toMatch(new RegExp(`^${signal}: stopping in good order`, 'm'));
-    expect(status(name)?.state).toBe('stopped');
+    expect(status(name)).toMatchObject({ state: 'stopped', exitCode: exit });
     expect(existsSync(at(`${name}.parquet`))).toBe(false);
     const report = await score(directory, ...flagsOf(name));
     expect(report.chunks.resumed).toBeGreaterThan(0);

@@ -1,6 +1,10 @@
+import { spawnSync } from 'node:child_process';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { guard } from '../../src/orchestrator/listener.ts';
 import type { Progress, RunEvent } from '../../src/orchestrator/progress.ts';
+import { gaussian, parquet, scratch } from '../cli/harness.ts';
 
 const progress = { type: 'progress', phase: 'fit' } as Progress;
 const event = { type: 'event', event: 'started', jobId: 'j' } as RunEvent;
@@ -90,5 +94,28 @@ describe('a guarded listener', () => {
     const listener = guard({ onProgress: () => thenable });
     listener.onProgress(progress);
     expect(listener.warnings[0]).toContain('trap');
+  });
+});
+
+describe('a listener that takes its time', () => {
+  const directory = scratch();
+
+  it.each(['onProgress', 'onEvent'])('does not hold the run: %s', async (name) => {
+    await parquet(join(directory, 'data.parquet'), gaussian(20_000), 1000);
+    // A process of its own: what blocks is its event loop.
+    const script = `import { score } from ${JSON.stringify(pathToFileURL(resolve('dist/index.js')).href)};
+      let calls = 0;
+      const slow = () => { calls += 1; const end = Date.now() + 600; while (Date.now() < end); };
+      const { status } = await score('data.parquet', { out: '${name}.parquet', chunkRows: 1000, ${name}: slow });
+      console.log(JSON.stringify({ status, calls }));`;
+    const run = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      cwd: directory,
+      timeout: 40_000,
+      encoding: 'utf8',
+    });
+    const { status, calls } = JSON.parse(run.stdout || '{}');
+    expect(status, run.stderr).toBe('completed');
+    // Once for each phase and at the end, and while it goes on at most once in 1.2 seconds.
+    expect(calls).toBeLessThan(10);
   });
 });

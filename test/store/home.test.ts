@@ -75,7 +75,12 @@ describe('what a job is', () => {
       text.replace('job/1', 'job/9'),
       text.replace('"j1"', '"j2"'),
     ];
-    for (const other of [...others, text.replace('"out"', '"in"'), text.replace('"sources"', '"source"')]) {
+    for (const other of [
+      ...others,
+      text.replace('"out"', '"in"'),
+      text.replace('"sources"', '"source"'),
+      text.replace('"/in.parquet"', '{}'),
+    ]) {
       writeFileSync(paths.request, other);
       expect(readRecord(home, 'j1'), other).toBeUndefined();
     }

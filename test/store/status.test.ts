@@ -97,9 +97,40 @@ describe('status.json', () => {
       writeFileSync(join(directory, 'status.json'), text);
       expect(readStatus(directory), text).toBeUndefined();
     }
-    const { progress: _, ...partly } = status('odd');
-    writeFileSync(join(directory, 'status.json'), JSON.stringify(partly));
-    expect(readStatus(directory), 'what is printed of it must be there').toBeUndefined();
+  });
+
+  const { progress } = status('odd');
+  it.each<object>([
+    { state: 'runing' },
+    { state: 7 },
+    { state: undefined },
+    { phase: 'scoring' },
+    { phase: null },
+    { source: [1] },
+    { source: '/i' },
+    { out: undefined },
+    { detector: {} },
+    { updatedAt: 5 },
+    { startedAt: undefined },
+    { exitCode: 'x' },
+    { error: 'all of it' },
+    { error: { code: 'BUG' } },
+    { progress: undefined },
+    { progress: {} },
+    { progress: [] },
+    { progress: { ...progress, rowsDone: undefined } },
+    { progress: { ...progress, rowsDone: 'x' } },
+    { progress: { ...progress, rowsTotal: null } },
+    { progress: { ...progress, chunksDone: {} } },
+    { progress: { ...progress, etaSeconds: 'soon' } },
+    { progress: { ...progress, rowsPerSecond: [] } },
+    { progress: { ...progress, etaSeconds: undefined } },
+    { exitCode: null },
+    { progress: { ...progress, phase: 'x' } },
+  ])('with %j is none: what is printed of it must be there', (change) => {
+    const directory = jobDirectory('partly');
+    writeFileSync(join(directory, 'status.json'), JSON.stringify({ ...status('partly'), ...change }));
+    expect(readStatus(directory)).toBeUndefined();
   });
 
   it('is no pipe, link or directory: nobody waits for one, and nothing is written through it', () => {

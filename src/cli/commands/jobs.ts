@@ -4,7 +4,7 @@ import { EXIT } from '../../errors.ts';
 import { homeJobs, jobStatus } from '../../orchestrator/jobs.ts';
 import type { JobStatus } from '../../store/status.ts';
 import { rateText, rowsText, secondsText } from '../print.ts';
-import { answerColumns, answerIsClosed, printJson, printLine, printLines } from '../streams.ts';
+import { answerColumns, answerIsClosed, printJson, printLine, printLines, sayError } from '../streams.ts';
 import { tableLines } from '../tables.ts';
 
 interface StatusFlags {
@@ -18,7 +18,9 @@ const WATCH_MS = 500;
 const LIVE: readonly string[] = ['queued', 'created', 'running', 'paused', 'stopping'];
 
 export async function jobsCommand(flags: StatusFlags): Promise<number> {
-  const jobs = homeJobs(flags.home);
+  const { jobs, unreadable } = homeJobs(flags.home);
+  const [refused] = unreadable;
+  if (refused && jobs.length === 0) throw refused.error;
   if (flags.json) printJson(jobs);
   else if (jobs.length === 0) printLine('no jobs');
   else
@@ -30,7 +32,9 @@ export async function jobsCommand(flags: StatusFlags): Promise<number> {
         answerColumns(),
       ),
     );
-  return EXIT.ok;
+  // The others are told all the same.
+  for (const { error } of unreadable) sayError(error);
+  return refused?.error.exitCode ?? EXIT.ok;
 }
 
 export async function statusCommand(id: string | undefined, flags: StatusFlags): Promise<number> {

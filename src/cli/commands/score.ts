@@ -45,17 +45,13 @@ export async function follow(
     report.warnings.push(...listener.warnings);
     sink.end();
     const late = signals.came();
-    if (late !== undefined) say(`the job was completed before ${late.name} could stop it`);
+    if (late !== undefined) say(`the job was completed before ${late} could stop it`);
     if (output.json) printJson(report);
     else if (!output.quiet) printLines(lines(report, answerColumns()));
     return report.exitCode ?? EXIT.ok;
   } catch (thrown) {
     sink.end();
-    const error = BatchCoreError.from(thrown);
-    const exitCode = error.code === 'CANCELLED' ? signals.came()?.exitCode : undefined;
-    if (exitCode === undefined) throw error;
-    const { code, message, where, hint, cause } = error;
-    throw new BatchCoreError(code, message, { where, hint, cause, exitCode });
+    throw thrown;
   } finally {
     signals.close();
   }

@@ -1,0 +1,93 @@
+/** What may not be read is said to be so: it is not told as a job that failed, nor as no job at all. */
+import { spawn } from 'node:child_process';
+import { chmodSync, chownSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, expect, it } from 'vitest';
+import { type Ended, ending, errorOf, gaussian, MAIN, parquet, scratch } from '../cli/harness.ts';
+
+const directory = scratch();
+/** Root may read everything: somebody else asks. */
+const nobody = process.geteuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+
+/** Runs the command as a user whom permissions bind. */
+function asUser(...args: string[]): Promise<Ended> {
+  const env = { ...process.env, NO_COLOR: '1', HOME: directory };
+  return ending(spawn(process.execPath, [MAIN, ...args], { cwd: directory, env, ...nobody }));
+}
+
+/** A home with a finished job for each of `names`; answers with their directories. */
+async function home(name: string, ...names: string[]): Promise<string[]> {
+  const jobs: string[] = [];
+  for (const out of names) {
+    const args = ['data.parquet', '-d', 'zscore', '-o', `${name}-${out}.parquet`, '--home', name];
+    const { code, stdout, stderr } = await asUser('score', ...args, '--json');
+    expect(code, stderr).toBe(0);
+    jobs.push(join(directory, name, 'jobs', JSON.parse(stdout).jobId));
+  }
+  return jobs;
+}
+
+const idOf = (job: string) => job.split('/').at(-1) ?? '';
+
+beforeAll(async () => {
+  await parquet(join(directory, 'data.parquet'), gaussian(3000));
+  if (nobody.uid !== undefined) chownSync(directory, nobody.uid, nobody.gid);
+});
+
+const DENIED = /^cannot read .*: permission denied$/;
+
+it.skipIf(process.platform === 'win32')('a job whose files may not be read', async () => {
+  const [one = '', two = ''] = await home('files', 'one', 'two');
+  for (const name of ['status.json', 'job.json', 'report.json']) chmodSync(join(one, name), 0);
+  for (const args of [
+    ['status', idOf(one)],
+    ['pause', idOf(one)],
+    ['resume', idOf(one)],
+  ]) {
+    const ended = await asUser(...args, '--home', 'files', '--json');
+    expect([ended.code, errorOf(ended).code], args.join(' ')).toEqual([74, 'SOURCE_UNREADABLE']);
+    expect(errorOf(ended).message).toMatch(DENIED);
+    expect(errorOf(ended).hint).toBe('check its permissions');
+  }
+  // The others are listed, and it is named.
+  const listed = await asUser('jobs', '--home', 'files', '--json');
+  expect(listed.code).toBe(74);
+  expect(JSON.parse(listed.stdout).map((job: { jobId: string }) => job.jobId)).toEqual([idOf(two)]);
+  expect(listed.stderr).toContain(join(one, 'status.json'));
+  // Its output may be what another job is to write.
+  const scored = await asUser('score', 'data.parquet', '-d', 'mad', '-o', 'three.parquet', '--home', 'files', '--json');
+  expect(JSON.parse(scored.stdout).warnings).toEqual([expect.stringContaining(`whether job ${idOf(one)}`)]);
+});
+
+it.skipIf(process.platform === 'win32')('a report that may not be read says nothing of how a job ended', async () => {
+  const [job = ''] = await home('report', 'one');
+  chmodSync(join(job, 'report.json'), 0);
+  const told = await asUser('status', '--home', 'report', '--json');
+  expect(JSON.parse(told.stdout)).toMatchObject({ state: 'completed' });
+  // Nor does the lock.
+  const script = `const f = '${join(job, 'status.json')}'; const fs = require('fs');
+    fs.writeFileSync(f, fs.readFileSync(f, 'utf8').replace('"completed"', '"running"'));`;
+  await ending(spawn(process.execPath, ['-e', script], nobody));
+  const unknown = await asUser('status', '--home', 'report', '--json');
+  expect([unknown.code, errorOf(unknown).code]).toEqual([74, 'SOURCE_UNREADABLE']);
+  chmodSync(join(job, 'report.json'), 0o600);
+  chmodSync(join(job, 'job.lock'), 0);
+  const held = await asUser('jobs', '--home', 'report', '--json');
+  expect([held.code, errorOf(held).code]).toEqual([74, 'SOURCE_UNREADABLE']);
+});
+
+it.skipIf(process.platform === 'win32').each(['jobs', ''])('a home of which "%s" may not be read', async (below) => {
+  const name = `home-${below}`;
+  const [job = ''] = await home(name, 'one');
+  chmodSync(join(directory, name, below), 0);
+  for (const args of [['jobs'], ['status'], ['status', idOf(job)], ['resume', idOf(job)]]) {
+    const ended = await asUser(...args, '--home', name, '--json');
+    expect([ended.code, errorOf(ended).code], args.join(' ')).toEqual([74, 'SOURCE_UNREADABLE']);
+    expect(errorOf(ended).message).toMatch(DENIED);
+  }
+  const scored = await asUser('score', 'data.parquet', '-d', 'mad', '-o', 'four.parquet', '--home', name, '--json');
+  expect(scored.code).toBe(74);
+  // How long it takes is a guess then, no more.
+  expect((await asUser('plan', 'data.parquet', '--home', name)).code).toBe(0);
+  chmodSync(join(directory, name, below), 0o700);
+});
