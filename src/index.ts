@@ -3,7 +3,6 @@
  *
  * @packageDocumentation
  */
-import { resolve } from 'node:path';
 import { Model } from './model.ts';
 import { type GuardedListener, guard } from './orchestrator/listener.ts';
 import {
@@ -20,6 +19,7 @@ import { type PlanReport, planReport } from './orchestrator/preview.ts';
 import type { Progress, RunEvent } from './orchestrator/progress.ts';
 import { runFitOf, runScore } from './orchestrator/run.ts';
 import type { ModelOrigin } from './orchestrator/save.ts';
+import { fromHere } from './paths.ts';
 import type { Report } from './report.ts';
 import { recentReports } from './store/reports.ts';
 
@@ -108,7 +108,7 @@ export async function loadModel(path: string, ...more: never[]): Promise<Model> 
 }
 
 function modelAt(path: string, origin: ModelOrigin, warnings: readonly string[]): Model {
-  return new Model(loadModelFile(resolve(path)), origin, warnings);
+  return new Model(loadModelFile(fromHere(path)), origin, warnings);
 }
 
 /** What was asked, refused where no source could make it right, with callbacks that cannot fail. */

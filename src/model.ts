@@ -1,10 +1,10 @@
 /** A frozen model, for callers who hold their own data. */
-import { resolve } from 'node:path';
 import { piecesOf, type RecordBatch, type Table, type Vector, vectorOf } from './arrow.ts';
 import type { ColumnPiece, NativeModel } from './bindings/native.ts';
 import { BatchCoreError } from './errors.ts';
 import { checkOptions, checkPath, checkShare, type Missing, refuseMore } from './orchestrator/options.ts';
 import { type ModelOrigin, saveModelCopy } from './orchestrator/save.ts';
+import { placeOf } from './paths.ts';
 
 /** A fitted detector. It is data: checksummed, loadable by every later minor version, and never code. */
 export class Model {
@@ -53,7 +53,7 @@ export class Model {
     checkPath(path);
     checkOptions(options, 'Model.save', 'name');
     refuseMore('Model.save', 2, more);
-    saveModelCopy(resolve(path), this.#native.bytes, { force: options.force ?? false, origin: this.#origin });
+    saveModelCopy(placeOf(path, 'path'), this.#native.bytes, { force: options.force ?? false, origin: this.#origin });
   }
 
   /**

@@ -3,6 +3,7 @@ import type { Stats } from 'node:fs';
 import { access, constants, lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { BatchCoreError } from '../errors.ts';
+import { isLost, notUtf8 } from '../paths.ts';
 import { glob, isPattern } from './glob.ts';
 
 /**
@@ -77,7 +78,7 @@ async function dataFiles(directory: string, source: string): Promise<string[]> {
     for (const entry of await entriesOf(path)) {
       if (entry.name.startsWith('.') || entry.name.startsWith('_')) continue;
       const child = join(path, entry.name);
-      if (entry.name.includes(NOT_UTF8)) throw notUtf8(entry.name, child);
+      if (isLost(entry.name, child)) throw notUtf8(entry.name, child);
       if (entry.isDirectory()) pending.push(child);
       else if (extname(entry.name).toLowerCase() === '.parquet') {
         if (entry.isFile() || (await look(child))?.isFile()) files.push(child);
@@ -176,7 +177,7 @@ async function notFound(source: string, path: string, cwd: string): Promise<Batc
   if (source === '') return say('name a Parquet file, a pattern or a directory');
   if (source === '-') return say('standard input is not read; write the table to a Parquet file');
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source)) return say('only files of this machine are read; download it first');
-  if (source.includes(NOT_UTF8)) return notUtf8(source, path);
+  if (isLost(source, path)) return notUtf8(source, path);
   const link = await deadLink(path);
   if (link !== undefined) return link;
   const near = await namesNear(path);
@@ -184,16 +185,6 @@ async function notFound(source: string, path: string, cwd: string): Promise<Batc
   if (near.length === 0) return say(absolute ? 'check the path' : `check the path: it is looked for from ${cwd}`);
   const shown = near.map((name) => join(dirname(path), name)).map((near) => (absolute ? near : relative(cwd, near)));
   return say(`did you mean ${shown.map((name) => `"${name}"`).join(' or ')}?`);
-}
-
-/** What Node puts where the bytes of a name are not UTF-8: the name that was meant cannot be asked for any more. */
-const NOT_UTF8 = '\ufffd';
-
-function notUtf8(name: string, path: string): BatchCoreError {
-  return new BatchCoreError('SOURCE_NOT_FOUND', `the name "${name}" is not UTF-8 and cannot be opened`, {
-    where: { file: path },
-    hint: 'rename the file, or read it through a link whose name is UTF-8',
-  });
 }
 
 /** The error for a link that leads to nothing, where `path` is one. */

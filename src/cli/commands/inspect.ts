@@ -1,11 +1,12 @@
 /** `inspect`: what a source, a model, an output or a job is. */
 import { accessSync, constants, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { detectorTable, partFacts } from '../../bindings/native.ts';
 import { BatchCoreError, EXIT } from '../../errors.ts';
 import { lookFrom } from '../../orchestrator/home.ts';
 import { jobStatus } from '../../orchestrator/jobs.ts';
 import { loadModelFile } from '../../orchestrator/prepare.ts';
+import { fromHere } from '../../paths.ts';
 import { isModelFile, MANIFEST, METADATA_FINGERPRINT, readManifest } from '../../sink/target.ts';
 import { readFacts, type SourceFacts } from '../../source/facts.ts';
 import { fileColumnNames } from '../../source/names.ts';
@@ -42,7 +43,7 @@ async function inspectPaths(paths: readonly string[]): Promise<Inspected> {
       hint: 'name a Parquet file, a directory, a model, an output or a job, or give --detectors',
     });
   if (paths.length > 1) return inspectSource(paths);
-  const path = resolve(only);
+  const path = fromHere(only);
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats?.isDirectory()) return inspectDirectory(only, path);
   // What is no file that can be read is told in the words that score has for it.
