@@ -66,3 +66,8 @@ export function canLookAround(): boolean {
     return false;
   }
 }
+
+/** `word` as a POSIX shell takes it for that one word: whatever is to be pasted is written through here. */
+export function shellWord(word: string): string {
+  return /^[\w./:@%+,=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

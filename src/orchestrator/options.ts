@@ -1,9 +1,9 @@
 /** What a caller may ask for, checked. Nothing here looks at the source. */
 import { availableParallelism } from 'node:os';
 import type { DetectorInfo } from '../bindings/native.ts';
+import { editDistance } from '../distance.ts';
 import { ENGINES, type EngineName } from '../engines/engine.ts';
 import { BatchCoreError } from '../errors.ts';
-import { editDistance } from '../source/resolve.ts';
 import {
   abortSignal,
   boolean,

@@ -204,7 +204,7 @@ function followControl(control: Control, job: OpenJob, monitor: Monitor, timing:
     monitor.setState(state);
     if (change === 'paused') timing.pause();
     else timing.resume();
-    if (change !== 'stopping') monitor.event(change);
+    if (change !== 'stopping') monitor.event(change, { home: job.home });
     else grace = setTimeout(() => monitor.watch.cancel(), GRACE_MS).unref();
   });
   return { end: () => clearTimeout(grace) };

@@ -2,6 +2,8 @@
 import type { Stats } from 'node:fs';
 import { access, constants, lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
+import { editDistance } from '../distance.ts';
+import { quoteText } from '../duckdb/client.ts';
 import { BatchCoreError } from '../errors.ts';
 import { isLost, notUtf8 } from '../paths.ts';
 import { glob, isPattern } from './glob.ts';
@@ -149,15 +151,19 @@ function refuseFormat(file: string): void {
   if (extension === '.pkl' || extension === '.pickle') {
     throw refuse(
       'a pickle is not read, because reading one executes whatever code is in it',
-      `if you trust it: pandas.read_pickle("${name}").to_parquet("${target}")`,
+      `if you trust it: pandas.read_pickle(${JSON.stringify(name)}).to_parquet(${JSON.stringify(target)})`,
     );
   }
   const why = `${extension} files are not read; Parquet is`;
   if (DUCKDB_CONVERTS.includes(extension)) {
-    throw refuse(why, `convert it once with the DuckDB shell: COPY (FROM '${name}') TO '${target}'`);
+    throw refuse(why, `convert it once with the DuckDB shell: COPY (FROM ${quoteText(name)}) TO ${quoteText(target)}`);
   }
   const reader = Object.hasOwn(PANDAS_CONVERTS, extension) ? PANDAS_CONVERTS[extension] : undefined;
-  if (reader !== undefined) throw refuse(why, `convert it once: pandas.${reader}("${name}").to_parquet("${target}")`);
+  if (reader !== undefined)
+    throw refuse(
+      why,
+      `convert it once: pandas.${reader}(${JSON.stringify(name)}).to_parquet(${JSON.stringify(target)})`,
+    );
   if (OTHERS.includes(extension)) throw refuse(why, 'unpack or convert it to Parquet first');
 }
 
@@ -209,23 +215,4 @@ async function namesNear(path: string): Promise<string[]> {
     .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
     .slice(0, 3)
     .map(({ name }) => name);
-}
-
-/** How many letters must be put in, left out, exchanged or swapped; more than `max` is just more. */
-export function editDistance(a: string, b: string, max: number): number {
-  if (Math.abs(a.length - b.length) > max) return max + 1;
-  let before: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      let best = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + same);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        best = Math.min(best, (before[j - 2] ?? 0) + 1);
-      row.push(best);
-    }
-    [before, last] = [last, row];
-  }
-  return last[b.length] ?? 0;
 }
