@@ -1,7 +1,8 @@
 /** The jobs of a home, from outside their processes. */
-import { existsSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { lockIsHeld } from '../bindings/native.ts';
-import { BatchCoreError } from '../errors.ts';
+import { BatchCoreError, readError } from '../errors.ts';
 import type { Report } from '../report.ts';
 import { listJobs } from '../store/home.ts';
 import { readReport } from '../store/reports.ts';
@@ -16,14 +17,27 @@ export function homeOf(home: string | undefined): string {
   return resolveHome(home, '');
 }
 
+/** The same, refused where it may not be read: that is not a home without jobs. */
+function readableHome(home: string | undefined): string {
+  const path = homeOf(home);
+  try {
+    accessSync(join(path, 'jobs'), constants.R_OK | constants.X_OK);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTDIR')
+      throw readError(cause, `the home of jobs ${path}`, { path, absent: 'PATH_LOST' });
+  }
+  return path;
+}
+
 /** Every job, newest first; one whose process is gone is told as it stands on disk, not as it last spoke. */
 export function homeJobs(home: string | undefined): JobStatus[] {
-  const path = homeOf(home);
+  const path = readableHome(home);
   return listJobs(path).map((status) => truthful(path, status));
 }
 
 export function jobStatus(home: string | undefined, id: string | undefined): JobStatus {
-  const path = homeOf(home);
+  const path = readableHome(home);
   if (id !== undefined) return truthful(path, findJob(path, id));
   const [newest] = listJobs(path);
   if (newest) return truthful(path, newest);
@@ -60,7 +74,7 @@ function reportedCompleted(path: string, status: JobStatus): boolean {
 
 /** Leaves a request for the job's process, which must be alive. */
 export function requestOfJob(home: string | undefined, id: string, verb: 'pause' | 'resume' | 'cancel'): JobStatus {
-  const path = homeOf(home);
+  const path = readableHome(home);
   const status = findJob(path, id);
   const paths = jobPaths(path, status.jobId);
   if (!lockIsHeld(paths.lock))
@@ -86,7 +100,7 @@ export type Resumed =
 
 /** Lets a paused process go on, or says how to run the job here. */
 export async function resumeJob(home: string | undefined, id: string): Promise<Resumed> {
-  const path = homeOf(home);
+  const path = readableHome(home);
   const status = findJob(path, id);
   const paths = jobPaths(path, status.jobId);
   if (lockIsHeld(paths.lock)) {

@@ -10,7 +10,7 @@ import {
   type FitStep,
   NativeModel,
 } from '../bindings/native.ts';
-import { BatchCoreError } from '../errors.ts';
+import { BatchCoreError, readError } from '../errors.ts';
 import { fromHere, isLost, notUtf8, placeOf } from '../paths.ts';
 import { realPlace } from '../sink/place.ts';
 import { specialWords } from '../sink/target.ts';
@@ -167,15 +167,13 @@ export function loadModelFile(path: string): NativeModel {
   try {
     // Asked before it is opened: opening a pipe waits for whoever writes into it.
     const stats = statSync(path);
-    if (!stats.isFile()) throw new Error(`it is ${specialWords(stats)}`);
+    if (!stats.isFile()) throw noFile(path, specialWords(stats));
     bytes = readFileSync(path);
   } catch (cause) {
+    if (cause instanceof BatchCoreError) throw cause;
     if (isLost(path, path)) throw notUtf8(basename(path), path, 'MODEL_NOT_FOUND');
-    throw new BatchCoreError('MODEL_NOT_FOUND', `cannot read the model ${path}: ${(cause as Error).message}`, {
-      where: { file: path },
-      hint: 'make one with "batch-core fit <source> -m <path>"',
-      cause,
-    });
+    const absentHint = 'make one with "batch-core fit <source> -m <path>"';
+    throw readError(cause, `the model ${path}`, { path, absent: 'MODEL_NOT_FOUND', absentHint });
   }
   try {
     return new NativeModel(bytes);
@@ -189,4 +187,11 @@ export function loadModelFile(path: string): NativeModel {
       cause,
     });
   }
+}
+
+function noFile(path: string, words: string): BatchCoreError {
+  return new BatchCoreError('MODEL_NOT_FOUND', `cannot read the model ${path}: it is ${words}`, {
+    where: { file: path },
+    hint: 'name the file that "batch-core fit <source> -m <path>" wrote',
+  });
 }

@@ -4,8 +4,9 @@ import { access, constants, lstat, readdir, readlink, realpath, stat } from 'nod
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { editDistance } from '../distance.ts';
 import { quoteText } from '../duckdb/client.ts';
-import { BatchCoreError } from '../errors.ts';
+import { BatchCoreError, readError } from '../errors.ts';
 import { isLost, notUtf8 } from '../paths.ts';
+import { tooLong } from '../sink/names.ts';
 import { glob, isPattern } from './glob.ts';
 
 /**
@@ -168,13 +169,7 @@ function refuseFormat(file: string): void {
 }
 
 function unreadable(path: string, cause: unknown): BatchCoreError {
-  const code = (cause as NodeJS.ErrnoException).code;
-  const why = code === 'EACCES' || code === 'EPERM' ? 'may not be read: permission denied' : `cannot be read (${code})`;
-  return new BatchCoreError('SOURCE_UNREADABLE', `"${path}" ${why}`, {
-    where: { file: path },
-    hint: 'check its permissions and those of its directory',
-    cause,
-  });
+  return readError(cause, `"${path}"`, { path, absent: 'SOURCE_NOT_FOUND' });
 }
 
 async function notFound(source: string, path: string, cwd: string): Promise<BatchCoreError> {
@@ -184,6 +179,9 @@ async function notFound(source: string, path: string, cwd: string): Promise<Batc
   if (source === '-') return say('standard input is not read; write the table to a Parquet file');
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source)) return say('only files of this machine are read; download it first');
   if (isLost(source, path)) return notUtf8(source, path);
+  const long = tooLong(path, 0);
+  if (long !== undefined)
+    throw new BatchCoreError('NAME_TOO_LONG', `there can be no file "${source}": ${long}`, { where: { file: path } });
   const link = await deadLink(path);
   if (link !== undefined) return link;
   const near = await namesNear(path);

@@ -1,5 +1,5 @@
 /** `inspect`: what a source, a model, an output or a job is. */
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { detectorTable, partFacts } from '../../bindings/native.ts';
 import { BatchCoreError, EXIT } from '../../errors.ts';
@@ -44,11 +44,20 @@ async function inspectPaths(paths: readonly string[]): Promise<Inspected> {
     });
   if (paths.length > 1) return inspectSource(paths);
   const path = fromHere(only);
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = lookAt(path);
   if (stats?.isDirectory()) return inspectDirectory(only, path);
   // What is no file that can be read is told in the words that score has for it.
   if (!stats?.isFile() || !isReadable(path)) return inspectSource(paths);
   return isModelFile(path) ? inspectModel(path) : inspectFile(only, path);
+}
+
+/** What may not be looked at, the source's own look says in its words. */
+function lookAt(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function isReadable(path: string): boolean {

@@ -1,5 +1,6 @@
 /** `verify`: is the output what was written? */
-import { EXIT } from '../../errors.ts';
+import { accessSync, constants } from 'node:fs';
+import { EXIT, isSystemError, readError } from '../../errors.ts';
 import { resolveHome } from '../../orchestrator/home.ts';
 import { verify } from '../../orchestrator/verify.ts';
 import { canLookAround, fromHere, isLost, notUtf8 } from '../../paths.ts';
@@ -11,9 +12,20 @@ function homeAlone(path: string): string | undefined {
   return canLookAround() ? undefined : resolveHome(undefined, path);
 }
 
+/** What may not be read is not damaged. What is not there may be a job's id. */
+function refuseUnreadable(path: string): void {
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (cause) {
+    const code = isSystemError(cause) ? cause.code : undefined;
+    if (code === 'EACCES' || code === 'EPERM') throw readError(cause, path, { path, absent: 'SOURCE_NOT_FOUND' });
+  }
+}
+
 export async function verifyCommand(target: string, flags: { home?: string; json?: boolean }): Promise<number> {
   const path = fromHere(target);
   if (isLost(target, path)) throw notUtf8(target, path);
+  refuseUnreadable(path);
   const result = await verify(target, flags.home ?? homeAlone(path));
   const whole = result.unchecked.length === 0;
   if (flags.json) printJson({ status: whole ? 'whole' : 'unchecked', ...result });
