@@ -120,7 +120,10 @@ export function systemError(
       cause,
     });
   const path = options.path ?? named;
-  const code = options.code ?? codeOfErrno(errno);
+  const known = codeOfErrno(errno);
+  // Said by who was about to write, it is where nothing can be written; said by nobody in particular, it was a look.
+  const looked = known === 'OUTPUT_UNWRITABLE' && doing === undefined && READS.has(syscall);
+  const code = options.code ?? (looked ? 'SOURCE_UNREADABLE' : known);
   const what = doing ?? `${syscall ?? 'reach'}${path === undefined ? '' : ` ${path}`}`;
   return new BatchCoreError(code, `cannot ${what}: ${errno ? (WORDS[errno] ?? `${errno}`) : message}`, {
     where: {
@@ -131,6 +134,41 @@ export function systemError(
     cause,
   });
 }
+
+/**
+ * The same of what is only read: what may not be read is not a place to choose anew, and what is not there is missed under
+ * a code of its own.
+ *
+ * @param what - What was to be read, as an object: `the model m.bcm`.
+ */
+export function readError(
+  cause: unknown,
+  what: string,
+  options: { path: string; absent: ErrorCode; absentHint?: string },
+): BatchCoreError {
+  const { path, absent, absentHint } = options;
+  const known = codeOfErrno(errnoOf(cause as NodeJS.ErrnoException));
+  if (known === 'PATH_LOST')
+    return systemError(cause, `read ${what}`, {
+      path,
+      code: absent,
+      ...(absentHint !== undefined && { hint: absentHint }),
+    });
+  const refused = known === 'OUTPUT_UNWRITABLE' || known === 'TRANSIENT_IO';
+  const hint = 'check its permissions and those of its directory';
+  return systemError(cause, `read ${what}`, { path, ...(refused && { code: 'SOURCE_UNREADABLE' as const, hint }) });
+}
+
+/** System calls that change nothing, and do not ask to. */
+const READS: ReadonlySet<string | undefined> = new Set([
+  'stat',
+  'lstat',
+  'access',
+  'scandir',
+  'readlink',
+  'realpath',
+  'read',
+]);
 
 /** libuv has no name for some errors of the system, EDQUOT among them; Node has. */
 function errnoOf({ code, errno }: NodeJS.ErrnoException): string | undefined {

@@ -3,8 +3,6 @@
  *
  * @packageDocumentation
  */
-import { resolve } from 'node:path';
-import { writeDurable } from './bindings/native.ts';
 import { Model } from './model.ts';
 import { type GuardedListener, guard } from './orchestrator/listener.ts';
 import {
@@ -12,13 +10,16 @@ import {
   checkPath,
   checkSource,
   type FitOptions,
+  refuseMore,
   type ScoreOptions,
   type Taker,
 } from './orchestrator/options.ts';
 import { loadModelFile, prepare } from './orchestrator/prepare.ts';
 import { type PlanReport, planReport } from './orchestrator/preview.ts';
 import type { Progress, RunEvent } from './orchestrator/progress.ts';
-import { runFit, runScore } from './orchestrator/run.ts';
+import { runFitOf, runScore } from './orchestrator/run.ts';
+import type { ModelOrigin } from './orchestrator/save.ts';
+import { fromHere } from './paths.ts';
 import type { Report } from './report.ts';
 import { recentReports } from './store/reports.ts';
 
@@ -56,8 +57,9 @@ export interface RunControls {
 export async function score(
   source: string | readonly string[],
   options: ScoreOptions & RunControls = {},
+  ...more: never[]
 ): Promise<Report> {
-  const { signal, listener, rest } = checked('score', source, options);
+  const { signal, listener, rest } = checked('score', source, options, more);
   const report = await runScore(source, rest, { signal, ...sinksOf(listener) });
   return { ...report, warnings: [...report.warnings, ...listener.warnings] };
 }
@@ -72,11 +74,12 @@ export async function fit(
   source: string | readonly string[],
   options: FitOptions &
     RunControls & { /** Where the model is written. Default: a file in the job's home. */ out?: string } = {},
+  ...more: never[]
 ): Promise<Model> {
-  const { signal, listener, rest } = checked('fit', source, options);
+  const { signal, listener, rest } = checked('fit', source, options, more);
   const { out, ...fitting } = rest;
-  const report = await runFit(source, out, fitting, { signal, ...sinksOf(listener) });
-  return modelAt(report.output.path, [...report.warnings, ...listener.warnings]);
+  const { report, origin } = await runFitOf(source, out, fitting, { signal, ...sinksOf(listener) });
+  return modelAt(report.output.path, origin, [...report.warnings, ...listener.warnings]);
 }
 
 /**
@@ -84,8 +87,12 @@ export async function fit(
  *
  * @throws {@link BatchCoreError} for whatever can be known before work.
  */
-export async function plan(source: string | readonly string[], options: ScoreOptions = {}): Promise<PlanReport> {
-  const { rest } = checked('plan', source, options);
+export async function plan(
+  source: string | readonly string[],
+  options: ScoreOptions = {},
+  ...more: never[]
+): Promise<PlanReport> {
+  const { rest } = checked('plan', source, options, more);
   const prepared = await prepare('score', source, rest);
   return planReport(prepared, recentReports(prepared.home));
 }
@@ -95,19 +102,26 @@ export async function plan(source: string | readonly string[], options: ScoreOpt
  *
  * @throws {@link BatchCoreError} `MODEL_NOT_FOUND` or `MODEL_INVALID`.
  */
-export async function loadModel(path: string): Promise<Model> {
+export async function loadModel(path: string, ...more: never[]): Promise<Model> {
   checkPath(path);
-  return modelAt(path, []);
+  refuseMore('loadModel', 1, more);
+  return modelAt(path, { sources: [], home: undefined }, []);
 }
 
-function modelAt(path: string, warnings: readonly string[]): Model {
-  return new Model(loadModelFile(resolve(path)), writeDurable, warnings);
+function modelAt(path: string, origin: ModelOrigin, warnings: readonly string[]): Model {
+  return new Model(loadModelFile(fromHere(path)), origin, warnings);
 }
 
 /** What was asked, refused where no source could make it right, with callbacks that cannot fail. */
-function checked<Options extends object>(taker: Taker, source: unknown, options: Options & RunControls) {
+function checked<Options extends object>(
+  taker: Taker,
+  source: unknown,
+  options: Options & RunControls,
+  more: readonly unknown[],
+) {
   checkSource(source);
   checkOptions(options, taker, 'name');
+  refuseMore(taker, 2, more);
   const { signal, onProgress, onEvent, ...rest } = options;
   return { signal, listener: guard({ onProgress, onEvent }), rest };
 }

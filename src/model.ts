@@ -1,22 +1,23 @@
 /** A frozen model, for callers who hold their own data. */
-import { resolve } from 'node:path';
 import { piecesOf, type RecordBatch, type Table, type Vector, vectorOf } from './arrow.ts';
 import type { ColumnPiece, NativeModel } from './bindings/native.ts';
 import { BatchCoreError } from './errors.ts';
-import { checkOptions, checkPath, checkShare, type Missing } from './orchestrator/options.ts';
+import { checkOptions, checkPath, checkShare, type Missing, refuseMore } from './orchestrator/options.ts';
+import { type ModelOrigin, saveModelCopy } from './orchestrator/save.ts';
+import { placeOf } from './paths.ts';
 
 /** A fitted detector. It is data: checksummed, loadable by every later minor version, and never code. */
 export class Model {
   readonly #native: NativeModel;
-  readonly #write: (path: string, bytes: Uint8Array) => void;
+  readonly #origin: ModelOrigin;
 
   /** What was to be said when it was fitted, in sentences: a callback that failed, a column left out. Empty when loaded. */
   readonly warnings: readonly string[];
 
   /** @internal */
-  constructor(native: NativeModel, write: (path: string, bytes: Uint8Array) => void, warnings: readonly string[] = []) {
+  constructor(native: NativeModel, origin: ModelOrigin, warnings: readonly string[] = []) {
     this.#native = native;
-    this.#write = write;
+    this.#origin = origin;
     this.warnings = warnings;
   }
 
@@ -41,10 +42,18 @@ export class Model {
     return this.#native.bytes;
   }
 
-  /** Writes the model so that a crash leaves the old file or the new one. */
-  async save(path: string): Promise<void> {
+  /**
+   * Writes the model so that a crash leaves the old file or the new one. What lies at `path` is left alone, unless it is
+   * this very model already.
+   *
+   * @param options - `force` replaces another file; never a directory, nor a source that this model was fitted on.
+   * @throws {@link BatchCoreError} `OUTPUT_EXISTS` when the place is taken.
+   */
+  async save(path: string, options: { force?: boolean | undefined } = {}, ...more: never[]): Promise<void> {
     checkPath(path);
-    this.#write(resolve(path), this.#native.bytes);
+    checkOptions(options, 'Model.save', 'name');
+    refuseMore('Model.save', 2, more);
+    saveModelCopy(placeOf(path, 'path'), this.#native.bytes, { force: options.force ?? false, origin: this.#origin });
   }
 
   /**
@@ -52,8 +61,9 @@ export class Model {
    *
    * @param contamination - In (0, 0.5]. Default: what the model was fitted for.
    */
-  threshold(contamination = this.#native.facts.contamination): number {
+  threshold(contamination = this.#native.facts.contamination, ...more: never[]): number {
     checkShare(contamination);
+    refuseMore('Model.threshold', 1, more);
     return this.#native.threshold(contamination).value;
   }
 
@@ -73,8 +83,9 @@ export class Model {
    * @throws {@link BatchCoreError} `MODEL_MISMATCH` when a column of the model is not there or is no number, or when
    * `missing` is not the model's; `DATA` when a cell is missing and none may be.
    */
-  score(data: Table | RecordBatch, options: { missing?: Missing | undefined } = {}): Vector {
+  score(data: Table | RecordBatch, options: { missing?: Missing | undefined } = {}, ...more: never[]): Vector {
     checkOptions(options, 'Model.score', 'name');
+    refuseMore('Model.score', 2, more);
     if (typeof (data as Partial<Table> | null | undefined)?.getChild !== 'function')
       throw new BatchCoreError('USAGE', 'data: it is not an Arrow table or record batch', {
         where: { option: 'data' },

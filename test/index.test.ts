@@ -1,6 +1,6 @@
 /** The package as other programs use it: the built files, not the sources. */
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Bool, Float64, Int32, makeVector, RecordBatch, Table, tableFromArrays, vectorFromArray } from 'apache-arrow';
@@ -171,6 +171,67 @@ describe('the package', () => {
     const out = at('callback-never.parquet');
     const report = await score(at('data.parquet'), { out, detector: 'mad', onEvent: () => new Promise(() => {}) });
     expect(report).toMatchObject({ status: 'completed', warnings: [] });
+  });
+
+  it('saves a model over nothing but itself, unless forced, and never over a source', async () => {
+    const source = await parquet(at('kept.parquet'), gaussian(2000));
+    const model = await fitModel(source, { detector: 'mad', home: at('home') });
+    const other = await fitModel(source, { detector: 'zscore', home: at('home') });
+    const taken = (path: string, options?: { force: boolean }) =>
+      expect(model.save(path, options), path).rejects.toMatchObject({
+        code: 'OUTPUT_EXISTS',
+        where: { file: path },
+        hint: expect.not.stringContaining('--'),
+      });
+    const before = sha256(source);
+    linkSync(source, at('linked.parquet'));
+    symlinkSync(at('renamed.parquet'), at('symlink.parquet'));
+    renameSync(source, at('renamed.parquet'));
+    for (const name of ['linked', 'symlink', 'renamed'])
+      for (const force of [false, true]) await taken(at(`${name}.parquet`), { force });
+    expect(sha256(at('renamed.parquet'))).toBe(before);
+
+    writeFileSync(at('notes.txt'), 'mine');
+    await taken(at('notes.txt'));
+    await other.save(at('other.bcm'));
+    await other.save(at('other.bcm'));
+    await taken(at('other.bcm'));
+    mkdirSync(at('a-directory'));
+    await taken(at('a-directory'), { force: true });
+    expect(readFileSync(at('notes.txt'), 'utf8')).toBe('mine');
+
+    await model.save(at('other.bcm'), { force: true });
+    expect((await loadModel(at('other.bcm'))).digest).toBe(model.digest);
+    await expect((await loadModel(at('other.bcm'))).save(at('notes.txt'))).rejects.toMatchObject({
+      code: 'OUTPUT_EXISTS',
+    });
+    await model.save(at('notes.txt'), { force: true });
+    expect(readFileSync(at('notes.txt'))).toEqual(Buffer.from(model.bytes));
+  });
+
+  it('refuses what it would have to ignore', async () => {
+    type Loose = (...args: unknown[]) => unknown;
+    const model = await fitModel(at('data.parquet'), { detector: 'zscore', home: at('home') });
+    const table = tableFromArrays({ f0: new Float64Array(3) });
+    const calls: [string, () => unknown][] = [
+      ['frce', () => (model.save as Loose).call(model, at('never.bcm'), { frce: true })],
+      ['force', () => (model.save as Loose).call(model, at('never.bcm'), { force: 'yes' })],
+      ['detector', () => (model.save as Loose).call(model, at('never.bcm'), { detector: 'mad' })],
+      ['Model.save', () => (model.save as Loose).call(model, at('never.bcm'), {}, true)],
+      ['Model.score', () => (model.score as Loose).call(model, table, {}, {})],
+      ['Model.threshold', () => (model.threshold as Loose).call(model, 0.1, {})],
+      ['loadModel', () => (loadModel as Loose)(at('m.bcm'), { x: 1 })],
+      ['score', () => (score as Loose)(at('data.parquet'), {}, {})],
+      ['fit', () => (fitModel as Loose)(at('data.parquet'), {}, {})],
+      ['plan', () => (plan as Loose)(at('data.parquet'), {}, {})],
+    ];
+    for (const [option, call] of calls) {
+      const refused = await Promise.resolve()
+        .then(call)
+        .catch((error: unknown) => error);
+      expect(refused, option).toMatchObject({ code: 'USAGE', where: { option }, hint: expect.stringMatching(/\w/) });
+    }
+    expect(existsSync(at('never.bcm'))).toBe(false);
   });
 
   it('throws one class of error, with code, place and hint', async () => {

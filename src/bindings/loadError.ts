@@ -1,5 +1,6 @@
 /** Why a native library could not be loaded, in our words: what is not there, or what the system refused. */
 import { readFileSync } from 'node:fs';
+import { remedyOf } from '../errorCodes.ts';
 import { BatchCoreError, type ErrorCode } from '../errors.ts';
 
 /**
@@ -16,17 +17,16 @@ export function loadError(
   memoryIsLimited: () => boolean = readLimits,
 ): BatchCoreError {
   const reason = reasonOf(cause);
-  const [code, remedy] = shortageOf(reason, memoryIsLimited) ?? (['ADDON_MISSING', hint] as const);
+  const [code, remedy] = shortageOf(reason, hint, memoryIsLimited) ?? (['ADDON_MISSING', hint] as const);
   return new BatchCoreError(code, `${what} cannot be loaded: ${reason}`, { hint: remedy, cause });
 }
 
 /** What the system was short of: nobody is to install again for that. */
-function shortageOf(reason: string, memoryIsLimited: () => boolean): [ErrorCode, string] | undefined {
+function shortageOf(reason: string, hint: string, memoryIsLimited: () => boolean): [ErrorCode, string] | undefined {
   // A fixed amount of it is set aside when a process starts, and other libraries have taken it.
   if (/static TLS/i.test(reason))
     return ['ADDON_MISSING', 'start Node with GLIBC_TUNABLES=glibc.rtld.optional_static_tls=65536 in its environment'];
-  if (/too many open files|EMFILE|ENFILE/i.test(reason))
-    return ['TOO_MANY_FILES', 'raise the limit with "ulimit -n": 64 suffice'];
+  if (/too many open files|EMFILE|ENFILE/i.test(reason)) return ['TOO_MANY_FILES', remedyOf('TOO_MANY_FILES') ?? hint];
   const said = /cannot allocate memory|out of memory|not enough memory|ENOMEM/i.test(reason);
   // glibc says no more than this when memory is short, and also where a file system does not let programs be loaded.
   if (said || (/failed to map segment/.test(reason) && memoryIsLimited()))

@@ -1,38 +1,25 @@
 #!/usr/bin/env node
-/** argv in, exit code out: the only place that reads process.argv or ends the process. */
-import { CommanderError } from 'commander';
-import { BatchCoreError, EXIT } from '../errors.ts';
-import { buildProgram, UsageError } from './program.ts';
-import { ignoreDebuggerSignal } from './signals.ts';
-import { printJson, sayError, settle } from './streams.ts';
-
-ignoreDebuggerSignal();
-
-let exitCode: number = EXIT.ok;
-/** The error that was printed on standard output, as JSON. */
-let printed: BatchCoreError | undefined;
+/**
+ * The file that Node is given. It imports nothing of ours before it can catch what goes wrong: each module is a file, and
+ * where no descriptor is left for the next one Node would end the process with a stack of its own.
+ */
+import { writeSync } from 'node:fs';
 
 try {
-  await buildProgram((code) => {
-    exitCode = code;
-  }).parseAsync();
+  const { run } = await import('./run.ts');
+  process.exitCode = await run();
 } catch (thrown) {
-  exitCode = end(thrown);
+  const { code } = Object(thrown) as { code?: unknown };
+  if (code !== 'EMFILE' && code !== 'ENFILE') throw thrown;
+  process.exitCode = tellTooMany(Object(thrown).path);
 }
-process.exitCode = await settle(exitCode, printed);
 
-function end(thrown: unknown): number {
-  // Help that was asked for ends this way.
-  if (thrown instanceof CommanderError) return thrown.exitCode;
-  const error = BatchCoreError.from(thrown);
-  const given = (...words: string[]) => words.some((word) => process.argv.includes(word));
-  if (given('--json')) {
-    printed = error;
-    printJson({ error: error.toJSON() }, 0);
-  } else
-    sayError(error, {
-      usage: error instanceof UsageError ? error.usage : undefined,
-      verbose: given('-v', '--verbose'),
-    });
-  return error.exitCode;
+/** As `streams.ts` would, which could not be loaded: the words are those of the table of codes, and a test compares them. */
+function tellTooMany(path: unknown): number {
+  const message = `cannot open ${String(path)}: too many open files`;
+  const hint = 'raise the limit (ulimit -n): 64 suffice';
+  if (process.argv.includes('--json'))
+    writeSync(1, `${JSON.stringify({ error: { code: 'TOO_MANY_FILES', message, hint } })}\n`);
+  else writeSync(2, `error[TOO_MANY_FILES]: ${message}\n  hint: ${hint}\n`);
+  return 74;
 }

@@ -1,7 +1,8 @@
 /** The commands and what each runs. Loading it runs nothing and reads no argv. */
 import { Command, type CommanderError, Option } from 'commander';
+import { editDistance } from '../distance.ts';
 import { BatchCoreError, EXIT } from '../errors.ts';
-import { editDistance } from '../source/resolve.ts';
+import { shellWord } from '../paths.ts';
 import { addLaterCommands, withLaterJobsFlags } from './later.ts';
 import {
   HOME_HERE,
@@ -201,7 +202,7 @@ function unknownCommand(program: Command, word: string): UsageError {
     near !== undefined
       ? `did you mean "${near}"?`
       : /\.parquet$/i.test(word)
-        ? `to score it: batch-core score ${word}`
+        ? `to score it: batch-core score ${shellWord(word)}`
         : 'see "batch-core --help" for the commands';
   return new UsageError(`there is no command "${word}"`, hint, program);
 }

@@ -1,4 +1,5 @@
 /** Progress on stderr: a bar on a terminal, plain lines elsewhere, JSON lines for programs. */
+import { jobCommand } from '../orchestrator/commands.ts';
 import type { Progress, RunEvent } from '../orchestrator/progress.ts';
 import type { OutputFlags } from './options.ts';
 import { bytesText, rateText, rowsText, secondsText } from './print.ts';
@@ -104,7 +105,7 @@ function eventText(event: RunEvent): string | undefined {
     case 'resumed':
       return `resuming job ${event.jobId}`;
     case 'paused':
-      return `paused; "batch-core resume ${event.jobId}" continues it`;
+      return `paused; "${jobCommand('resume', event.jobId, String(event['home']))}" continues it`;
     case 'continued':
       return 'continued';
     case 'retry': {

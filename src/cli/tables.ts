@@ -1,5 +1,6 @@
 /** Tables and reports for people, as lines. Pure. */
 import Table from 'cli-table3';
+import { shellWord } from '../paths.ts';
 import type { Report } from '../report.ts';
 import { bytesText, countText, numberText, rateText, rowsText, secondsText, shortList } from './print.ts';
 import { bold, escapeText, green, type Line, yellow } from './streams.ts';
@@ -161,7 +162,7 @@ export function fitLines(report: Report): Line[] {
       ? [`  left out  ${shortList(source.ignored.map(({ column, reason }) => `${column} (${reason})`))}`]
       : []),
     `  model     ${output.path} (${bytesText(output.bytes)}, ${model.digest})`,
-    `  use it    batch-core score <source> -m ${output.path}`,
+    `  use it    batch-core score <source> -m ${shellWord(output.path)}`,
     ...noteLines(report),
   ];
 }

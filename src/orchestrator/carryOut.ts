@@ -80,6 +80,7 @@ async function work(
   const counts = { fit: noChunks(), score: noChunks() };
   const run: PhaseRun = {
     jobId: job.jobId,
+    home: job.home,
     store: job.store,
     engine,
     monitor,

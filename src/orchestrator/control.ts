@@ -1,6 +1,7 @@
 /** Pause, continue and stop, from wherever they come: a signal of this process or a request of another. */
 import { BatchCoreError } from '../errors.ts';
 import { takeControl } from '../store/status.ts';
+import { goOnHint } from './commands.ts';
 import { Ticker } from './ticker.ts';
 
 const POLL_MS = 100;
@@ -89,13 +90,13 @@ export class Control {
 }
 
 /** What a stopped run ends with. */
-export function stoppedError(reason: StopReason, jobId: string): BatchCoreError {
+export function stoppedError(reason: StopReason, jobId: string, home: string): BatchCoreError {
   return new BatchCoreError(
     'CANCELLED',
     reason === 'signal' ? 'stopped by a signal' : 'cancelled from another process',
     {
       where: { job: jobId },
-      hint: 'finished chunks are kept: run the same command, or "batch-core resume", to go on',
+      hint: goOnHint('CANCELLED', jobId, home),
     },
   );
 }

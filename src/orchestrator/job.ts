@@ -20,6 +20,7 @@ import { JobStore, type StoredJob, type StoredPublication } from '../store/job.t
 import { isFinished } from '../store/states.ts';
 import { forgetStatus, type JobStatus } from '../store/status.ts';
 import { identify } from '../system.ts';
+import { jobCommand } from './commands.ts';
 import { type JobPaths, jobPaths } from './home.ts';
 import { isFitState } from './model.ts';
 import { partName } from './phase.ts';
@@ -86,7 +87,7 @@ export async function openJob(
   const { pid, host } = identify();
   const holder = `pid ${pid} on host ${host} since ${new Date().toISOString()}`;
   const lock = new JobLock(paths.lock, holder);
-  if (lock.holder !== undefined) throw busy(jobId, lock.holder);
+  if (lock.holder !== undefined) throw busy(home, jobId, lock.holder);
   try {
     const store = await JobStore.open(paths.database, { jobId, fresh });
     try {
@@ -115,10 +116,10 @@ export async function closeJob(job: Pick<OpenJob, 'store' | 'lock'>): Promise<vo
   }
 }
 
-function busy(jobId: string, holder: string): BatchCoreError {
+function busy(home: string, jobId: string, holder: string): BatchCoreError {
   return new BatchCoreError('JOB_BUSY', `job ${jobId} is already running: held by ${holder}`, {
     where: { job: jobId },
-    hint: `follow it with "batch-core status ${jobId} --watch"`,
+    hint: `follow it with "${jobCommand('status', jobId, home, '--watch')}"`,
   });
 }
 
@@ -303,7 +304,7 @@ export function findJob(home: string, id: string): JobStatus {
     matches.length === 0 ? `there is no job "${id}" in ${home}` : `"${id}" names ${matches.length} jobs`,
     {
       where: { job: id, file: home },
-      hint: '"batch-core jobs" lists them; --home names another home',
+      hint: `"${jobCommand('jobs', '', home)}" lists them; --home names another home`,
     },
   );
 }

@@ -6,6 +6,7 @@ import { type HomeContent, readHome } from '../store/home.ts';
 import { readReport } from '../store/reports.ts';
 import { isThere } from '../store/smallFile.ts';
 import { type JobStatus, requestControl } from '../store/status.ts';
+import { goOnHint, jobCommand } from './commands.ts';
 import { jobPaths, resolveHome } from './home.ts';
 import { findJob, readRequest } from './job.ts';
 import { type RunHooks, runFit, runScore } from './run.ts';
@@ -48,14 +49,21 @@ export function jobStatus(home: string | undefined, id: string | undefined): Job
 function truthful(home: string, status: JobStatus): JobStatus {
   const alive = ['created', 'running', 'paused', 'stopping'].includes(status.state);
   const paths = jobPaths(home, status.jobId);
-  if (!alive || isHeld(paths.lock)) return status;
+  if (!alive || isHeld(paths.lock)) return retold(home, status);
   if (reportedCompleted(paths.report, status)) return { ...status, state: 'completed', exitCode: 0 };
   const error = {
     code: 'CANCELLED' as const,
     message: `${status.lost ? 'its process' : `process ${status.pid}`} ended without a word; finished chunks are kept`,
-    hint: `"batch-core resume ${status.jobId}" goes on`,
+    hint: `"${jobCommand('resume', status.jobId, home)}" goes on`,
   };
   return { ...status, state: 'failed', error };
+}
+
+/** What to do was said from where the job ran: from here it may need the home's name. */
+function retold(home: string, { error, ...status }: JobStatus): JobStatus {
+  if (error === undefined) return status;
+  const hint = goOnHint(error.code, status.jobId, home) ?? error.hint;
+  return { ...status, error: { ...error, ...(hint !== undefined && { hint }) } };
 }
 
 function reportedCompleted(path: string, status: JobStatus): boolean {
@@ -88,7 +96,7 @@ export function requestOfJob(home: string | undefined, id: string, verb: 'pause'
       `job ${status.jobId} is not running (${truthful(path, status).state}): there is nothing to ${verb}`,
       {
         where: { job: status.jobId },
-        hint: `"batch-core status ${status.jobId}" tells how it stands`,
+        hint: `"${jobCommand('status', status.jobId, path)}" tells how it stands`,
       },
     );
   requestControl(paths.directory, verb);
@@ -116,6 +124,7 @@ export async function resumeJob(home: string | undefined, id: string): Promise<R
   if (!request)
     throw new BatchCoreError('JOB_NOT_FOUND', `job ${status.jobId} has no record to go on from`, {
       where: { job: id },
+      hint: `"${jobCommand('jobs', '', path)}" lists those of this home`,
     });
   return {
     kind: 'here',

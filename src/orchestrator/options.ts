@@ -1,9 +1,9 @@
 /** What a caller may ask for, checked. Nothing here looks at the source. */
 import { availableParallelism } from 'node:os';
 import type { DetectorInfo } from '../bindings/native.ts';
+import { editDistance } from '../distance.ts';
 import { ENGINES, type EngineName } from '../engines/engine.ts';
 import { BatchCoreError } from '../errors.ts';
-import { editDistance } from '../source/resolve.ts';
 import {
   abortSignal,
   boolean,
@@ -108,7 +108,7 @@ export const DEFAULTS = {
 } as const;
 
 /** What takes options. `plan` takes those of `score`, so that the same ones can be asked about first. */
-export type Taker = 'score' | 'fit' | 'plan' | 'Model.score';
+export type Taker = 'score' | 'fit' | 'plan' | 'Model.score' | 'Model.save';
 
 /** An option: one row for the package, the command line and their documentation. */
 export interface OptionRow {
@@ -170,7 +170,7 @@ export const OPTIONS: readonly OptionRow[] = [
   row('retries', 'number', whole(0, 100), RUNS, 'tries after the first when an error may pass'),
   row('home', 'string', path, RUNS, 'directory of jobs'),
   row('fresh', 'boolean', boolean, RUNS, 'start over, whatever an earlier run left'),
-  row('force', 'boolean', boolean, RUNS, 'replace an output of another job'),
+  row('force', 'boolean', boolean, [...RUNS, 'Model.save'], 'replace an output of another job'),
   row(
     'verifyInput',
     'boolean',
@@ -268,6 +268,13 @@ export function checkSource(source: unknown): void {
 /** Refuses what is no path of one file. */
 export function checkPath(given: unknown): void {
   if (path(given)) refuseArgument('path', given, 'a path', 'such as "m.bcm"');
+}
+
+/** Refuses arguments after the last that is known: whoever gave them believes that they do something. */
+export function refuseMore(taker: string, count: number, more: readonly unknown[]): void {
+  const first = more.find((argument) => argument !== undefined);
+  if (first === undefined) return;
+  refuse(taker, `${shown(first)} is one argument too many`, `it takes ${count === 1 ? 'one' : count}`);
 }
 
 /** Refuses what is no share of rows. */

@@ -1,7 +1,8 @@
 /** Where the scores go. */
 import { existsSync, statSync } from 'node:fs';
-import { basename, extname, resolve } from 'node:path';
+import { basename, extname } from 'node:path';
 import { BatchCoreError } from '../errors.ts';
+import { fromHere, placeOf } from '../paths.ts';
 
 export interface Output {
   /** Absolute, without a final slash. */
@@ -17,11 +18,11 @@ export function resolveOutput(out: string | undefined, sources: readonly string[
     const first = basename(sources[0] ?? 'source');
     const stem = first.endsWith('.parquet') ? first.slice(0, -'.parquet'.length) : first;
     // Only a pattern lends its name with its signs taken out: "[a].parquet" that exists is that file, and "?a?.parquet" another.
-    const literal = existsSync(resolve(sources[0] ?? ''));
+    const literal = existsSync(fromHere(sources[0] ?? ''));
     const name = literal ? stem : stem.replaceAll(/[*?[\]]/g, '_');
-    return { path: resolve(`${name || 'source'}.scores.parquet`), layout: 'file' };
+    return { path: fromHere(`${name || 'source'}.scores.parquet`), layout: 'file' };
   }
-  const path = resolve(out);
+  const path = placeOf(out, '--out');
   if (out.endsWith('/') || (existsSync(path) && statSync(path).isDirectory())) return { path, layout: 'directory' };
   if (path.endsWith('.parquet')) return { path, layout: 'file' };
   const later = LATER_FORMATS.includes(extname(path));

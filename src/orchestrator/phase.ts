@@ -12,6 +12,7 @@ import { BatchCoreError } from '../errors.ts';
 import { spellInfinities } from '../report.ts';
 import { DEATHS_MAX, type JobStore, type StoredChunk } from '../store/job.ts';
 import type { Result, Task } from '../worker/protocol.ts';
+import { goOnHint } from './commands.ts';
 import { type Control, stoppedError } from './control.ts';
 import type { Monitor } from './monitor.ts';
 import type { PlannedChunk } from './plan.ts';
@@ -20,6 +21,7 @@ import { decideRetry } from './retry.ts';
 
 export interface PhaseRun {
   jobId: string;
+  home: string;
   store: JobStore;
   engine: Engine;
   monitor: Monitor;
@@ -79,7 +81,7 @@ export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
     if (!failure) await control.gate();
   }
   if (failure && failure.code !== 'CANCELLED') throw failure;
-  if (control.stopped) throw stoppedError(control.stopped, run.jobId);
+  if (control.stopped) throw stoppedError(control.stopped, run.jobId, run.home);
   if (failure) throw failure;
 }
 
@@ -95,7 +97,7 @@ function inOrder(chunks: readonly PlannedChunk[], stored: readonly StoredChunk[]
 }
 
 /** A chunk that took its process with it each time it ran would do so again: a person may let it try once more. */
-async function refusePoisoned({ store, jobId }: PhaseRun, work: PhaseWork): Promise<void> {
+async function refusePoisoned({ store, jobId, home }: PhaseRun, work: PhaseWork): Promise<void> {
   const [chunk, ...more] = await store.poisoned(work.name);
   if (!chunk) return;
   const { rowGroupFirst: first, rowGroupLast: last } = chunk;
@@ -104,7 +106,7 @@ async function refusePoisoned({ store, jobId }: PhaseRun, work: PhaseWork): Prom
     `the process ended without a word ${DEATHS_MAX} times while chunk ${chunk.chunkId}${more.length > 0 ? ` (and ${more.length} more)` : ''} of phase ${work.name} ran (row groups ${first} to ${last})`,
     {
       where: { job: jobId, rowGroup: first },
-      hint: `give it more memory, then "batch-core resume ${jobId}" tries once more; finished chunks are kept`,
+      hint: goOnHint('CHUNK_CRASHED', jobId, home),
     },
   );
 }

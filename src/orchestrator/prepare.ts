@@ -1,7 +1,7 @@
 /** From what was asked to what will be done: facts, model, identity and plan. Reads the source's footers; writes nothing. */
 import { readFileSync, statSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { basename } from 'node:path';
 import {
   beginFit,
   detectorTable,
@@ -10,7 +10,8 @@ import {
   type FitStep,
   NativeModel,
 } from '../bindings/native.ts';
-import { BatchCoreError } from '../errors.ts';
+import { BatchCoreError, readError } from '../errors.ts';
+import { fromHere, isLost, notUtf8, placeOf } from '../paths.ts';
 import { specialWords } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
 import { readFacts, type SourceFacts } from '../source/facts.ts';
@@ -68,7 +69,7 @@ export async function prepare(
   const asked = typeof source === 'string' ? [source] : [...source];
   const output: Output =
     kind === 'fit'
-      ? { path: modelOut === undefined ? '' : resolve(modelOut), layout: 'file' }
+      ? { path: modelOut === undefined ? '' : placeOf(modelOut, '--model'), layout: 'file' }
       : resolveOutput(options.out, asked);
   const home = resolveHome(options.home, output.path);
   const files = await resolveSource(asked, lookFrom(asked));
@@ -102,7 +103,7 @@ export async function prepare(
   });
   const workers = options.engine === 'sequential' ? 1 : options.workers;
   const budget = decideBudget(capacity, { workers, memoryBytes, needs });
-  const sources = asked.map((path) => resolve(path));
+  const sources = asked.map((path) => fromHere(path));
   const paths = await Promise.all(files.map((file) => realpath(file)));
   const jobId = jobIdOf(fingerprint, { sources: paths, out: output.path && realPlace(output.path) });
   // A model that nobody asked to have elsewhere stays in the job.
@@ -146,8 +147,8 @@ function absolutePaths(options: ScoreOptions): ScoreOptions {
   const { model, saveModel } = options;
   return {
     ...options,
-    ...(model !== undefined && { model: resolve(model) }),
-    ...(saveModel !== undefined && { saveModel: resolve(saveModel) }),
+    ...(model !== undefined && { model: fromHere(model) }),
+    ...(saveModel !== undefined && { saveModel: placeOf(saveModel, '--save-model') }),
   };
 }
 
@@ -166,14 +167,13 @@ export function loadModelFile(path: string): NativeModel {
   try {
     // Asked before it is opened: opening a pipe waits for whoever writes into it.
     const stats = statSync(path);
-    if (!stats.isFile()) throw new Error(`it is ${specialWords(stats)}`);
+    if (!stats.isFile()) throw noFile(path, specialWords(stats));
     bytes = readFileSync(path);
   } catch (cause) {
-    throw new BatchCoreError('MODEL_NOT_FOUND', `cannot read the model ${path}: ${(cause as Error).message}`, {
-      where: { file: path },
-      hint: 'make one with "batch-core fit <source> -m <path>"',
-      cause,
-    });
+    if (cause instanceof BatchCoreError) throw cause;
+    if (isLost(path, path)) throw notUtf8(basename(path), path, 'MODEL_NOT_FOUND');
+    const absentHint = 'make one with "batch-core fit <source> -m <path>"';
+    throw readError(cause, `the model ${path}`, { path, absent: 'MODEL_NOT_FOUND', absentHint });
   }
   try {
     return new NativeModel(bytes);
@@ -187,4 +187,11 @@ export function loadModelFile(path: string): NativeModel {
       cause,
     });
   }
+}
+
+function noFile(path: string, words: string): BatchCoreError {
+  return new BatchCoreError('MODEL_NOT_FOUND', `cannot read the model ${path}: it is ${words}`, {
+    where: { file: path },
+    hint: 'name the file that "batch-core fit <source> -m <path>" wrote',
+  });
 }

@@ -8,6 +8,7 @@ import { readHome, removeWorkDirectories, type UnreadableJob } from '../store/ho
 import type { StoredJob } from '../store/job.ts';
 import { isFinished } from '../store/states.ts';
 import { type JobStatus, writeStatus } from '../store/status.ts';
+import { jobCommand } from './commands.ts';
 import { jobPaths } from './home.ts';
 import { isAlive, readStored, requestOf } from './job.ts';
 import type { Prepared } from './prepare.ts';
@@ -28,7 +29,7 @@ export async function settleRivals(prepared: Prepared): Promise<string[]> {
       `job ${running.jobId} is writing ${output.path}: pid ${running.pid} on host ${running.host} since ${running.startedAt}`,
       {
         where: { job: running.jobId, file: output.path },
-        hint: `follow it with "batch-core status ${running.jobId} --watch"`,
+        hint: `follow it with "${jobCommand('status', running.jobId, home, '--watch')}"`,
       },
     );
   const warnings = unreadable.filter((job) => job.jobId !== jobId).map(unknownRival);
@@ -76,7 +77,7 @@ function mismatch(latest: JobStatus, stored: StoredJob, prepared: Prepared): Bat
     `job ${latest.jobId} for ${prepared.output.path} is unfinished and was begun differently: ${differences.map(words).join('; ')}`,
     {
       where: { job: latest.jobId, file: prepared.output.path },
-      hint: `go on with "batch-core resume ${latest.jobId}", or start this one instead with --fresh`,
+      hint: `go on with "${jobCommand('resume', latest.jobId, prepared.home)}", or start this one instead with --fresh`,
     },
   );
 }

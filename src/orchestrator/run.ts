@@ -28,7 +28,7 @@ import { recall } from './recall.ts';
 import { afterDeaths } from './resources.ts';
 import { settleRivals } from './rivals.ts';
 import { checkRoom } from './room.ts';
-import { saveModel } from './save.ts';
+import { type ModelOrigin, saveModel } from './save.ts';
 import { approveTargets, placesOf, refusePlaces } from './targets.ts';
 
 export interface RunHooks extends Listener {
@@ -54,14 +54,21 @@ export async function runScore(
 }
 
 /** Fits a model on `source` and writes it to `path`, or leaves it in the job's directory. */
-export async function runFit(
+export async function runFit(...asked: Parameters<typeof runFitOf>): Promise<Report> {
+  return (await runFitOf(...asked)).report;
+}
+
+/** The same, and what the model must never be saved over. */
+export async function runFitOf(
   source: string | readonly string[],
   path: string | undefined,
   options: ScoreOptions,
   hooks: RunHooks = {},
-): Promise<Report> {
+): Promise<{ report: Report; origin: ModelOrigin }> {
   const timing = new Timing();
-  return run(await prepare('fit', source, options, path), hooks, timing);
+  const prepared = await prepare('fit', source, options, path);
+  const { facts, home } = prepared;
+  return { report: await run(prepared, hooks, timing), origin: { sources: facts.files, home } };
 }
 
 async function run(prepared: Prepared, hooks: RunHooks, timing: Timing): Promise<Report> {
@@ -201,7 +208,7 @@ function followControl(control: Control, job: OpenJob, monitor: Monitor, timing:
     monitor.setState(state);
     if (change === 'paused') timing.pause();
     else timing.resume();
-    if (change !== 'stopping') monitor.event(change);
+    if (change !== 'stopping') monitor.event(change, { home: job.home });
     else grace = setTimeout(() => monitor.watch.cancel(), GRACE_MS).unref();
   });
   return { end: () => clearTimeout(grace) };

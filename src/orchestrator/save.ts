@@ -1,10 +1,16 @@
 /** A model gets its place, as an output does: nothing there is replaced that was not approved. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { NativeModel, writeCommitted } from '../bindings/native.ts';
+import { BatchCoreError } from '../errors.ts';
 import { type Found, lookAt } from '../sink/look.ts';
+import { checkPlaces } from '../sink/place.ts';
 import { sha256Of } from '../sink/sink.ts';
 import { type Claim, judge, takenError, type Verdict } from '../sink/target.ts';
-import { temporaryBeside } from '../sink/temporaries.ts';
+import { temporaryBeside, temporaryPrefix } from '../sink/temporaries.ts';
+import type { FileIdentity } from '../source/identity.ts';
+import { resolveHome } from './home.ts';
+import { claimAt } from './job.ts';
 
 /** What may be replaced. */
 export interface ModelClaim {
@@ -52,4 +58,42 @@ export function saveModel(path: string, bytes: Uint8Array, prefix: string, claim
   if (verdict.kind === 'there') return;
   if (verdict.kind === 'taken') throw takenError(path, claim.option, verdict);
   writeCommitted(temporaryBeside(path, prefix), path, bytes, verdict.replaces);
+}
+
+/** Where a model comes from: what it must never be saved over. One that was loaded has no sources. */
+export interface ModelOrigin {
+  sources: readonly FileIdentity[];
+  home: string | undefined;
+}
+
+/** Writes a model that a program holds, to where it likes: as `fit -m` does, and said in the package's words. */
+export function saveModelCopy(
+  path: string,
+  bytes: Uint8Array,
+  { force, origin }: { force: boolean; origin: ModelOrigin },
+): void {
+  const place = { path, option: 'path', layout: 'file' } as const;
+  const { sources, home = resolveHome(undefined, path) } = origin;
+  checkPlaces([place], { inputs: sources.map((file) => file.path), home });
+  const verdict = judgeModel(path, { claim: claimAt(path, undefined, force), digest: sha256Of(bytes) });
+  if (verdict.kind === 'there') return;
+  refuseSource(path, sources);
+  if (verdict.kind === 'taken')
+    throw new BatchCoreError('OUTPUT_EXISTS', `${path} exists and is ${verdict.words}`, {
+      where: { file: path, option: 'path' },
+      hint: `choose another path${verdict.forceable ? ', or replace it with save(path, { force: true })' : ''}`,
+    });
+  const prefix = temporaryPrefix(dirname(path), 'model');
+  writeCommitted(temporaryBeside(path, prefix), path, bytes, verdict.replaces);
+}
+
+/** A source may have got another name since it was read. */
+function refuseSource(path: string, sources: readonly FileIdentity[]): void {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  const same = sources.find(({ device, inode }) => device === String(stats?.dev) && inode === String(stats?.ino));
+  if (same === undefined) return;
+  throw new BatchCoreError('OUTPUT_EXISTS', `path: ${path} is the source ${same.path} that the model was fitted on`, {
+    where: { file: path, option: 'path' },
+    hint: 'choose another path; what was read is never written, not even with force',
+  });
 }

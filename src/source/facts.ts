@@ -2,7 +2,7 @@
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type Database, literalPath, openMemory } from '../duckdb/client.ts';
-import { BatchCoreError } from '../errors.ts';
+import { BatchCoreError, readError } from '../errors.ts';
 import { type Extent, unionOf } from './extent.ts';
 import { footerDigest, type MisreadDecimal, parseFooter, type RowGroup, readFooter } from './footer.ts';
 import type { FileIdentity, QuickIdentity } from './identity.ts';
@@ -133,13 +133,7 @@ export function quickIdentity(stats: BigIntStats): QuickIdentity {
 }
 
 function unreadable(path: string, cause: unknown): BatchCoreError {
-  const code = (cause as NodeJS.ErrnoException).code;
-  const where = { file: path };
-  if (code === 'ENOENT') {
-    return new BatchCoreError('SOURCE_NOT_FOUND', `"${path}" is gone`, { where, cause });
-  }
-  const why = code === 'EACCES' || code === 'EPERM' ? 'may not be read: permission denied' : `cannot be read (${code})`;
-  return new BatchCoreError('SOURCE_UNREADABLE', `"${path}" ${why}`, { where, hint: 'check its permissions', cause });
+  return readError(cause, `"${path}"`, { path, absent: 'SOURCE_NOT_FOUND' });
 }
 
 async function describe(database: Database, { file: { path }, misread }: ReadFile): Promise<SourceColumn[]> {

@@ -2,6 +2,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join, normalize, parse, resolve, sep } from 'node:path';
+import { isLost, notUtf8 } from '../paths.ts';
 
 /** Whether `path` holds a character that makes it a pattern, should no file of that very name exist. */
 export function isPattern(path: string): boolean {
@@ -33,8 +34,12 @@ async function match(directory: string, names: readonly string[], found: Set<str
     const path = join(directory, entry.name);
     if (matches === undefined) {
       // Links to directories are not followed here: they may lead in a circle.
-      if (entry.isDirectory() && !entry.name.startsWith('.')) await match(path, names, found);
+      if (!entry.isDirectory() || entry.name.startsWith('.')) continue;
+      // What lies below could not be looked at, and would be left out without a word.
+      if (isLost(entry.name, path)) throw notUtf8(entry.name, path);
+      await match(path, names, found);
     } else if (matches(entry.name)) {
+      if (isLost(entry.name, path)) throw notUtf8(entry.name, path);
       if (rest.length > 0) await match(path, rest, found);
       else if (entry.isFile() || (entry.isSymbolicLink() && (await isFile(path)))) found.add(path);
     }

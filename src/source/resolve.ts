@@ -2,7 +2,11 @@
 import type { Stats } from 'node:fs';
 import { access, constants, lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
-import { BatchCoreError } from '../errors.ts';
+import { editDistance } from '../distance.ts';
+import { quoteText } from '../duckdb/client.ts';
+import { BatchCoreError, readError } from '../errors.ts';
+import { isLost, notUtf8 } from '../paths.ts';
+import { tooLong } from '../sink/names.ts';
 import { glob, isPattern } from './glob.ts';
 
 /**
@@ -77,7 +81,7 @@ async function dataFiles(directory: string, source: string): Promise<string[]> {
     for (const entry of await entriesOf(path)) {
       if (entry.name.startsWith('.') || entry.name.startsWith('_')) continue;
       const child = join(path, entry.name);
-      if (entry.name.includes(NOT_UTF8)) throw notUtf8(entry.name, child);
+      if (isLost(entry.name, child)) throw notUtf8(entry.name, child);
       if (entry.isDirectory()) pending.push(child);
       else if (extname(entry.name).toLowerCase() === '.parquet') {
         if (entry.isFile() || (await look(child))?.isFile()) files.push(child);
@@ -148,26 +152,24 @@ function refuseFormat(file: string): void {
   if (extension === '.pkl' || extension === '.pickle') {
     throw refuse(
       'a pickle is not read, because reading one executes whatever code is in it',
-      `if you trust it: pandas.read_pickle("${name}").to_parquet("${target}")`,
+      `if you trust it: pandas.read_pickle(${JSON.stringify(name)}).to_parquet(${JSON.stringify(target)})`,
     );
   }
   const why = `${extension} files are not read; Parquet is`;
   if (DUCKDB_CONVERTS.includes(extension)) {
-    throw refuse(why, `convert it once with the DuckDB shell: COPY (FROM '${name}') TO '${target}'`);
+    throw refuse(why, `convert it once with the DuckDB shell: COPY (FROM ${quoteText(name)}) TO ${quoteText(target)}`);
   }
   const reader = Object.hasOwn(PANDAS_CONVERTS, extension) ? PANDAS_CONVERTS[extension] : undefined;
-  if (reader !== undefined) throw refuse(why, `convert it once: pandas.${reader}("${name}").to_parquet("${target}")`);
+  if (reader !== undefined)
+    throw refuse(
+      why,
+      `convert it once: pandas.${reader}(${JSON.stringify(name)}).to_parquet(${JSON.stringify(target)})`,
+    );
   if (OTHERS.includes(extension)) throw refuse(why, 'unpack or convert it to Parquet first');
 }
 
 function unreadable(path: string, cause: unknown): BatchCoreError {
-  const code = (cause as NodeJS.ErrnoException).code;
-  const why = code === 'EACCES' || code === 'EPERM' ? 'may not be read: permission denied' : `cannot be read (${code})`;
-  return new BatchCoreError('SOURCE_UNREADABLE', `"${path}" ${why}`, {
-    where: { file: path },
-    hint: 'check its permissions and those of its directory',
-    cause,
-  });
+  return readError(cause, `"${path}"`, { path, absent: 'SOURCE_NOT_FOUND' });
 }
 
 async function notFound(source: string, path: string, cwd: string): Promise<BatchCoreError> {
@@ -176,7 +178,10 @@ async function notFound(source: string, path: string, cwd: string): Promise<Batc
   if (source === '') return say('name a Parquet file, a pattern or a directory');
   if (source === '-') return say('standard input is not read; write the table to a Parquet file');
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source)) return say('only files of this machine are read; download it first');
-  if (source.includes(NOT_UTF8)) return notUtf8(source, path);
+  if (isLost(source, path)) return notUtf8(source, path);
+  const long = tooLong(path, 0);
+  if (long !== undefined)
+    throw new BatchCoreError('NAME_TOO_LONG', `there can be no file "${source}": ${long}`, { where: { file: path } });
   const link = await deadLink(path);
   if (link !== undefined) return link;
   const near = await namesNear(path);
@@ -184,16 +189,6 @@ async function notFound(source: string, path: string, cwd: string): Promise<Batc
   if (near.length === 0) return say(absolute ? 'check the path' : `check the path: it is looked for from ${cwd}`);
   const shown = near.map((name) => join(dirname(path), name)).map((near) => (absolute ? near : relative(cwd, near)));
   return say(`did you mean ${shown.map((name) => `"${name}"`).join(' or ')}?`);
-}
-
-/** What Node puts where the bytes of a name are not UTF-8: the name that was meant cannot be asked for any more. */
-const NOT_UTF8 = '\ufffd';
-
-function notUtf8(name: string, path: string): BatchCoreError {
-  return new BatchCoreError('SOURCE_NOT_FOUND', `the name "${name}" is not UTF-8 and cannot be opened`, {
-    where: { file: path },
-    hint: 'rename the file, or read it through a link whose name is UTF-8',
-  });
 }
 
 /** The error for a link that leads to nothing, where `path` is one. */
@@ -218,23 +213,4 @@ async function namesNear(path: string): Promise<string[]> {
     .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
     .slice(0, 3)
     .map(({ name }) => name);
-}
-
-/** How many letters must be put in, left out, exchanged or swapped; more than `max` is just more. */
-export function editDistance(a: string, b: string, max: number): number {
-  if (Math.abs(a.length - b.length) > max) return max + 1;
-  let before: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      let best = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + same);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        best = Math.min(best, (before[j - 2] ?? 0) + 1);
-      row.push(best);
-    }
-    [before, last] = [last, row];
-  }
-  return last[b.length] ?? 0;
 }

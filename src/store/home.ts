@@ -210,16 +210,17 @@ function makeDirectories(directory: string, paths: readonly string[]): void {
     throw systemError(cause, `create the job's directory ${directory}`, {
       path: directory,
       option: '--home',
-      hint: 'choose a directory that can be written with --out or --home',
       ...unwritable(cause),
     });
   }
 }
 
 /** Where it is not the machine that fails, it is the place that was chosen. */
-function unwritable(cause: unknown): { code?: 'OUTPUT_UNWRITABLE' } {
-  const chosen = ['ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP'];
-  return chosen.includes((cause as NodeJS.ErrnoException).code ?? '') ? { code: 'OUTPUT_UNWRITABLE' } : {};
+function unwritable(cause: unknown): { code?: 'OUTPUT_UNWRITABLE'; hint?: string } {
+  const hint = 'choose a directory that can be written with --out or --home';
+  const { code = '' } = cause as NodeJS.ErrnoException;
+  if (['ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP'].includes(code)) return { code: 'OUTPUT_UNWRITABLE', hint };
+  return ['EACCES', 'EPERM', 'EROFS'].includes(code) ? { hint } : {};
 }
 
 /** Node's own `recursive` spins for ever where a file system refuses with ENOENT (/proc). */

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CODES } from '../../src/errorCodes.ts';
 import { errorOf, gaussian, parquet, run, scratch, sha256, shell } from '../cli/harness.ts';
 
 const directory = scratch();
@@ -37,6 +38,24 @@ describe('a working directory that is gone', () => {
 });
 
 describe('descriptors', () => {
+  it.runIf(process.platform === 'linux')('too few to load our own modules are told in our words', async () => {
+    const hint = CODES.TOO_MANY_FILES.remedy.replaceAll('`', '');
+    // With 18 Node itself does not start.
+    for (let limit = 19; limit <= 26; limit += 1) {
+      const limited = (line: string) => shell(directory, `ulimit -n ${limit}; "$@" ${line}`);
+      const json = await limited('score data.parquet --json');
+      expect([json.code, json.stderr], String(limit)).toEqual([74, '']);
+      expect(errorOf(json)).toMatchObject({ code: 'TOO_MANY_FILES', hint });
+      const text = await limited('score data.parquet');
+      expect(text.code).toBe(74);
+      expect(text.stderr).toMatch(/^error\[TOO_MANY_FILES\]: cannot .*: too many open files.*\n {2}hint: .*\n$/);
+      expect(text.stderr).toContain(hint);
+      const help = await limited('--help');
+      expect([0, 74]).toContain(help.code);
+      expect(help.stderr).toMatch(/^$|^error\[TOO_MANY_FILES\]/);
+    }
+  });
+
   it('of 64 suffice, and fewer are said to be too few', async () => {
     const score = (limit: number) =>
       shell(directory, `ulimit -n ${limit}; "$@" score data.parquet -o few-${limit}.parquet ${QUIET.join(' ')}`);

@@ -2,9 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { editDistance } from '../../src/distance.ts';
 import type { BatchCoreError } from '../../src/errors.ts';
 import { nameMatcher } from '../../src/source/glob.ts';
-import { editDistance, resolveSource } from '../../src/source/resolve.ts';
+import { resolveSource } from '../../src/source/resolve.ts';
 import { scratch } from '../cli/harness.ts';
 
 // Brackets in the directory's own name: the current directory is never part of a pattern.

@@ -1,11 +1,12 @@
 /** `inspect`: what a source, a model, an output or a job is. */
-import { accessSync, constants, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { accessSync, constants, type Stats, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { detectorTable, partFacts } from '../../bindings/native.ts';
 import { BatchCoreError, EXIT } from '../../errors.ts';
 import { lookFrom } from '../../orchestrator/home.ts';
 import { jobStatus } from '../../orchestrator/jobs.ts';
 import { loadModelFile } from '../../orchestrator/prepare.ts';
+import { fromHere } from '../../paths.ts';
 import { isModelFile, MANIFEST, METADATA_FINGERPRINT, readManifest } from '../../sink/look.ts';
 import { readFacts, type SourceFacts } from '../../source/facts.ts';
 import { fileColumnNames } from '../../source/names.ts';
@@ -42,12 +43,21 @@ async function inspectPaths(paths: readonly string[]): Promise<Inspected> {
       hint: 'name a Parquet file, a directory, a model, an output or a job, or give --detectors',
     });
   if (paths.length > 1) return inspectSource(paths);
-  const path = resolve(only);
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const path = fromHere(only);
+  const stats = lookAt(path);
   if (stats?.isDirectory()) return inspectDirectory(only, path);
   // What is no file that can be read is told in the words that score has for it.
   if (!stats?.isFile() || !isReadable(path)) return inspectSource(paths);
   return isModelFile(path) ? inspectModel(path) : inspectFile(only, path);
+}
+
+/** What may not be looked at, the source's own look says in its words. */
+function lookAt(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function isReadable(path: string): boolean {

@@ -1,0 +1,38 @@
+/** argv in, exit code out: all of the command line but the file that Node is given. */
+import { CommanderError } from 'commander';
+import { BatchCoreError, EXIT } from '../errors.ts';
+import { buildProgram, UsageError } from './program.ts';
+import { ignoreDebuggerSignal } from './signals.ts';
+import { printJson, sayError, settle } from './streams.ts';
+
+/** Runs what argv says, prints what there is to say, and returns what the process ends with. */
+export async function run(): Promise<number> {
+  ignoreDebuggerSignal();
+  let exitCode: number = EXIT.ok;
+  try {
+    await buildProgram((code) => {
+      exitCode = code;
+    }).parseAsync();
+  } catch (thrown) {
+    const { code, printed } = end(thrown);
+    return settle(code, printed);
+  }
+  return settle(exitCode);
+}
+
+/** Tells the error; `printed` is the one that went to standard output, as JSON. */
+function end(thrown: unknown): { code: number; printed?: BatchCoreError } {
+  // Help that was asked for ends this way.
+  if (thrown instanceof CommanderError) return { code: thrown.exitCode };
+  const error = BatchCoreError.from(thrown);
+  const given = (...words: string[]) => words.some((word) => process.argv.includes(word));
+  if (given('--json')) {
+    printJson({ error: error.toJSON() }, 0);
+    return { code: error.exitCode, printed: error };
+  }
+  sayError(error, {
+    usage: error instanceof UsageError ? error.usage : undefined,
+    verbose: given('-v', '--verbose'),
+  });
+  return { code: error.exitCode };
+}

@@ -1,0 +1,91 @@
+/** Paths as people give them: what is written lies under the name that was meant, or nowhere. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { errorOf, gaussian, parquet, scratch, shell } from './harness.ts';
+
+const directory = scratch();
+const at = (name: string) => join(directory, name);
+
+beforeAll(async () => {
+  await parquet(at('data.parquet'), gaussian(3000));
+});
+
+describe.skipIf(process.platform !== 'linux')('a name that is not UTF-8', () => {
+  it.each([
+    [`score data.parquet -o $'o\\xfe.parquet'`, 'USAGE', '--out'],
+    [`score data.parquet -o $'o\\xfe/'`, 'USAGE', '--out'],
+    [`score data.parquet -o $'o\\xfe/x.parquet'`, 'USAGE', '--out'],
+    [`score data.parquet --home $'h\\xfe'`, 'USAGE', '--home'],
+    [`score data.parquet --save-model $'m\\xfe.bcm'`, 'USAGE', '--save-model'],
+    [`fit data.parquet -m $'m\\xfe.bcm'`, 'USAGE', '--model'],
+    [`plan data.parquet -o $'o\\xfe.parquet'`, 'USAGE', '--out'],
+    [`jobs --home $'h\\xfe'`, 'USAGE', '--home'],
+    [`status --home $'h\\xfe'`, 'USAGE', '--home'],
+    [`resume x --home $'h\\xfe'`, 'USAGE', '--home'],
+    [`verify $'o\\xfe.parquet'`, 'SOURCE_NOT_FOUND', undefined],
+    [`verify data.parquet --home $'h\\xfe'`, 'USAGE', '--home'],
+    [`inspect $'o\\xfe.parquet'`, 'SOURCE_NOT_FOUND', undefined],
+    [`score data.parquet -m $'m\\xfe.bcm'`, 'MODEL_NOT_FOUND', undefined],
+  ])('%s is refused, and nothing is made', async (line, code, option) => {
+    const before = readdirSync(directory);
+    const error = errorOf(await shell(directory, `"$@" ${line} --json`));
+    expect(error).toMatchObject({ code, message: expect.stringMatching(/name ".*\ufffd.*" is not UTF-8/) });
+    expect(error.where?.['option']).toBe(option);
+    expect(readdirSync(directory)).toEqual(before);
+  });
+
+  it('of BATCH_CORE_HOME', async () => {
+    const ended = await shell(directory, `BATCH_CORE_HOME=$'h\\xfe' "$@" score data.parquet --json`);
+    expect(errorOf(ended)).toMatchObject({ code: 'USAGE', where: { option: 'BATCH_CORE_HOME' } });
+  });
+
+  it('of the working directory is told as that, and is no matter to absolute paths', async () => {
+    const here = (line: string) => shell(directory, `mkdir -p $'cw\\xfe'; cd $'cw\\xfe'; "$@" ${line} --json`);
+    for (const line of [
+      'score data.parquet',
+      `score ${at('data.parquet')}`,
+      `fit ${at('data.parquet')} -m m.bcm`,
+      'jobs',
+    ])
+      expect(errorOf(await here(line)), line).toMatchObject({
+        code: 'CONFIG',
+        message: expect.stringMatching(/^the working directory's name ".*" is not UTF-8$/),
+      });
+    const out = at('absolute.parquet');
+    expect((await here(`score ${at('data.parquet')} -o ${out}`)).code).toBe(0);
+    expect(await here(`verify ${out}`)).toMatchObject({ code: 0, stdout: expect.stringContaining('"whole"') });
+  });
+
+  it('among those that a pattern meets is refused, not left out', async () => {
+    const made = `mkdir -p glob/$'d\\xfe'; cp data.parquet glob/a.parquet; cp data.parquet glob/$'x\\xfe.parquet'; cp data.parquet glob/$'d\\xfe'/a.parquet`;
+    await shell(directory, made);
+    for (const pattern of ['glob/*.parquet', 'glob/*/a.parquet', 'glob/**/a.parquet']) {
+      const error = errorOf(await shell(directory, `"$@" score '${pattern}' --json`));
+      expect(error, pattern).toMatchObject({
+        code: 'SOURCE_NOT_FOUND',
+        message: expect.stringContaining('is not UTF-8'),
+      });
+    }
+    expect((await shell(directory, `"$@" score 'glob/a*.parquet' -o glob.parquet`)).code).toBe(0);
+  });
+
+  it('is any other where it holds U+FFFD itself and is there', async () => {
+    expect((await shell(directory, `cp data.parquet '\ufffd.parquet'; "$@" inspect '\ufffd.parquet'`)).code).toBe(0);
+  });
+});
+
+it.skipIf(process.platform !== 'linux')('a working directory that is gone is no matter to absolute paths', async () => {
+  const gone = (line: string) => shell(directory, `mkdir gone && cd gone && rmdir ../gone && "$@" ${line} --json`);
+  const [data, out] = [at('data.parquet'), at('gone.parquet')];
+  for (const line of [
+    `score ${data} -o ${out}`,
+    `fit ${data} -m ${at('gone.bcm')}`,
+    `inspect ${out}`,
+    `verify ${at('gone.bcm')}`,
+  ])
+    expect((await gone(line)).code, line).toBe(0);
+  expect(await gone(`verify ${out}`)).toMatchObject({ code: 0, stdout: expect.stringContaining('"whole"') });
+  for (const line of [`score ${data}`, 'score data.parquet', 'verify gone.parquet', 'jobs'])
+    expect(errorOf(await gone(line)).code, line).toBe('PATH_LOST');
+});
