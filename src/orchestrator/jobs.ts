@@ -79,7 +79,7 @@ function isHeld(path: string): boolean {
     if (code !== 'OUTPUT_UNWRITABLE') throw thrown;
     throw new BatchCoreError('SOURCE_UNREADABLE', message, {
       where: { file: path },
-      hint: 'check its permissions',
+      hint: 'check its permissions and those of its directory',
       cause: thrown,
     });
   }

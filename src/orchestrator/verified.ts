@@ -27,7 +27,7 @@ export interface Expected {
   report: Report;
 }
 
-export const NO_JOB = 'no finished job of this home wrote it: --home names another';
+export const NO_JOB = 'no finished job that can be read here wrote it: --home names another home';
 
 export const AGAIN = 'run the same command again: it notices, and makes the output again';
 

@@ -1,8 +1,8 @@
 /** Whether what was published is still what was written, and whether every row of the input is in it. */
-import { lstatSync, type Stats, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { accessSync, constants, lstatSync, type Stats, statSync } from 'node:fs';
 import { fileDigest, partFacts, rowGroupChecksums } from '../bindings/native.ts';
-import { BatchCoreError, systemError } from '../errors.ts';
+import { BatchCoreError, readError } from '../errors.ts';
+import { canLookAround, fromHere, isLost, notUtf8 } from '../paths.ts';
 import type { Report } from '../report.ts';
 import { isModelFile, METADATA_FINGERPRINT } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
@@ -19,9 +19,9 @@ import { verifyDirectory } from './verifyDirectory.ts';
 
 /** An output, a directory of parts, a model, or a job by its id. */
 export async function verify(target: string, home: string | undefined): Promise<Verified> {
-  const named = resolve(target);
-  if (statsOf(named, lstatSync))
-    return verifyPath(named, home === undefined ? [resolveHome(home, named), homeOf(home)] : [homeOf(home)]);
+  const named = fromHere(target);
+  if (isLost(target, named)) throw notUtf8(target, named);
+  if (statsOf(named, lstatSync)) return verifyPath(named, home);
   const { out, jobId, state } = namedJob(target, named, homeOf(home));
   const report = await reportOf(homeOf(home), jobId);
   if (!report && !isFinished(state))
@@ -31,7 +31,7 @@ export async function verify(target: string, home: string | undefined): Promise<
     });
   const path = report?.output.path ?? out;
   if (!statsOf(path, lstatSync)) throw damaged(path, 'the output is not there', AGAIN);
-  return verifyPath(path, [homeOf(home)]);
+  return verifyPath(path, home);
 }
 
 function namedJob(target: string, path: string, home: string): JobStatus {
@@ -52,21 +52,40 @@ function statsOf(path: string, look: typeof lstatSync): Stats | undefined {
   try {
     return look(path, { throwIfNoEntry: false });
   } catch (cause) {
-    throw systemError(cause, `look at ${path}`, { path, ...(isDenied(cause) && { code: 'SOURCE_UNREADABLE' }) });
+    throw readError(cause, path, { path, absent: 'SOURCE_NOT_FOUND' });
   }
 }
 
-function isDenied(cause: unknown): boolean {
-  return ['EACCES', 'EPERM'].includes((cause as NodeJS.ErrnoException).code ?? '');
+/** Nothing but damage is taken for damage. */
+function refuseUnreadable(path: string): void {
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (cause) {
+    throw readError(cause, path, { path, absent: 'SOURCE_NOT_FOUND' });
+  }
 }
 
-async function verifyPath(path: string, homes: readonly string[]): Promise<Verified> {
+async function verifyPath(path: string, home: string | undefined): Promise<Verified> {
   const stats = statsOf(path, statSync);
-  const expected = await expectedOf(path, homes);
+  if (stats) refuseUnreadable(path);
+  const expected = await lookUp(path, home);
   if (stats?.isDirectory()) return verifyDirectory(path, expected);
   if (stats?.isFile()) return isModelFile(path) ? verifyModel(path, expected) : verifyFile(path, expected);
   const what = stats ? 'is neither a file nor a directory' : 'is a link to nowhere';
   throw new BatchCoreError('USAGE', `${path} ${what}`, { where: { file: path } });
+}
+
+/** The job is looked for in the home that is named; else beside its output, and where its command may have been given. */
+async function lookUp(path: string, home: string | undefined): Promise<Expected | undefined> {
+  if (home !== undefined) return expectedOf(path, [homeOf(home)]);
+  const homes = [resolveHome(home, path), ...(canLookAround() ? [homeOf(home)] : [])];
+  try {
+    return await expectedOf(path, homes);
+  } catch (thrown) {
+    // A home that nobody named, and that may not be read, is somebody else's.
+    if (BatchCoreError.from(thrown).code === 'SOURCE_UNREADABLE') return undefined;
+    throw thrown;
+  }
 }
 
 /** The newest finished job that wrote there. */
@@ -105,10 +124,7 @@ async function verifyFile(path: string, expected: Expected | undefined): Promise
     facts = partFacts(path);
   } catch (cause) {
     const error = BatchCoreError.from(cause);
-    // Nothing but damage is taken for damage.
-    throw error.class === 'DATA'
-      ? damaged(path, `its footer cannot be read: ${error.message}`)
-      : unreadable(path, error);
+    throw error.class === 'DATA' ? damaged(path, `its footer cannot be read: ${error.message}`) : error;
   }
   if (facts.metadata[METADATA_FINGERPRINT] === undefined) throw notOurs(path);
   const verified = { path, jobId: expected?.jobId ?? null, rows: facts.rows, bytes: size };
@@ -141,9 +157,4 @@ async function verifyModel(path: string, expected: Expected | undefined): Promis
   if ((await fileDigest(path)) !== expected.report.output.sha256)
     throw damaged(path, 'it is another model than the job fitted', await cure(path, expected));
   return { ...verified, checks: ['checksum of the model', 'sha256'], unchecked: [] };
-}
-
-function unreadable(path: string, cause: BatchCoreError): BatchCoreError {
-  const code = cause.code === 'OUTPUT_UNWRITABLE' ? 'SOURCE_UNREADABLE' : cause.code;
-  return new BatchCoreError(code, cause.message, { where: { file: path }, hint: 'check its permissions', cause });
 }

@@ -13,7 +13,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { type BatchCoreError, systemError } from '../errors.ts';
+import { type BatchCoreError, readError } from '../errors.ts';
 
 /** More is no file of ours. */
 const BYTES_MAX = 256 * 1024 * 1024;
@@ -96,6 +96,5 @@ export function isNoFile(cause: unknown): boolean {
 
 /** What the system refused to let us read, which is not what it refuses to let us write. */
 export function unreadable(cause: unknown, path: string): BatchCoreError {
-  const denied = ['EACCES', 'EPERM'].includes((cause as NodeJS.ErrnoException).code ?? '');
-  return systemError(cause, `read ${path}`, { path, ...(denied && { code: 'SOURCE_UNREADABLE' }) });
+  return readError(cause, path, { path, absent: 'PATH_LOST' });
 }

@@ -47,7 +47,7 @@ it.skipIf(process.platform === 'win32')('a job whose files may not be read', asy
     const ended = await asUser(...args, '--home', 'files', '--json');
     expect([ended.code, errorOf(ended).code], args.join(' ')).toEqual([74, 'SOURCE_UNREADABLE']);
     expect(errorOf(ended).message).toMatch(DENIED);
-    expect(errorOf(ended).hint).toBe('check its permissions');
+    expect(errorOf(ended).hint).toBe('check its permissions and those of its directory');
   }
   // The others are listed, and it is named.
   const listed = await asUser('jobs', '--home', 'files', '--json');
