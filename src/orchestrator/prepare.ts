@@ -17,7 +17,7 @@ import { specialWords } from '../sink/target.ts';
 import { readFacts, type SourceFacts } from '../source/facts.ts';
 import { resolveSource } from '../source/resolve.ts';
 import { measureCapacity } from '../system.ts';
-import { jobPaths, lookFrom, resolveHome } from './home.ts';
+import { jobPaths, lookFrom, refuseHome, resolveHome } from './home.ts';
 import { needsOf } from './needs.ts';
 import { checkOptions, checkParameters, DEFAULTS, type ScoreOptions } from './options.ts';
 import { exceptOutput, type Output, resolveOutput } from './output.ts';
@@ -72,6 +72,7 @@ export async function prepare(
       ? { path: modelOut === undefined ? '' : placeOf(modelOut, '--model'), layout: 'file' }
       : resolveOutput(options.out, asked);
   const home = resolveHome(options.home, output.path);
+  refuseHome(home);
   const found = await resolveSource(asked, lookFrom(asked));
   const files = kind === 'score' ? exceptOutput(found, asked, output) : found;
   const facts = await readFacts(files);

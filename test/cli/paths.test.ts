@@ -1,5 +1,5 @@
 /** Paths as people give them: what is written lies under the name that was meant, or nowhere. */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { errorOf, gaussian, parquet, run, score, scratch, shell } from './harness.ts';
@@ -124,3 +124,31 @@ describe('the default output of a directory', () => {
     expect(errorOf(named).code).toBe('OUTPUT_EXISTS');
   });
 });
+
+it.skipIf(process.platform === 'win32')(
+  'a home with a question mark is refused before anything is made, and the cure works',
+  async () => {
+    const place = at('d_a[1]*?b');
+    mkdirSync(place);
+    await parquet(at('d_a[1]*?b/in?.parquet'), gaussian(2000));
+    const args = ['score', 'd_a[1]*?b/in?.parquet', '-o', 'd_a[1]*?b/x.parquet'];
+    for (const command of [args, ['plan', ...args.slice(1)]]) {
+      const ended = await run(directory, ...command, '--json');
+      expect(ended.code).toBe(78);
+      expect(errorOf(ended)).toMatchObject({
+        code: 'CONFIG',
+        message: expect.stringContaining(`the home ${join(place, '.batch-core')}: DuckDB takes no path with a "?"`),
+        hint: expect.stringContaining('--home'),
+      });
+      expect(readdirSync(place)).toEqual(['in?.parquet']);
+    }
+    symlinkSync(place, at('link-to-it'));
+    expect(errorOf(await run(directory, 'score', 'data.parquet', '--home', 'link-to-it', '--json')).message).toContain(
+      place,
+    );
+    expect((await run(directory, ...args, '--home', 'home-elsewhere')).code).toBe(0);
+    expect(await run(directory, 'verify', 'd_a[1]*?b/x.parquet', '--home', 'home-elsewhere')).toMatchObject({
+      code: 0,
+    });
+  },
+);
