@@ -164,7 +164,7 @@ export const CODES = {
   TOO_MANY_FILES: {
     ...resource,
     meaning: 'no file descriptors are left (`ulimit -n`)',
-    remedy: 'raise the limit (`ulimit -n`): 64 suffice',
+    remedy: 'raise the limit (`ulimit -n`): 64 suffice for four workers, 7 more for each further one',
   },
   NAME_TOO_LONG: { ...config, meaning: 'a file name or path is longer than allowed', remedy: 'choose a shorter one' },
   OUT_OF_MEMORY: {

@@ -1,16 +1,18 @@
 /** What this machine and process are: read-only looks at the operating system. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, hostname, totalmem } from 'node:os';
 import type { Capacity } from './orchestrator/resources.ts';
 
 /** Memory and cores that this process may use: the least of what machine, control groups and `ulimit` allow. */
 export function measureCapacity(): Capacity {
   const addressBytes = processLimit('Max address space');
+  const descriptors = freeDescriptors();
   return {
     // What `ulimit -d` counts is private and writable; what is mapped of programs and libraries comes on top of it.
     memoryBytes: Math.min(totalmem(), ...cgroupLimits(), processLimit('Max data size') ?? Number.POSITIVE_INFINITY),
     cores: Math.min(availableParallelism(), cgroupCores()),
     ...(addressBytes !== undefined && { addressBytes }),
+    ...(descriptors !== undefined && { descriptors }),
   };
 }
 
@@ -57,11 +59,22 @@ function cgroupLimits(): number[] {
   return texts.map(Number).filter((bytes) => Number.isFinite(bytes) && bytes > 0);
 }
 
-/** A soft limit of this process, in bytes; nothing where it is unlimited. */
+/** A soft limit of this process; nothing where it is unlimited. */
 function processLimit(name: string): number | undefined {
   const line = (read('/proc/self/limits') ?? '').split('\n').find((candidate) => candidate.startsWith(name));
   const soft = /^\s+(\d+)/.exec(line?.slice(name.length) ?? '')?.[1];
   return soft === undefined ? undefined : Number(soft);
+}
+
+/** Descriptors that this process may still open, where the system tells. */
+function freeDescriptors(): number | undefined {
+  const limit = processLimit('Max open files');
+  if (limit === undefined) return undefined;
+  try {
+    return limit - readdirSync('/proc/self/fd').length;
+  } catch {
+    return undefined;
+  }
 }
 
 function cgroupCores(): number {

@@ -239,11 +239,46 @@ describe('what a run writes', () => {
       expect(Number(largest)).toBeCloseTo(Number(value), 9);
     for (const { score: value, largest } of await sums('mad', '-d', 'mad'))
       expect(Number(largest)).toBeCloseTo(Number(value), 9);
+    for (const detector of ['zscore', 'mad'])
+      for (const { score: value, total } of await sums(`${detector}-sum`, '-d', detector, '--set', 'aggregate=sum'))
+        expect(Number(total)).toBeCloseTo(Number(value), 9);
+    const squares =
+      await sql(`SELECT s.score, ((d.f0 - f.m0) / f.s0) ** 2 + ((d.f1 - f.m1) / f.s1) ** 2 + ((d.f2 - f.m2) / f.s2) ** 2 AS squares
+      FROM '${at('zscore-sum.parquet')}' s JOIN '${at('sum.parquet')}' d ON s.row = d.id,
+        (SELECT avg(f0) AS m0, avg(f1) AS m1, avg(f2) AS m2, stddev_pop(f0) AS s0, stddev_pop(f1) AS s1, stddev_pop(f2) AS s2
+         FROM '${at('sum.parquet')}') f`);
+    for (const row of squares) expect(Number(row['squares'])).toBeCloseTo(Number(row['score']), 9);
     const constant = (await sums('hbos', '-d', 'hbos')).map(
       ({ score: value, total }) => Number(value) - Number(total ?? 0),
     );
     for (const difference of constant) expect(difference).toBeCloseTo(constant[0]!, 9);
   });
+});
+
+it('medians are as exact as docs/output.md says', async () => {
+  expect(page('output.md')).toMatch(/up to 131,072.*some 1e-5 of\s+themselves/s);
+  const worst = async (rows: number) => {
+    const name = `normal-${rows}`;
+    await parquet(at(`${name}.parquet`), gaussian(rows, 1), 122_880);
+    await score(
+      directory,
+      `${name}.parquet`,
+      '-d',
+      'mad',
+      '--columns',
+      'f0',
+      '-o',
+      `${name}-mad.parquet`,
+      '--home',
+      'home',
+    );
+    const [row] = await sql(`SELECT max(abs(s.score / (0.6745 * abs(d.f0 - f.middle) / f.deviation) - 1)) AS worst
+      FROM '${at(`${name}-mad.parquet`)}' s JOIN '${at(`${name}.parquet`)}' d ON s.row = d.id,
+        (SELECT median(f0) AS middle, mad(f0) AS deviation FROM '${at(`${name}.parquet`)}') f WHERE s.anomaly`);
+    return Number(row?.['worst']);
+  };
+  expect(await worst(131_072)).toBeLessThan(1e-12);
+  expect(await worst(300_000)).toBeLessThan(5e-5);
 });
 
 it('README.md and the pages of docs/ name no page, command or option that is not there', () => {

@@ -17,7 +17,7 @@ try {
 /** As `streams.ts` would, which could not be loaded: the words are those of the table of codes, and a test compares them. */
 function tellTooMany(path: unknown): number {
   const message = `cannot open ${String(path)}: too many open files`;
-  const hint = 'raise the limit (ulimit -n): 64 suffice';
+  const hint = 'raise the limit (ulimit -n): 64 suffice for four workers, 7 more for each further one';
   if (process.argv.includes('--json'))
     writeSync(1, `${JSON.stringify({ error: { code: 'TOO_MANY_FILES', message, hint } })}\n`);
   else writeSync(2, `error[TOO_MANY_FILES]: ${message}\n  hint: ${hint}\n`);

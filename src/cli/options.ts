@@ -128,7 +128,7 @@ export function withFitFlags(command: Command): Command {
     .addOption(
       new Option(
         '--contamination <share>',
-        `share of rows to flag, such as 0.02 or 2% (default: ${DEFAULTS.contamination})`,
+        `share of rows to flag, in (0, 0.5], such as 0.02 or 2% (default: ${DEFAULTS.contamination})`,
       ).argParser(parseShare),
     )
     .addOption(new Option('--seed <n>', `seed of everything drawn (default: ${DEFAULTS.seed})`).argParser(parseCount));
@@ -205,7 +205,7 @@ export function withScoreFlags(command: Command): Command {
         '--explain <k>',
         `reasons per flagged row, 0 for none (default: ${DEFAULTS.explain}). A reason is a column, its value and its contribution. ` +
           'auto: contributions add up to the score. zscore, mad: a contribution is |z| of that cell, and the score is the ' +
-          'largest (with --set aggregate=sum they add up). hbos: they add up to the score less a constant of the model',
+          'largest (with --set aggregate=sum they add up, those of zscore being squares of z). hbos: they add up to the score less a constant of the model',
       ).argParser(parseCount),
     )
     .addOption(new Option('--compression <codec>', `zstd[:level], snappy or none (default: ${DEFAULTS.compression})`));

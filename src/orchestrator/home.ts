@@ -1,6 +1,9 @@
 /** Where things lie: the home of jobs, and in it those of one job. */
+import { existsSync, realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { BatchCoreError } from '../errors.ts';
 import { placeOf, workingDirectory } from '../paths.ts';
+import { realPlace } from '../sink/place.ts';
 
 export { type JobPaths, jobPaths } from '../store/home.ts';
 
@@ -11,6 +14,24 @@ export function resolveHome(home: string | undefined, output: string): string {
   if (named !== undefined) return placeOf(named, 'BATCH_CORE_HOME');
   const beside = output === '' ? workingDirectory() : dirname(output);
   return resolve(join(beside, '.batch-core'));
+}
+
+/**
+ * Refuses a home in which no job's database can be made, before anything is: DuckDB takes what follows the first `?` of a
+ * path for the query of a URL, and puts its log before it, somewhere else.
+ */
+export function refuseHome(home: string): void {
+  const real = existsSync(home) ? realpathSync(home) : realPlace(home);
+  if (!real.includes('?')) return;
+  const through = real === home ? '' : `, which is ${real}`;
+  throw new BatchCoreError(
+    'CONFIG',
+    `no job can be kept in the home ${home}${through}: DuckDB takes no path with a "?"`,
+    {
+      where: { file: home, option: '--home' },
+      hint: 'choose a home without one with --home; sources and outputs may have such names',
+    },
+  );
 }
 
 /** From where paths are looked for: the working directory, which absolute paths do not need. */

@@ -1,8 +1,10 @@
 /** Where the scores go. */
 import { existsSync, statSync } from 'node:fs';
-import { basename, extname } from 'node:path';
+import { basename, extname, sep } from 'node:path';
 import { BatchCoreError } from '../errors.ts';
 import { fromHere, placeOf } from '../paths.ts';
+import { realPlace } from '../sink/place.ts';
+import { lookAt } from '../sink/target.ts';
 
 export interface Output {
   /** Absolute, without a final slash. */
@@ -15,11 +17,12 @@ const LATER_FORMATS = ['.csv', '.ndjson', '.jsonl', '.arrow', '.feather', '.duck
 /** The output asked for, or `<stem>.scores.parquet` in the current directory. */
 export function resolveOutput(out: string | undefined, sources: readonly string[]): Output {
   if (out === undefined) {
-    const first = basename(sources[0] ?? 'source');
-    const stem = first.endsWith('.parquet') ? first.slice(0, -'.parquet'.length) : first;
+    const source = sources[0] ?? '';
     // Only a pattern lends its name with its signs taken out: "[a].parquet" that exists is that file, and "?a?.parquet" another.
-    const literal = existsSync(fromHere(sources[0] ?? ''));
-    const name = literal ? stem : stem.replaceAll(/[*?[\]]/g, '_');
+    // The name of "." is that of the directory it stands for.
+    const literal = existsSync(fromHere(source));
+    const last = literal ? basename(fromHere(source)) : basename(source).replaceAll(/[*?[\]]/g, '_');
+    const name = last.endsWith('.parquet') ? last.slice(0, -'.parquet'.length) : last;
     return { path: fromHere(`${name || 'source'}.scores.parquet`), layout: 'file' };
   }
   const path = placeOf(out, '--out');
@@ -30,4 +33,25 @@ export function resolveOutput(out: string | undefined, sources: readonly string[
     where: { option: '--out', file: path },
     hint: `${later ? 'this version writes Parquet: ' : ''}end the name in .parquet, or in / for a directory of parts`,
   });
+}
+
+/**
+ * The files of a directory or pattern but for what this job published among them: it was not there when it was asked for
+ * first, and a source that grew by it would be another.
+ */
+export function exceptOutput(files: string[], asked: readonly string[], { path }: Output): string[] {
+  if (!existsSync(path)) return files;
+  const named = new Set(asked.map((source) => fromHere(source)));
+  const out = realPlace(path);
+  const among = new Set(files.filter((file) => !named.has(file) && isAt(realPlace(file), out)));
+  return among.size > 0 && isOurs(path) ? files.filter((file) => !among.has(file)) : files;
+}
+
+function isAt(file: string, out: string): boolean {
+  return file === out || file.startsWith(out + sep);
+}
+
+function isOurs(path: string): boolean {
+  const found = lookAt(path);
+  return 'fingerprint' in found && found.fingerprint !== undefined;
 }

@@ -17,10 +17,10 @@ import { realPlace } from '../sink/place.ts';
 import { readFacts, type SourceFacts } from '../source/facts.ts';
 import { resolveSource } from '../source/resolve.ts';
 import { measureCapacity } from '../system.ts';
-import { jobPaths, lookFrom, resolveHome } from './home.ts';
+import { jobPaths, lookFrom, refuseHome, resolveHome } from './home.ts';
 import { needsOf } from './needs.ts';
 import { checkOptions, checkParameters, DEFAULTS, type ScoreOptions } from './options.ts';
-import { type Output, resolveOutput } from './output.ts';
+import { exceptOutput, type Output, resolveOutput } from './output.ts';
 import { type Plan, type PlannedChunk, planPilot, planScan } from './plan.ts';
 import { type Budget, decideBudget, type MemoryNeeds, parseBytes, refuseAddressLimit } from './resources.ts';
 import { fingerprintOf, type JobSpec, jobIdOf, refuseRowNumbers, specOf } from './spec.ts';
@@ -72,7 +72,9 @@ export async function prepare(
       ? { path: modelOut === undefined ? '' : placeOf(modelOut, '--model'), layout: 'file' }
       : resolveOutput(options.out, asked);
   const home = resolveHome(options.home, output.path);
-  const files = await resolveSource(asked, lookFrom(asked));
+  refuseHome(home);
+  const found = await resolveSource(asked, lookFrom(asked));
+  const files = kind === 'score' ? exceptOutput(found, asked, output) : found;
   const facts = await readFacts(files);
   const rows = facts.files.reduce((sum, file) => sum + file.rows, 0);
   if (rows === 0)

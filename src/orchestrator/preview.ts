@@ -26,7 +26,8 @@ export interface PlanReport {
 /** `recent`: the reports of the home's latest runs, which tell how long one takes. */
 export function planReport(prepared: Prepared, recent: readonly Report[]): PlanReport {
   const { spec, plan, output, model } = prepared;
-  const warnings: string[] = [];
+  const { warning } = prepared.budget;
+  const warnings = warning === undefined ? [] : [warning];
   if (plan.oversized > 0)
     warnings.push(`${plan.oversized} row groups are larger than --chunk-rows ${spec.chunkRows}: each is one chunk`);
   const scans = [

@@ -7,6 +7,8 @@ export interface Capacity {
   cores: number;
   /** What the process may map (`ulimit -v`), where that is limited: it bounds names of memory, not memory. */
   addressBytes?: number | undefined;
+  /** Descriptors that are still free (`ulimit -n`), where that is known. */
+  descriptors?: number | undefined;
 }
 
 /** What of a source and a job decides how much memory a run takes. */
@@ -31,6 +33,8 @@ export interface Budget {
   memoryBytes: number;
   /** DuckDB's own limit in each worker's instance. */
   duckdbBytesPerWorker: number;
+  /** Why there are fewer workers than would otherwise be. */
+  warning?: string | undefined;
 }
 
 const MIB = 2 ** 20;
@@ -57,6 +61,11 @@ const RANKED_BYTES = 24;
 /** Address space: what Node reserves, and what each worker's isolate does. */
 const BASE_ADDRESS_BYTES = 1600 * MIB;
 const WORKER_ADDRESS_BYTES = 620 * MIB;
+
+/** Descriptors of the owner: lock, database and its log, a checkpoint, the output and a part on its way there, status. */
+const OWNER_DESCRIPTORS = 12;
+/** Of a worker: four of its event loop, its chunk's file, its part, and a directory that is synced or a model that is read. */
+const WORKER_DESCRIPTORS = 7;
 
 const SHARE_OF_CAPACITY = 0.75;
 const SHARE_FOR_DUCKDB = 0.45;
@@ -105,13 +114,23 @@ export function decideBudget(
       ? affordable
       : Math.max(1, Math.floor((capacity.addressBytes - BASE_ADDRESS_BYTES) / (WORKER_ADDRESS_BYTES + perWorker)));
   const wanted = Math.min(wish.workers ?? capacity.cores, Math.max(1, wish.needs.chunks));
-  const workers = Math.max(1, Math.min(wanted, affordable, addressable));
+  const otherwise = Math.max(1, Math.min(wanted, affordable, addressable));
+  const workers = Math.min(otherwise, workersWithin(capacity.descriptors));
   return {
     workers,
     memoryBytes,
+    ...(workers < otherwise && {
+      warning: `${workers} of ${otherwise} workers: the limit of open files (ulimit -n) leaves room for no more`,
+    }),
     // Never less than the pages need: DuckDB cannot scan in less, it fails.
     duckdbBytesPerWorker: Math.floor(Math.max(64 * MIB, 2 * perWorker, (SHARE_FOR_DUCKDB * memoryBytes) / workers)),
   };
+}
+
+/** How many workers have descriptors enough. One is always tried: what it is short of then says so itself. */
+function workersWithin(descriptors: number | undefined): number {
+  if (descriptors === undefined) return Number.POSITIVE_INFINITY;
+  return Math.max(1, Math.floor((descriptors - OWNER_DESCRIPTORS) / WORKER_DESCRIPTORS));
 }
 
 function tooSmall(memoryBytes: number, asked: number | undefined, needs: MemoryNeeds): BatchCoreError {

@@ -25,7 +25,7 @@ import { readOwnModel } from './ownModel.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { releaseParts } from './publish.ts';
 import { recall } from './recall.ts';
-import { afterDeaths } from './resources.ts';
+import { afterDeaths, type Budget } from './resources.ts';
 import { settleRivals } from './rivals.ts';
 import { checkRoom } from './room.ts';
 import { type ModelOrigin, saveModel } from './save.ts';
@@ -114,9 +114,8 @@ async function execute(
   const { files } = prepared.facts;
   const execution = await beginJob(job, { request, files, fresh: prepared.options.fresh ?? false });
   if (hooks.byPerson) await job.store.allowOneMore();
-  const { budget, warning } = await budgetAfterDeaths(prepared, job);
-  prepared.budget = budget;
-  if (warning) execution.warnings.push(warning);
+  prepared.budget = await budgetAfterDeaths(prepared, job);
+  if (prepared.budget.warning) execution.warnings.push(prepared.budget.warning);
   const monitor = new Monitor(job.paths.directory, statusBase(prepared), hooks);
   const control = new Control(job.paths.directory, job.holder, hooks.signal);
   const grace = followControl(control, job, monitor, timing);
@@ -164,16 +163,14 @@ async function finish(
 }
 
 /** An execution that died without a word was most likely short of memory: the next has fewer workers. */
-async function budgetAfterDeaths(prepared: Prepared, job: OpenJob) {
+async function budgetAfterDeaths(prepared: Prepared, job: OpenJob): Promise<Budget> {
   const before = (await job.store.executions()).slice(0, -1).reverse();
   const alive = before.findIndex(({ status }) => status !== 'died');
   const deaths = alive < 0 ? before.length : alive;
   const budget = afterDeaths(prepared.budget, Math.max(0, deaths - 1));
-  const fewer = budget.workers < prepared.budget.workers;
-  const warning = fewer
-    ? `${deaths} executions in a row ended without a word: this one has ${budget.workers} of ${prepared.budget.workers} workers`
-    : undefined;
-  return { budget, warning };
+  if (budget.workers === prepared.budget.workers) return budget;
+  const of = `${budget.workers} of ${prepared.budget.workers} workers`;
+  return { ...budget, warning: `${deaths} executions in a row ended without a word: this one has ${of}` };
 }
 
 function requestFor(prepared: Prepared, approved: StoredRequest['approved']): StoredRequest {

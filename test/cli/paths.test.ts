@@ -1,8 +1,8 @@
 /** Paths as people give them: what is written lies under the name that was meant, or nowhere. */
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { errorOf, gaussian, parquet, scratch, shell } from './harness.ts';
+import { errorOf, gaussian, parquet, run, score, scratch, shell } from './harness.ts';
 
 const directory = scratch();
 const at = (name: string) => join(directory, name);
@@ -89,3 +89,66 @@ it.skipIf(process.platform !== 'linux')('a working directory that is gone is no 
   for (const line of [`score ${data}`, 'score data.parquet', 'verify gone.parquet', 'jobs'])
     expect(errorOf(await gone(line)).code, line).toBe('PATH_LOST');
 });
+
+describe('the default output of a directory', () => {
+  it.each([
+    ['.', 'inner', 'inner.scores.parquet'],
+    ['./', 'inner', 'inner.scores.parquet'],
+    ['..', 'inner/deeper', 'inner.scores.parquet'],
+    ['inner/', '', 'inner.scores.parquet'],
+    ['inner//', '', 'inner.scores.parquet'],
+    ['inner/.', '', 'inner.scores.parquet'],
+    ['inner/deeper/..', '', 'inner.scores.parquet'],
+    ['inner/*.parquet', '', '_.scores.parquet'],
+  ])('%s in %s has its name', async (source, cwd, name) => {
+    mkdirSync(at('inner/deeper'), { recursive: true });
+    await parquet(at('inner/a.parquet'), gaussian(2000));
+    const ended = await run(at(cwd), 'plan', source, '--json');
+    expect(JSON.parse(ended.stdout).output.path).toBe(at(join(cwd, name)));
+  });
+
+  it('is no source of the same command when it is run again', async () => {
+    const place = at('again');
+    mkdirSync(place);
+    await parquet(join(place, 'a.parquet'), gaussian(2000));
+    for (const args of [['.'], ['*.parquet', '-o', 'pattern.parquet'], ['.', '-o', 'parts/']]) {
+      const first = await score(place, ...args);
+      const second = await score(place, ...args);
+      expect([first.recalled, second.recalled, second.jobId], args.join(' ')).toEqual([false, true, first.jobId]);
+      for (const name of ['again.scores.parquet', 'pattern.parquet', 'parts'])
+        rmSync(join(place, name), { recursive: true, force: true });
+    }
+    expect((await score(place, '.')).source.files).toBe(1);
+    expect(errorOf(await run(place, 'score', '.', '-o', 'other.parquet', '--json')).code).toBe('SCHEMA_MISMATCH');
+    const named = await run(place, 'score', 'again.scores.parquet', '-o', 'again.scores.parquet', '--json');
+    expect(errorOf(named).code).toBe('OUTPUT_EXISTS');
+  });
+});
+
+it.skipIf(process.platform === 'win32')(
+  'a home with a question mark is refused before anything is made, and the cure works',
+  async () => {
+    const place = at('d_a[1]*?b');
+    mkdirSync(place);
+    await parquet(at('d_a[1]*?b/in?.parquet'), gaussian(2000));
+    const args = ['score', 'd_a[1]*?b/in?.parquet', '-o', 'd_a[1]*?b/x.parquet'];
+    for (const command of [args, ['plan', ...args.slice(1)]]) {
+      const ended = await run(directory, ...command, '--json');
+      expect(ended.code).toBe(78);
+      expect(errorOf(ended)).toMatchObject({
+        code: 'CONFIG',
+        message: expect.stringContaining(`the home ${join(place, '.batch-core')}: DuckDB takes no path with a "?"`),
+        hint: expect.stringContaining('--home'),
+      });
+      expect(readdirSync(place)).toEqual(['in?.parquet']);
+    }
+    symlinkSync(place, at('link-to-it'));
+    expect(errorOf(await run(directory, 'score', 'data.parquet', '--home', 'link-to-it', '--json')).message).toContain(
+      place,
+    );
+    expect((await run(directory, ...args, '--home', 'home-elsewhere')).code).toBe(0);
+    expect(await run(directory, 'verify', 'd_a[1]*?b/x.parquet', '--home', 'home-elsewhere')).toMatchObject({
+      code: 0,
+    });
+  },
+);

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CODES } from '../../src/errorCodes.ts';
+import type { Report } from '../../src/report.ts';
 import { errorOf, gaussian, parquet, run, scratch, sha256, shell } from '../cli/harness.ts';
 
 const directory = scratch();
@@ -54,6 +55,23 @@ describe('descriptors', () => {
       expect([0, 74]).toContain(help.code);
       expect(help.stderr).toMatch(/^$|^error\[TOO_MANY_FILES\]/);
     }
+  });
+
+  it.runIf(process.platform === 'linux')('of 64 suffice for any wish, with fewer workers, which is said', async () => {
+    mkdirSync(at('many'));
+    for (let i = 0; i < 24; i += 1) await parquet(at('many', `${i}.parquet`), gaussian(2000, 20));
+    const report = async (limit: number) => {
+      const line = `ulimit -n ${limit}; "$@" score many -o many-${limit}.parquet -w 16 ${QUIET.join(' ')}`;
+      const ended = await shell(directory, line);
+      expect(ended.code, ended.stdout).toBe(0);
+      return JSON.parse(ended.stdout) as Report;
+    };
+    const [few, enough] = [await report(64), await report(256)];
+    expect(few.warnings).toEqual([expect.stringMatching(/^\d of 16 workers: the limit of open files/)]);
+    expect(few.resources.workers).toBeGreaterThan(1);
+    expect([few.chunks.retried, few.fit.retried]).toEqual([0, 0]);
+    expect([enough.resources.workers, enough.warnings]).toEqual([16, []]);
+    expect(few.output.sha256).toBe(enough.output.sha256);
   });
 
   it('of 64 suffice, and fewer are said to be too few', async () => {

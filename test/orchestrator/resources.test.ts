@@ -99,6 +99,13 @@ describe('a budget', () => {
     expect(workers(64 * GIB)).toBe(4);
   });
 
+  it('has no more workers than descriptors, and says so', () => {
+    const budget = (descriptors: number) => decideBudget({ ...machine, descriptors }, { needs: ten });
+    expect([0, 25, 26, 33, 40, 1000].map((descriptors) => budget(descriptors).workers)).toEqual([1, 1, 2, 3, 4, 4]);
+    expect(budget(26).warning).toMatch(/^2 of 4 workers: .*ulimit -n/);
+    expect(budget(40)).not.toHaveProperty('warning');
+  });
+
   it('is halved after each death without a word', () => {
     const budget: Budget = { workers: 6, memoryBytes: GIB, duckdbBytesPerWorker: 1 };
     expect([0, 1, 2, 3, 9].map((deaths) => afterDeaths(budget, deaths).workers)).toEqual([6, 3, 1, 1, 1]);
