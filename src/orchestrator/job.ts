@@ -1,17 +1,16 @@
 /** A job's directory, opened: the lock, the store, and what an earlier execution left. */
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type FileId, JobLock, lockIsHeld, partFacts } from '../bindings/native.ts';
+import { JobLock, lockIsHeld, partFacts } from '../bindings/native.ts';
 import { BatchCoreError, systemError } from '../errors.ts';
 import { type Approved, METADATA_CHUNK, METADATA_FINGERPRINT, NOTHING_APPROVED } from '../sink/target.ts';
-import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
+import { temporaryPrefix } from '../sink/temporaries.ts';
 import { differencesText, type FileIdentity, sourceDifferences } from '../source/identity.ts';
 import {
   makeJobDirectories,
   makeWorkDirectories,
   readHome,
   readRecord,
-  removeTree,
   removeWorkDirectories,
   writeRecord,
 } from '../store/home.ts';
@@ -20,7 +19,6 @@ import { isFinished } from '../store/states.ts';
 import { forgetStatus, type JobStatus } from '../store/status.ts';
 import { identify } from '../system.ts';
 import { type JobPaths, jobPaths } from './home.ts';
-import { isFitState } from './model.ts';
 import { partName } from './phase.ts';
 import type { PlannedChunk } from './plan.ts';
 import type { Prepared } from './prepare.ts';
@@ -84,7 +82,7 @@ export async function openJob(
   makeJobDirectories(home, jobId);
   const { pid, host } = identify();
   const holder = `pid ${pid} on host ${host} since ${new Date().toISOString()}`;
-  const lock = new JobLock(paths.lock, holder);
+  const lock = takeLock(paths, holder);
   if (lock.holder !== undefined) throw busy(jobId, lock.holder);
   try {
     const store = await JobStore.open(paths.database, { jobId, fresh });
@@ -102,6 +100,19 @@ export async function openJob(
   } catch (error) {
     lock.release();
     throw error;
+  }
+}
+
+/** A lock that is no file, or has another name, is never written into nor removed: somebody else may just have made it a lock. */
+function takeLock({ lock }: JobPaths, holder: string): JobLock {
+  try {
+    return new JobLock(lock, holder);
+  } catch (thrown) {
+    const { code, message } = BatchCoreError.from(thrown);
+    const found = lstatSync(lock, { throwIfNoEntry: false });
+    if (code !== 'OUTPUT_UNWRITABLE' || !found || (found.isFile() && found.nlink === 1)) throw thrown;
+    const hint = `remove ${lock}, then run the same command again`;
+    throw new BatchCoreError(code, message, { where: { file: lock }, hint, cause: thrown });
   }
 }
 
@@ -173,25 +184,6 @@ async function placeOf(job: OpenJob, begin: Parameters<typeof beginJob>[1]): Pro
   refuseChangedInput(stored, files);
   if (stored.specJson !== specJson) await store.setRequest(specJson);
   return true;
-}
-
-/** Removes what dead executions left, in the job's directory and beside what it writes. Returns what had to stay. */
-export async function sweepJob(job: OpenJob, targets: readonly string[]): Promise<string[]> {
-  const finished = job.stored !== undefined && isFinished(job.stored.state);
-  if (finished) await removeWorkDirectories(job.paths);
-  else await removeTree(join(job.paths.parts, '.tmp'));
-  for (const name of readdirSync(job.paths.directory)) {
-    // Private directories of links, in which a killed scanner gave odd file names a plain one; files half written.
-    const left = name.startsWith('batch-core-links-') || /\.tmp$|\.taken$/.test(name) || isFitState(name);
-    if (left) rmSync(join(job.paths.directory, name), { recursive: true, force: true });
-  }
-  const staged = job.publication?.state === 'staged' ? job.publication : undefined;
-  const ours = new Set(knownTo(job).files.map(({ device, inode }) => `${device}:${inode}`));
-  // A kill in the instant of a swap may have left under our name what lay at the target, and was not ours to replace.
-  const spared = (path: string, id: FileId) => path === staged?.temporary && !ours.has(`${id.device}:${id.inode}`);
-  return targets.flatMap((target) =>
-    sweepBeside(target, job.temporaryPrefix, spared).map((path) => `${path} is not ours; it was left alone`),
-  );
 }
 
 function refuseChangedInput(stored: StoredJob, files: readonly FileIdentity[]): void {

@@ -7,16 +7,7 @@ import { identify } from '../system.ts';
 import { type Carried, carryOut } from './carryOut.ts';
 import { Control, ProcessSignal } from './control.ts';
 import { jobPaths } from './home.ts';
-import {
-  beginJob,
-  closeJob,
-  type Execution,
-  jobExists,
-  type OpenJob,
-  openJob,
-  type StoredRequest,
-  sweepJob,
-} from './job.ts';
+import { beginJob, closeJob, type Execution, jobExists, type OpenJob, openJob, type StoredRequest } from './job.ts';
 import { type Listener, Monitor } from './monitor.ts';
 import type { ScoreOptions } from './options.ts';
 import { reportOf, Timing } from './outcome.ts';
@@ -28,6 +19,7 @@ import { afterDeaths } from './resources.ts';
 import { settleRivals } from './rivals.ts';
 import { checkRoom } from './room.ts';
 import { saveModel } from './save.ts';
+import { sweepJob } from './sweep.ts';
 import { approveTargets, placesOf, refusePlaces } from './targets.ts';
 
 export interface RunHooks extends Listener {
