@@ -1,9 +1,10 @@
 /** A job's directory, opened: the lock, the store, and what an earlier execution left. */
-import { existsSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { JobLock, lockIsHeld, partFacts } from '../bindings/native.ts';
-import { BatchCoreError, systemError } from '../errors.ts';
-import { type Approved, METADATA_CHUNK, METADATA_FINGERPRINT, NOTHING_APPROVED } from '../sink/target.ts';
+import { existsSync, lstatSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { JobLock, lockIsHeld } from '../bindings/native.ts';
+import { BatchCoreError } from '../errors.ts';
+import { type Approved, NOTHING_APPROVED } from '../sink/target.ts';
 import { temporaryPrefix } from '../sink/temporaries.ts';
 import { differencesText, type FileIdentity, sourceDifferences } from '../source/identity.ts';
 import {
@@ -15,12 +16,11 @@ import {
   writeRecord,
 } from '../store/home.ts';
 import { JobStore, type StoredJob, type StoredPublication } from '../store/job.ts';
+import { isThere } from '../store/smallFile.ts';
 import { isFinished } from '../store/states.ts';
 import { forgetStatus, type JobStatus } from '../store/status.ts';
 import { identify } from '../system.ts';
 import { type JobPaths, jobPaths } from './home.ts';
-import { partName } from './phase.ts';
-import type { PlannedChunk } from './plan.ts';
 import type { Prepared } from './prepare.ts';
 import type { JobSpec } from './spec.ts';
 
@@ -33,9 +33,6 @@ export interface StoredRequest {
   /** What this job was allowed to replace: `--force` is for that, and not for what comes to lie there later. */
   approved: Approved;
 }
-
-/** Key-value metadata of parts and outputs: the digest of the model that gave the scores. */
-export const METADATA_MODEL = 'batch_core.model';
 
 /** A job whose lock is ours. */
 export interface OpenJob {
@@ -125,6 +122,22 @@ export async function closeJob(job: Pick<OpenJob, 'store' | 'lock'>): Promise<vo
   }
 }
 
+/** What takes a directory away removes one file of it after the other. */
+const REMOVAL_MS = 200;
+
+/** What is missing from a directory that is gone is not damaged: somebody took it away, and all that was in it. */
+export async function takenAway({ jobId, paths }: OpenJob, error: BatchCoreError): Promise<BatchCoreError> {
+  const file = error.where?.file;
+  if (error.code !== 'JOB_DAMAGED' || file === undefined || isThere(file)) return error;
+  await sleep(REMOVAL_MS);
+  const gone = [paths.directory, dirname(file), paths.lock].find((path) => !isThere(path));
+  if (gone === undefined) return error;
+  return new BatchCoreError('PATH_LOST', `job ${jobId} was taken away while it ran: ${gone} is not there any more`, {
+    where: { file: gone, job: jobId },
+    cause: error,
+  });
+}
+
 function busy(jobId: string, holder: string): BatchCoreError {
   return new BatchCoreError('JOB_BUSY', `job ${jobId} is already running: held by ${holder}`, {
     where: { job: jobId },
@@ -198,51 +211,6 @@ function refuseChangedInput(stored: StoredJob, files: readonly FileIdentity[]): 
       hint: 'put the original file back to go on, or start over with --fresh',
     },
   );
-}
-
-/**
- * Sends done chunks whose part is not there, or is another's, or was scored with another model, back to pending. Parts
- * nobody knows are named, never deleted.
- */
-export async function checkParts(
-  job: OpenJob,
-  phase: string,
-  chunks: readonly PlannedChunk[],
-  modelDigest: string,
-): Promise<string[]> {
-  const stored = (await job.store.chunks(phase)).filter((chunk) => chunk.state === 'done');
-  const lost = stored.filter((chunk) => !isWhole(job, chunk, modelDigest));
-  if (lost.length > 0)
-    await job.store.reset(
-      phase,
-      lost.map((chunk) => chunk.chunkId),
-    );
-  const names = new Set(chunks.map(partName));
-  try {
-    return readdirSync(job.paths.parts).filter((name) => name !== '.tmp' && !names.has(name));
-  } catch (cause) {
-    throw systemError(cause, `list the parts of job ${job.jobId}`, { path: job.paths.parts });
-  }
-}
-
-/** Whether a finished part is there, by what is cheap to see; its digest is compared when it is published. */
-function isWhole(
-  job: OpenJob,
-  chunk: { chunkId: number; partName: string | null; partSize: number | null },
-  modelDigest: string,
-): boolean {
-  const path = join(job.paths.parts, chunk.partName ?? '');
-  try {
-    if (statSync(path).size !== chunk.partSize) return false;
-    const { metadata } = partFacts(path);
-    return (
-      metadata[METADATA_FINGERPRINT] === job.fingerprint &&
-      metadata[METADATA_CHUNK] === String(chunk.chunkId) &&
-      metadata[METADATA_MODEL] === modelDigest
-    );
-  } catch {
-    return false;
-  }
 }
 
 /** What a job was asked to do: by its record, which outlives its database; else by that. */

@@ -8,8 +8,9 @@ import { judge, lookAt, METADATA_FINGERPRINT, takenError } from '../sink/target.
 import { temporaryBeside } from '../sink/temporaries.ts';
 import { removeWorkDirectories } from '../store/home.ts';
 import type { StoredOutput } from '../store/job.ts';
-import { knownTo, METADATA_MODEL, type OpenJob } from './job.ts';
+import { knownTo, type OpenJob } from './job.ts';
 import type { Monitor } from './monitor.ts';
+import { METADATA_MODEL } from './parts.ts';
 import type { Prepared } from './prepare.ts';
 import { RESULT_VERSION } from './version.ts';
 

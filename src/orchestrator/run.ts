@@ -7,7 +7,16 @@ import { identify } from '../system.ts';
 import { type Carried, carryOut } from './carryOut.ts';
 import { Control, ProcessSignal } from './control.ts';
 import { jobPaths } from './home.ts';
-import { beginJob, closeJob, type Execution, jobExists, type OpenJob, openJob, type StoredRequest } from './job.ts';
+import {
+  beginJob,
+  closeJob,
+  type Execution,
+  jobExists,
+  type OpenJob,
+  openJob,
+  type StoredRequest,
+  takenAway,
+} from './job.ts';
 import { type Listener, Monitor } from './monitor.ts';
 import type { ScoreOptions } from './options.ts';
 import { reportOf, Timing } from './outcome.ts';
@@ -117,7 +126,7 @@ async function execute(
     });
     report = await finish(prepared, job, execution, carried, [...warnings, ...execution.warnings]);
   } catch (thrown) {
-    const error = endedBy(BatchCoreError.from(thrown), hooks.signal);
+    const error = endedBy(await takenAway(job, BatchCoreError.from(thrown)), hooks.signal);
     await recordFailure(job, execution, monitor, error, control.stopped !== undefined);
     throw error;
   } finally {
