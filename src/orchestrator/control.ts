@@ -66,6 +66,8 @@ export class Control {
 
   #poll(): void {
     const request = takeControl(this.#directory, this.#holder);
+    // A run that is stopping neither pauses nor goes on.
+    if (this.#stopped) return;
     if (request === 'pause' && !this.#paused) {
       this.#paused = true;
       this.#onChange('paused');

@@ -1,30 +1,27 @@
 /** A job's directory, opened: the lock, the store, and what an earlier execution left. */
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { type FileId, JobLock, lockIsHeld, partFacts } from '../bindings/native.ts';
-import { BatchCoreError, systemError } from '../errors.ts';
-import { METADATA_CHUNK, METADATA_FINGERPRINT } from '../sink/look.ts';
-import { type Approved, type Claim, NOTHING_APPROVED, sameFile } from '../sink/target.ts';
-import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
+import { existsSync, lstatSync, rmSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { JobLock, lockIsHeld } from '../bindings/native.ts';
+import { BatchCoreError } from '../errors.ts';
+import { type Approved, type Claim, NOTHING_APPROVED } from '../sink/target.ts';
+import { temporaryPrefix } from '../sink/temporaries.ts';
 import { differencesText, type FileIdentity, sourceDifferences } from '../source/identity.ts';
 import {
   makeJobDirectories,
   makeWorkDirectories,
   readHome,
   readRecord,
-  removeTree,
   removeWorkDirectories,
   writeRecord,
 } from '../store/home.ts';
 import { JobStore, type StoredJob, type StoredPublication } from '../store/job.ts';
+import { isThere } from '../store/smallFile.ts';
 import { isFinished } from '../store/states.ts';
 import { forgetStatus, type JobStatus } from '../store/status.ts';
 import { identify } from '../system.ts';
 import { jobCommand } from './commands.ts';
 import { type JobPaths, jobPaths } from './home.ts';
-import { isFitState } from './model.ts';
-import { partName } from './phase.ts';
-import type { PlannedChunk } from './plan.ts';
 import type { Prepared } from './prepare.ts';
 import type { JobSpec } from './spec.ts';
 
@@ -37,9 +34,6 @@ export interface StoredRequest {
   /** What this job was allowed to replace: `--force` is for that, and not for what comes to lie there later. */
   approved: Approved;
 }
-
-/** Key-value metadata of parts and outputs: the digest of the model that gave the scores. */
-export const METADATA_MODEL = 'batch_core.model';
 
 /** A job whose lock is ours. */
 export interface OpenJob {
@@ -86,7 +80,7 @@ export async function openJob(
   makeJobDirectories(home, jobId);
   const { pid, host } = identify();
   const holder = `pid ${pid} on host ${host} since ${new Date().toISOString()}`;
-  const lock = new JobLock(paths.lock, holder);
+  const lock = takeLock(paths, holder);
   if (lock.holder !== undefined) throw busy(home, jobId, lock.holder);
   try {
     const store = await JobStore.open(paths.database, { jobId, fresh });
@@ -107,6 +101,19 @@ export async function openJob(
   }
 }
 
+/** A lock that is no file, or has another name, is never written into nor removed: somebody else may just have made it a lock. */
+function takeLock({ lock }: JobPaths, holder: string): JobLock {
+  try {
+    return new JobLock(lock, holder);
+  } catch (thrown) {
+    const { code, message } = BatchCoreError.from(thrown);
+    const found = lstatSync(lock, { throwIfNoEntry: false });
+    if (code !== 'OUTPUT_UNWRITABLE' || !found || (found.isFile() && found.nlink === 1)) throw thrown;
+    const hint = `remove ${lock}, then run the same command again`;
+    throw new BatchCoreError(code, message, { where: { file: lock }, hint, cause: thrown });
+  }
+}
+
 /** Lets go of the job, whatever goes wrong with it. */
 export async function closeJob(job: Pick<OpenJob, 'store' | 'lock'>): Promise<void> {
   try {
@@ -114,6 +121,22 @@ export async function closeJob(job: Pick<OpenJob, 'store' | 'lock'>): Promise<vo
   } finally {
     job.lock.release();
   }
+}
+
+/** What takes a directory away removes one file of it after the other. */
+const REMOVAL_MS = 200;
+
+/** What is missing from a directory that is gone is not damaged: somebody took it away, and all that was in it. */
+export async function takenAway({ jobId, paths }: OpenJob, error: BatchCoreError): Promise<BatchCoreError> {
+  const file = error.where?.file;
+  if (error.code !== 'JOB_DAMAGED' || file === undefined || isThere(file)) return error;
+  await sleep(REMOVAL_MS);
+  const gone = [paths.directory, dirname(file), paths.lock].find((path) => !isThere(path));
+  if (gone === undefined) return error;
+  return new BatchCoreError('PATH_LOST', `job ${jobId} was taken away while it ran: ${gone} is not there any more`, {
+    where: { file: gone, job: jobId },
+    cause: error,
+  });
 }
 
 function busy(home: string, jobId: string, holder: string): BatchCoreError {
@@ -188,25 +211,6 @@ async function placeOf(job: OpenJob, begin: Parameters<typeof beginJob>[1]): Pro
   return true;
 }
 
-/** Removes what dead executions left, in the job's directory and beside what it writes. Returns what had to stay. */
-export async function sweepJob(job: OpenJob, targets: readonly string[]): Promise<string[]> {
-  const finished = job.stored !== undefined && isFinished(job.stored.state);
-  if (finished) await removeWorkDirectories(job.paths);
-  else await removeTree(join(job.paths.parts, '.tmp'));
-  for (const name of readdirSync(job.paths.directory)) {
-    // Private directories of links, in which a killed scanner gave odd file names a plain one; files half written.
-    const left = name.startsWith('batch-core-links-') || /\.tmp$|\.taken$/.test(name) || isFitState(name);
-    if (left) rmSync(join(job.paths.directory, name), { recursive: true, force: true });
-  }
-  const staged = job.publication?.state === 'staged' ? job.publication : undefined;
-  const ours = [...job.approved.files, ...(job.publication?.output.files ?? [])];
-  // A kill in the instant of a swap may have left under our name what lay at the target, and was not ours to replace.
-  const spared = (path: string, id: FileId) => path === staged?.temporary && !ours.some((file) => sameFile(file, id));
-  return targets.flatMap((target) =>
-    sweepBeside(target, job.temporaryPrefix, spared).map((path) => `${path} is not ours; it was left alone`),
-  );
-}
-
 function refuseChangedInput(stored: StoredJob, files: readonly FileIdentity[]): void {
   const differences = sourceDifferences('resume', stored.files, files);
   const [first] = differences;
@@ -219,51 +223,6 @@ function refuseChangedInput(stored: StoredJob, files: readonly FileIdentity[]): 
       hint: 'put the original file back to go on, or start over with --fresh',
     },
   );
-}
-
-/**
- * Sends done chunks whose part is not there, or is another's, or was scored with another model, back to pending. Parts
- * nobody knows are named, never deleted.
- */
-export async function checkParts(
-  job: OpenJob,
-  phase: string,
-  chunks: readonly PlannedChunk[],
-  modelDigest: string,
-): Promise<string[]> {
-  const stored = (await job.store.chunks(phase)).filter((chunk) => chunk.state === 'done');
-  const lost = stored.filter((chunk) => !isWhole(job, chunk, modelDigest));
-  if (lost.length > 0)
-    await job.store.reset(
-      phase,
-      lost.map((chunk) => chunk.chunkId),
-    );
-  const names = new Set(chunks.map(partName));
-  try {
-    return readdirSync(job.paths.parts).filter((name) => name !== '.tmp' && !names.has(name));
-  } catch (cause) {
-    throw systemError(cause, `list the parts of job ${job.jobId}`, { path: job.paths.parts });
-  }
-}
-
-/** Whether a finished part is there, by what is cheap to see; its digest is compared when it is published. */
-function isWhole(
-  job: OpenJob,
-  chunk: { chunkId: number; partName: string | null; partSize: number | null },
-  modelDigest: string,
-): boolean {
-  const path = join(job.paths.parts, chunk.partName ?? '');
-  try {
-    if (statSync(path).size !== chunk.partSize) return false;
-    const { metadata } = partFacts(path);
-    return (
-      metadata[METADATA_FINGERPRINT] === job.fingerprint &&
-      metadata[METADATA_CHUNK] === String(chunk.chunkId) &&
-      metadata[METADATA_MODEL] === modelDigest
-    );
-  } catch {
-    return false;
-  }
 }
 
 /** What a job was asked to do: by its record, which outlives its database; else by that. */

@@ -5,9 +5,9 @@ import type { Report } from '../report.ts';
 import { type HomeContent, readHome } from '../store/home.ts';
 import { readReport } from '../store/reports.ts';
 import { isThere } from '../store/smallFile.ts';
-import { type JobStatus, requestControl } from '../store/status.ts';
+import { type JobStatus, pendingControl, requestControl } from '../store/status.ts';
 import { goOnHint, jobCommand } from './commands.ts';
-import { jobPaths, resolveHome } from './home.ts';
+import { type JobPaths, jobPaths, resolveHome } from './home.ts';
 import { findJob, readRequest } from './job.ts';
 import { type RunHooks, runFit, runScore } from './run.ts';
 
@@ -99,27 +99,47 @@ export function requestOfJob(home: string | undefined, id: string, verb: 'pause'
         hint: `"${jobCommand('status', status.jobId, path)}" tells how it stands`,
       },
     );
+  if (verb === 'pause' && isStopping(paths, status))
+    throw new BatchCoreError('JOB_MISMATCH', `job ${status.jobId} is stopping: there is nothing to pause`, {
+      where: { job: status.jobId },
+    });
   requestControl(paths.directory, verb);
   return status;
 }
 
+/** Whether it was told to stop, or has already done what it had to: what is asked of it now comes too late. */
+function isStopping({ directory }: JobPaths, { state }: JobStatus): boolean {
+  return !['created', 'running', 'paused'].includes(state) || pendingControl(directory) === 'cancel';
+}
+
 export type Resumed =
-  | { kind: 'continued'; jobId: string }
+  | { kind: 'continued' | 'running'; jobId: string; pid: number }
   | {
       kind: 'here';
       jobId: string;
       run: (options: { workers?: number | undefined }, hooks: RunHooks) => Promise<Report>;
     };
 
+/** Lets a paused process go on, unless it is about to end. */
+function goOn(paths: JobPaths, status: JobStatus): Resumed {
+  const { jobId, pid, state } = status;
+  if (isStopping(paths, status))
+    throw new BatchCoreError('JOB_BUSY', `job ${jobId} is stopping: it can be resumed when it has ended`, {
+      where: { job: jobId },
+      hint: `run "batch-core resume ${jobId}" again when "batch-core status ${jobId}" tells that it has ended`,
+    });
+  const paused = state === 'paused' || pendingControl(paths.directory) === 'pause';
+  // In any case: it may have heard that it is to pause, and not yet told so.
+  requestControl(paths.directory, 'resume');
+  return { kind: paused ? 'continued' : 'running', jobId, pid };
+}
+
 /** Lets a paused process go on, or says how to run the job here. */
 export async function resumeJob(home: string | undefined, id: string): Promise<Resumed> {
   const path = homeOf(home);
   const status = findJob(path, id);
   const paths = jobPaths(path, status.jobId);
-  if (isHeld(paths.lock)) {
-    requestControl(paths.directory, 'resume');
-    return { kind: 'continued', jobId: status.jobId };
-  }
+  if (isHeld(paths.lock)) return goOn(paths, status);
   const request = await readRequest(path, status.jobId);
   if (!request)
     throw new BatchCoreError('JOB_NOT_FOUND', `job ${status.jobId} has no record to go on from`, {

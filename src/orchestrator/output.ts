@@ -3,8 +3,8 @@ import { existsSync, statSync } from 'node:fs';
 import { basename, extname, sep } from 'node:path';
 import { BatchCoreError } from '../errors.ts';
 import { fromHere, placeOf } from '../paths.ts';
+import { lookAt } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
-import { lookAt } from '../sink/target.ts';
 
 export interface Output {
   /** Absolute, without a final slash. */

@@ -17,8 +17,9 @@ import { judge, takenError } from '../sink/target.ts';
 import { temporaryBeside } from '../sink/temporaries.ts';
 import { removeWorkDirectories } from '../store/home.ts';
 import type { StoredOutput } from '../store/job.ts';
-import { claimAt, METADATA_MODEL, type OpenJob } from './job.ts';
+import { claimAt, type OpenJob } from './job.ts';
 import type { Monitor } from './monitor.ts';
+import { METADATA_MODEL } from './parts.ts';
 import type { Prepared } from './prepare.ts';
 import { RESULT_VERSION } from './version.ts';
 

@@ -16,7 +16,7 @@ import {
   type OpenJob,
   openJob,
   type StoredRequest,
-  sweepJob,
+  takenAway,
 } from './job.ts';
 import { type Listener, Monitor } from './monitor.ts';
 import type { ScoreOptions } from './options.ts';
@@ -29,6 +29,7 @@ import { afterDeaths, type Budget } from './resources.ts';
 import { settleRivals } from './rivals.ts';
 import { checkRoom } from './room.ts';
 import { type ModelOrigin, saveModel } from './save.ts';
+import { sweepJob } from './sweep.ts';
 import { approveTargets, placesOf, refusePlaces } from './targets.ts';
 
 export interface RunHooks extends Listener {
@@ -133,7 +134,7 @@ async function execute(
     });
     report = await finish(prepared, job, execution, carried, [...warnings, ...execution.warnings]);
   } catch (thrown) {
-    const error = endedBy(BatchCoreError.from(thrown), hooks.signal);
+    const error = endedBy(await takenAway(job, BatchCoreError.from(thrown)), hooks.signal);
     await recordFailure(job, execution, monitor, error, control.stopped !== undefined);
     throw error;
   } finally {

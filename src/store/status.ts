@@ -143,6 +143,13 @@ export function requestControl(directory: string, request: ControlRequest): void
   }
 }
 
+/** What was asked of the holder of the job's lock, which has not yet looked. */
+export function pendingControl(directory: string): ControlRequest | undefined {
+  const { request, to } = readRequest(join(directory, 'control.json'));
+  if (request === undefined || to !== lockHolder(join(directory, 'job.lock'))) return undefined;
+  return REQUESTS.find((known) => known === request);
+}
+
 function noJob(directory: string): BatchCoreError {
   return new BatchCoreError('JOB_NOT_FOUND', `there is no job in ${directory}`, { where: { file: directory } });
 }

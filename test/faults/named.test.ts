@@ -2,10 +2,11 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CODES } from '../../src/errorCodes.ts';
 import type { Report } from '../../src/report.ts';
-import { errorOf, gaussian, parquet, run, scratch, sha256, shell } from '../cli/harness.ts';
+import { errorOf, gaussian, parquet, run, scratch, sha256, shell, start } from '../cli/harness.ts';
 
 const directory = scratch();
 const at = (...names: string[]) => join(directory, ...names);
@@ -36,6 +37,23 @@ describe('a working directory that is gone', () => {
       expect([relative.code, JSON.parse(relative.stdout).error.code]).toEqual([74, 'PATH_LOST']);
     }
   });
+});
+
+it('a home that is removed while its job fits is gone, not damaged', async () => {
+  const summaries = () => {
+    const jobs = at('removed', 'jobs');
+    const [job] = existsSync(jobs) ? readdirSync(jobs) : [];
+    const path = join(jobs, job ?? '', 'summaries');
+    return job !== undefined && existsSync(path) ? readdirSync(path) : [];
+  };
+  const args = ['data.parquet', '-d', 'auto', '--chunk-rows', '50K', '-o', 'removed.parquet', '--home', 'removed'];
+  const { ended } = start(directory, ['score', ...args, '--json', '--progress', 'none']);
+  // All of the last chunk's pass, so that it is read next.
+  while (summaries().filter((name) => /^fit-1\.\d+$/.test(name)).length < 6) await sleep(1);
+  // Its process may put a status in between.
+  rmSync(at('removed'), { recursive: true, force: true, maxRetries: 5, retryDelay: 10 });
+  const { code, stdout } = await ended;
+  expect([code, JSON.parse(stdout).error.code]).toEqual([74, 'PATH_LOST']);
 });
 
 describe('descriptors', () => {

@@ -1,6 +1,6 @@
 /** `resume`, `pause`, `cancel`. */
 import { EXIT } from '../../errors.ts';
-import { jobStatus, requestOfJob, resumeJob } from '../../orchestrator/jobs.ts';
+import { requestOfJob, resumeJob } from '../../orchestrator/jobs.ts';
 import type { OutputFlags } from '../options.ts';
 import { printJson, printLine } from '../streams.ts';
 import { fitLines, reportLines } from '../tables.ts';
@@ -23,9 +23,11 @@ export async function resumeCommand(
   output: OutputFlags,
 ): Promise<number> {
   const resumed = await resumeJob(flags.home, id);
-  if (resumed.kind === 'continued') {
-    if (output.json) printJson({ jobId: resumed.jobId, requested: 'resume' });
-    else printLine(`job ${resumed.jobId} is resumed (pid ${jobStatus(flags.home, resumed.jobId).pid})`);
+  if (resumed.kind !== 'here') {
+    const { kind, jobId, pid } = resumed;
+    if (output.json) printJson({ jobId, requested: 'resume', wasPaused: kind === 'continued' });
+    else if (kind === 'continued') printLine(`job ${jobId} is resumed (pid ${pid})`);
+    else printLine(`job ${jobId} is running already (pid ${pid}): there is nothing to resume`);
     return EXIT.ok;
   }
   return follow(

@@ -1,0 +1,64 @@
+/** What dead executions, and whoever else was there, left where a job works: removed before anything is read. */
+import { lstatSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FileId } from '../bindings/native.ts';
+import { sameFile } from '../sink/target.ts';
+import { sweepBeside } from '../sink/temporaries.ts';
+import { readRecord, removeTree, removeWorkDirectories, writeRecord } from '../store/home.ts';
+import { isFinished } from '../store/states.ts';
+import { type OpenJob, requestOf } from './job.ts';
+import { isFitState } from './model.ts';
+
+/** Removes what dead executions left, in the job's directory and beside what it writes. Returns what is to be said of it. */
+export async function sweepJob(job: OpenJob, targets: readonly string[]): Promise<string[]> {
+  const strange = removeStrange(job);
+  const finished = job.stored !== undefined && isFinished(job.stored.state);
+  if (finished) await removeWorkDirectories(job.paths);
+  else await removeTree(join(job.paths.parts, '.tmp'));
+  for (const name of readdirSync(job.paths.directory)) {
+    // Private directories of links, in which a killed scanner gave odd file names a plain one; files half written.
+    const left = name.startsWith('batch-core-links-') || /\.tmp$|\.taken$/.test(name) || isFitState(name);
+    if (left) rmSync(join(job.paths.directory, name), { recursive: true, force: true });
+  }
+  const staged = job.publication?.state === 'staged' ? job.publication : undefined;
+  const ours = [...job.approved.files, ...(job.publication?.output.files ?? [])];
+  // A kill in the instant of a swap may have left under our name what lay at the target, and was not ours to replace.
+  const spared = (path: string, id: FileId) => path === staged?.temporary && !ours.some((file) => sameFile(file, id));
+  keepRecord(job);
+  const beside = targets.flatMap((target) => sweepBeside(target, job.temporaryPrefix, spared));
+  return [...strange, ...beside.map((path) => `${path} is not ours; it was left alone`)];
+}
+
+/**
+ * Removes what is no file where a file of the job belongs, and no directory where a directory does: nothing could be put in
+ * its place. What lies at the end of a link stays. Returns what was removed, in words.
+ */
+function removeStrange({ paths }: OpenJob): string[] {
+  const files = [paths.request, paths.model, paths.report, paths.rowGroups].filter((path) => {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    return found !== undefined && !found.isFile();
+  });
+  const directories = [paths.parts, paths.summaries].filter(
+    (path) => lstatSync(path, { throwIfNoEntry: false }) !== undefined && !isDirectory(path),
+  );
+  for (const path of [...files, ...directories]) rmSync(path, { recursive: true, force: true });
+  return [
+    ...files.map((path) => `${path} was no file; it was removed`),
+    ...directories.map((path) => `${path} was no directory; it was removed`),
+  ];
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** Says again what the job is, where that was lost: others know it by this. */
+function keepRecord({ home, jobId, fingerprint, stored }: OpenJob): void {
+  if (!stored || readRecord(home, jobId)) return;
+  const { createdAt } = stored;
+  writeRecord(home, { jobId, fingerprint, createdAt, request: { ...requestOf(stored) } });
+}

@@ -1,0 +1,75 @@
+/** Whatever lies at a path of a job's own directory, the same command gets past it, or says what to do. */
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { readText } from '../../src/store/smallFile.ts';
+import { errorOf, gaussian, parquet, run, score, scratch, sha256 } from '../cli/harness.ts';
+import { strangersTo } from '../store/strangers.ts';
+
+const directory = scratch();
+const at = (...names: string[]) => join(directory, ...names);
+const precious = at('precious');
+const strangers = [...strangersTo(precious), (path: string) => symlinkSync(basename(path), path)].reverse();
+const ARGS = ['data.parquet', '-d', 'zscore', '--chunk-rows', '1000', '-o', 'o.parquet'];
+const NAMES = ['job.json', 'model.bcm', 'row-groups.json', 'parts', 'summaries'];
+const MORE = ['report.json', 'job.duckdb', 'job.duckdb.wal', 'status.json', 'control.json', 'fit-0.state'];
+let whole = '';
+
+beforeAll(async () => {
+  writeFileSync(precious, 'not to be touched');
+  await parquet(at('data.parquet'), gaussian(6000), 1000);
+  await score(directory, ...ARGS, '--home', 'finished');
+  whole = sha256(at('o.parquet'));
+  // One that dies while it scores.
+  const options = JSON.stringify({ detector: 'zscore', chunkRows: 1000, out: 'o.parquet', home: 'dead' });
+  const script = `import { score } from '${pathToFileURL(resolve('dist/index.js'))}';
+    const onProgress = ({ phase }) => phase === 'score' && process.kill(process.pid, 'SIGKILL');
+    await score('data.parquet', { ...${options}, onProgress });`;
+  const { signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { cwd: directory });
+  expect(signal).toBe('SIGKILL');
+});
+
+/** The directory of the one job of a copy of the home `from`. */
+function copyOf(from: string): string {
+  rmSync(at('home'), { recursive: true, force: true });
+  cpSync(at(from), at('home'), { recursive: true });
+  return at('home', 'jobs', readdirSync(at('home', 'jobs'))[0] ?? '');
+}
+
+describe.each([
+  ['finished', [...NAMES, ...MORE]],
+  ['dead', NAMES],
+])('in a job that is %s', (from, names) => {
+  it.each(names)('%s', async (name) => {
+    for (const [i, make] of strangers.entries()) {
+      const job = copyOf(from);
+      rmSync(join(job, name), { recursive: true, force: true });
+      make(join(job, name));
+      const more = i % 2 === 0 ? [] : ['--fresh'];
+      const ended = await run(directory, 'score', ...ARGS, '--home', 'home', '--json', ...more);
+      expect(ended.code, `${i} ${more.join()} ${ended.stdout}`).toBe(0);
+      expect(sha256(at('o.parquet'))).toBe(whole);
+      // Others know it by these.
+      for (const file of ['job.json', 'report.json'])
+        expect(JSON.parse(readText(join(job, file)) ?? '{}').jobId, file).toBe(basename(job));
+    }
+    expect(readFileSync(precious, 'utf8')).toBe('not to be touched');
+  });
+
+  it('job.lock stays, and the hint says what to do', async () => {
+    for (const make of strangers) {
+      const job = copyOf(from);
+      const lock = join(job, 'job.lock');
+      rmSync(lock, { force: true });
+      make(lock);
+      const ended = await run(directory, 'score', ...ARGS, '--home', 'home', '--json');
+      expect([ended.code, errorOf(ended).code]).toEqual([74, 'OUTPUT_UNWRITABLE']);
+      expect(errorOf(ended).hint).toBe(`remove ${lock}, then run the same command again`);
+      rmSync(lock, { recursive: true });
+      if (make === strangers[0]) await score(directory, ...ARGS, '--home', 'home');
+    }
+    expect(existsSync(precious)).toBe(true);
+  });
+});
