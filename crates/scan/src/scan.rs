@@ -93,6 +93,9 @@ impl Scanner {
         reachable(&request.file)?;
         let database = Arc::clone(&self.database.borrow());
         let connection = Rc::new(Connection::open(&database)?);
+        if !request.copied.is_empty() {
+            connection.run(ONE_CHUNK_AHEAD).map_err(|failure| failure.error())?;
+        }
         let values = [Value::Text(name), Value::Integer(first), Value::Integer(last)];
         let opened = select::statement(request).map_err(Stop::from).and_then(|sql| {
             let mut rows = Rows::start(&connection, &sql, &values, self.options.fetch)?;
@@ -124,6 +127,9 @@ impl Scanner {
         reachable(file).err().unwrap_or_else(|| failure.about(file, name))
     }
 }
+
+/// DuckDB computes a megabyte of rows before it hands out the first of them, and counts 16 bytes for a text of any length.
+const ONE_CHUNK_AHEAD: &str = "SET streaming_buffer_size = '1B'";
 
 fn instance(api: &'static Api, options: &ScannerOptions, sources: &Sources) -> Result<Arc<Database>, ScanError> {
     Database::open(
