@@ -19,6 +19,10 @@ export interface MemoryNeeds {
   pageBytes: number;
   /** Decompressed bytes of a row's kept columns. */
   keptRowBytes: number;
+  /** Their values in the largest vector of 2,048 rows, each text as often as it occurs. */
+  keptVectorBytes: number;
+  /** What of a row's kept columns is written, before it is compressed. */
+  keptOutputBytes: number;
   /** Rows that `--top` ranks. */
   topRows: number;
   /** The largest footer. */
@@ -49,9 +53,17 @@ const CHUNK_BYTES = 0.3 * MIB;
 const WORKER_COLUMN_BYTES = 0.3 * MIB;
 /** Pages, and what the allocator keeps of those before. */
 const PAGES_FACTOR = 1.15;
-/** Kept columns are buffered until a row group of the output ends: encoded, and as they came. */
-const KEPT_FACTOR = 2.7;
+const VECTOR_ROWS = 2048;
+/** Kept columns are in DuckDB's vector and in Arrow's array; lists are allocated in powers of two. */
+const KEPT_VECTOR_FACTOR = 2.5;
+/** They are encoded in blocks: the pieces, the block, its levels, its pages. */
+const KEPT_BLOCK_FACTOR = 4;
+const KEPT_BLOCK_ROWS = 16_384;
+const KEPT_BLOCK_BYTES = 8 * MIB;
+/** They are buffered, encoded, until a row group of the output ends, which it does at so many bytes (`crates/parts/src/encode.rs`). */
+const KEPT_OUTPUT_FACTOR = 1.25;
 const OUTPUT_ROW_GROUP_ROWS = 122_880;
+const OUTPUT_ROW_GROUP_BYTES = 128 * MIB + KEPT_BLOCK_BYTES;
 /** Score, file and row of a ranked row. */
 const RANKED_BYTES = 24;
 /** Address space: what Node reserves, and what each worker's isolate does. */
@@ -78,12 +90,14 @@ function ownerBytes({ columns, chunks, topRows, footerBytes }: MemoryNeeds): num
   );
 }
 
-function workerBytes({ rows, columns, pageBytes, keptRowBytes, topRows }: MemoryNeeds): number {
+function workerBytes({ rows, columns, pageBytes, keptVectorBytes, keptOutputBytes, topRows }: MemoryNeeds): number {
   return (
     WORKER_BYTES +
     columns * WORKER_COLUMN_BYTES +
     PAGES_FACTOR * pageBytes +
-    KEPT_FACTOR * keptRowBytes * Math.min(rows, OUTPUT_ROW_GROUP_ROWS) +
+    KEPT_VECTOR_FACTOR * keptVectorBytes +
+    KEPT_BLOCK_FACTOR * Math.min(KEPT_BLOCK_BYTES, (keptVectorBytes / VECTOR_ROWS) * KEPT_BLOCK_ROWS) +
+    KEPT_OUTPUT_FACTOR * Math.min(OUTPUT_ROW_GROUP_BYTES, keptOutputBytes * Math.min(rows, OUTPUT_ROW_GROUP_ROWS)) +
     2 * topRows * RANKED_BYTES
   );
 }

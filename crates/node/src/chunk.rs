@@ -170,6 +170,28 @@ pub fn page_sizes(file: String, row_group: u32, rows: i64) -> Result<Vec<ColumnP
     })
 }
 
+/// How large the values of a kept column are.
+#[napi(object)]
+pub struct KeptSize {
+    /// The column, as the file spells it.
+    pub column: String,
+    /// Bytes of its largest vector of 2,048 rows, flat.
+    pub vector: f64,
+    /// Bytes of a row of it in the output, before compression.
+    pub row: f64,
+}
+
+/// How large the values of `columns` are, flat, in a file whose row groups have `rows` rows.
+#[napi]
+pub fn kept_sizes(file: String, rows: Vec<i64>, columns: Vec<String>) -> Result<Vec<KeptSize>, Thrown> {
+    waist(|| {
+        let rows = rows.into_iter().map(count).collect::<Result<Vec<_>, _>>()?;
+        let sizes = batch_core_parts::kept_sizes(Path::new(&file), &rows, &columns)?;
+        let records = sizes.into_iter().map(|s| KeptSize { column: s.column, vector: s.vector, row: s.row });
+        Ok::<_, ChunkError>(records.collect())
+    })
+}
+
 /// A thread's own scanner, and the fit state or model it used last.
 #[napi]
 pub struct ChunkWorker {

@@ -10,6 +10,9 @@ use std::ops::Range;
 /// A value whose type tells no width.
 const VALUE_BYTES: usize = 16;
 
+/// The levels of an item of a list.
+const ITEM_BYTES: usize = 8;
+
 /// Bytes of the values in `rows` of `array`: those under a null are what the array holds there, which is nothing.
 pub(crate) fn bytes(array: &dyn Array, rows: Range<usize>) -> usize {
     let count = rows.len();
@@ -23,23 +26,29 @@ pub(crate) fn bytes(array: &dyn Array, rows: Range<usize>) -> usize {
         DataType::FixedSizeBinary(width) => count * usize::try_from(*width).unwrap_or(0),
         DataType::List(_) => {
             let list = array.as_list::<i32>();
-            bytes(list.values(), within(list.value_offsets(), &rows)) + 4 * count
+            items(list.values(), within(list.value_offsets(), &rows)) + 4 * count
         }
         DataType::LargeList(_) => {
             let list = array.as_list::<i64>();
-            bytes(list.values(), within(list.value_offsets(), &rows)) + 4 * count
+            items(list.values(), within(list.value_offsets(), &rows)) + 4 * count
         }
         DataType::Map(_, _) => {
             let map = array.as_map();
-            bytes(map.entries(), within(map.value_offsets(), &rows)) + 4 * count
+            items(map.entries(), within(map.value_offsets(), &rows)) + 4 * count
         }
         DataType::FixedSizeList(_, length) => {
             let (list, length) = (array.as_fixed_size_list(), usize::try_from(*length).unwrap_or(0));
-            bytes(list.values(), rows.start * length..rows.end * length)
+            items(list.values(), rows.start * length..rows.end * length)
         }
         DataType::Struct(_) => array.as_struct().columns().iter().map(|child| bytes(child, rows.clone())).sum(),
         kind => count * kind.primitive_width().unwrap_or(VALUE_BYTES),
     }
+}
+
+/// The same of values in lists, with what the library writes down of where each list ends.
+fn items(array: &dyn Array, values: Range<usize>) -> usize {
+    let count = values.len();
+    bytes(array, values) + ITEM_BYTES * count
 }
 
 /// Where the values of `rows` lie, by the offsets of an array.
