@@ -45,7 +45,7 @@ function keptNeeds(
   facts: SourceFacts,
   keep: readonly string[],
   guess: number,
-): Pick<MemoryNeeds, 'keptVectorBytes' | 'keptOutputBytes'> {
+): Pick<MemoryNeeds, 'keptLeaves' | 'keptVectorBytes' | 'keptOutputBytes'> {
   const most = new Map<string, KeptSize>();
   if (keep.length > 0)
     for (const file of facts.files) {
@@ -57,12 +57,13 @@ function keptNeeds(
           [...keep],
         );
       } catch {
-        return { keptVectorBytes: 2 * guess * VECTOR_ROWS, keptOutputBytes: guess };
+        return { keptLeaves: keep.length, keptVectorBytes: 2 * guess * VECTOR_ROWS, keptOutputBytes: guess };
       }
-      for (const { column, vector, row } of sizes) {
+      for (const { column, leaves, vector, row } of sizes) {
         const before = most.get(column);
         most.set(column, {
           column,
+          leaves: Math.max(leaves, before?.leaves ?? 0),
           vector: Math.max(vector, before?.vector ?? 0),
           row: Math.max(row, before?.row ?? 0),
         });
@@ -70,6 +71,7 @@ function keptNeeds(
     }
   const sum = (of: (name: string) => number) => keep.reduce((total, name) => total + of(name), 0);
   return {
+    keptLeaves: sum((name) => most.get(name)?.leaves ?? 1),
     keptVectorBytes: sum((name) => most.get(name)?.vector ?? VALUE_BYTES * VECTOR_ROWS),
     keptOutputBytes: sum((name) => most.get(name)?.row ?? VALUE_BYTES),
   };

@@ -19,6 +19,8 @@ export interface MemoryNeeds {
   pageBytes: number;
   /** Decompressed bytes of a row's kept columns. */
   keptRowBytes: number;
+  /** Columns of the file that those are made of. */
+  keptLeaves: number;
   /** Their values in the largest vector of 2,048 rows, each text as often as it occurs. */
   keptVectorBytes: number;
   /** What of a row's kept columns is written, before it is compressed. */
@@ -54,6 +56,8 @@ const WORKER_COLUMN_BYTES = 0.3 * MIB;
 /** Pages, and what the allocator keeps of those before. */
 const PAGES_FACTOR = 1.15;
 const VECTOR_ROWS = 2048;
+/** A kept column in the library's writer: its codec's tables, its page. */
+const KEPT_LEAF_BYTES = 0.75 * MIB;
 /** Kept columns are in DuckDB's vector and in Arrow's array; lists are allocated in powers of two. */
 const KEPT_VECTOR_FACTOR = 2.5;
 /** They are encoded in blocks: the pieces, the block, its levels, its pages. */
@@ -90,11 +94,13 @@ function ownerBytes({ columns, chunks, topRows, footerBytes }: MemoryNeeds): num
   );
 }
 
-function workerBytes({ rows, columns, pageBytes, keptVectorBytes, keptOutputBytes, topRows }: MemoryNeeds): number {
+function workerBytes({ rows, columns, pageBytes, topRows, ...kept }: MemoryNeeds): number {
+  const { keptLeaves, keptVectorBytes, keptOutputBytes } = kept;
   return (
     WORKER_BYTES +
     columns * WORKER_COLUMN_BYTES +
     PAGES_FACTOR * pageBytes +
+    keptLeaves * KEPT_LEAF_BYTES +
     KEPT_VECTOR_FACTOR * keptVectorBytes +
     KEPT_BLOCK_FACTOR * Math.min(KEPT_BLOCK_BYTES, (keptVectorBytes / VECTOR_ROWS) * KEPT_BLOCK_ROWS) +
     KEPT_OUTPUT_FACTOR * Math.min(OUTPUT_ROW_GROUP_BYTES, keptOutputBytes * Math.min(rows, OUTPUT_ROW_GROUP_ROWS)) +

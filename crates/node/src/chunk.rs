@@ -175,6 +175,8 @@ pub fn page_sizes(file: String, row_group: u32, rows: i64) -> Result<Vec<ColumnP
 pub struct KeptSize {
     /// The column, as the file spells it.
     pub column: String,
+    /// Columns of the file that it is made of.
+    pub leaves: f64,
     /// Bytes of its largest vector of 2,048 rows, flat.
     pub vector: f64,
     /// Bytes of a row of it in the output, before compression.
@@ -187,7 +189,12 @@ pub fn kept_sizes(file: String, rows: Vec<i64>, columns: Vec<String>) -> Result<
     waist(|| {
         let rows = rows.into_iter().map(count).collect::<Result<Vec<_>, _>>()?;
         let sizes = batch_core_parts::kept_sizes(Path::new(&file), &rows, &columns)?;
-        let records = sizes.into_iter().map(|s| KeptSize { column: s.column, vector: s.vector, row: s.row });
+        let records = sizes.into_iter().map(|s| KeptSize {
+            column: s.column,
+            leaves: s.leaves as f64,
+            vector: s.vector,
+            row: s.row,
+        });
         Ok::<_, ChunkError>(records.collect())
     })
 }

@@ -7,9 +7,12 @@ use crate::foreign::Foreign;
 use crate::query::Rows;
 use crate::scan::ScanRequest;
 use crate::types::{self, Road, Role};
-use arrow_array::RecordBatch;
+use arrow_array::{Array, RecordBatch};
 use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
 use std::sync::Arc;
+
+/// Bytes of converted columns from which on the others are copied too.
+const LARGE_BYTES: usize = 1 << 20;
 
 /// The roads of a result's columns, and the schema they lead to.
 pub(crate) struct Columns {
@@ -48,11 +51,13 @@ impl Columns {
     /// The rows of `chunk` as a batch that shares its memory where it can.
     pub(crate) fn batch(&self, chunk: &Arc<Chunk>) -> Result<RecordBatch, ScanError> {
         let converted = self.foreign.as_ref().map_or_else(|| Ok(Vec::new()), |foreign| foreign.convert(chunk))?;
+        // What shares the chunk's memory keeps all of it, and so what was copied from it: not where that is large.
+        let large = converted.iter().map(Array::get_array_memory_size).sum::<usize>() >= LARGE_BYTES;
         let mut converted = converted.into_iter();
         let mut arrays = Vec::with_capacity(self.roads.len());
         for (index, road) in self.roads.iter().enumerate() {
             arrays.push(match road {
-                Road::Direct(layout) => arrow::array(chunk, index, layout)?,
+                Road::Direct(layout) => arrow::array(chunk, index, layout, large)?,
                 Road::Foreign => {
                     converted.next().ok_or_else(|| ScanError::bug(format!("column {index} was not converted")))?
                 }

@@ -15,6 +15,10 @@ use std::path::Path;
 const VECTOR_ROWS: f64 = 2048.0;
 /// A vector of a nested column, or of text in no dictionary, is taken for so many times the average one.
 const UNEVEN: f64 = 2.0;
+/// Text in no dictionary lies in its pages too, packed and unpacked, which a vector keeps.
+const IN_PAGES: f64 = 2.0;
+/// A dictionary is there packed too, while it is unpacked.
+const PACKED: f64 = 0.5;
 /// The longest of texts that are not looked at is taken for so many times the average one.
 const LONGEST: f64 = 16.0;
 /// What a text and a list take beside what is in them: DuckDB's entry of 16, Arrow's offset.
@@ -36,6 +40,8 @@ const BOOLEAN_TO_DOUBLE: std::ops::RangeInclusive<i64> = 0..=5;
 pub struct KeptSize {
     /// The column of the table.
     pub column: String,
+    /// Columns of the file that it is made of.
+    pub leaves: u64,
     /// Bytes of the largest vector of 2,048 rows, at most as far as its dictionaries tell.
     pub vector: f64,
     /// Bytes that a row takes in the output before it is compressed, on average over the row group where that is most.
@@ -66,6 +72,7 @@ pub fn kept_sizes(path: &Path, rows: &[u64], columns: &[String]) -> Result<Vec<K
     let of = |leaves: &Leaves, size: fn(&Leaf) -> f64| leaves.values().map(size).sum();
     let size = |(column, leaves): (&String, &Leaves)| KeptSize {
         column: column.clone(),
+        leaves: leaves.len() as u64,
         vector: of(leaves, |leaf| leaf.vector),
         row: of(leaves, |leaf| leaf.row),
     };
@@ -112,7 +119,10 @@ impl Visitor for Sizes<'_> {
         let mut buffer = [0; 1 << 10];
         let mut stretch = Stretch::new(self.path, self.file, place, &mut buffer);
         let header = PageHeader::read(&mut stretch)?;
-        let (mut vector, mut row) = if header.values == 0 {
+        // Of text in no dictionary; prefixes that are left out are told of where `text` is.
+        let flat = column.text.map_or(column.unpacked as f64, |bytes| bytes as f64);
+        let share = (UNEVEN * VECTOR_ROWS / rows).min(1.0);
+        let (vector, row) = if header.values == 0 {
             let all = header.unpacked as f64;
             let mean = all / (header.entries as f64).max(1.0);
             if all * held <= HARMLESS_BYTES || header.unpacked <= leaf.longest {
@@ -120,25 +130,23 @@ impl Visitor for Sizes<'_> {
             } else if let Some(longest) = dictionary(&mut stretch, &header, column.codec, &mut self.left)? {
                 leaf.longest = leaf.longest.max(longest);
             } else {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "between 0 and a page's size"
-                )]
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most a page's size")]
                 let guessed = (LONGEST * mean).min(all) as u64;
                 leaf.longest = leaf.longest.max(guessed);
             }
+            // A dictionary that grew too large is followed by texts as they are.
+            let plain = (column.unpacked as f64 - all).max(0.0) * share * IN_PAGES;
+            let most = column.text.map_or(f64::INFINITY, |bytes| bytes as f64);
             let dictionaries = self.met * all;
-            let once = dictionaries / OUTPUT_ROWS.min(rows * self.met);
-            let plain = (mean * values).max(column.unpacked as f64) / rows;
-            (held * leaf.longest as f64, if dictionaries <= OUTPUT_DICTIONARY_BYTES { once } else { plain })
+            let row = if dictionaries <= OUTPUT_DICTIONARY_BYTES {
+                dictionaries / OUTPUT_ROWS.min(rows * self.met)
+            } else {
+                column.text.map_or(mean * values, |bytes| bytes as f64).max(column.unpacked as f64) / rows
+            };
+            ((held * leaf.longest as f64).min(most).max(plain) + PACKED * all, row)
         } else {
-            (column.unpacked as f64 * (UNEVEN * VECTOR_ROWS / rows).min(1.0), column.unpacked as f64 / rows)
+            (flat * share * IN_PAGES, flat / rows)
         };
-        if let Some(flat) = column.text {
-            vector = vector.min(flat as f64);
-            row = row.min(flat as f64 / rows);
-        }
         leaf.vector = leaf.vector.max(vector + held * TEXT_BYTES + nested);
         leaf.row = leaf.row.max(row + 4.0 * values / rows);
         Ok(())

@@ -77,7 +77,8 @@ fn pages_and_blocks_are_cut_at_fixed_rows() {
 /// Rows whose kept columns are large: text of up to 40 kB, lists of up to 300 texts and structs, and every third null.
 fn large(count: usize) -> RecordBatch {
     let length = |row: usize, most: usize| (row * 7_919 % 101) * most / 100;
-    let text = |row: usize| (!row.is_multiple_of(3)).then(|| ["a", "bcd", "é"][row % 7 % 3].repeat(length(row, 40_000)));
+    let text =
+        |row: usize| (!row.is_multiple_of(3)).then(|| ["a", "bcd", "é"][row % 7 % 3].repeat(length(row, 40_000)));
     let mut lists = ListBuilder::new(StringBuilder::new());
     let mut pairs = ListBuilder::new(StructBuilder::from_fields(
         vec![Field::new("on", DataType::Boolean, true), Field::new("at", DataType::Float64, true)],
