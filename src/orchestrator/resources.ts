@@ -37,6 +37,8 @@ export interface Budget {
   memoryBytes: number;
   /** DuckDB's own limit in each worker's instance. */
   duckdbBytesPerWorker: number;
+  /** What the kept columns of a vector may take in each worker before `memoryBytes` is exceeded. */
+  keptBytesPerVector: number;
 }
 
 const MIB = 2 ** 20;
@@ -60,6 +62,8 @@ const VECTOR_ROWS = 2048;
 const KEPT_LEAF_BYTES = 0.75 * MIB;
 /** Kept columns are in DuckDB's vector and in Arrow's array; lists are allocated in powers of two. */
 const KEPT_VECTOR_FACTOR = 2.5;
+/** A vector that takes no more is not worth a word. */
+const KEPT_VECTOR_BYTES_LEAST = 4 * MIB;
 /** They are encoded in blocks: the pieces, the block, its levels, its pages. */
 const KEPT_BLOCK_FACTOR = 4;
 const KEPT_BLOCK_ROWS = 16_384;
@@ -126,11 +130,15 @@ export function decideBudget(
       : Math.max(1, Math.floor((capacity.addressBytes - BASE_ADDRESS_BYTES) / (WORKER_ADDRESS_BYTES + perWorker)));
   const wanted = Math.min(wish.workers ?? capacity.cores, Math.max(1, wish.needs.chunks));
   const workers = Math.max(1, Math.min(wanted, affordable, addressable));
+  const spare = (memoryBytes - ownerBytes(wish.needs)) / workers - perWorker;
   return {
     workers,
     memoryBytes,
     // Never less than the pages need: DuckDB cannot scan in less, it fails.
     duckdbBytesPerWorker: Math.floor(Math.max(64 * MIB, 2 * perWorker, (SHARE_FOR_DUCKDB * memoryBytes) / workers)),
+    keptBytesPerVector: Math.floor(
+      Math.max(KEPT_VECTOR_BYTES_LEAST, wish.needs.keptVectorBytes) + spare / KEPT_VECTOR_FACTOR,
+    ),
   };
 }
 

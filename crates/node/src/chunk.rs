@@ -23,6 +23,8 @@ pub struct WorkerOptions {
     pub temp_directory: Option<String>,
     /// DuckDB's own memory limit.
     pub memory_limit_bytes: Option<i64>,
+    /// What the kept columns of a batch may take.
+    pub kept_bytes_max: Option<i64>,
 }
 
 /// A planned chunk.
@@ -218,6 +220,7 @@ impl ChunkWorker {
                 files: options.files.into_iter().map(PathBuf::from).collect(),
                 temp_directory: options.temp_directory.map(PathBuf::from),
                 memory_limit_bytes: options.memory_limit_bytes.map(count).transpose()?,
+                copied_bytes_max: options.kept_bytes_max.map(count).transpose()?,
                 fetch: Fetch::Streaming,
             })
             .carry()?;

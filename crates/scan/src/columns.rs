@@ -48,22 +48,24 @@ impl Columns {
         Ok(Self { schema: Arc::new(Schema::new(fields)), roads, foreign })
     }
 
-    /// The rows of `chunk` as a batch that shares its memory where it can.
-    pub(crate) fn batch(&self, chunk: &Arc<Chunk>) -> Result<RecordBatch, ScanError> {
+    /// The rows of `chunk` as a batch that shares its memory where it can, and the bytes of what it does not share.
+    pub(crate) fn batch(&self, chunk: &Arc<Chunk>) -> Result<(RecordBatch, usize), ScanError> {
         let converted = self.foreign.as_ref().map_or_else(|| Ok(Vec::new()), |foreign| foreign.convert(chunk))?;
         // What shares the chunk's memory keeps all of it, and so what was copied from it: not where that is large.
-        let large = converted.iter().map(Array::get_array_memory_size).sum::<usize>() >= LARGE_BYTES;
+        let bytes: usize = converted.iter().map(Array::get_array_memory_size).sum();
         let mut converted = converted.into_iter();
         let mut arrays = Vec::with_capacity(self.roads.len());
         for (index, road) in self.roads.iter().enumerate() {
             arrays.push(match road {
-                Road::Direct(layout) => arrow::array(chunk, index, layout, large)?,
+                Road::Direct(layout) => arrow::array(chunk, index, layout, bytes >= LARGE_BYTES)?,
                 Road::Foreign => {
                     converted.next().ok_or_else(|| ScanError::bug(format!("column {index} was not converted")))?
                 }
             });
         }
-        RecordBatch::try_new(Arc::clone(&self.schema), arrays)
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays);
+        batch
+            .map(|batch| (batch, bytes))
             .map_err(|error| ScanError::bug(format!("the arrays of a chunk do not make a batch: {error}")))
     }
 }

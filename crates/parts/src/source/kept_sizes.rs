@@ -33,7 +33,9 @@ const LOOKED_AT_BYTES: u64 = 64 << 20;
 const OUTPUT_ROWS: f64 = 122_880.0;
 const OUTPUT_DICTIONARY_BYTES: f64 = (1 << 20) as f64;
 
+/// Physical types of the format.
 const BOOLEAN_TO_DOUBLE: std::ops::RangeInclusive<i64> = 0..=5;
+const FIXED_LENGTH: i64 = 7;
 
 /// How large a column's values are, over all row groups of a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -125,7 +127,9 @@ impl Visitor for Sizes<'_> {
         let (vector, row) = if header.values == 0 {
             let all = header.unpacked as f64;
             let mean = all / (header.entries as f64).max(1.0);
-            if all * held <= HARMLESS_BYTES || header.unpacked <= leaf.longest {
+            if column.physical == FIXED_LENGTH {
+                leaf.longest = header.unpacked / header.entries.max(1);
+            } else if all * held <= HARMLESS_BYTES || header.unpacked <= leaf.longest {
                 leaf.longest = leaf.longest.max(header.unpacked);
             } else if let Some(longest) = dictionary(&mut stretch, &header, column.codec, &mut self.left)? {
                 leaf.longest = leaf.longest.max(longest);
@@ -143,7 +147,7 @@ impl Visitor for Sizes<'_> {
             } else {
                 column.text.map_or(mean * values, |bytes| bytes as f64).max(column.unpacked as f64) / rows
             };
-            ((held * leaf.longest as f64).min(most).max(plain) + PACKED * all, row)
+            ((held * leaf.longest as f64).min(most).max(plain) + plain / IN_PAGES + PACKED * all, row)
         } else {
             (flat * share * IN_PAGES, flat / rows)
         };
