@@ -242,7 +242,7 @@ impl Scan<'_> {
         let first = (last + 1).saturating_sub(rows as u64);
         let mib = |bytes: u64| bytes.div_ceil(1 << 20);
         let message = format!(
-            "{}: rows {first} to {last} have {} MiB in the columns that are kept, more than the file gave to expect; \
+            "{}: rows {first} to {last} take {} MiB in the columns that are kept, more than the file gave to expect; \
              --memory leaves {} MiB for that: give it {} MiB more, fewer --workers, or --keep fewer columns",
             file.display(),
             mib(copied),

@@ -13,8 +13,11 @@ use std::path::Path;
 
 /// Rows of a vector.
 const VECTOR_ROWS: f64 = 2048.0;
-/// A vector of a nested column, or of text in no dictionary, is taken for so many times the average one.
+/// A vector of text in no dictionary is taken for so many times the average one, and so is one of lists.
 const UNEVEN: f64 = 2.0;
+const UNEVEN_LISTS: f64 = 1.5;
+/// DuckDB allocates lists in powers of two, and holds the half while it copies it.
+const IN_LISTS: f64 = 2.0;
 /// Text in no dictionary lies in its pages too, packed and unpacked, which a vector keeps.
 const IN_PAGES: f64 = 2.0;
 /// A dictionary is there packed too, while it is unpacked.
@@ -109,11 +112,14 @@ impl Visitor for Sizes<'_> {
         let leaf = leaves.entry(column.name.clone()).or_default();
         let rows = usize::try_from(row_group).ok().and_then(|at| self.rows.get(at)).map_or(1.0, |rows| *rows as f64);
         let values = column.values as f64;
-        let uneven = if values > rows { UNEVEN } else { 1.0 };
+        let uneven = if values > rows { UNEVEN_LISTS } else { 1.0 };
         let held = (uneven * values * (VECTOR_ROWS / rows)).min(values);
-        let nested = if column.name.len() > column.root { LIST_BYTES * VECTOR_ROWS.min(rows) } else { 0.0 };
+        // A struct's column is taken for a list's.
+        let in_lists = column.name.len() > column.root;
+        let (times, nested) = if in_lists { (IN_LISTS, LIST_BYTES * VECTOR_ROWS.min(rows)) } else { (1.0, 0.0) };
+        let in_pages = if in_lists { 1.0 } else { IN_PAGES };
         if BOOLEAN_TO_DOUBLE.contains(&column.physical) {
-            leaf.vector = leaf.vector.max(held * NUMBER_BYTES + nested);
+            leaf.vector = leaf.vector.max(times * held * NUMBER_BYTES + nested);
             leaf.row = leaf.row.max(NUMBER_BYTES * values / rows);
             return Ok(());
         }
@@ -139,7 +145,7 @@ impl Visitor for Sizes<'_> {
                 leaf.longest = leaf.longest.max(guessed);
             }
             // A dictionary that grew too large is followed by texts as they are.
-            let plain = (column.unpacked as f64 - all).max(0.0) * share * IN_PAGES;
+            let plain = (column.unpacked as f64 - all).max(0.0) * share * in_pages;
             let most = column.text.map_or(f64::INFINITY, |bytes| bytes as f64);
             let dictionaries = self.met * all;
             let row = if dictionaries <= OUTPUT_DICTIONARY_BYTES {
@@ -147,11 +153,11 @@ impl Visitor for Sizes<'_> {
             } else {
                 column.text.map_or(mean * values, |bytes| bytes as f64).max(column.unpacked as f64) / rows
             };
-            ((held * leaf.longest as f64).min(most).max(plain) + plain / IN_PAGES + PACKED * all, row)
+            ((held * leaf.longest as f64).min(most).max(plain) + plain / in_pages + PACKED * all, row)
         } else {
-            (flat * share * IN_PAGES, flat / rows)
+            (flat * share * in_pages, flat / rows)
         };
-        leaf.vector = leaf.vector.max(vector + held * TEXT_BYTES + nested);
+        leaf.vector = leaf.vector.max(times * (vector + held * TEXT_BYTES) + nested);
         leaf.row = leaf.row.max(row + 4.0 * values / rows);
         Ok(())
     }

@@ -228,7 +228,7 @@ fn a_batch_of_more_bytes_than_were_planned_for_is_refused() {
     }
     let error = try_scan(&scanner, &request(&file, &["i"], &["s"], 100..8192)).expect_err("large batches");
     assert_eq!(error.code(), "MEMORY_TOO_SMALL", "{error}");
-    assert!(error.message.contains("rows 4096 to 6143 have 6 MiB") && error.message.contains("--memory"), "{error}");
+    assert!(error.message.contains("rows 4096 to 6143 take 6 MiB") && error.message.contains("--memory"), "{error}");
     presentable(&error, &file);
 }
 
