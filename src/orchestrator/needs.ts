@@ -9,6 +9,8 @@ import type { MemoryNeeds } from './resources.ts';
 /** A value of a column whose pages cannot be asked, and the least that one is taken for. */
 const VALUE_BYTES = 8;
 const VECTOR_ROWS = 2048;
+/** Of dictionaries, in all files: some tenths of a second. */
+const LOOKED_AT_BYTES = 128 * 2 ** 20;
 
 /** The needs of a run that scores `columns` and copies `keep`. */
 export function needsOf(
@@ -55,6 +57,7 @@ function keptNeeds(
           file.path,
           file.rowGroups.map(({ rows }) => rows),
           [...keep],
+          Math.floor(LOOKED_AT_BYTES / facts.files.length),
         );
       } catch {
         return { keptLeaves: keep.length, keptVectorBytes: 2 * guess * VECTOR_ROWS, keptOutputBytes: guess };

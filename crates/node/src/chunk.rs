@@ -185,12 +185,13 @@ pub struct KeptSize {
     pub row: f64,
 }
 
-/// How large the values of `columns` are, flat, in a file whose row groups have `rows` rows.
+/// How large the values of `columns` are, flat, in a file whose row groups have `rows` rows. Of their dictionaries `look`
+/// bytes are looked at.
 #[napi]
-pub fn kept_sizes(file: String, rows: Vec<i64>, columns: Vec<String>) -> Result<Vec<KeptSize>, Thrown> {
+pub fn kept_sizes(file: String, rows: Vec<i64>, columns: Vec<String>, look: i64) -> Result<Vec<KeptSize>, Thrown> {
     waist(|| {
         let rows = rows.into_iter().map(count).collect::<Result<Vec<_>, _>>()?;
-        let sizes = batch_core_parts::kept_sizes(Path::new(&file), &rows, &columns)?;
+        let sizes = batch_core_parts::kept_sizes(Path::new(&file), &rows, &columns, count(look)?)?;
         let records = sizes.into_iter().map(|s| KeptSize {
             column: s.column,
             leaves: s.leaves as f64,

@@ -30,8 +30,6 @@ const NUMBER_BYTES: f64 = 8.0;
 const LIST_BYTES: f64 = 20.0;
 /// A dictionary whose bound for a vector is no more is not looked at.
 const HARMLESS_BYTES: f64 = (1 << 20) as f64;
-/// Unpacked bytes of dictionaries that are looked at in a file.
-const LOOKED_AT_BYTES: u64 = 64 << 20;
 /// The row groups that are written, and the dictionary after which texts are written as they are.
 const OUTPUT_ROWS: f64 = 122_880.0;
 const OUTPUT_DICTIONARY_BYTES: f64 = (1 << 20) as f64;
@@ -53,11 +51,11 @@ pub struct KeptSize {
     pub row: f64,
 }
 
-/// The sizes of `columns` in the file whose row groups have `rows` rows.
+/// The sizes of `columns` in the file whose row groups have `rows` rows. Of their dictionaries `look` bytes are looked at.
 ///
 /// # Errors
 /// DATA when the footer or a header cannot be read; otherwise as the operating system says.
-pub fn kept_sizes(path: &Path, rows: &[u64], columns: &[String]) -> Result<Vec<KeptSize>, SourceError> {
+pub fn kept_sizes(path: &Path, rows: &[u64], columns: &[String], look: u64) -> Result<Vec<KeptSize>, SourceError> {
     let (file, place) = open_source(path).map_err(SourceError::File)?;
     let (filled, total) = (rows.iter().filter(|rows| **rows > 0).count(), rows.iter().sum::<u64>());
     let mut sizes = Sizes {
@@ -68,7 +66,7 @@ pub fn kept_sizes(path: &Path, rows: &[u64], columns: &[String]) -> Result<Vec<K
         // An output's row group begins and ends within one of the source.
         met: (OUTPUT_ROWS.min(total as f64) * filled as f64 / (total as f64).max(1.0)).ceil() + 1.0,
         columns: columns.iter().map(|name| (name.as_str(), Leaves::new())).collect(),
-        left: LOOKED_AT_BYTES,
+        left: look,
     };
     let mut buffer = vec![0; FOOTER_BUFFER_BYTES];
     let mut footer = Stretch::new(path, &file, place, &mut buffer);
@@ -170,7 +168,7 @@ fn dictionary(bytes: &mut Stretch<'_>, header: &PageHeader, codec: i64, left: &m
     if header.unpacked > *left || header.length > *left {
         return Ok(None);
     }
-    *left -= header.unpacked;
+    *left -= header.unpacked.max(header.length);
     let room = usize::try_from(header.unpacked).unwrap_or(0);
     let mut packed = Vec::new();
     bytes.take(header.length, |piece| packed.extend_from_slice(piece))?;
