@@ -18,14 +18,23 @@ mkdirSync(data, { recursive: true });
 const MIB = 2 ** 20;
 
 /** `rows` rows of `columns` doubles that no codec shrinks, in row groups of `group` rows, each column's in one page. */
-async function wide(rows, columns, group) {
-  const path = join(data, `wide-${rows}-${columns}-${group}.parquet`);
+function wide(rows, columns, group) {
+  const list = Array.from({ length: columns }, (_, j) => `(hash(i * 1000 + ${j}) >> 11)::DOUBLE * ${j + 1} AS f${j}`);
+  return made(`wide-${rows}-${columns}-${group}`, list.join(', '), rows, group);
+}
+
+/** `rows` rows of a double and of `expression`, which is kept. */
+function keeping(name, expression, rows) {
+  return made(`kept-${name}-${rows}`, `(hash(i) >> 11)::DOUBLE AS x, ${expression} AS k`, rows, 122_880);
+}
+
+async function made(name, columns, rows, group) {
+  const path = join(data, `${name}.parquet`);
   if (existsSync(path)) return path;
   const instance = await DuckDBInstance.create(':memory:', { threads: '2' });
   const connection = await instance.connect();
-  const list = Array.from({ length: columns }, (_, j) => `(hash(i * 1000 + ${j}) >> 11)::DOUBLE * ${j + 1} AS f${j}`);
   await connection.run(
-    `COPY (SELECT ${list.join(', ')} FROM range(${rows}) r(i)) TO '${path}.tmp' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${group})`,
+    `COPY (SELECT ${columns} FROM range(${rows}) r(i)) TO '${path}.tmp' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${group})`,
   );
   connection.closeSync();
   instance.closeSync();
@@ -102,8 +111,20 @@ async function bench(what, file, ...flags) {
   }
 }
 
+/** Values that take less in the file than in a vector, and such that take as much. */
+async function kept(rows) {
+  const shared = await keeping('shared', 'repeat(chr(97 + (i % 5)::INT), 50000)', rows);
+  await bench('kept text of 50 kB, five of them', shared, '--keep', 'k', '--chunk-rows', '128K');
+  const lists = await keeping('lists', '[(hash(i * 2000 + j) >> 11)::DOUBLE FOR j IN range(500)]', rows);
+  await bench('kept lists of 500 doubles', lists, '--keep', 'k', '--chunk-rows', '128K');
+  const texts = "array_to_string([md5((i * 60 + j)::VARCHAR) FOR j IN range(60)], '')";
+  const different = await keeping('different', texts, 3 * rows);
+  await bench('kept text of 2 kB, all different', different, '--keep', 'k', '--chunk-rows', '128K');
+}
+
 if (values.quick) {
   await bench('zscore, 300 k x 10', await gaussian(300_000), '-d', 'zscore', '--chunk-rows', '128K');
+  await kept(20_000);
   await bench('auto, 60 k x 100', await wide(60_000, 100, 20_480), '-d', 'auto', '--chunk-rows', '20K');
 } else {
   const [two, twenty] = [await gaussian(2_000_000), await gaussian(20_000_000)];
@@ -114,6 +135,7 @@ if (values.quick) {
   await bench('auto, 20 M x 10, chunks of 250 K', twenty, '-d', 'auto', '--chunk-rows', '250K');
   await bench('auto, 2 M x 10, --top 100000', two, '-d', 'auto', '--top', '100000', '--chunk-rows', '250K');
   await bench('auto, 2 M x 10, --keep all', two, '-d', 'auto', '--keep', 'all', '--chunk-rows', '250K');
+  await kept(200_000);
   const many = await wide(2_000_000, 2, 2048);
   await bench('auto, 2 M x 2 in 977 chunks', many, '-d', 'auto', '--chunk-rows', '2K');
   const big = await wide(4_000_000, 10, 1_000_000);

@@ -10,6 +10,7 @@ export type ScoreChunkOptions = Addon.ScoreOptions;
 export type ScoreReceipt = Addon.ScoreReceipt;
 export type VerifyReceipt = Addon.VerifyReceipt;
 export type ColumnPages = Addon.ColumnPages;
+export type KeptSize = Addon.KeptSize;
 export type BestRecord = Addon.BestRecord;
 export type RankedRow = Addon.RankedRow;
 export type PartFormat = Addon.PartFormat;
@@ -261,6 +262,9 @@ export const lockHolder = (path: string): string | undefined => call(() => addon
 /** The first pages of every column of a row group: what a scan of it holds at a time. */
 export const pageSizes = (file: string, rowGroup: number, rows: number): ColumnPages[] =>
   call(() => addon().pageSizes(file, rowGroup, rows));
+/** How large the values of columns are, flat, in a file whose row groups have `rows` rows; `look` bytes of dictionaries are looked at. */
+export const keptSizes = (file: string, rows: number[], columns: string[], look: number): KeptSize[] =>
+  call(() => addon().keptSizes(file, rows, columns, look));
 /** Throws `JOB_DAMAGED` when a summary names a file that is not there any more, or not what was written. */
 export const checkSummary = (summary: Uint8Array): void => call(() => addon().checkSummary(buffer(summary)));
 export const beginFit = (spec: unknown, claims: FitClaims): FitStep =>

@@ -61,6 +61,7 @@ export async function carryOut(prepared: Prepared, job: OpenJob, execution: Exec
       files: prepared.facts.files.map((file) => file.path),
       tempDirectory: job.paths.directory,
       memoryLimitBytes: prepared.budget.duckdbBytesPerWorker,
+      keptBytesMax: prepared.budget.keptBytesPerVector,
     },
   });
   means.monitor.workers = engine.workers;

@@ -1,10 +1,16 @@
-/** What a run over a source will hold in memory: asked of the page headers of its largest row group. */
-import { type ColumnPages, pageSizes } from '../bindings/native.ts';
+/**
+ * What a run over a source will hold in memory: asked of the page headers of its largest row group, and of the
+ * dictionaries of what is kept.
+ */
+import { type ColumnPages, type KeptSize, keptSizes, pageSizes } from '../bindings/native.ts';
 import type { SourceFacts } from '../source/facts.ts';
 import type { MemoryNeeds } from './resources.ts';
 
 /** A value of a column whose pages cannot be asked, and the least that one is taken for. */
 const VALUE_BYTES = 8;
+const VECTOR_ROWS = 2048;
+/** Of dictionaries, in all files: some tenths of a second. */
+const LOOKED_AT_BYTES = 128 * 2 ** 20;
 
 /** The needs of a run that scores `columns` and copies `keep`. */
 export function needsOf(
@@ -30,8 +36,47 @@ export function needsOf(
     columns: columns.length,
     pageBytes: scanned.reduce((sum, name) => sum + of(name, 'bytes'), 0),
     keptRowBytes: kept / Math.max(1, rows),
+    ...keptNeeds(facts, keep, kept / Math.max(1, rows)),
     topRows: Math.min(topRows, rowsTotal),
     footerBytes: facts.files.reduce((most, file) => Math.max(most, file.footerBytes), 0),
+  };
+}
+
+/** What kept columns take in memory: of each the most in any file, together. */
+function keptNeeds(
+  facts: SourceFacts,
+  keep: readonly string[],
+  guess: number,
+): Pick<MemoryNeeds, 'keptLeaves' | 'keptVectorBytes' | 'keptOutputBytes'> {
+  const most = new Map<string, KeptSize>();
+  if (keep.length > 0)
+    for (const file of facts.files) {
+      let sizes: KeptSize[];
+      try {
+        sizes = keptSizes(
+          file.path,
+          file.rowGroups.map(({ rows }) => rows),
+          [...keep],
+          Math.floor(LOOKED_AT_BYTES / facts.files.length),
+        );
+      } catch {
+        return { keptLeaves: keep.length, keptVectorBytes: 2 * guess * VECTOR_ROWS, keptOutputBytes: guess };
+      }
+      for (const { column, leaves, vector, row } of sizes) {
+        const before = most.get(column);
+        most.set(column, {
+          column,
+          leaves: Math.max(leaves, before?.leaves ?? 0),
+          vector: Math.max(vector, before?.vector ?? 0),
+          row: Math.max(row, before?.row ?? 0),
+        });
+      }
+    }
+  const sum = (of: (name: string) => number) => keep.reduce((total, name) => total + of(name), 0);
+  return {
+    keptLeaves: sum((name) => most.get(name)?.leaves ?? 1),
+    keptVectorBytes: sum((name) => most.get(name)?.vector ?? VALUE_BYTES * VECTOR_ROWS),
+    keptOutputBytes: sum((name) => most.get(name)?.row ?? VALUE_BYTES),
   };
 }
 

@@ -21,6 +21,12 @@ export interface MemoryNeeds {
   pageBytes: number;
   /** Decompressed bytes of a row's kept columns. */
   keptRowBytes: number;
+  /** Columns of the file that those are made of. */
+  keptLeaves: number;
+  /** Their values in the largest vector of 2,048 rows, each text as often as it occurs. */
+  keptVectorBytes: number;
+  /** What of a row's kept columns is written, before it is compressed. */
+  keptOutputBytes: number;
   /** Rows that `--top` ranks. */
   topRows: number;
   /** The largest footer. */
@@ -35,6 +41,8 @@ export interface Budget {
   duckdbBytesPerWorker: number;
   /** Why there are fewer workers than would otherwise be. */
   warning?: string | undefined;
+  /** What the kept columns of a vector may take in each worker before `memoryBytes` is exceeded. */
+  keptBytesPerVector: number;
 }
 
 const MIB = 2 ** 20;
@@ -53,9 +61,21 @@ const CHUNK_BYTES = 0.3 * MIB;
 const WORKER_COLUMN_BYTES = 0.3 * MIB;
 /** Pages, and what the allocator keeps of those before. */
 const PAGES_FACTOR = 1.15;
-/** Kept columns are buffered until a row group of the output ends: encoded, and as they came. */
-const KEPT_FACTOR = 2.7;
+const VECTOR_ROWS = 2048;
+/** A kept column in the library's writer: its codec's tables, its page. */
+const KEPT_LEAF_BYTES = 0.75 * MIB;
+/** Kept columns are in DuckDB's vector and in Arrow's array; lists are allocated in powers of two. */
+const KEPT_VECTOR_FACTOR = 2.5;
+/** A vector that takes no more is not worth a word. */
+const KEPT_VECTOR_BYTES_LEAST = 4 * MIB;
+/** They are encoded in blocks: the pieces, the block, its levels, its pages. */
+const KEPT_BLOCK_FACTOR = 4;
+const KEPT_BLOCK_ROWS = 16_384;
+const KEPT_BLOCK_BYTES = 8 * MIB;
+/** They are buffered, encoded, until a row group of the output ends, which it does at so many bytes (`crates/parts/src/encode.rs`). */
+const KEPT_OUTPUT_FACTOR = 1.25;
 const OUTPUT_ROW_GROUP_ROWS = 122_880;
+const OUTPUT_ROW_GROUP_BYTES = 128 * MIB + KEPT_BLOCK_BYTES;
 /** Score, file and row of a ranked row. */
 const RANKED_BYTES = 24;
 /** Address space: what Node reserves, and what each worker's isolate does. */
@@ -87,12 +107,16 @@ function ownerBytes({ columns, chunks, topRows, footerBytes }: MemoryNeeds): num
   );
 }
 
-function workerBytes({ rows, columns, pageBytes, keptRowBytes, topRows }: MemoryNeeds): number {
+function workerBytes({ rows, columns, pageBytes, topRows, ...kept }: MemoryNeeds): number {
+  const { keptLeaves, keptVectorBytes, keptOutputBytes } = kept;
   return (
     WORKER_BYTES +
     columns * WORKER_COLUMN_BYTES +
     PAGES_FACTOR * pageBytes +
-    KEPT_FACTOR * keptRowBytes * Math.min(rows, OUTPUT_ROW_GROUP_ROWS) +
+    keptLeaves * KEPT_LEAF_BYTES +
+    KEPT_VECTOR_FACTOR * keptVectorBytes +
+    KEPT_BLOCK_FACTOR * Math.min(KEPT_BLOCK_BYTES, (keptVectorBytes / VECTOR_ROWS) * KEPT_BLOCK_ROWS) +
+    KEPT_OUTPUT_FACTOR * Math.min(OUTPUT_ROW_GROUP_BYTES, keptOutputBytes * Math.min(rows, OUTPUT_ROW_GROUP_ROWS)) +
     2 * topRows * RANKED_BYTES
   );
 }
@@ -116,6 +140,7 @@ export function decideBudget(
   const wanted = Math.min(wish.workers ?? capacity.cores, Math.max(1, wish.needs.chunks));
   const otherwise = Math.max(1, Math.min(wanted, affordable, addressable));
   const workers = Math.min(otherwise, workersWithin(capacity.descriptors));
+  const spare = (memoryBytes - ownerBytes(wish.needs)) / workers - perWorker;
   return {
     workers,
     memoryBytes,
@@ -124,6 +149,9 @@ export function decideBudget(
     }),
     // Never less than the pages need: DuckDB cannot scan in less, it fails.
     duckdbBytesPerWorker: Math.floor(Math.max(64 * MIB, 2 * perWorker, (SHARE_FOR_DUCKDB * memoryBytes) / workers)),
+    keptBytesPerVector: Math.floor(
+      Math.max(KEPT_VECTOR_BYTES_LEAST, wish.needs.keptVectorBytes) + spare / KEPT_VECTOR_FACTOR,
+    ),
   };
 }
 

@@ -32,6 +32,48 @@ describe('--memory', () => {
     expect(resources.memoryBudgetBytes).toBe(least * MIB);
   });
 
+  // The least that is named, and what of it is more than a run without kept columns needs.
+  it.each<[string, string, number, number]>([
+    ['a long text that many rows share', 'repeat(chr(97 + (i % 5)::INT), 20000)', 16_384, 180],
+    ['texts of a dictionary', "repeat('long value ' || i % 50, 200)", 40_000, 60],
+    ['long lists', '[(i * j % 1000)::INT FOR j IN range(2000)]', 8192, 500],
+    ['lists of texts', "[repeat('q', 100) FOR j IN range(50)]", 20_000, 150],
+    ['text and lists in a struct', "{a: repeat('z', 3000), b: [1.5 FOR j IN range(100)]}", 20_000, 120],
+    ['texts that are all different', 'repeat(md5(i::VARCHAR), 30)', 60_000, 200],
+  ])('bounds what is kept: %s', async (_, expression, rows, most) => {
+    const file = `${rows}.parquet`;
+    await sql(
+      `COPY (SELECT (hash(i) >> 11)::DOUBLE AS x, ${expression} AS k FROM range(${rows}) r(i)) TO '${join(directory, file)}' (FORMAT parquet, ROW_GROUP_SIZE 122880)`,
+    );
+    const least = async (...keep: string[]) => {
+      const { hint } = errorOf(await run(directory, 'score', file, ...keep, '--memory', '1MiB', '--json', '--fresh'));
+      return Number(/give --memory (\d+)MiB/.exec(hint ?? '')?.[1]);
+    };
+    const [bare, named] = [await least('--columns', 'x'), await least('--keep', 'k')];
+    expect(named - bare).toBeLessThan(most);
+    const flags = ['--keep', 'k', '--memory', `${named}MiB`, '--force', '--fresh', '-o', 'k.parquet', '--home', 'k'];
+    const { resources } = await score(directory, file, ...flags);
+    expect(resources.peakRssBytes / MIB).toBeLessThan(named);
+  });
+
+  it('that a few rows are too large for is told as such, and a larger one goes on', async () => {
+    await sql(
+      `COPY (SELECT (hash(i) >> 11)::DOUBLE AS x, CASE WHEN i < 2048 THEN range(8000) ELSE [] END AS k FROM range(120000) r(i)) TO '${join(directory, 'uneven.parquet')}' (FORMAT parquet, ROW_GROUP_SIZE 122880)`,
+    );
+    const flags = ['uneven.parquet', '--keep', 'k', '-o', 'u.parquet', '--home', 'u'];
+    const { hint } = errorOf(await run(directory, 'score', ...flags, '--memory', '1MiB', '--json'));
+    const least = Number(/give --memory (\d+)MiB/.exec(hint ?? '')?.[1]);
+    const refused = await run(directory, 'score', ...flags, '--memory', `${least}MiB`, '--json');
+    expect(refused.code).toBe(78);
+    const { code, message } = errorOf(refused);
+    expect(code).toBe('MEMORY_TOO_SMALL');
+    expect(message).toMatch(/rows 0 to 2047 take 25\d MiB in the columns that are kept/);
+    const more = Number(/give it (\d+) MiB more/.exec(message)?.[1]);
+    const { resources, output } = await score(directory, ...flags, '--memory', `${least + more}MiB`);
+    expect(output.rows).toBe(120_000);
+    expect(resources.peakRssBytes / MIB).toBeLessThan(least + more);
+  });
+
   it('that is ample has as many workers as were asked for', async () => {
     const args = ['s.parquet', '--chunk-rows', '64K', '-w', '3', '--memory', '1GiB', '-o', 'b.parquet', '--home', 'b'];
     expect((await score(directory, ...args)).resources.workers).toBe(3);

@@ -19,6 +19,9 @@ const ten: MemoryNeeds = {
   columns: 10,
   pageBytes: 10 * MIB,
   keptRowBytes: 0,
+  keptLeaves: 0,
+  keptVectorBytes: 0,
+  keptOutputBytes: 0,
   topRows: 0,
   footerBytes: 100_000,
 };
@@ -72,7 +75,9 @@ describe('a budget', () => {
     const more: Partial<MemoryNeeds>[] = [
       { columns: 1000 },
       { pageBytes: 500 * MIB },
-      { keptRowBytes: 1000 },
+      { keptLeaves: 100 },
+      { keptVectorBytes: 50 * MIB },
+      { keptOutputBytes: 1000 },
       { topRows: 1_000_000 },
       { footerBytes: 100 * MIB },
       { chunks: 1000 },
@@ -87,6 +92,21 @@ describe('a budget', () => {
     const needs = { ...ten, pageBytes: 400 * MIB };
     const { duckdbBytesPerWorker } = decideBudget(machine, { memoryBytes: memoryNeeded(needs, 1), needs });
     expect(duckdbBytesPerWorker).toBeGreaterThan(460 * MIB);
+  });
+
+  it('holds no more of kept columns than a row group of the output may', () => {
+    const needs = { ...ten, keptOutputBytes: 1e6 };
+    expect(memoryNeeded(needs, 1)).toBe(memoryNeeded({ ...ten, keptOutputBytes: 1e4 }, 1));
+    expect(memoryNeeded(needs, 1)).toBeLessThan(memoryNeeded(ten, 1) + 200 * MIB);
+  });
+
+  it('leaves a vector of kept columns what it was taken for, and what is to spare', () => {
+    const needs = { ...ten, keptVectorBytes: 100 * MIB };
+    const vector = (memoryBytes: number, workers: number) =>
+      decideBudget(machine, { workers, memoryBytes, needs }).keptBytesPerVector / MIB;
+    expect(vector(memoryNeeded(needs, 2), 2)).toBeCloseTo(100, 3);
+    expect(vector(memoryNeeded(needs, 2) + 100 * MIB, 2)).toBeCloseTo(120, 3);
+    expect(vector(memoryNeeded(needs, 2), 1)).toBeGreaterThan(200);
   });
 
   it('knows what cannot be mapped', () => {
@@ -107,7 +127,7 @@ describe('a budget', () => {
   });
 
   it('is halved after each death without a word', () => {
-    const budget: Budget = { workers: 6, memoryBytes: GIB, duckdbBytesPerWorker: 1 };
+    const budget: Budget = { workers: 6, memoryBytes: GIB, duckdbBytesPerWorker: 1, keptBytesPerVector: 1 };
     expect([0, 1, 2, 3, 9].map((deaths) => afterDeaths(budget, deaths).workers)).toEqual([6, 3, 1, 1, 1]);
   });
 });

@@ -23,6 +23,8 @@ pub struct WorkerOptions {
     pub temp_directory: Option<String>,
     /// DuckDB's own memory limit.
     pub memory_limit_bytes: Option<i64>,
+    /// What the kept columns of a batch may take.
+    pub kept_bytes_max: Option<i64>,
 }
 
 /// A planned chunk.
@@ -170,6 +172,36 @@ pub fn page_sizes(file: String, row_group: u32, rows: i64) -> Result<Vec<ColumnP
     })
 }
 
+/// How large the values of a kept column are.
+#[napi(object)]
+pub struct KeptSize {
+    /// The column, as the file spells it.
+    pub column: String,
+    /// Columns of the file that it is made of.
+    pub leaves: f64,
+    /// Bytes of its largest vector of 2,048 rows, flat.
+    pub vector: f64,
+    /// Bytes of a row of it in the output, before compression.
+    pub row: f64,
+}
+
+/// How large the values of `columns` are, flat, in a file whose row groups have `rows` rows. Of their dictionaries `look`
+/// bytes are looked at.
+#[napi]
+pub fn kept_sizes(file: String, rows: Vec<i64>, columns: Vec<String>, look: i64) -> Result<Vec<KeptSize>, Thrown> {
+    waist(|| {
+        let rows = rows.into_iter().map(count).collect::<Result<Vec<_>, _>>()?;
+        let sizes = batch_core_parts::kept_sizes(Path::new(&file), &rows, &columns, count(look)?)?;
+        let records = sizes.into_iter().map(|s| KeptSize {
+            column: s.column,
+            leaves: s.leaves as f64,
+            vector: s.vector,
+            row: s.row,
+        });
+        Ok::<_, ChunkError>(records.collect())
+    })
+}
+
 /// A thread's own scanner, and the fit state or model it used last.
 #[napi]
 pub struct ChunkWorker {
@@ -189,6 +221,7 @@ impl ChunkWorker {
                 files: options.files.into_iter().map(PathBuf::from).collect(),
                 temp_directory: options.temp_directory.map(PathBuf::from),
                 memory_limit_bytes: options.memory_limit_bytes.map(count).transpose()?,
+                copied_bytes_max: options.kept_bytes_max.map(count).transpose()?,
                 fetch: Fetch::Streaming,
             })
             .carry()?;

@@ -8,6 +8,7 @@
 mod codec;
 mod dictionary;
 mod encodings;
+pub(crate) mod extent;
 mod kept;
 mod leaf;
 mod levels;
@@ -32,6 +33,13 @@ use parquet::schema::types::ColumnDescPtr;
 /// normal columns are compressed in a third of the time and to 3 % less; uniform noise in the same time to 2 % less.
 pub(crate) const PAGE_ROWS: usize = 131_072;
 
+/// Rows of which the library's writers are given blocks, and the bytes of kept columns after which a block ends earlier.
+pub(crate) const BLOCK_ROWS: usize = 16_384;
+pub(crate) const BLOCK_BYTES: usize = 8 << 20;
+
+/// Encoded bytes of kept columns after which a row group ends earlier: the library keeps all of them until then.
+pub(crate) const ROW_GROUP_BYTES: usize = 128 << 20;
+
 /// One top-level column on its way into pages.
 pub(crate) trait Encoder: Send {
     /// Begins a row group; `writers` are the library's for this column.
@@ -41,6 +49,22 @@ pub(crate) trait Encoder: Send {
 
     /// Appends the rows of `array`.
     fn append(&mut self, array: &ArrayRef, codec: &mut Codec) -> Result<()>;
+
+    /// Copies the rows appended last, so that what they are a part of can be freed.
+    fn detach(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Passes the rows that wait on to the library. Called, like `end_page`, at rows that do not depend on batches: the
+    /// library ends pages between calls.
+    fn end_block(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// What the library holds of the row group, encoded.
+    fn held_bytes(&self) -> usize {
+        0
+    }
 
     /// Ends the page. Called at fixed rows of the row group, so that pages do not depend on batches.
     fn end_page(&mut self, codec: &mut Codec) -> Result<()>;

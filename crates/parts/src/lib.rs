@@ -34,4 +34,7 @@ pub use layout::{Compression, PartOptions};
 pub use lock::{Held, JobLock};
 pub use part::{PartReceipt, PartWriter};
 pub use publish::{Staged, StoredPart, stage_file};
-pub use source::{ColumnPages, Damage, RowGroupDigest, SourceError, SourceReceipt, page_sizes, verify_row_groups};
+pub use source::{
+    ColumnPages, Damage, KeptSize, RowGroupDigest, SourceError, SourceReceipt, kept_sizes, page_sizes,
+    verify_row_groups,
+};

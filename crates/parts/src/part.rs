@@ -1,6 +1,6 @@
 //! One part: record batches in, one durable Parquet file out.
 
-use crate::encode::{Codec, Encoder, Kept, PAGE_ROWS, encoder};
+use crate::encode::{BLOCK_BYTES, BLOCK_ROWS, Codec, Encoder, Kept, PAGE_ROWS, ROW_GROUP_BYTES, encoder, extent};
 use crate::error::{Code, PartsError, Result};
 use crate::fs::{FileSystem, create_directory, plain};
 use crate::layout::{self, PartOptions};
@@ -12,6 +12,7 @@ use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::errors::ParquetError;
 use parquet::file::writer::SerializedFileWriter;
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -104,18 +105,22 @@ impl std::fmt::Debug for PartWriter {
     }
 }
 
-/// Cuts rows into pages and row groups at fixed places, and hands each column to its encoder.
+/// Cuts rows into pages, blocks and row groups at places that the rows alone decide, and hands each column to its encoder.
 struct Columns {
     encoders: Vec<Box<dyn Encoder>>,
     /// Parquet columns of each encoder.
     leaves: Vec<usize>,
+    /// The columns that the library encodes.
+    kept: Vec<usize>,
     /// The maker of the library's writers, where a column needs them.
     factory: Option<ArrowRowGroupWriterFactory>,
     codec: Codec,
     row_group_rows: usize,
-    /// Rows of the row group so far, and of its last page.
+    /// Rows of the row group so far, of its last page, and of its last block, with the bytes of kept columns in that.
     rows: usize,
     page_rows: usize,
+    block_rows: usize,
+    block_bytes: usize,
 }
 
 impl Columns {
@@ -126,18 +131,28 @@ impl Columns {
         options: &PartOptions,
     ) -> Result<Self, ParquetError> {
         let descriptor = writer.schema_descr();
-        let (mut encoders, mut leaves, mut kept) = (Vec::new(), Vec::new(), false);
+        let (mut encoders, mut leaves, mut kept) = (Vec::new(), Vec::new(), Vec::new());
         for (index, field) in schema.fields().iter().enumerate() {
             let below = (0..descriptor.num_columns()).filter(|leaf| descriptor.get_column_root_idx(*leaf) == index);
             let columns: Vec<_> = below.map(|leaf| descriptor.column(leaf)).collect();
             leaves.push(columns.len());
             encoders.push(encoder(field, &columns).unwrap_or_else(|| {
-                kept = true;
+                kept.push(index);
                 Box::new(Kept::new(field))
             }));
         }
-        let (factory, codec) = (kept.then_some(factory), Codec::new(options.compression)?);
-        Ok(Self { encoders, leaves, factory, codec, row_group_rows: options.row_group_rows, rows: 0, page_rows: 0 })
+        Ok(Self {
+            encoders,
+            leaves,
+            factory: (!kept.is_empty()).then_some(factory),
+            kept,
+            codec: Codec::new(options.compression)?,
+            row_group_rows: options.row_group_rows,
+            rows: 0,
+            page_rows: 0,
+            block_rows: 0,
+            block_bytes: 0,
+        })
     }
 
     fn append(&mut self, batch: &RecordBatch, writer: &mut SerializedFileWriter<Sink>) -> Result<(), ParquetError> {
@@ -147,7 +162,7 @@ impl Columns {
                 self.begin_row_group(writer.flushed_row_groups().len())?;
             }
             let room = (PAGE_ROWS - self.page_rows).min(self.row_group_rows - self.rows);
-            let count = room.min(batch.num_rows() - done);
+            let count = self.block(batch, done, room.min(batch.num_rows() - done));
             for (encoder, column) in self.encoders.iter_mut().zip(batch.columns()) {
                 if count == batch.num_rows() {
                     encoder.append(column, &mut self.codec)?;
@@ -160,11 +175,36 @@ impl Columns {
             self.page_rows += count;
             if self.rows == self.row_group_rows {
                 self.end_row_group(writer)?;
-            } else if self.page_rows == PAGE_ROWS {
+                continue;
+            }
+            if self.page_rows == PAGE_ROWS {
                 self.end_page()?;
+            }
+            if self.block_rows == BLOCK_ROWS || self.block_bytes >= BLOCK_BYTES {
+                self.end_block(writer)?;
+            } else if count < batch.num_rows() {
+                // The rest of a large batch waits, which would keep all of it.
+                self.kept.iter().try_for_each(|index| self.encoders[*index].detach())?;
             }
         }
         Ok(())
+    }
+
+    /// How many of the `rows` rows of `batch` from `first` on go into the block that is under way.
+    fn block(&mut self, batch: &RecordBatch, first: usize, rows: usize) -> usize {
+        if self.kept.is_empty() {
+            return rows;
+        }
+        let sized = |rows: Range<usize>| {
+            let kept = self.kept.iter().map(|index| extent::bytes(batch.column(*index), rows.clone()));
+            kept.sum::<usize>()
+        };
+        let room = rows.min(BLOCK_ROWS - self.block_rows);
+        let least = BLOCK_BYTES - self.block_bytes;
+        let count = extent::reaching(least, first..first + room, sized).unwrap_or(room);
+        self.block_bytes += sized(first..first + count);
+        self.block_rows += count;
+        count
     }
 
     fn begin_row_group(&mut self, index: usize) -> Result<(), ParquetError> {
@@ -182,6 +222,16 @@ impl Columns {
         self.encoders.iter_mut().try_for_each(|encoder| encoder.end_page(&mut self.codec))
     }
 
+    fn end_block(&mut self, writer: &mut SerializedFileWriter<Sink>) -> Result<(), ParquetError> {
+        (self.block_rows, self.block_bytes) = (0, 0);
+        let mut held = 0;
+        for index in &self.kept {
+            self.encoders[*index].end_block()?;
+            held += self.encoders[*index].held_bytes();
+        }
+        if held >= ROW_GROUP_BYTES { self.end_row_group(writer) } else { Ok(()) }
+    }
+
     fn end_row_group(&mut self, writer: &mut SerializedFileWriter<Sink>) -> Result<(), ParquetError> {
         if self.rows == 0 {
             return Ok(());
@@ -189,7 +239,7 @@ impl Columns {
         if self.page_rows > 0 {
             self.end_page()?;
         }
-        self.rows = 0;
+        (self.rows, self.block_rows, self.block_bytes) = (0, 0, 0);
         let mut group = writer.next_row_group()?;
         for encoder in &mut self.encoders {
             encoder.end_row_group(&mut group, &mut self.codec)?;

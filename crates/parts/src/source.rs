@@ -15,6 +15,7 @@
 //! stranger's header declares is only ever compared with the bytes that are there.
 
 mod footer;
+mod kept_sizes;
 mod page_sizes;
 mod pages;
 mod stretch;
@@ -31,6 +32,7 @@ use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use stretch::Stretch;
 
+pub use kept_sizes::{KeptSize, kept_sizes};
 pub use page_sizes::{ColumnPages, page_sizes};
 
 /// Large enough that reads are few, small enough that the bytes are still in the cache when they are hashed.

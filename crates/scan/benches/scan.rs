@@ -82,6 +82,7 @@ fn open(file: &Path, fetch: Fetch) -> Scanner {
         files: vec![file.to_path_buf()],
         temp_directory: None,
         memory_limit_bytes: None,
+        copied_bytes_max: None,
         fetch,
     };
     Scanner::open(&options).expect("the scanner opens")

@@ -12,8 +12,8 @@ use arrow_data::ArrayData;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-/// Column `index` of `chunk` as an array.
-pub(crate) fn array(chunk: &Arc<Chunk>, index: usize, layout: &Layout) -> Result<ArrayRef, ScanError> {
+/// Column `index` of `chunk` as an array; `detached` is one that has memory of its own.
+pub(crate) fn array(chunk: &Arc<Chunk>, index: usize, layout: &Layout, detached: bool) -> Result<ArrayRef, ScanError> {
     let lanes = chunk.lanes(index)?;
     let values = match layout {
         Layout::Shared(kind) => {
@@ -27,10 +27,12 @@ pub(crate) fn array(chunk: &Arc<Chunk>, index: usize, layout: &Layout) -> Result
         // Microseconds in the upper 40 bits, the offset in the lower 24.
         Layout::TimeWithOffset => converted(chunk, &lanes, |bytes| i64::from_le_bytes(bytes) >> 24),
     };
+    let nulls = nulls(chunk, &lanes);
+    let (values, nulls) = if detached { (copied(&values), nulls.as_ref().map(own)) } else { (values, nulls) };
     let data = ArrayData::builder(layout.kind())
         .len(chunk.rows())
         .add_buffer(values)
-        .nulls(nulls(chunk, &lanes))
+        .nulls(nulls)
         // DuckDB aligns vectors for their type; should it ever not, this copies rather than panics.
         .align_buffers(true)
         .build()
@@ -52,6 +54,14 @@ fn over(chunk: &Arc<Chunk>, start: NonNull<u8>, bytes: usize) -> Buffer {
     // width that `types` matches to the vector's type, or its rows in bits rounded up to words, and DuckDB allocates
     // both for all the rows a vector can have. Nothing writes to them any more, and the owner given keeps them.
     unsafe { Buffer::from_custom_allocation(start, bytes, chunk.clone()) }
+}
+
+fn own(nulls: &NullBuffer) -> NullBuffer {
+    NullBuffer::new(BooleanBuffer::new(copied(nulls.buffer()), nulls.offset(), nulls.len()))
+}
+
+fn copied(buffer: &Buffer) -> Buffer {
+    Buffer::from(buffer.as_slice())
 }
 
 /// The values of a column, each made from its `WIDTH` bytes. Values under a null are made too, and mean nothing.

@@ -7,9 +7,13 @@ use crate::foreign::Foreign;
 use crate::query::Rows;
 use crate::scan::ScanRequest;
 use crate::types::{self, Road, Role};
-use arrow_array::RecordBatch;
-use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use std::sync::Arc;
+
+/// Bytes of converted columns from which on the others are copied too.
+const LARGE_BYTES: usize = 1 << 20;
 
 /// The roads of a result's columns, and the schema they lead to.
 pub(crate) struct Columns {
@@ -45,21 +49,34 @@ impl Columns {
         Ok(Self { schema: Arc::new(Schema::new(fields)), roads, foreign })
     }
 
-    /// The rows of `chunk` as a batch that shares its memory where it can.
-    pub(crate) fn batch(&self, chunk: &Arc<Chunk>) -> Result<RecordBatch, ScanError> {
+    /// The rows of `chunk` as a batch that shares its memory where it can, and the bytes of what it does not share:
+    /// those of lists twice, for DuckDB allocates them in powers of two.
+    pub(crate) fn batch(&self, chunk: &Arc<Chunk>) -> Result<(RecordBatch, usize), ScanError> {
         let converted = self.foreign.as_ref().map_or_else(|| Ok(Vec::new()), |foreign| foreign.convert(chunk))?;
+        // What shares the chunk's memory keeps all of it, and so what was copied from it: not where that is large.
+        let bytes: usize = converted.iter().map(held).sum();
         let mut converted = converted.into_iter();
         let mut arrays = Vec::with_capacity(self.roads.len());
         for (index, road) in self.roads.iter().enumerate() {
             arrays.push(match road {
-                Road::Direct(layout) => arrow::array(chunk, index, layout)?,
+                Road::Direct(layout) => arrow::array(chunk, index, layout, bytes >= LARGE_BYTES)?,
                 Road::Foreign => {
                     converted.next().ok_or_else(|| ScanError::bug(format!("column {index} was not converted")))?
                 }
             });
         }
-        RecordBatch::try_new(Arc::clone(&self.schema), arrays)
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays);
+        batch
+            .map(|batch| (batch, bytes))
             .map_err(|error| ScanError::bug(format!("the arrays of a chunk do not make a batch: {error}")))
+    }
+}
+
+/// What an array takes, and took while it was made.
+fn held(array: &ArrayRef) -> usize {
+    match array.data_type() {
+        DataType::Struct(_) => array.as_struct().columns().iter().map(held).sum(),
+        kind => (1 + usize::from(kind.is_nested())) * array.get_array_memory_size(),
     }
 }
 

@@ -189,7 +189,7 @@ fn lock_down(settings: &Settings<'_>) -> Result<Vec<String>, ScanError> {
         "SET allow_persistent_secrets = false".into(),
         format!("SET temp_directory = {}", literal(temp_directory)),
         format!("SET allowed_paths = [{}]", paths.join(", ")),
-        "SET allowed_configs = ['memory_limit', 'threads']".into(),
+        "SET allowed_configs = ['memory_limit', 'threads', 'streaming_buffer_size']".into(),
         "SET enable_external_access = false".into(),
         "SET lock_configuration = true".into(),
     ])

@@ -11,6 +11,7 @@ pub(crate) const DATA: &str = "DATA";
 /// The file system failed; trying again may help.
 pub(crate) const TRANSIENT_IO: &str = "TRANSIENT_IO";
 /// Memory ran out; trying again with less may help.
+pub(crate) const MEMORY_TOO_SMALL: &str = "MEMORY_TOO_SMALL";
 pub(crate) const OUT_OF_MEMORY: &str = "OUT_OF_MEMORY";
 /// Descriptors ran out.
 pub(crate) const TOO_MANY_FILES: &str = "TOO_MANY_FILES";

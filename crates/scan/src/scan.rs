@@ -5,7 +5,7 @@ use crate::api::{self, Api};
 use crate::chunk::Chunk;
 use crate::columns::Columns;
 use crate::database::{Connection, Database, Settings};
-use crate::error::{DATA, Failure, ScanError, TRANSIENT_IO, system_code};
+use crate::error::{DATA, Failure, MEMORY_TOO_SMALL, ScanError, TRANSIENT_IO, system_code};
 use crate::query::{Fetch, Rows, Stop, Value};
 use crate::select;
 use crate::source::Sources;
@@ -27,6 +27,8 @@ pub struct ScannerOptions {
     pub temp_directory: Option<PathBuf>,
     /// DuckDB's own limit. It bounds neither batches nor what is buffered for a stream.
     pub memory_limit_bytes: Option<u64>,
+    /// What the copied columns of a batch may take; a batch that takes more ends the scan.
+    pub copied_bytes_max: Option<u64>,
     /// How rows are handed over.
     pub fetch: Fetch,
 }
@@ -93,6 +95,9 @@ impl Scanner {
         reachable(&request.file)?;
         let database = Arc::clone(&self.database.borrow());
         let connection = Rc::new(Connection::open(&database)?);
+        if !request.copied.is_empty() {
+            connection.run(ONE_CHUNK_AHEAD).map_err(|failure| failure.error())?;
+        }
         let values = [Value::Text(name), Value::Integer(first), Value::Integer(last)];
         let opened = select::statement(request).map_err(Stop::from).and_then(|sql| {
             let mut rows = Rows::start(&connection, &sql, &values, self.options.fetch)?;
@@ -124,6 +129,9 @@ impl Scanner {
         reachable(file).err().unwrap_or_else(|| failure.about(file, name))
     }
 }
+
+/// DuckDB computes a megabyte of rows before it hands out the first of them, and counts 16 bytes for a text of any length.
+const ONE_CHUNK_AHEAD: &str = "SET streaming_buffer_size = '1B'";
 
 fn instance(api: &'static Api, options: &ScannerOptions, sources: &Sources) -> Result<Arc<Database>, ScanError> {
     Database::open(
@@ -220,7 +228,28 @@ impl Scan<'_> {
         if self.delivered > self.request.rows {
             return Err(self.refuse("found more rows than that", |message| ScanError::new(DATA, message)));
         }
-        self.columns.batch(&chunk).map(Some).map_err(|error| error.in_file(&self.request.file))
+        let (batch, copied) = self.columns.batch(&chunk).map_err(|error| error.in_file(&self.request.file))?;
+        self.check_size(chunk.rows(), copied as u64)?;
+        Ok(Some(batch))
+    }
+
+    /// Refuses a batch of more bytes than were planned for: where one is, more may be. It is known only now, and all that
+    /// is done with the rows takes about as much again.
+    fn check_size(&self, rows: usize, copied: u64) -> Result<(), ScanError> {
+        let Some(most) = self.scanner.options.copied_bytes_max.filter(|most| copied > *most) else { return Ok(()) };
+        let file = &self.request.file;
+        let last = self.request.first_row + self.delivered - 1;
+        let first = (last + 1).saturating_sub(rows as u64);
+        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        let message = format!(
+            "{}: rows {first} to {last} take {} MiB in the columns that are kept, more than the file gave to expect; \
+             --memory leaves {} MiB for that: give it {} MiB more, fewer --workers, or --keep fewer columns",
+            file.display(),
+            mib(copied),
+            most >> 20,
+            mib((copied - most) * 5 / 2),
+        );
+        Err(ScanError::new(MEMORY_TOO_SMALL, message).in_file(file))
     }
 
     /// The next chunk beside the batch over it, which must be there.
@@ -228,7 +257,7 @@ impl Scan<'_> {
     pub(crate) fn next_with_chunk(&mut self) -> (Arc<Chunk>, RecordBatch) {
         let Ok(Some(chunk)) = self.rows.next_chunk() else { panic!("no chunk") };
         let chunk = Arc::new(chunk);
-        let batch = self.columns.batch(&chunk).expect("a batch");
+        let (batch, _) = self.columns.batch(&chunk).expect("a batch");
         (chunk, batch)
     }
 

@@ -30,6 +30,11 @@ pub(super) struct ColumnChunk {
     pub(super) unpacked: u64,
     /// Values of all its data pages, nulls too.
     pub(super) values: u64,
+    /// Numbers of the format: its physical type, its codec.
+    pub(super) physical: i64,
+    pub(super) codec: i64,
+    /// Bytes of all its texts, each as often as it occurs, where the writer says.
+    pub(super) text: Option<u64>,
 }
 
 impl ColumnChunk {
@@ -140,12 +145,15 @@ fn column_metadata(bytes: &mut Stretch<'_>, kind: Kind) -> Result<ColumnChunk, F
     let mut fields = structure(kind)?;
     while let Some((id, kind)) = fields.next(bytes)? {
         match id {
+            1 => column.physical = thrift::number(bytes, kind)?,
             3 => (column.name, column.root) = dotted(bytes, kind)?,
+            4 => column.codec = thrift::number(bytes, kind)?,
             5 => column.values = thrift::count(bytes, kind)?,
             6 => column.unpacked = thrift::count(bytes, kind)?,
             7 => column.length = thrift::count(bytes, kind)?,
             9 => column.start = thrift::count(bytes, kind)?,
             11 => dictionary = thrift::count(bytes, kind)?,
+            16 => column.text = first_count(bytes, structure(kind)?)?,
             _ => thrift::skip(bytes, kind)?,
         }
     }
@@ -154,6 +162,18 @@ fn column_metadata(bytes: &mut Stretch<'_>, kind: Kind) -> Result<ColumnChunk, F
         column.start = column.start.min(dictionary);
     }
     Ok(column)
+}
+
+/// The count that is a structure's first field.
+pub(super) fn first_count(bytes: &mut Stretch<'_>, mut fields: Fields) -> Result<Option<u64>, Fault> {
+    let mut first = None;
+    while let Some((id, kind)) = fields.next(bytes)? {
+        match id {
+            1 => first = Some(thrift::count(bytes, kind)?),
+            _ => thrift::skip(bytes, kind)?,
+        }
+    }
+    Ok(first)
 }
 
 /// The steps of a column's path, joined, and the length of the first.

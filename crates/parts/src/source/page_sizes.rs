@@ -6,13 +6,12 @@
 use super::footer::{self, ColumnChunk, Visitor};
 use super::pages::PageHeader;
 use super::stretch::Stretch;
-use super::{Fault, SourceError, open_source};
+use super::{FOOTER_BUFFER_BYTES, Fault, SourceError, open_source};
 use std::fs::File;
 use std::path::Path;
 
 /// A page header without long statistics is shorter.
 const HEADER_BUFFER_BYTES: usize = 1 << 10;
-const FOOTER_BUFFER_BYTES: usize = 1 << 14;
 
 /// The pages of one column (of one leaf of a nested column) in a row group.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The pages of one column in one row group: their headers, and their checksums where they have any.
 
+use super::footer::first_count;
 use super::stretch::Stretch;
 use super::thrift::{self, Fields, structure};
 use super::{Fault, SourceReceipt};
@@ -63,6 +64,8 @@ pub(super) struct PageHeader {
     checksum: Option<u32>,
     /// Values in it: none in a dictionary page or one of an unknown type.
     pub(super) values: u64,
+    /// Values of a dictionary page.
+    pub(super) entries: u64,
 }
 
 impl PageHeader {
@@ -70,6 +73,7 @@ impl PageHeader {
         let (mut kind_of_page, mut length, mut unpacked, mut checksum) = (None, None, 0, None);
         // Of a data page of version 1 and of version 2.
         let mut values = [None, None];
+        let mut entries = None;
         let mut fields = Fields::default();
         while let Some((id, kind)) = fields.next(bytes)? {
             match id {
@@ -77,8 +81,9 @@ impl PageHeader {
                 2 => unpacked = thrift::count(bytes, kind)?,
                 3 => length = Some(thrift::count(bytes, kind)?),
                 4 => checksum = Some(as_bits(thrift::number(bytes, kind)?)?),
-                5 => values[0] = data_page_values(bytes, structure(kind)?)?,
-                8 => values[1] = data_page_values(bytes, structure(kind)?)?,
+                5 => values[0] = first_count(bytes, structure(kind)?)?,
+                7 => entries = first_count(bytes, structure(kind)?)?,
+                8 => values[1] = first_count(bytes, structure(kind)?)?,
                 _ => thrift::skip(bytes, kind)?,
             }
         }
@@ -87,23 +92,11 @@ impl PageHeader {
             3 => values[1].ok_or(INCOMPLETE)?,
             _ => 0,
         };
-        Ok(Self { length: length.ok_or(INCOMPLETE)?, unpacked, checksum, values })
+        Ok(Self { length: length.ok_or(INCOMPLETE)?, unpacked, checksum, values, entries: entries.unwrap_or(0) })
     }
 }
 
 const INCOMPLETE: Fault = Fault::malformed("has a header that lacks what every header has");
-
-/// The count that begins the header of a data page of either version.
-fn data_page_values(bytes: &mut Stretch<'_>, mut fields: Fields) -> Result<Option<u64>, Fault> {
-    let mut values = None;
-    while let Some((id, kind)) = fields.next(bytes)? {
-        match id {
-            1 => values = Some(thrift::count(bytes, kind)?),
-            _ => thrift::skip(bytes, kind)?,
-        }
-    }
-    Ok(values)
-}
 
 /// A checksum, which the format stores as a signed number of 32 bits.
 fn as_bits(number: i64) -> Result<u32, Fault> {

@@ -2,11 +2,13 @@
 
 use super::{batch, schema};
 use crate::{Compression, Disk, PartOptions, PartReceipt, PartWriter, read_metadata};
-use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch};
+use arrow_array::builder::{BooleanBuilder, Float64Builder, ListBuilder, StringBuilder, StructBuilder};
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use arrow_select::concat::concat_batches;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Encoding;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use proptest::prelude::*;
 use std::fs::File;
@@ -70,6 +72,69 @@ fn pages_and_blocks_are_cut_at_fixed_rows() {
     );
     assert_eq!(read(&home.path().join("odd")), rows);
     assert_eq!(read_metadata(&home.path().join("odd")).unwrap().row_groups, 2);
+}
+
+/// Rows whose kept columns are large: text of up to 40 kB, lists of up to 300 texts and structs, and every third null.
+fn large(count: usize) -> RecordBatch {
+    let length = |row: usize, most: usize| (row * 7_919 % 101) * most / 100;
+    let text =
+        |row: usize| (!row.is_multiple_of(3)).then(|| ["a", "bcd", "é"][row % 7 % 3].repeat(length(row, 40_000)));
+    let mut lists = ListBuilder::new(StringBuilder::new());
+    let mut pairs = ListBuilder::new(StructBuilder::from_fields(
+        vec![Field::new("on", DataType::Boolean, true), Field::new("at", DataType::Float64, true)],
+        0,
+    ));
+    for row in 0..count {
+        for item in 0..length(row, 300) {
+            lists.values().append_value(&"0123456789"[..item % 10]);
+            pairs
+                .values()
+                .field_builder::<BooleanBuilder>(0)
+                .unwrap()
+                .append_option((item % 5 != 0).then_some(row.is_multiple_of(2)));
+            pairs.values().field_builder::<Float64Builder>(1).unwrap().append_value((row * item) as f64);
+            pairs.values().append(true);
+        }
+        lists.append(row % 3 != 1);
+        pairs.append(row % 3 != 2);
+    }
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("text", Arc::new((0..count).map(text).collect::<StringArray>())),
+        ("lists", Arc::new(lists.finish())),
+        ("pairs", Arc::new(pairs.finish())),
+        ("on", Arc::new((0..count).map(|row| Some(row.is_multiple_of(2))).collect::<BooleanArray>())),
+    ];
+    let fields = columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true));
+    let schema = Schema::new(fields.collect::<Vec<_>>());
+    RecordBatch::try_new(Arc::new(schema), columns.into_iter().map(|(_, array)| array).collect()).unwrap()
+}
+
+#[test]
+fn large_rows_end_blocks_early_and_batches_leave_no_trace() {
+    let home = tempfile::tempdir().unwrap();
+    let rows = large(1_500);
+    let whole = write(&home.path().join("whole"), &rows, &[], &small());
+    assert_eq!(read(&home.path().join("whole")), rows);
+    let vectors: Vec<_> = (0..1_500).step_by(512).skip(1).collect();
+    let odd: Vec<_> = (0..1_500).filter(|row| row * row % 17 == 3).collect();
+    for cuts in [vectors, odd, vec![1, 999]] {
+        assert_eq!(whole, write(&home.path().join("pieces"), &rows, &cuts, &small()), "{} cuts", cuts.len());
+    }
+}
+
+#[test]
+fn a_row_group_ends_where_its_kept_columns_are_large() {
+    let home = tempfile::tempdir().unwrap();
+    // 2 MiB a row, then next to nothing.
+    let text = |row: usize| if row < 70 { format!("{}{row}", "x".repeat(2 << 20)) } else { "short".into() };
+    let text: ArrayRef = Arc::new((0..5_000).map(|row| Some(text(row))).collect::<StringArray>());
+    let rows = RecordBatch::try_from_iter([("text", text)]).unwrap();
+    let options = PartOptions { row_group_rows: 100_000, compression: Compression::None, ..small() };
+    let path = home.path().join("part");
+    write(&path, &rows, &[3, 63, 64, 65, 2_048, 4_096], &options);
+    let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
+    let found: Vec<_> = reader.metadata().row_groups().iter().map(RowGroupMetaData::num_rows).collect();
+    assert_eq!(found, [64, 4_936]);
 }
 
 #[test]

@@ -4,13 +4,14 @@
 //! Parquet library.
 
 use super::write_part;
-use crate::{Damage, Disk, SourceError, SourceReceipt, page_sizes, verify_row_groups};
+use crate::{Damage, Disk, SourceError, SourceReceipt, kept_sizes, page_sizes, verify_row_groups};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const FIXTURES: [&str; 3] = ["v1-none", "v1-zstd", "v2-snappy"];
 
@@ -171,6 +172,65 @@ fn page_sizes_are_those_that_a_reader_unpacks() {
         assert_eq!(found.into_iter().map(|p| (p.column, p.bytes)).collect::<Vec<_>>(), expected, "{name}");
         assert!(page_sizes(&path, 1, 201).is_err() && page_sizes(&path, 2, 200).is_err());
     }
+}
+
+/// Writes row groups of `rows` rows: a number, a text of a dictionary, that text in lists of three, and text in none.
+fn kept(path: &Path, codec: parquet::basic::Compression, rows: &[usize]) {
+    use arrow_array::builder::{ListBuilder, StringBuilder};
+    use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::properties::WriterProperties;
+    let text = |row: usize| ["short", &"long".repeat(10_000)][usize::from(row % 100 == 7)].to_owned();
+    let mut lists = ListBuilder::new(StringBuilder::new());
+    for row in 0..rows.iter().sum() {
+        (0..3).for_each(|item| lists.values().append_value(text(3 * row + item)));
+        lists.append(true);
+    }
+    let count = lists.len();
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("number", Arc::new((0..count).map(|row| Some(row as f64)).collect::<Float64Array>())),
+        ("shared", Arc::new((0..count).map(|row| Some(text(row))).collect::<StringArray>())),
+        ("lists", Arc::new(lists.finish())),
+        ("different", Arc::new((0..count).map(|row| Some(format!("{row:0500}"))).collect::<StringArray>())),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let properties = WriterProperties::builder()
+        .set_compression(codec)
+        .set_column_dictionary_enabled("different".into(), false)
+        .build();
+    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), Some(properties)).unwrap();
+    let mut first = 0;
+    for rows in rows {
+        writer.write(&batch.slice(first, *rows)).unwrap();
+        writer.flush().unwrap();
+        first += rows;
+    }
+    writer.close().unwrap();
+}
+
+#[test]
+fn kept_values_are_as_large_as_the_longest_of_a_dictionary() {
+    use parquet::basic::{Compression, ZstdLevel};
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("kept");
+    let rows = [3_000, 5_000, 7];
+    let wanted = ["number", "shared", "lists", "different", "absent"].map(str::to_owned);
+    for codec in [Compression::UNCOMPRESSED, Compression::SNAPPY, Compression::ZSTD(ZstdLevel::default())] {
+        kept(&path, codec, &rows);
+        let sizes = |look| kept_sizes(&path, &rows.map(|rows| rows as u64), &wanted, look).unwrap();
+        let found = sizes(1 << 20);
+        let [number, shared, lists, different] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!((number.column.as_str(), number.vector, number.row), ("number", 2048.0 * 8.0, 8.0));
+        // 50 texts of 40,000 bytes in the larger row group, which says so: less than 2,048 would be.
+        assert_eq!((shared.column.as_str(), shared.leaves), ("shared", 1));
+        assert!((2.0e6..2.2e6).contains(&shared.vector) && shared.row < 100.0, "{shared:?}");
+        assert!((10.0e6..15.0e6).contains(&lists.vector), "{lists:?}");
+        // What is not looked at is guessed from the average.
+        assert!(sizes(1_000)[2].vector > 20.0e6);
+        assert!((2.0e6..5.0e6).contains(&different.vector) && (500.0..520.0).contains(&different.row), "{different:?}");
+    }
+    assert!(kept_sizes(&path, &[3_000, 5_001, 7], &wanted, 0).is_err());
+    assert_eq!(kept_sizes(&path, &[3_000, 5_000, 7], &[], 0).unwrap(), []);
 }
 
 #[test]
@@ -349,6 +409,8 @@ proptest! {
             }
             std::fs::write(&path, &bytes).unwrap();
             let _ = page_sizes(&path, 1, rows[1]);
+            let columns: Vec<_> = places.iter().map(|place| place.column.split('.').next().unwrap().to_owned()).collect();
+            let _ = kept_sizes(&path, &rows, &columns, 1 << 20);
             match verify(&path, 0, &rows) {
                 Ok(receipt) => assert_eq!(receipt.row_groups.len(), rows.len()),
                 Err(SourceError::Damage(damage)) => assert!(damage.row_group < 2 && damage.column.len() <= 256),

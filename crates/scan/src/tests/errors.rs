@@ -217,6 +217,39 @@ fn running_out_of_memory_is_a_matter_of_resources() {
 }
 
 #[test]
+fn a_batch_of_more_bytes_than_were_planned_for_is_refused() {
+    let fixture = Fixture::new();
+    let long = "repeat(chr(97 + (range % 3)::INTEGER), CASE WHEN range < 4096 THEN 10 ELSE 3000 END)";
+    let file = fixture.write("text.parquet", &format!("SELECT range AS i, {long} AS s FROM range(8192)"));
+    let bounded = ScannerOptions { copied_bytes_max: Some(1 << 20), ..options(&[&file]) };
+    let scanner = Scanner::open(&bounded).expect("opens");
+    for (copied, rows) in [(&["s"][..], 0..4096), (&["i"], 0..8192), (&[], 0..8192)] {
+        try_scan(&scanner, &request(&file, &["i"], copied, rows)).expect("small batches");
+    }
+    let error = try_scan(&scanner, &request(&file, &["i"], &["s"], 100..8192)).expect_err("large batches");
+    assert_eq!(error.code(), "MEMORY_TOO_SMALL", "{error}");
+    assert!(error.message.contains("rows 4096 to 6143 take 6 MiB") && error.message.contains("--memory"), "{error}");
+    presentable(&error, &file);
+}
+
+#[test]
+fn large_batches_let_the_vector_go() {
+    let fixture = Fixture::new();
+    let file = fixture.write("text.parquet", "SELECT range AS i, repeat('a', 1000) AS s FROM range(2048)");
+    let scanner = open(&[&file]);
+    let mut scan = scanner.scan(&request(&file, &["i"], &["s"], 0..2048)).expect("scans");
+    let (chunk, batch) = scan.next_with_chunk();
+    let lanes = chunk.lanes(0).expect("lanes");
+    assert_ne!(batch.column(0).to_data().buffers()[0].as_ptr(), lanes.values.as_ptr().cast_const());
+    assert_eq!(std::sync::Arc::strong_count(&chunk), 1);
+    assert_eq!(batch, scan_all(&file)[0]);
+}
+
+fn scan_all(file: &Path) -> Vec<arrow_array::RecordBatch> {
+    crate::tests::fixture::scan(file, &["i"], &["s"], 0..2048)
+}
+
+#[test]
 fn another_library_is_refused() {
     let fixture = Fixture::new();
     std::fs::write(fixture.path("text.so"), "no library").expect("writes");

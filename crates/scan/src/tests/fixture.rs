@@ -54,6 +54,7 @@ pub(crate) fn options(files: &[&Path]) -> ScannerOptions {
         files: files.iter().map(|file| file.to_path_buf()).collect(),
         temp_directory: None,
         memory_limit_bytes: None,
+        copied_bytes_max: None,
         fetch: Fetch::Streaming,
     }
 }

@@ -21,7 +21,7 @@ fn batch_of(sql: &str, columns: &[&str], copied: &[&str]) -> Result<RecordBatch,
     let mut rows = Rows::start(&connection, sql, &[], Fetch::Streaming).map_err(refused)?;
     let columns = Columns::new(&mut rows, &request(Path::new("-"), columns, copied, 0..1))?;
     let chunk = Arc::new(rows.next_chunk().map_err(refused)?.expect("rows"));
-    columns.batch(&chunk)
+    columns.batch(&chunk).map(|(batch, _)| batch)
 }
 
 /// A feature of type `sql_type` with the values of `list` and a null: its Arrow type and its numbers.
