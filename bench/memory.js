@@ -25,7 +25,7 @@ function wide(rows, columns, group) {
 
 /** `rows` rows of a double and of `expression`, which is kept. */
 function keeping(name, expression, rows) {
-  return made(`kept-${name}-${rows}`, `(hash(i) >> 11)::DOUBLE AS x, ${expression} AS k`, rows, 122_880);
+  return made(`kept-${name}-${rows}`, `(hash(i) >> 11)::DOUBLE AS x, ${expression} AS k`, rows, rows / 4);
 }
 
 async function made(name, columns, rows, group) {
@@ -114,12 +114,12 @@ async function bench(what, file, ...flags) {
 /** Values that take less in the file than in a vector, and such that take as much. */
 async function kept(rows) {
   const shared = await keeping('shared', 'repeat(chr(97 + (i % 5)::INT), 50000)', rows);
-  await bench('kept text of 50 kB, five of them', shared, '--keep', 'k', '--chunk-rows', '128K');
+  await bench('kept text of 50 kB, five of them', shared, '--keep', 'k', '--chunk-rows', '2K');
   const lists = await keeping('lists', '[(hash(i * 2000 + j) >> 11)::DOUBLE FOR j IN range(500)]', rows);
-  await bench('kept lists of 500 doubles', lists, '--keep', 'k', '--chunk-rows', '128K');
+  await bench('kept lists of 500 doubles', lists, '--keep', 'k', '--chunk-rows', '2K');
   const texts = "array_to_string([md5((i * 60 + j)::VARCHAR) FOR j IN range(60)], '')";
   const different = await keeping('different', texts, 3 * rows);
-  await bench('kept text of 2 kB, all different', different, '--keep', 'k', '--chunk-rows', '128K');
+  await bench('kept text of 2 kB, all different', different, '--keep', 'k', '--chunk-rows', '2K');
 }
 
 if (values.quick) {
