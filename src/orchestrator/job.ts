@@ -28,6 +28,8 @@ import type { JobSpec } from './spec.ts';
 export interface StoredRequest {
   spec: JobSpec;
   sources: string[];
+  /** Of each file; a job of an earlier version did not say. */
+  realPaths?: string[];
   out: string;
   options: Record<string, unknown>;
   /** What this job was allowed to replace: `--force` is for that, and not for what comes to lie there later. */
