@@ -1,10 +1,10 @@
 /** What a job was begun with lies under the same name and is another thing: that is said, with a way out. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { copyFileSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, expect, it } from 'vitest';
-import { errorOf, gaussian, parquet, run, scratch } from '../cli/harness.ts';
+import { errorOf, gaussian, parquet, run, score, scratch } from '../cli/harness.ts';
 
 const directory = scratch();
 const at = (...names: string[]) => join(directory, ...names);
@@ -37,6 +37,22 @@ it('a link to the source that leads elsewhere', async () => {
     expect(errorOf(refused).hint).toBe('put the old source back, or start over with --fresh');
   }
   expect((await run(directory, ...args, '--fresh')).code).toBe(0);
+});
+
+it('a source that was touched, and set back, is gone on with, which is said', async () => {
+  copyFileSync(at('data.parquet'), at('touched.parquet'));
+  dead('touched.parquet', 'touching', { detector: 'zscore' });
+  const { atime, mtime } = statSync(at('touched.parquet'));
+  execFileSync('cp', ['-p', at('touched.parquet'), at('before')]);
+  // To the nanosecond, which utimes is not.
+  execFileSync('touch', [at('touched.parquet')]);
+  execFileSync('touch', ['-r', at('before'), at('touched.parquet')]);
+  expect(statSync(at('touched.parquet'))).toMatchObject({ atime, mtime });
+  const args = ['touched.parquet', '-d', 'zscore', '-o', 'touching.parquet', '--home', 'touching'];
+  const { warnings } = await score(directory, ...args);
+  expect(warnings).toEqual([
+    expect.stringMatching(/touched\.parquet was touched since this job began \(ctimeNs: \d+ -> \d+\).*--fresh/),
+  ]);
 });
 
 it('a model file that holds another model', async () => {
