@@ -102,9 +102,10 @@ export async function plan(
  *
  * @throws {@link BatchCoreError} `MODEL_NOT_FOUND` or `MODEL_INVALID`.
  */
-export async function loadModel(path: string, ...more: never[]): Promise<Model> {
+export async function loadModel(path: string, ...more: unknown[]): Promise<Model> {
   checkPath(path);
-  refuseMore('loadModel', 1, more);
+  // It has no options; what `paths.map(loadModel)` adds is none either.
+  if (typeof more[0] === 'object') refuseMore('loadModel', 1, more);
   return modelAt(path, { sources: [], home: undefined }, []);
 }
 

@@ -29,6 +29,8 @@ import type { JobSpec } from './spec.ts';
 export interface StoredRequest {
   spec: JobSpec;
   sources: string[];
+  /** Of each file; a job of an earlier version did not say. */
+  realPaths?: string[];
   out: string;
   options: Record<string, unknown>;
   /** What this job was allowed to replace: `--force` is for that, and not for what comes to lie there later. */
@@ -179,6 +181,7 @@ export async function beginJob(
   rmSync(job.paths.report, { force: true, recursive: true });
   forgetStatus(job.paths.directory);
   const resumed = await placeOf(job, begin);
+  if (resumed && job.stored) warnings.push(...touchedInput(job.stored, begin.files));
   makeWorkDirectories(job.paths);
   const createdAt = job.stored?.createdAt ?? new Date().toISOString();
   writeRecord(job.home, {
@@ -223,6 +226,15 @@ function refuseChangedInput(stored: StoredJob, files: readonly FileIdentity[]): 
       hint: 'put the original file back to go on, or start over with --fresh',
     },
   );
+}
+
+/** What content, size and time do not show: whoever rewrites a file in place may set its time back. */
+function touchedInput(stored: StoredJob, files: readonly FileIdentity[]): string[] {
+  return stored.files.flatMap((before, i) => {
+    const differences = sourceDifferences('touched', [before], files.slice(i, i + 1));
+    if (differences.length === 0) return [];
+    return `${before.path} was touched since this job began (${differencesText(differences)}), and has the size, footer and time that it had: finished chunks are kept; --fresh scores it anew`;
+  });
 }
 
 /** What a job was asked to do: by its record, which outlives its database; else by that. */

@@ -31,6 +31,8 @@ export interface Prepared {
   /** The directory of jobs. */
   home: string;
   sources: string[];
+  /** Of each file, with links resolved: a job is its content and where it lies. */
+  realPaths: string[];
   options: ScoreOptions;
   facts: SourceFacts;
   /** The saved model, where one scores. */
@@ -106,8 +108,8 @@ export async function prepare(
   const workers = options.engine === 'sequential' ? 1 : options.workers;
   const budget = decideBudget(capacity, { workers, memoryBytes, needs });
   const sources = asked.map((path) => fromHere(path));
-  const paths = await Promise.all(files.map((file) => realpath(file)));
-  const jobId = jobIdOf(fingerprint, { sources: paths, out: output.path && realPlace(output.path) });
+  const realPaths = await Promise.all(files.map((file) => realpath(file)));
+  const jobId = jobIdOf(fingerprint, { sources: realPaths, out: output.path && realPlace(output.path) });
   // A model that nobody asked to have elsewhere stays in the job.
   if (output.path === '') output.path = jobPaths(home, jobId).model;
   const pilot = planPilot(facts.files);
@@ -123,6 +125,7 @@ export async function prepare(
     pilot,
     home,
     sources,
+    realPaths,
     options,
     facts,
     model,

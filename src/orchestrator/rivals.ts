@@ -11,8 +11,8 @@ import { type JobStatus, writeStatus } from '../store/status.ts';
 import { jobCommand } from './commands.ts';
 import { jobPaths } from './home.ts';
 import { isAlive, readStored, requestOf } from './job.ts';
+import { mismatchError } from './mismatch.ts';
 import type { Prepared } from './prepare.ts';
-import { type SpecDifference, specDifferences } from './spec.ts';
 
 /**
  * Refuses while another job runs for the same output, and while one is unfinished that could still be gone on with,
@@ -37,7 +37,7 @@ export async function settleRivals(prepared: Prepared): Promise<string[]> {
   if (!latest || options.fresh || isFinished(latest.state) || latest.retired) return warnings;
   const stored = await readStored(home, latest.jobId);
   if (!stored || isFinished(stored.state)) return warnings;
-  if (await sourceIsIntact(stored)) throw mismatch(latest, stored, prepared);
+  if (await sourceIsIntact(stored)) throw mismatchError(latest.jobId, requestOf(stored), prepared);
   await retire(home, latest);
   return [
     ...warnings,
@@ -63,32 +63,6 @@ async function retire(home: string, status: JobStatus): Promise<void> {
   await removeWorkDirectories(paths);
   sweepBeside(status.out, temporaryPrefix(home, status.jobId), () => false);
   writeStatus(paths.directory, { ...status, state: 'failed', retired: true });
-}
-
-function mismatch(latest: JobStatus, stored: StoredJob, prepared: Prepared): BatchCoreError {
-  const before = requestOf(stored);
-  const differences = [
-    ...specDifferences(before.spec, prepared.spec),
-    ...specDifferences(before.sources, prepared.sources, 'sources'),
-  ];
-  const inputOnly = differences.length > 0 && differences.every(({ field }) => field.startsWith('inputs'));
-  return new BatchCoreError(
-    inputOnly ? 'INPUT_CHANGED' : 'JOB_MISMATCH',
-    `job ${latest.jobId} for ${prepared.output.path} is unfinished and was begun differently: ${differences.map(words).join('; ')}`,
-    {
-      where: { job: latest.jobId, file: prepared.output.path },
-      hint: `go on with "${jobCommand('resume', latest.jobId, prepared.home)}", or start this one instead with --fresh`,
-    },
-  );
-}
-
-function words({ field, before, after }: SpecDifference): string {
-  return `${field}: ${show(before)} -> ${show(after)}`;
-}
-
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'absent';
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
 function samePath(a: string, b: string): boolean {

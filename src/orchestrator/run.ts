@@ -175,13 +175,13 @@ async function budgetAfterDeaths(prepared: Prepared, job: OpenJob): Promise<Budg
 }
 
 function requestFor(prepared: Prepared, approved: StoredRequest['approved']): StoredRequest {
-  const { spec, sources, output, options } = prepared;
+  const { spec, sources, realPaths, output, options } = prepared;
   // Once is what these are for: a resume must neither start over nor replace what was not there when they were given.
   const { force: _force, fresh: _fresh, ...plain } = options;
   // A model that nobody asked to have elsewhere has no path of its own.
   const inside = output.path === jobPaths(prepared.home, prepared.jobId).model;
   const out = inside ? '' : output.path + (output.layout === 'directory' ? '/' : '');
-  return { spec, sources, out, options: { ...plain }, approved };
+  return { spec, sources, realPaths, out, options: { ...plain }, approved };
 }
 
 function statusBase(prepared: Prepared) {

@@ -31,11 +31,13 @@ export interface FieldDifference {
  *
  * `resume`: an execution goes on where another stopped, perhaps after a copy back or a `chmod`: content and time.
  * `chunk`: around each chunk, in one process: whatever tells that the file was touched.
+ * `touched`: what a resume does not mind, and says.
  * `recall`: nothing is run at all, so everything must be as it was.
  */
 const FIELDS = {
   resume: ['path', 'size', 'mtimeNs', 'footerBytes', 'footerSha256'],
   chunk: ['device', 'inode', 'size', 'mtimeNs', 'ctimeNs'],
+  touched: ['inode', 'ctimeNs'],
   recall: ['path', 'device', 'inode', 'size', 'mtimeNs', 'ctimeNs', 'footerBytes', 'footerSha256'],
 } as const satisfies Record<string, readonly (keyof FileIdentity)[]>;
 

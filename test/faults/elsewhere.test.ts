@@ -1,0 +1,69 @@
+/** What a job was begun with lies under the same name and is another thing: that is said, with a way out. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { copyFileSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { beforeAll, expect, it } from 'vitest';
+import { errorOf, gaussian, parquet, run, score, scratch } from '../cli/harness.ts';
+
+const directory = scratch();
+const at = (...names: string[]) => join(directory, ...names);
+
+beforeAll(async () => {
+  await parquet(at('data.parquet'), gaussian(20_000));
+});
+
+/** Lets a job die while it scores; its name. */
+function dead(source: string, home: string, more: object): string {
+  const script = `import { score } from '${pathToFileURL(resolve('dist/index.js'))}';
+    const onProgress = ({ phase }) => phase === 'score' && process.kill(process.pid, 'SIGKILL');
+    await score('${source}', { ...${JSON.stringify({ out: `${home}.parquet`, home, ...more })}, onProgress });`;
+  const { signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { cwd: directory });
+  expect(signal).toBe('SIGKILL');
+  return readdirSync(at(home, 'jobs'))[0] ?? '';
+}
+
+it('a link to the source that leads elsewhere', async () => {
+  symlinkSync('data.parquet', at('link.parquet'));
+  const job = dead('link.parquet', 'linked', { detector: 'zscore' });
+  execFileSync('cp', ['-p', at('data.parquet'), at('twin.parquet')]);
+  rmSync(at('link.parquet'));
+  symlinkSync('twin.parquet', at('link.parquet'));
+  const args = ['score', 'link.parquet', '-d', 'zscore', '-o', 'linked.parquet', '--home', 'linked', '--json'];
+  for (const again of [args, ['resume', job, '--home', 'linked', '--json']]) {
+    const refused = await run(directory, ...again);
+    expect([refused.code, errorOf(refused).code]).toEqual([78, 'INPUT_CHANGED']);
+    expect(errorOf(refused).message).toMatch(/real path of the source: ".*\/data\.parquet" -> ".*\/twin\.parquet"$/);
+    expect(errorOf(refused).hint).toBe('put the old source back, or start over with --fresh');
+  }
+  expect((await run(directory, ...args, '--fresh')).code).toBe(0);
+});
+
+it('a source that was touched, and set back, is gone on with, which is said', async () => {
+  copyFileSync(at('data.parquet'), at('touched.parquet'));
+  dead('touched.parquet', 'touching', { detector: 'zscore' });
+  const { atime, mtime } = statSync(at('touched.parquet'));
+  execFileSync('cp', ['-p', at('touched.parquet'), at('before')]);
+  // To the nanosecond, which utimes is not.
+  execFileSync('touch', [at('touched.parquet')]);
+  execFileSync('touch', ['-r', at('before'), at('touched.parquet')]);
+  expect(statSync(at('touched.parquet'))).toMatchObject({ atime, mtime });
+  const args = ['touched.parquet', '-d', 'zscore', '-o', 'touching.parquet', '--home', 'touching'];
+  const { warnings } = await score(directory, ...args);
+  expect(warnings).toEqual([
+    expect.stringMatching(/touched\.parquet was touched since this job began \(ctimeNs: \d+ -> \d+\).*--fresh/),
+  ]);
+});
+
+it('a model file that holds another model', async () => {
+  for (const detector of ['zscore', 'mad'])
+    expect((await run(directory, 'fit', 'data.parquet', '-d', detector, '-m', `${detector}.bcm`)).code).toBe(0);
+  copyFileSync(at('zscore.bcm'), at('m.bcm'));
+  const job = dead('data.parquet', 'modelled', { model: 'm.bcm' });
+  copyFileSync(at('mad.bcm'), at('m.bcm'));
+  const refused = await run(directory, 'resume', job, '--home', 'modelled', '--json');
+  expect([refused.code, errorOf(refused).code]).toEqual([78, 'JOB_MISMATCH']);
+  expect(errorOf(refused).hint).toBe(`put the old model back at ${at('m.bcm')}, or start over with --fresh`);
+  copyFileSync(at('zscore.bcm'), at('m.bcm'));
+  expect((await run(directory, 'resume', job, '--home', 'modelled', '--json')).code).toBe(0);
+});
