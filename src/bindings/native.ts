@@ -6,6 +6,8 @@ import { loadError } from './loadError.ts';
 
 export type Chunk = Addon.Chunk;
 export type WorkerOptions = Addon.WorkerOptions;
+/** A model by its digest, and where it lies. */
+export type ModelFile = Addon.ModelFile;
 export type ScoreChunkOptions = Addon.ScoreOptions;
 export type ScoreReceipt = Addon.ScoreReceipt;
 export type VerifyReceipt = Addon.VerifyReceipt;
@@ -164,11 +166,11 @@ export class ChunkWorker {
   summarize(chunk: Chunk, fitPath: string, target: string): Uint8Array {
     return call(() => this.#native.summarize(chunk, fitPath, target));
   }
-  rank(chunk: Chunk, modelPath: string, missing: string, count: number, target: string): Uint8Array {
-    return call(() => this.#native.rank(chunk, modelPath, missing, count, target));
+  rank(chunk: Chunk, model: ModelFile, missing: string, count: number, target: string): Uint8Array {
+    return call(() => this.#native.rank(chunk, model, missing, count, target));
   }
-  score(chunk: Chunk, modelPath: string, options: ScoreChunkOptions): ScoreReceipt {
-    return call(() => this.#native.score(chunk, modelPath, options));
+  score(chunk: Chunk, model: ModelFile, options: ScoreChunkOptions): ScoreReceipt {
+    return call(() => this.#native.score(chunk, model, options));
   }
   verify(chunk: Chunk, rowGroupFirst: number): VerifyReceipt {
     return call(() => this.#native.verify(chunk, rowGroupFirst));

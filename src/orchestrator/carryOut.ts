@@ -12,7 +12,7 @@ import { removeTree } from '../store/home.ts';
 import type { StoredOutput } from '../store/job.ts';
 import type { Control } from './control.ts';
 import { claimAt, type Execution, type OpenJob } from './job.ts';
-import { type ChunkOf, chunkMessage, type Flagging, obtainFlagging, obtainModel } from './model.ts';
+import { type ChunkOf, chunkMessage, type Flagging, modelFile, obtainFlagging, obtainModel } from './model.ts';
 import type { Monitor } from './monitor.ts';
 import { DEFAULTS } from './options.ts';
 import { type ChunkFindings, type Timing, TOP_ROWS } from './outcome.ts';
@@ -163,7 +163,7 @@ async function scoreChunks(
     task: (chunk, attempt) => ({
       kind: 'score',
       chunk: chunkOf(chunk),
-      modelPath: job.paths.model,
+      model: modelFile(job, model),
       options: {
         missing: spec.missing,
         ...(flagging.threshold !== null && { threshold: flagging.threshold }),

@@ -1,7 +1,7 @@
 /** From summaries to a frozen model, and from scores to the rule that flags. */
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FitMerger, type FitStep, NativeModel, type RankedRow, TopMerger } from '../bindings/native.ts';
+import { FitMerger, type FitStep, type ModelFile, NativeModel, type RankedRow, TopMerger } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import type { OpenJob } from './job.ts';
 import { keepOwnModel, readOwnModel, refuseOtherFit } from './ownModel.ts';
@@ -101,6 +101,11 @@ async function fitPasses(
   return step.model;
 }
 
+/** What tells workers the model: they read the file, and believe it only if it is this one. */
+export function modelFile({ paths }: OpenJob, { facts }: NativeModel): ModelFile {
+  return { path: paths.model, digest: facts.digest };
+}
+
 /** Where a chunk's summary goes if it is large; a second attempt replaces the first's. */
 function summaryPath({ paths }: OpenJob, phase: string, { chunkId }: PlannedChunk): string {
   return join(paths.summaries, `${phase}.${chunkId}`);
@@ -155,7 +160,7 @@ export async function obtainFlagging(
     ({
       kind: 'rank',
       chunk: chunkOf(chunk),
-      modelPath: job.paths.model,
+      model: modelFile(job, model),
       missing: spec.missing,
       count: rule.rows,
       summaryPath: summaryPath(job, 'rank', chunk),

@@ -3,6 +3,7 @@
  * read only where it is a regular file: a pipe in its place would keep the reader waiting, a link lead it elsewhere.
  */
 import {
+  chownSync,
   closeSync,
   constants,
   fstatSync,
@@ -13,6 +14,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { type BatchCoreError, readError } from '../errors.ts';
 
 /** More is no file of ours. */
@@ -47,11 +49,19 @@ export function replaceJson(path: string, value: unknown): void {
     rmSync(temporary, { force: true, recursive: true });
     // Made anew or not at all: what somebody else has put there is not written into.
     writeFileSync(temporary, `${JSON.stringify(value)}\n`, { flag: 'wx', mode: 0o600 });
+    handOver(temporary, path);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true, recursive: true });
     throw error;
   }
+}
+
+/** What root leaves in another user's directory must be that user's to read. */
+function handOver(temporary: string, path: string): void {
+  if (process.geteuid?.() !== 0) return;
+  const { uid, gid } = statSync(dirname(path));
+  chownSync(temporary, uid, gid);
 }
 
 /** What opening says where there is nothing, or something that is no regular file: a directory, a link, a socket. */

@@ -1,5 +1,5 @@
 /** What crosses a worker's door: plans and receipts, never column bytes. */
-import type { Chunk, ScoreChunkOptions, ScoreReceipt, VerifyReceipt } from '../bindings/native.ts';
+import type { Chunk, ModelFile, ScoreChunkOptions, ScoreReceipt, VerifyReceipt } from '../bindings/native.ts';
 import type { ErrorRecord } from '../errors.ts';
 
 /**
@@ -11,12 +11,12 @@ export interface Works {
   summarize: { takes: { chunk: Chunk; fitPath: string; summaryPath: string }; gives: Summary };
   /** The highest rows of a chunk, as a summary that merges. */
   rank: {
-    takes: { chunk: Chunk; modelPath: string; missing: string; count: number; summaryPath: string };
+    takes: { chunk: Chunk; model: ModelFile; missing: string; count: number; summaryPath: string };
     gives: Summary;
   };
   /** A chunk becomes a durable part. */
   score: {
-    takes: { chunk: Chunk; modelPath: string; options: ScoreChunkOptions };
+    takes: { chunk: Chunk; model: ModelFile; options: ScoreChunkOptions };
     gives: { kind: 'part'; receipt: ScoreReceipt };
   };
   /** The bytes of a chunk's row groups are digested, and the checksums of their pages compared. */

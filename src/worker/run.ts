@@ -9,13 +9,13 @@ const WORK: { [K in TaskKind]: (open: () => ChunkWorker, task: Task<K>) => Resul
     kind: 'summary',
     bytes: open().summarize(chunk, fitPath, summaryPath),
   }),
-  rank: (open, { chunk, modelPath, missing, count, summaryPath }) => ({
+  rank: (open, { chunk, model, missing, count, summaryPath }) => ({
     kind: 'summary',
-    bytes: open().rank(chunk, modelPath, missing, count, summaryPath),
+    bytes: open().rank(chunk, model, missing, count, summaryPath),
   }),
-  score: (open, { chunk, modelPath, options }) => ({
+  score: (open, { chunk, model, options }) => ({
     kind: 'part',
-    receipt: open().score(chunk, modelPath, options),
+    receipt: open().score(chunk, model, options),
   }),
   verify: (open, { chunk, rowGroupFirst }) => ({ kind: 'verified', receipt: open().verify(chunk, rowGroupFirst) }),
 };

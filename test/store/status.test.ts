@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { JobLock } from '../../src/bindings/native.ts';
@@ -213,4 +213,13 @@ describe('a request', () => {
       expect.objectContaining({ code: 'JOB_NOT_FOUND' }),
     );
   });
+});
+
+it.runIf(process.geteuid?.() === 0)("what root asks of another user's job is that user's to read", () => {
+  const directory = jobDirectory('nobodys');
+  const lock = new JobLock(join(directory, 'job.lock'), 'pid 1 on host h since now');
+  chownSync(directory, 65_534, 65_534);
+  requestControl(directory, 'pause');
+  expect(statSync(join(directory, 'control.json')).uid).toBe(65_534);
+  lock.release();
 });

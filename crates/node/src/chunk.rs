@@ -82,6 +82,15 @@ pub struct ScoreOptions {
     pub format: PartFormat,
 }
 
+/// A model by what is in it, and where that lies.
+#[napi(object)]
+pub struct ModelFile {
+    /// The path of its file.
+    pub path: String,
+    /// Its digest, as the model says it of itself.
+    pub digest: String,
+}
+
 /// A row in the order of scores.
 #[napi(object)]
 pub struct RankedRow {
@@ -207,7 +216,7 @@ pub fn kept_sizes(file: String, rows: Vec<i64>, columns: Vec<String>, look: i64)
 pub struct ChunkWorker {
     scanner: Scanner,
     fit: Option<(PathBuf, Fit)>,
-    model: Option<(PathBuf, Model)>,
+    model: Option<(String, Model)>,
 }
 
 #[napi]
@@ -241,19 +250,19 @@ impl ChunkWorker {
         })
     }
 
-    /// The highest `count` rows of a chunk, as bytes that merge. `model` is the model's path; `target` as above.
+    /// The highest `count` rows of a chunk, as bytes that merge. `target` as above.
     #[napi]
     pub fn rank(
         &mut self,
         chunk: Chunk,
-        model: String,
+        model: ModelFile,
         missing: String,
         count: u32,
         target: String,
     ) -> Result<Buffer, Thrown> {
         waist(|| {
             let (range, watch) = (range(&chunk)?, watch::find(chunk.watch)?);
-            let model = cached(&mut self.model, Path::new(&model), |bytes| Model::from_bytes(bytes).carry())?;
+            let model = loaded(&mut self.model, &model)?;
             let top = rank(&self.scanner, &range, model, missing_of(&missing)?, count as usize, &watch)?;
             keep_summary(Path::new(&target), top.to_bytes()).map(Buffer::from)
         })
@@ -261,12 +270,12 @@ impl ChunkWorker {
 
     /// One chunk becomes a durable part.
     #[napi]
-    pub fn score(&mut self, chunk: Chunk, model: String, options: ScoreOptions) -> Result<ScoreReceipt, Thrown> {
+    pub fn score(&mut self, chunk: Chunk, model: ModelFile, options: ScoreOptions) -> Result<ScoreReceipt, Thrown> {
         waist(|| {
             let (range, watch) = (range(&chunk)?, watch::find(chunk.watch)?);
             // Fitting is over: its state may be large.
             self.fit = None;
-            let model = cached(&mut self.model, Path::new(&model), |bytes| Model::from_bytes(bytes).carry())?;
+            let model = loaded(&mut self.model, &model)?;
             let receipt = score(&self.scanner, &range, model, &request(options)?, &watch)?;
             Ok::<_, ChunkError>(receipt_of(receipt, model.columns()))
         })
@@ -299,6 +308,23 @@ fn cached<'c, T>(
         _ => parse(&crate::parts::read(path)?)?,
     };
     Ok(&slot.insert((path.to_path_buf(), fresh)).1)
+}
+
+/// The model last used, or that in its file, which must be the one that is meant.
+fn loaded<'c>(slot: &'c mut Option<(String, Model)>, wanted: &ModelFile) -> Result<&'c Model, ChunkError> {
+    let model = match slot.take() {
+        Some((known, model)) if known == wanted.digest => model,
+        _ => {
+            let path = Path::new(&wanted.path);
+            let model = Model::from_bytes(&crate::parts::read(path)?).carry()?;
+            if model.digest() != wanted.digest {
+                let message = format!("{} is not the model that this job fitted", path.display());
+                return Err(ChunkError { file: Some(path.into()), ..failure("JOB_DAMAGED", message) });
+            }
+            model
+        }
+    };
+    Ok(&slot.insert((wanted.digest.clone(), model)).1)
 }
 
 /// A count, as JavaScript sends it.
