@@ -37,9 +37,9 @@ export class Model {
   get fitRows(): number {
     return this.#native.facts.fitRows;
   }
-  /** The model's bytes, as {@link Model.save} writes them. */
+  /** A copy of the model's bytes, as {@link Model.save} writes them. */
   get bytes(): Uint8Array {
-    return this.#native.bytes;
+    return Uint8Array.from(this.#native.bytes);
   }
 
   /**

@@ -39,6 +39,10 @@ export function placeOf(path: string, option: string): string {
 
 /** The absolute path of what is only read. */
 export function fromHere(path: string): string {
+  if (path.includes('\0'))
+    throw new BatchCoreError('USAGE', `the path ${JSON.stringify(path)} has a NUL in it, which no name can have`, {
+      where: { file: path },
+    });
   return isAbsolute(path) ? resolve(path) : resolve(workingDirectory(), path);
 }
 

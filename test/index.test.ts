@@ -234,6 +234,37 @@ describe('the package', () => {
     expect(existsSync(at('never.bcm'))).toBe(false);
   });
 
+  it('refuses what only looks like what it takes, in its own words', async () => {
+    const [source, out] = [at('data.parquet'), at('never.parquet')];
+    const holed = (name: string): string[] => Object.assign(Array(2), { 1: name });
+    const half = { aborted: false, addEventListener() {} };
+    const calls: [string, () => Promise<unknown>][] = [
+      ['a hole in keep', () => score(source, { out, keep: holed('f0') })],
+      ['a hole in columns', () => plan(source, { columns: holed('f0') })],
+      ['a hole among sources', () => score(holed(source), { out })],
+      ['half a signal', () => score(source, { out, signal: half as unknown as AbortSignal })],
+      ['NUL in the output', () => score(source, { out: `${out}\0.parquet` })],
+      ['NUL in the plan', () => plan(source, { out: `${out}\0.parquet` })],
+      ['NUL in the source', () => score(`${source}\0`, { out })],
+      ['NUL in the home', () => score(source, { out, home: at('h\0') })],
+      ['NUL in the model', () => loadModel(at('m\0'))],
+      ['NUL in what is saved', () => score(source, { out, saveModel: at('m\0') })],
+    ];
+    for (const [what, call] of calls) {
+      const refused = await call().catch((error: unknown) => error);
+      expect(refused, what).toBeInstanceOf(BatchCoreError);
+      expect(refused, what).toMatchObject({ code: 'USAGE' });
+    }
+    expect(existsSync(out)).toBe(false);
+  });
+
+  it('lends nobody the bytes of a model', async () => {
+    const model = await fitModel(at('data.parquet'), { detector: 'zscore', home: at('home') });
+    model.bytes.reverse();
+    await model.save(at('lent.bcm'));
+    expect((await loadModel(at('lent.bcm'))).digest).toBe(model.digest);
+  });
+
   it('throws one class of error, with code, place and hint', async () => {
     const failure = await score(at('nothing.parquet')).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(BatchCoreError);

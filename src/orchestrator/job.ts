@@ -240,9 +240,13 @@ function touchedInput(stored: StoredJob, files: readonly FileIdentity[]): string
 /** What a job was asked to do: by its record, which outlives its database; else by that. */
 export async function readRequest(home: string, jobId: string): Promise<StoredRequest | undefined> {
   const recorded = readRecord(home, jobId)?.request as Partial<StoredRequest> | undefined;
-  if (recorded?.spec && recorded.options) return recorded as StoredRequest;
+  if (isObject(recorded?.spec) && isObject(recorded?.options)) return recorded as StoredRequest;
   const stored = await readStored(home, jobId);
   return stored && requestOf(stored);
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Reads what the database knows of a job. Its lock is taken meanwhile: nobody else's database is ever opened. */
@@ -264,6 +268,10 @@ async function readDatabase(home: string, jobId: string): Promise<OpenJob | unde
 
 /** The status of a job by its id, or by a unique beginning of it. */
 export function findJob(home: string, id: string): JobStatus {
+  if (id === '')
+    throw new BatchCoreError('USAGE', 'the job is not named: its id is empty', {
+      hint: `"${jobCommand('jobs', '', home)}" lists the jobs`,
+    });
   const { jobs, unreadable } = readHome(home);
   const matches = jobs.filter((status) => status.jobId.startsWith(id));
   const refused = unreadable.find(({ jobId }) => jobId.startsWith(id));

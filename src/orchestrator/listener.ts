@@ -59,7 +59,8 @@ class Sink<Record> {
 
   #fail(thrown: unknown): void {
     try {
-      this.#failure ??= thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
+      // Whatever a message is: as text here, where it may fail.
+      this.#failure ??= String(thrown instanceof Error ? thrown.message || thrown.name : thrown);
     } catch {
       this.#failure ??= 'what it threw has no text';
     }

@@ -56,7 +56,8 @@ export const choice =
 /** Names of columns, each once. */
 export const names: Check = (value) => {
   const wanted = 'an array of column names';
-  if (!Array.isArray(value) || value.some((name) => typeof name !== 'string'))
+  // A copy has no holes, which `some` would step over.
+  if (!Array.isArray(value) || [...value].some((name) => typeof name !== 'string'))
     return objection(value, wanted, `give ${wanted}, such as ["a", "b"]`);
   const twice = value.find((name, i) => value.indexOf(name) !== i);
   return twice === undefined
@@ -88,7 +89,8 @@ export const abortSignal: Check = (value) => {
     typeof signal === 'object' &&
     signal !== null &&
     typeof signal.aborted === 'boolean' &&
-    typeof signal.addEventListener === 'function';
+    typeof signal.addEventListener === 'function' &&
+    typeof signal.removeEventListener === 'function';
   return fits ? undefined : objection(value, 'an AbortSignal', 'give the signal of an AbortController');
 };
 

@@ -261,7 +261,12 @@ function checkTogether(options: ScoreOptions, label: (name: string) => string): 
 /** Refuses a source that names nothing. */
 export function checkSource(source: unknown): void {
   const list = typeof source === 'string' ? [source] : source;
-  if (Array.isArray(list) && list.length > 0 && list.every((path) => typeof path === 'string' && path !== '')) return;
+  if (
+    Array.isArray(list) &&
+    list.length > 0 &&
+    [...list].every((path) => typeof path === 'string' && path !== '' && !path.includes('\0'))
+  )
+    return;
   refuseArgument('source', source, 'a path or an array of paths', 'which name Parquet files, directories or globs');
 }
 

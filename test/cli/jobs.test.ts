@@ -103,6 +103,9 @@ describe('another process', () => {
     const ended = await running.ended;
     expect([errorOf(ended).code, ended.code]).toEqual(['CANCELLED', 1]);
     expect(existsSync(at('cancelled.parquet'))).toBe(false);
+    // What a shell makes of a variable that is not set names no job, least of all the only one.
+    for (const verb of ['status', 'pause', 'cancel', 'resume'])
+      expect((await run(directory, verb, '', '--home', 'home-cancelled')).code, verb).toBe(2);
     const report = await score(
       directory,
       'data.parquet',

@@ -26,6 +26,24 @@ describe('a guarded listener', () => {
     expect(listener).toMatchObject({ dropped: 0, warnings: [] });
   });
 
+  it.each([
+    Symbol('q'),
+    {
+      toString: () => {
+        throw new Error('boo');
+      },
+    },
+    null,
+  ])('has words for an error without any', (message) => {
+    const listener = guard({
+      onProgress: () => {
+        throw Object.assign(new Error(), { message });
+      },
+    });
+    listener.onProgress(progress);
+    expect(listener.warnings).toEqual([expect.stringMatching(/^onProgress failed and was not called again/)]);
+  });
+
   it('drops a callback after its first throw, counts, and leaves the other alone', () => {
     let [calls, events] = [0, 0];
     const listener = guard({
