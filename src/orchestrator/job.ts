@@ -90,7 +90,8 @@ export async function openJob(
       const [stored, publication, model] = [await store.read(), await store.publication(), await store.model()];
       return {
         ...{ jobId, fingerprint, home, paths, store, lock, holder, stored, publication, model },
-        approved: stored ? requestOf(stored).approved : NOTHING_APPROVED,
+        // Once is what it was for: what lies there when the job is done is another matter.
+        approved: stored && !isFinished(stored.state) ? requestOf(stored).approved : NOTHING_APPROVED,
         temporaryPrefix: temporaryPrefix(home, jobId),
       };
     } catch (error) {
@@ -259,7 +260,8 @@ export async function readPublication(home: string, jobId: string): Promise<Stor
   return (await readDatabase(home, jobId))?.publication;
 }
 
-async function readDatabase(home: string, jobId: string): Promise<OpenJob | undefined> {
+/** All that the database knows of a job, which is not open when this returns. */
+export async function readDatabase(home: string, jobId: string): Promise<OpenJob | undefined> {
   if (!jobExists({ home, jobId })) return undefined;
   const job = await openJob({ home, jobId, fingerprint: '' });
   await closeJob(job);

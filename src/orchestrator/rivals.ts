@@ -10,13 +10,15 @@ import { isFinished } from '../store/states.ts';
 import { type JobStatus, writeStatus } from '../store/status.ts';
 import { jobCommand } from './commands.ts';
 import { jobPaths } from './home.ts';
-import { isAlive, readStored, requestOf } from './job.ts';
+import { isAlive, type OpenJob, readDatabase, requestOf } from './job.ts';
 import { mismatchError } from './mismatch.ts';
 import type { Prepared } from './prepare.ts';
+import { sparedBy } from './sweep.ts';
 
 /**
  * Refuses while another job runs for the same output, and while one is unfinished that could still be gone on with,
- * saying in which fields the two differ. One whose source is not there any more as it was is retired, which is said.
+ * saying in which fields the two differ. One whose source is not there any more as it was is retired, which is said, and
+ * with `--fresh` every one that is unfinished.
  */
 export async function settleRivals(prepared: Prepared): Promise<string[]> {
   const { home, jobId, output, options } = prepared;
@@ -33,16 +35,18 @@ export async function settleRivals(prepared: Prepared): Promise<string[]> {
       },
     );
   const warnings = unreadable.filter((job) => job.jobId !== jobId).map(unknownRival);
-  const [latest] = rivals;
-  if (!latest || options.fresh || isFinished(latest.state) || latest.retired) return warnings;
-  const stored = await readStored(home, latest.jobId);
-  if (!stored || isFinished(stored.state)) return warnings;
-  if (await sourceIsIntact(stored)) throw mismatchError(latest.jobId, requestOf(stored), prepared);
-  await retire(home, latest);
-  return [
-    ...warnings,
-    `job ${latest.jobId}, left unfinished for this output, was retired: its source is not what it was`,
-  ];
+  // Of several the latest counts, unless all are given up for this one.
+  for (const rival of options.fresh ? rivals : rivals.slice(0, 1)) {
+    if (isFinished(rival.state) || rival.retired) continue;
+    const job = await readDatabase(home, rival.jobId);
+    if (!job?.stored || isFinished(job.stored.state)) continue;
+    if (!options.fresh && (await sourceIsIntact(job.stored)))
+      throw mismatchError(rival.jobId, requestOf(job.stored), prepared);
+    await retire(home, rival, job);
+    const why = options.fresh ? 'this one starts instead (--fresh)' : 'its source is not what it was';
+    warnings.push(`job ${rival.jobId}, left unfinished for this output, was retired: ${why}`);
+  }
+  return warnings;
 }
 
 function unknownRival({ jobId, error }: UnreadableJob): string {
@@ -58,10 +62,10 @@ async function sourceIsIntact(stored: StoredJob): Promise<boolean> {
 }
 
 /** It cannot go on: its finished chunks are of no more use. Its records stay. */
-async function retire(home: string, status: JobStatus): Promise<void> {
+async function retire(home: string, status: JobStatus, job: OpenJob): Promise<void> {
   const paths = jobPaths(home, status.jobId);
   await removeWorkDirectories(paths);
-  sweepBeside(status.out, temporaryPrefix(home, status.jobId), () => false);
+  sweepBeside(status.out, temporaryPrefix(home, status.jobId), sparedBy(job));
   writeStatus(paths.directory, { ...status, state: 'failed', retired: true });
 }
 

@@ -20,13 +20,16 @@ export async function sweepJob(job: OpenJob, targets: readonly string[]): Promis
     const left = name.startsWith('batch-core-links-') || /\.tmp$|\.taken$/.test(name) || isFitState(name);
     if (left) rmSync(join(job.paths.directory, name), { recursive: true, force: true });
   }
-  const staged = job.publication?.state === 'staged' ? job.publication : undefined;
-  const ours = [...job.approved.files, ...(job.publication?.output.files ?? [])];
-  // A kill in the instant of a swap may have left under our name what lay at the target, and was not ours to replace.
-  const spared = (path: string, id: FileId) => path === staged?.temporary && !ours.some((file) => sameFile(file, id));
   keepRecord(job);
-  const beside = targets.flatMap((target) => sweepBeside(target, job.temporaryPrefix, spared));
+  const beside = targets.flatMap((target) => sweepBeside(target, job.temporaryPrefix, sparedBy(job)));
   return [...strange, ...beside.map((path) => `${path} is not ours; it was left alone`)];
+}
+
+/** A kill in the instant of a swap may have left under a job's temporary name what lay at the target, and was not its to replace. */
+export function sparedBy({ approved, publication }: Pick<OpenJob, 'approved' | 'publication'>) {
+  const staged = publication?.state === 'staged' ? publication : undefined;
+  const ours = [...approved.files, ...(publication?.output.files ?? [])];
+  return (path: string, id: FileId): boolean => path === staged?.temporary && !ours.some((file) => sameFile(file, id));
 }
 
 /**

@@ -44,8 +44,9 @@ export async function verifyDirectory(path: string, expected: Expected | undefin
 
 async function verifyParts(path: string, { fingerprint, content }: Manifest, hint: string | undefined) {
   let [rows, bytes] = [0, 0];
-  const parts = content['parts'] as ManifestPart[];
-  for (const [chunk, part] of parts.entries()) {
+  const parts = content['parts'] as unknown[];
+  for (const [chunk, listed] of parts.entries()) {
+    const part = Object(listed) as ManifestPart;
     const file = join(path, basename(String(part.name)));
     const wrong = await partTrouble(file, chunk, part, fingerprint);
     if (wrong) throw damaged(file, `part ${chunk} ${wrong}`, hint);

@@ -180,8 +180,9 @@ function lookInto(path: string): Found {
     return { kind: 'directory', fingerprints: [], ours: intent.map(named), changed: [], strangers };
   }
   const whose = { fingerprints: new Set([fingerprint, ...fingerprints]), sizes, lost: manifests.length === 0 };
-  const listed = [...files].filter(([name]) => isMarker(name) || whose.lost || sizes.has(name));
   const isOurs = ([name, file]: [string, FoundFile]) => isAsWritten(name, file, whose);
+  // Where nothing lists them, what is not ours by what is in it is a stranger's, whatever its name.
+  const listed = [...files].filter((entry) => (whose.lost ? isOurs(entry) : isMarker(entry[0]) || sizes.has(entry[0])));
   const known = new Set(listed.map(([name]) => name));
   const every = [MANIFEST, SUCCESS, INTENT, ...sizes.keys(), ...known];
   return {

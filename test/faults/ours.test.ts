@@ -3,6 +3,7 @@ import {
   appendFileSync,
   copyFileSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -148,6 +149,56 @@ describe('what this job wrote is made again when it was damaged', () => {
   });
 });
 
+describe('once is what --force is for', () => {
+  it("another job's directory that comes to lie there when the job is done stays", async () => {
+    const other = ['score', 'in2.parquet', '-d', 'zscore', '-o', 'd/'];
+    await done(PARTS);
+    await done([...other, '--force']);
+    await done([...PARTS, '--force']);
+    expect(await taken(other, at('d', 'manifest.json'))).toContain('--force');
+  });
+
+  it("so does a stranger's file that it replaced before", async () => {
+    for (const [args, path] of [
+      [FILE, 'o.parquet'],
+      [['fit', 'in.parquet', '-d', 'zscore', '-m', 'm.bcm'], 'm.bcm'],
+    ] as const) {
+      writeFileSync(at(path), 'thesis');
+      linkSync(at(path), at('kept'));
+      await done([...args, '--force']);
+      renameSync(at('kept'), at(path));
+      await taken([...args], at(path));
+    }
+  });
+
+  it('and nothing lies in a directory without a manifest but our parts', async () => {
+    await done(PARTS);
+    mkdirSync(at('e'));
+    copyFileSync(at('d', 'part-0000000.parquet'), at('e', 'part-0000000.parquet'));
+    copyFileSync(at('in2.parquet'), at('e', 'part-0000007.parquet'));
+    const args = ['score', 'in.parquet', '-d', 'mad', '-o', 'e'];
+    for (const flags of [[], ['--force']])
+      expect(await taken([...args, ...flags], at('e', 'part-0000007.parquet'))).not.toContain('--force');
+  });
+});
+
+it('an unfinished job that --fresh was given instead of does not come back', async () => {
+  const killed = async (args: string[]) => {
+    const { child, ended } = start(directory, [...args, '--progress', 'json']);
+    await new Promise((told) => child.stderr?.once('data', told));
+    child.kill('SIGKILL');
+    await ended;
+  };
+  const mad = ['score', 'in.parquet', '-d', 'mad', '-o', 'o.parquet'];
+  await killed(FILE);
+  const refused = await run(directory, ...mad, ...QUIET);
+  expect([refused.code, errorOf(refused).code]).toEqual([78, 'JOB_MISMATCH']);
+  await killed([...mad, '--fresh']);
+  const report = await score(directory, ...mad.slice(1));
+  expect(report.detector).toBe('mad');
+  expect((await score(directory, ...mad.slice(1))).recalled).toBe(true);
+});
+
 it('what --force was given for is not what comes to lie there later', async () => {
   writeFileSync(at('o.parquet'), 'old');
   const { child, ended } = start(directory, [...FILE, '--force', '--progress', 'json']);
@@ -170,13 +221,17 @@ it('a file that is written while the job runs stays', async () => {
 
 describe('in a directory', () => {
   it.each(['part-0000000.parquet', 'manifest.json', '_SUCCESS'])(
-    "a user's %s stays, with --force it goes",
+    "a user's %s stays, with --force it goes where a manifest lists it",
     async (name) => {
       await done(PARTS);
       const whole = sha256(at('d', name));
       copyFileSync(at('in2.parquet'), at('d', name));
       for (const args of [PARTS, [...PARTS, '--fresh']])
         expect(await taken(args, at('d', name))).not.toContain('--force');
+      if (name === 'manifest.json') {
+        await taken([...PARTS, '--force'], at('d', name));
+        rmSync(at('d', name));
+      }
       await done([...PARTS, '--force']);
       expect(sha256(at('d', name))).toBe(whole);
       expect((await run(directory, 'verify', 'd')).code).toBe(0);
@@ -287,6 +342,16 @@ describe('verify believes no manifest more than the job', () => {
     for (const home of ['.batch-core', 'nowhere']) {
       const ended = await run(directory, 'verify', 'd', '--home', home, '--json');
       expect([ended.code, errorOf(ended).code], `${home}: ${ended.stdout}`).toEqual([65, 'OUTPUT_DAMAGED']);
+    }
+  });
+
+  it('nor one that lists no part', async () => {
+    await done(PARTS);
+    const text = JSON.stringify({ ...JSON.parse(readFileSync(at('d', 'manifest.json'), 'utf8')), parts: [null] });
+    writeFileSync(at('d', 'manifest.json'), text);
+    for (const home of ['.batch-core', 'nowhere']) {
+      const ended = await run(directory, 'verify', 'd', '--home', home, '--json');
+      expect([ended.code, errorOf(ended).code], home).toEqual([65, 'OUTPUT_DAMAGED']);
     }
   });
 
