@@ -3,8 +3,8 @@ import { existsSync, statSync } from 'node:fs';
 import { basename, extname, sep } from 'node:path';
 import { BatchCoreError } from '../errors.ts';
 import { fromHere, placeOf } from '../paths.ts';
-import { lookAt } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
+import type { JobStatus } from '../store/status.ts';
 
 export interface Output {
   /** Absolute, without a final slash. */
@@ -36,22 +36,19 @@ export function resolveOutput(out: string | undefined, sources: readonly string[
 }
 
 /**
- * The files of a directory or pattern but for what this job published among them: it was not there when it was asked for
- * first, and a source that grew by it would be another.
+ * The files of a directory or pattern but for what this very command published among them before: it was not there when it
+ * was asked for first, and a source that grew by it would be another. `jobs` are those of the home.
  */
-export function exceptOutput(files: string[], asked: readonly string[], { path }: Output): string[] {
-  if (!existsSync(path)) return files;
-  const named = new Set(asked.map((source) => fromHere(source)));
+export function exceptOutput(
+  files: string[],
+  asked: readonly string[],
+  { path }: Output,
+  jobs: readonly Pick<JobStatus, 'out' | 'source'>[],
+): string[] {
+  const sources = asked.map((source) => fromHere(source));
   const out = realPlace(path);
-  const among = new Set(files.filter((file) => !named.has(file) && isAt(realPlace(file), out)));
-  return among.size > 0 && isOurs(path) ? files.filter((file) => !among.has(file)) : files;
-}
-
-function isAt(file: string, out: string): boolean {
-  return file === out || file.startsWith(out + sep);
-}
-
-function isOurs(path: string): boolean {
-  const found = lookAt(path);
-  return 'fingerprint' in found && found.fingerprint !== undefined;
+  const same = (job: Pick<JobStatus, 'source'>) => JSON.stringify(job.source) === JSON.stringify(sources);
+  if (!jobs.some((job) => same(job) && realPlace(job.out) === out)) return files;
+  const isAt = (file: string) => file === out || file.startsWith(out + sep);
+  return files.filter((file) => sources.includes(file) || !isAt(realPlace(file)));
 }

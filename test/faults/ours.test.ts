@@ -149,6 +149,30 @@ describe('what this job wrote is made again when it was damaged', () => {
   });
 });
 
+describe('an output among its own sources', () => {
+  const all = ['score', 'g', '-d', 'zscore', '-o', 'g/o.parquet'];
+  beforeEach(() => {
+    mkdirSync(at('g'));
+    copyFileSync(at('in.parquet'), at('g', 'in.parquet'));
+  });
+
+  it('is none of them, also when it was damaged', async () => {
+    await done(all);
+    const whole = sha256(at('g', 'o.parquet'));
+    expect((await score(directory, ...all.slice(1))).recalled).toBe(true);
+    truncateSync(at('g', 'o.parquet'), 1000);
+    await done(all);
+    expect(sha256(at('g', 'o.parquet'))).toBe(whole);
+  });
+
+  it('is one where another command made it: an input is never written', async () => {
+    rmSync(at('g', 'in.parquet'));
+    for (const name of ['o', 'p']) await done(['score', 'in.parquet', '-d', 'zscore', '-o', `g/${name}.parquet`]);
+    for (const flags of [[], ['--force'], ['--force', '--home', 'other']])
+      await taken([...all, ...flags], at('g', 'o.parquet'));
+  });
+});
+
 describe('once is what --force is for', () => {
   it("another job's directory that comes to lie there when the job is done stays", async () => {
     const other = ['score', 'in2.parquet', '-d', 'zscore', '-o', 'd/'];
