@@ -242,7 +242,7 @@ function touchedInput(stored: StoredJob, files: readonly FileIdentity[]): string
 export async function readRequest(home: string, jobId: string): Promise<StoredRequest | undefined> {
   const recorded = readRecord(home, jobId)?.request as Partial<StoredRequest> | undefined;
   if (isObject(recorded?.spec) && isObject(recorded?.options)) return recorded as StoredRequest;
-  const stored = await readStored(home, jobId);
+  const stored = (await readDatabase(home, jobId))?.stored;
   return stored && requestOf(stored);
 }
 
@@ -250,17 +250,15 @@ function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Reads what the database knows of a job. Its lock is taken meanwhile: nobody else's database is ever opened. */
-export async function readStored(home: string, jobId: string): Promise<StoredJob | undefined> {
-  return (await readDatabase(home, jobId))?.stored;
-}
-
-/** Reads what the database knows of what the job published, as {@link readStored} does. */
+/** What the database knows of what the job published. */
 export async function readPublication(home: string, jobId: string): Promise<StoredPublication | undefined> {
   return (await readDatabase(home, jobId))?.publication;
 }
 
-/** All that the database knows of a job, which is not open when this returns. */
+/**
+ * All that the database knows of a job, which is not open when this returns. Its lock is taken meanwhile: nobody else's
+ * database is ever opened.
+ */
 export async function readDatabase(home: string, jobId: string): Promise<OpenJob | undefined> {
   if (!jobExists({ home, jobId })) return undefined;
   const job = await openJob({ home, jobId, fingerprint: '' });

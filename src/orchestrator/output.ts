@@ -37,18 +37,19 @@ export function resolveOutput(out: string | undefined, sources: readonly string[
 
 /**
  * The files of a directory or pattern but for what this very command published among them before: it was not there when it
- * was asked for first, and a source that grew by it would be another. `jobs` are those of the home.
+ * was asked for first, and a source that grew by it would be another. `jobs` are those of the home, asked only then.
  */
 export function exceptOutput(
   files: string[],
   asked: readonly string[],
   { path }: Output,
-  jobs: readonly Pick<JobStatus, 'out' | 'source'>[],
+  jobs: () => readonly Pick<JobStatus, 'out' | 'source'>[],
 ): string[] {
   const sources = asked.map((source) => fromHere(source));
   const out = realPlace(path);
-  const same = (job: Pick<JobStatus, 'source'>) => JSON.stringify(job.source) === JSON.stringify(sources);
-  if (!jobs.some((job) => same(job) && realPlace(job.out) === out)) return files;
   const isAt = (file: string) => file === out || file.startsWith(out + sep);
-  return files.filter((file) => sources.includes(file) || !isAt(realPlace(file)));
+  const others = files.filter((file) => sources.includes(file) || !isAt(realPlace(file)));
+  if (others.length === files.length) return files;
+  const same = (job: Pick<JobStatus, 'source'>) => JSON.stringify(job.source) === JSON.stringify(sources);
+  return jobs().some((job) => same(job) && realPlace(job.out) === out) ? others : files;
 }

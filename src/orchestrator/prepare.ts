@@ -16,8 +16,7 @@ import { specialWords } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
 import { readFacts, type SourceFacts } from '../source/facts.ts';
 import { resolveSource } from '../source/resolve.ts';
-import { listJobs } from '../store/home.ts';
-import type { JobStatus } from '../store/status.ts';
+import { readableJobs } from '../store/home.ts';
 import { measureCapacity } from '../system.ts';
 import { jobPaths, lookFrom, refuseHome, resolveHome } from './home.ts';
 import { needsOf } from './needs.ts';
@@ -78,7 +77,7 @@ export async function prepare(
   const home = resolveHome(options.home, output.path);
   refuseHome(home);
   const found = await resolveSource(asked, lookFrom(asked));
-  const files = kind === 'score' ? exceptOutput(found, asked, output, jobsOf(home)) : found;
+  const files = kind === 'score' ? exceptOutput(found, asked, output, () => readableJobs(home)) : found;
   const facts = await readFacts(files);
   const rows = facts.files.reduce((sum, file) => sum + file.rows, 0);
   if (rows === 0)
@@ -201,13 +200,4 @@ function noFile(path: string, words: string): BatchCoreError {
     where: { file: path },
     hint: 'name the file that "batch-core fit <source> -m <path>" wrote',
   });
-}
-
-/** The jobs of a home; that it may not be read is said by who must. */
-function jobsOf(home: string): JobStatus[] {
-  try {
-    return listJobs(home);
-  } catch {
-    return [];
-  }
 }

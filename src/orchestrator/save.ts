@@ -12,16 +12,15 @@ import type { FileIdentity } from '../source/identity.ts';
 import { resolveHome } from './home.ts';
 import { claimAt } from './job.ts';
 
-/** What may be replaced. */
-export interface ModelClaim {
-  option: string;
-  claim: Omit<Claim, 'fingerprint'>;
-  /** A model that is there already need not be written, and is no other. */
-  digest: string | undefined;
-}
-
-/** Whether a model may be written at `path`; `there` when this very model is. */
-export function judgeModel(path: string, { claim, digest }: Omit<ModelClaim, 'option'>): Verdict | { kind: 'there' } {
+/**
+ * Whether a model may be written at `path`; `there` when the model of this digest is: it need not be written, and is no
+ * other.
+ */
+export function judgeModel(
+  path: string,
+  claim: Omit<Claim, 'fingerprint'>,
+  digest: string | undefined,
+): Verdict | { kind: 'there' } {
   const found = lookAt(path);
   if (isModel(found)) {
     const bytes = readFileSync(path);
@@ -46,17 +45,16 @@ function isWhole(model: Uint8Array): boolean {
   }
 }
 
-/** Refuses a place that is taken. */
-export function checkModelPlace(path: string, claim: ModelClaim): void {
-  const verdict = judgeModel(path, claim);
-  if (verdict.kind === 'taken') throw takenError(path, claim.option, verdict);
-}
-
 /** Writes the model, durably, unless it is there. */
-export function saveModel(path: string, bytes: Uint8Array, prefix: string, claim: Omit<ModelClaim, 'digest'>): void {
-  const verdict = judgeModel(path, { claim: claim.claim, digest: sha256Of(bytes) });
+export function saveModel(
+  path: string,
+  bytes: Uint8Array,
+  prefix: string,
+  { option, claim }: { option: string; claim: Omit<Claim, 'fingerprint'> },
+): void {
+  const verdict = judgeModel(path, claim, sha256Of(bytes));
   if (verdict.kind === 'there') return;
-  if (verdict.kind === 'taken') throw takenError(path, claim.option, verdict);
+  if (verdict.kind === 'taken') throw takenError(path, option, verdict);
   writeCommitted(temporaryBeside(path, prefix), path, bytes, verdict.replaces);
 }
 
@@ -75,7 +73,7 @@ export function saveModelCopy(
   const place = { path, option: 'path', layout: 'file' } as const;
   const { sources, home = resolveHome(undefined, path) } = origin;
   checkPlaces([place], { inputs: sources.map((file) => file.path), home });
-  const verdict = judgeModel(path, { claim: claimAt(path, undefined, force), digest: sha256Of(bytes) });
+  const verdict = judgeModel(path, claimAt(path, undefined, force), sha256Of(bytes));
   if (verdict.kind === 'there') return;
   refuseSource(path, sources);
   if (verdict.kind === 'taken')

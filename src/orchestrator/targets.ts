@@ -39,9 +39,7 @@ export function approveTargets(prepared: Prepared, job: OpenJob | undefined): Ap
     const isModel = kind === 'fit' || option === '--save-model';
     const found = expectLayout(lookAt(path), layout);
     const claim = claimAt(path, job, force);
-    const verdict = isModel
-      ? judgeModel(path, { claim, digest: ownModelDigest(job) })
-      : judge(found, { ...claim, fingerprint });
+    const verdict = isModel ? judgeModel(path, claim, job?.model) : judge(found, { ...claim, fingerprint });
     if (verdict.kind === 'taken') throw takenError(path, option, verdict);
     if (verdict.kind === 'free' && verdict.replaces) files.push({ path, ...verdict.replaces });
     else if (verdict.kind === 'free')
@@ -55,9 +53,4 @@ export function approveTargets(prepared: Prepared, job: OpenJob | undefined): Ap
 function expectLayout(found: ReturnType<typeof lookAt>, layout: 'file' | 'directory'): ReturnType<typeof lookAt> {
   if (layout === 'directory' && found.kind === 'file') return { kind: 'special', words: 'a file, not a directory' };
   return found;
-}
-
-/** The model that this job has, if it has one: a file that holds it is no other model. */
-function ownModelDigest(job: OpenJob | undefined): string | undefined {
-  return job?.model;
 }

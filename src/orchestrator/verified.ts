@@ -31,21 +31,36 @@ export const NO_JOB = 'no finished job that can be read here wrote it: --home na
 
 export const AGAIN = 'run the same command again: it notices, and makes the output again';
 
-/** Only who made it can make it again: a hint is given where a job of this home did. */
 export function damaged(path: string, what: string, hint?: string): BatchCoreError {
   return new BatchCoreError('OUTPUT_DAMAGED', `${path}: ${what}`, { where: { file: path }, hint });
 }
 
 /** What its job would do about an output that is not what was written. */
-export async function cure(path: string, { home, jobId }: Expected): Promise<string> {
+async function cure(path: string, { home, jobId }: Expected): Promise<string> {
   if (isAlive(home, jobId)) return 'its job runs: look again when it has ended';
   const fingerprint = readRecord(home, jobId)?.fingerprint;
   const publication = await readPublication(home, jobId).catch(() => undefined);
   const claim = claimAt(path, { approved: NOTHING_APPROVED, publication });
   const verdict = isModelFile(path)
-    ? judgeModel(path, { claim, digest: undefined })
+    ? judgeModel(path, claim, undefined)
     : judge(lookAt(path), { ...claim, fingerprint });
   return verdict.kind === 'taken' ? `move it away, if you want to keep it; then ${AGAIN}` : AGAIN;
+}
+
+/** Looks for damage; what is found without a hint gets that of the job that wrote there. Only who made it can make it again. */
+export async function withCure(
+  path: string,
+  expected: Expected | undefined,
+  look: () => Promise<Verified>,
+): Promise<Verified> {
+  try {
+    return await look();
+  } catch (thrown) {
+    const error = BatchCoreError.from(thrown);
+    if (!expected || error.code !== 'OUTPUT_DAMAGED' || error.hint !== undefined) throw error;
+    const { code, message, where, cause } = error;
+    throw new BatchCoreError(code, message, { where, hint: await cure(path, expected), cause });
+  }
 }
 
 export function notOurs(path: string): BatchCoreError {

@@ -11,10 +11,10 @@ import { readJson } from '../store/smallFile.ts';
 import { isFinished } from '../store/states.ts';
 import type { JobStatus } from '../store/status.ts';
 import { jobPaths, resolveHome } from './home.ts';
-import { findJob, isAlive, readPublication } from './job.ts';
+import { isAlive, readPublication } from './job.ts';
 import { homeJobs, homeOf, jobStatus } from './jobs.ts';
 import { loadModelFile } from './prepare.ts';
-import { AGAIN, cure, damaged, type Expected, NO_JOB, notOurs, type Verified } from './verified.ts';
+import { AGAIN, damaged, type Expected, NO_JOB, notOurs, type Verified, withCure } from './verified.ts';
 import { verifyDirectory } from './verifyDirectory.ts';
 
 /** An output, a directory of parts, a model, or a job by its id. */
@@ -36,7 +36,7 @@ export async function verify(target: string, home: string | undefined): Promise<
 
 function namedJob(target: string, path: string, home: string): JobStatus {
   try {
-    return jobStatus(home, findJob(home, target).jobId);
+    return jobStatus(home, target);
   } catch (cause) {
     if (BatchCoreError.from(cause).code !== 'JOB_NOT_FOUND') throw cause;
     throw new BatchCoreError('JOB_NOT_FOUND', `there is no file ${path}, and no job "${target}" in ${home}`, {
@@ -69,8 +69,10 @@ async function verifyPath(path: string, home: string | undefined): Promise<Verif
   const stats = statsOf(path, statSync);
   if (stats) refuseUnreadable(path);
   const expected = await lookUp(path, home);
-  if (stats?.isDirectory()) return verifyDirectory(path, expected);
-  if (stats?.isFile()) return isModelFile(path) ? verifyModel(path, expected) : verifyFile(path, expected);
+  if (stats?.isDirectory() || stats?.isFile()) {
+    const look = stats.isDirectory() ? verifyDirectory : isModelFile(path) ? verifyModel : verifyFile;
+    return withCure(path, expected, () => look(path, expected));
+  }
   const what = stats ? 'is neither a file nor a directory' : 'is a link to nowhere';
   throw new BatchCoreError('USAGE', `${path} ${what}`, { where: { file: path } });
 }
@@ -114,10 +116,8 @@ async function verifyFile(path: string, expected: Expected | undefined): Promise
   const { size } = statSync(path);
   if (expected) {
     const { output } = expected.report;
-    if (size !== output.bytes)
-      throw damaged(path, `it has ${size} bytes and should have ${output.bytes}`, await cure(path, expected));
-    if ((await fileDigest(path)) !== output.sha256)
-      throw damaged(path, await place(path, expected.rowGroups), await cure(path, expected));
+    if (size !== output.bytes) throw damaged(path, `it has ${size} bytes and should have ${output.bytes}`);
+    if ((await fileDigest(path)) !== output.sha256) throw damaged(path, await place(path, expected.rowGroups));
   }
   let facts: ReturnType<typeof partFacts>;
   try {
@@ -130,8 +130,7 @@ async function verifyFile(path: string, expected: Expected | undefined): Promise
   const verified = { path, jobId: expected?.jobId ?? null, rows: facts.rows, bytes: size };
   if (!expected) return { ...verified, checks: ['footer'], unchecked: [`size, sha256 and rows: ${NO_JOB}`] };
   const { source } = expected.report;
-  if (facts.rows !== source.rows)
-    throw damaged(path, `it has ${facts.rows} rows; the source has ${source.rows}`, await cure(path, expected));
+  if (facts.rows !== source.rows) throw damaged(path, `it has ${facts.rows} rows; the source has ${source.rows}`);
   return { ...verified, checks: ['size', 'sha256', 'rows against the source'], unchecked: [] };
 }
 
@@ -155,6 +154,6 @@ async function verifyModel(path: string, expected: Expected | undefined): Promis
   const verified = { path, jobId: expected?.jobId ?? null, rows: 0, bytes: model.bytes.length };
   if (!expected) return { ...verified, checks: ['checksum of the model'], unchecked: [`digest: ${NO_JOB}`] };
   if ((await fileDigest(path)) !== expected.report.output.sha256)
-    throw damaged(path, 'it is another model than the job fitted', await cure(path, expected));
+    throw damaged(path, 'it is another model than the job fitted');
   return { ...verified, checks: ['checksum of the model', 'sha256'], unchecked: [] };
 }

@@ -12,7 +12,7 @@ import {
   readManifest,
   SUCCESS,
 } from '../sink/look.ts';
-import { cure, damaged, type Expected, NO_JOB, notOurs, type Verified } from './verified.ts';
+import { damaged, type Expected, NO_JOB, notOurs, type Verified } from './verified.ts';
 
 interface ManifestPart {
   name: string;
@@ -24,38 +24,37 @@ interface ManifestPart {
 export async function verifyDirectory(path: string, expected: Expected | undefined): Promise<Verified> {
   const found = lookAt(path);
   if (!expected && (found.kind !== 'directory' || found.fingerprint === undefined)) throw notOurs(path);
-  const hint = expected && (await cure(path, expected));
   const success = lstatSync(join(path, SUCCESS), { throwIfNoEntry: false });
-  if (!success?.isFile()) throw damaged(path, `it has no ${SUCCESS}: it was never finished`, hint);
-  if (success.size > 0) throw damaged(join(path, SUCCESS), 'it is not empty', hint);
+  if (!success?.isFile()) throw damaged(path, `it has no ${SUCCESS}: it was never finished`);
+  if (success.size > 0) throw damaged(join(path, SUCCESS), 'it is not empty');
   const manifest = readManifest(join(path, MANIFEST));
-  if (!manifest) throw damaged(path, `it has no readable ${MANIFEST}`, hint);
+  if (!manifest) throw damaged(path, `it has no readable ${MANIFEST}`);
   if (expected && (await fileDigest(join(path, MANIFEST))) !== expected.report.output.sha256)
-    throw damaged(join(path, MANIFEST), 'it is not what was written (SHA-256)', hint);
-  const { rows, bytes } = await verifyParts(path, manifest, hint);
+    throw damaged(join(path, MANIFEST), 'it is not what was written (SHA-256)');
+  const { rows, bytes } = await verifyParts(path, manifest);
   refuseStrangers(path, found);
   const checks = ['_SUCCESS', 'sizes', 'rows', 'sha256 of every part'];
   const verified = { path, jobId: expected?.jobId ?? null, rows, bytes };
   if (!expected) return { ...verified, checks, unchecked: [`manifest and rows against the source: ${NO_JOB}`] };
   const { source } = expected.report;
-  if (rows !== source.rows) throw damaged(path, `its parts have ${rows} rows; the source has ${source.rows}`, hint);
+  if (rows !== source.rows) throw damaged(path, `its parts have ${rows} rows; the source has ${source.rows}`);
   return { ...verified, checks: ['sha256 of the manifest', ...checks, 'rows against the source'], unchecked: [] };
 }
 
-async function verifyParts(path: string, { fingerprint, content }: Manifest, hint: string | undefined) {
+async function verifyParts(path: string, { fingerprint, content }: Manifest) {
   let [rows, bytes] = [0, 0];
   const parts = content['parts'] as unknown[];
   for (const [chunk, listed] of parts.entries()) {
     const part = Object(listed) as ManifestPart;
     const file = join(path, basename(String(part.name)));
     const wrong = await partTrouble(file, chunk, part, fingerprint);
-    if (wrong) throw damaged(file, `part ${chunk} ${wrong}`, hint);
+    if (wrong) throw damaged(file, `part ${chunk} ${wrong}`);
     rows += part.rows;
     bytes += part.bytes;
   }
   if (rows === content['rows'] && bytes === content['bytes']) return { rows, bytes };
   const says = `it says ${content['rows']} rows in ${content['bytes']} bytes; its parts have ${rows} in ${bytes}`;
-  throw damaged(join(path, MANIFEST), says, hint);
+  throw damaged(join(path, MANIFEST), says);
 }
 
 /** What a part is not as the manifest lists it. */

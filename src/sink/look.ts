@@ -176,7 +176,7 @@ function lookInto(path: string): Found {
   if (fingerprint === undefined) {
     // A publication that was killed before it could say whose the directory is leaves a temporary at most.
     const intent = [...files].filter(([name, { head }]) => name === INTENT && beginsAsManifest(head));
-    const strangers = names.filter((name) => !isTemporary(name, [INTENT]) && name !== intent[0]?.[0]);
+    const strangers = names.filter((name) => !isTemporary(name, new Set([INTENT])) && name !== intent[0]?.[0]);
     return { kind: 'directory', fingerprints: [], ours: intent.map(named), changed: [], strangers };
   }
   const whose = { fingerprints: new Set([fingerprint, ...fingerprints]), sizes, lost: manifests.length === 0 };
@@ -184,7 +184,7 @@ function lookInto(path: string): Found {
   // Where nothing lists them, what is not ours by what is in it is a stranger's, whatever its name.
   const listed = [...files].filter((entry) => (whose.lost ? isOurs(entry) : isMarker(entry[0]) || sizes.has(entry[0])));
   const known = new Set(listed.map(([name]) => name));
-  const every = [MANIFEST, SUCCESS, INTENT, ...sizes.keys(), ...known];
+  const every = new Set([MANIFEST, SUCCESS, INTENT, ...sizes.keys(), ...known]);
   return {
     kind: 'directory',
     fingerprint,
@@ -237,7 +237,7 @@ function beginsAsManifest(head: string): boolean {
 }
 
 /** Whether a name is a temporary one of a file of those names. */
-function isTemporary(name: string, of: readonly string[]): boolean {
+function isTemporary(name: string, of: ReadonlySet<string>): boolean {
   const match = /^\.(.+)\.\d+-\d+\.tmp$/.exec(name);
-  return match?.[1] !== undefined && of.includes(match[1]);
+  return match?.[1] !== undefined && of.has(match[1]);
 }

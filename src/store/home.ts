@@ -104,6 +104,15 @@ export function readHome(home: string): HomeContent {
 /** The jobs of a home that can be read. */
 export const listJobs = (home: string): JobStatus[] => readHome(home).jobs;
 
+/** The same, none where the home may not be read: for whoever only guesses by them. */
+export function readableJobs(home: string): JobStatus[] {
+  try {
+    return listJobs(home);
+  } catch {
+    return [];
+  }
+}
+
 function namesIn(path: string): string[] {
   try {
     return readdirSync(path);

@@ -1,6 +1,6 @@
 /** The reports that finished jobs of a home have left. One that is damaged is none. */
 import type { Report } from '../report.ts';
-import { jobPaths, listJobs } from './home.ts';
+import { jobPaths, readableJobs } from './home.ts';
 import { readJson } from './smallFile.ts';
 
 /** The report at `path`; nothing where there is none, or one that this version does not understand. */
@@ -17,16 +17,16 @@ const RECENT_MAX = 20;
 
 /** The reports of the latest jobs that were completed, the latest first; none where they may not be read. */
 export function recentReports(home: string): Report[] {
-  const read = <T>(what: () => T) => {
+  const read = (path: string) => {
     try {
-      return what();
+      return readReport(path);
     } catch {
       return undefined;
     }
   };
-  return (read(() => listJobs(home)) ?? [])
+  return readableJobs(home)
     .filter(({ state }) => state === 'completed')
     .slice(0, RECENT_MAX)
-    .map(({ jobId }) => read(() => readReport(jobPaths(home, jobId).report)))
+    .map(({ jobId }) => read(jobPaths(home, jobId).report))
     .filter((report) => report !== undefined);
 }

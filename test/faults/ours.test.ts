@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { errorOf, gaussian, parquet, run, score, scratch, sha256, sql, start } from '../cli/harness.ts';
+import { errorOf, gaussian, parquet, type Running, run, score, scratch, sha256, sql, start } from '../cli/harness.ts';
 
 const root = scratch();
 let directory = '';
@@ -47,6 +47,20 @@ async function taken(args: string[], path: string): Promise<string> {
   expect([ended.code, errorOf(ended).code], ended.stdout).toEqual([78, 'OUTPUT_EXISTS']);
   expect(sha256(path)).toBe(before);
   return errorOf(ended).hint ?? '';
+}
+
+/** A run that has said something. */
+async function begun(args: string[]): Promise<Running> {
+  const running = start(directory, [...args, '--progress', 'json']);
+  await new Promise((told) => running.child.stderr?.once('data', told));
+  return running;
+}
+
+/** Begins a run and kills it. */
+async function killed(args: string[]): Promise<void> {
+  const { child, ended } = await begun(args);
+  child.kill('SIGKILL');
+  await ended;
 }
 
 function flip(path: string, place: number): void {
@@ -207,12 +221,6 @@ describe('once is what --force is for', () => {
 });
 
 it('an unfinished job that --fresh was given instead of does not come back', async () => {
-  const killed = async (args: string[]) => {
-    const { child, ended } = start(directory, [...args, '--progress', 'json']);
-    await new Promise((told) => child.stderr?.once('data', told));
-    child.kill('SIGKILL');
-    await ended;
-  };
   const mad = ['score', 'in.parquet', '-d', 'mad', '-o', 'o.parquet'];
   await killed(FILE);
   const refused = await run(directory, ...mad, ...QUIET);
@@ -225,18 +233,14 @@ it('an unfinished job that --fresh was given instead of does not come back', asy
 
 it('what --force was given for is not what comes to lie there later', async () => {
   writeFileSync(at('o.parquet'), 'old');
-  const { child, ended } = start(directory, [...FILE, '--force', '--progress', 'json']);
-  await new Promise((told) => child.stderr?.once('data', told));
-  child.kill('SIGKILL');
-  await ended;
+  await killed([...FILE, '--force']);
   writeFileSync(at('o.parquet'), 'thesis');
   await taken(FILE, at('o.parquet'));
 });
 
 it('a file that is written while the job runs stays', async () => {
   await done(FILE);
-  const { child, ended } = start(directory, [...FILE, '--fresh', ...QUIET.slice(0, 1), '--progress', 'json']);
-  await new Promise((told) => child.stderr?.once('data', told));
+  const { ended } = await begun([...FILE, '--fresh', '--json']);
   writeFileSync(at('o.parquet'), 'thesis');
   const { code, stdout } = await ended;
   expect([code, JSON.parse(stdout).error.code]).toEqual([78, 'OUTPUT_EXISTS']);
@@ -402,10 +406,7 @@ describe('verify believes no manifest more than the job', () => {
   });
 
   it('says of a job that has not finished what it is', async () => {
-    const { child, ended } = start(directory, [...FILE, '--progress', 'json']);
-    await new Promise((told) => child.stderr?.once('data', told));
-    child.kill('SIGKILL');
-    await ended;
+    await killed(FILE);
     const [job = ''] = readdirSync(at('.batch-core/jobs'));
     const verified = await run(directory, 'verify', job, '--json');
     expect([verified.code, errorOf(verified).message]).toEqual([

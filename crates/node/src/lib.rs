@@ -18,4 +18,5 @@ pub mod memory;
 pub mod model;
 pub mod parts;
 pub mod publish;
+pub mod sizes;
 pub mod watch;

@@ -44,7 +44,7 @@ async function inspectPaths(paths: readonly string[]): Promise<Inspected> {
     });
   if (paths.length > 1) return inspectSource(paths);
   const path = fromHere(only);
-  const stats = lookAt(path);
+  const stats = statsOf(path);
   if (stats?.isDirectory()) return inspectDirectory(only, path);
   // What is no file that can be read is told in the words that score has for it.
   if (!stats?.isFile() || !isReadable(path)) return inspectSource(paths);
@@ -52,7 +52,7 @@ async function inspectPaths(paths: readonly string[]): Promise<Inspected> {
 }
 
 /** What may not be looked at, the source's own look says in its words. */
-function lookAt(path: string): Stats | undefined {
+function statsOf(path: string): Stats | undefined {
   try {
     return statSync(path);
   } catch {

@@ -41,17 +41,14 @@ export async function follow(
   const signals = listenForSignals();
   try {
     const listener = guard(sink);
-    const report = await run({ signal: signals.signal, onProgress: listener.onProgress, onEvent: listener.onEvent });
+    const hooks = { signal: signals.signal, onProgress: listener.onProgress, onEvent: listener.onEvent };
+    const report = await run(hooks).finally(() => sink.end());
     report.warnings.push(...listener.warnings);
-    sink.end();
     const late = signals.came();
     if (late !== undefined) say(`the job was completed before ${late} could stop it`);
     if (output.json) printJson(report);
     else if (!output.quiet) printLines(lines(report, answerColumns()));
     return report.exitCode ?? EXIT.ok;
-  } catch (thrown) {
-    sink.end();
-    throw thrown;
   } finally {
     signals.close();
   }
