@@ -155,13 +155,12 @@ export function claimAt(
   job: Pick<OpenJob, 'approved' | 'publication'> | undefined,
   force = false,
 ): Omit<Claim, 'fingerprint'> {
-  const { files, fingerprints } = job?.approved ?? NOTHING_APPROVED;
+  const { files } = job?.approved ?? NOTHING_APPROVED;
   const at = ({ path: file, ...id }: Approved['files'][number]) => ({ name: file === path ? '' : basename(file), id });
   const output = job?.publication?.output;
   return {
     force,
     approved: files.filter((file) => file.path === path || dirname(file.path) === path).map(at),
-    fingerprints,
     written: output?.path === path ? output.files.map(({ name, size, head }) => ({ name, size, head })) : [],
   };
 }

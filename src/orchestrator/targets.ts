@@ -34,7 +34,6 @@ export function approveTargets(prepared: Prepared, job: OpenJob | undefined): Ap
   const { kind, fingerprint, options } = prepared;
   const force = options.force ?? false;
   const files: Approved['files'][number][] = [];
-  const fingerprints: string[] = [];
   for (const { path, option, layout } of placesOf(prepared)) {
     const isModel = kind === 'fit' || option === '--save-model';
     const found = expectLayout(lookAt(path), layout);
@@ -44,9 +43,8 @@ export function approveTargets(prepared: Prepared, job: OpenJob | undefined): Ap
     if (verdict.kind === 'free' && verdict.replaces) files.push({ path, ...verdict.replaces });
     else if (verdict.kind === 'free')
       files.push(...verdict.approved.map(({ name, id }) => ({ path: join(path, name), ...id })));
-    if (found.kind === 'directory' && found.fingerprint !== undefined) fingerprints.push(found.fingerprint);
   }
-  return { files, fingerprints };
+  return { files };
 }
 
 /** A file where a directory belongs is not replaced by one. */

@@ -34,7 +34,7 @@ export interface FoundFile {
    * damaged one.
    */
   what: 'output' | 'model' | 'rewritten' | 'foreign' | 'unreadable';
-  /** Of an output. */
+  /** Of an output, a manifest or an intent. */
   fingerprint?: string;
   /** Its first bytes, in hexadecimal. */
   head: string;
@@ -44,6 +44,12 @@ export interface FoundFile {
 export interface NamedFile {
   name: string;
   id: FileId;
+}
+
+/** One that a publication of ours left there. */
+export interface OwnFile extends NamedFile {
+  /** Of whose output it says that it is; absent where it does not say. */
+  fingerprint?: string;
 }
 
 /** What lies at a path. */
@@ -57,7 +63,7 @@ export type Found =
       /** That, and those of outputs which such a publication was replacing. */
       fingerprints: string[];
       /** What a publication of ours left there. */
-      ours: NamedFile[];
+      ours: OwnFile[];
       /** What has the name of such a file and is not what was written. */
       changed: ({ name: string } & FoundFile)[];
       /** Names that no publication of ours left there, or that are no files. */
@@ -161,11 +167,17 @@ export function readManifest(path: string): Manifest | undefined {
 
 function lookInto(path: string): Found {
   const names = namesIn(path);
-  const manifests = [MANIFEST, INTENT].flatMap((name) => readManifest(join(path, name)) ?? []);
   const files = new Map<string, FoundFile>();
   for (const name of names.filter((name) => PART_NAME.test(name) || isMarker(name))) {
     const stats = statsOf(join(path, name), lstatSync);
     if (stats?.isFile()) files.set(name, { id: fileId(stats), ...describeFile(join(path, name)) });
+  }
+  const manifests: Manifest[] = [];
+  for (const name of [MANIFEST, INTENT]) {
+    const [manifest, file] = [readManifest(join(path, name)), files.get(name)];
+    if (!manifest || !file) continue;
+    manifests.push(manifest);
+    files.set(name, { ...file, fingerprint: manifest.fingerprint });
   }
   const sizes = new Map(manifests.flatMap(({ parts }) => [...parts]));
   const fingerprints = manifests.flatMap(({ fingerprint, content: { replaced } }) => [
@@ -195,8 +207,8 @@ function lookInto(path: string): Found {
   };
 }
 
-function named([name, { id }]: [string, FoundFile]): NamedFile {
-  return { name, id };
+function named([name, { id, fingerprint }]: [string, FoundFile]): OwnFile {
+  return { name, id, ...(fingerprint !== undefined && { fingerprint }) };
 }
 
 function namesIn(path: string): string[] {

@@ -11,7 +11,7 @@ export type Verdict =
       replaces: FileId | undefined;
       /** The files of a directory that go. */
       replacesNamed: NamedFile[];
-      /** Those of a directory that are not as they were written, and may go now: no later look could tell why. */
+      /** Those of a directory that are not this output's as they were written, and may go: no later look could tell why. */
       approved: NamedFile[];
     }
   /** `forceable`: it is ours, so that `--force` may be offered. */
@@ -21,11 +21,9 @@ export type Verdict =
 export interface Approved {
   /** Files by path and by what they were. */
   files: readonly ({ path: string } & FileId)[];
-  /** Directories of ours, by the content they hold. */
-  fingerprints: readonly string[];
 }
 
-export const NOTHING_APPROVED: Approved = { files: [], fingerprints: [] };
+export const NOTHING_APPROVED: Approved = { files: [] };
 
 /** A file that this job wrote: by its size and first bytes it is known when it was damaged. */
 export interface WrittenFile {
@@ -43,8 +41,6 @@ export interface Claim {
   force: boolean;
   /** What was approved there, by name in a directory; a file has an empty one. */
   approved: readonly NamedFile[];
-  /** Directories of ours that were approved, by the content they hold. */
-  fingerprints: readonly string[];
   /** What this job published there. */
   written: readonly WrittenFile[];
 }
@@ -87,19 +83,21 @@ function judgeDirectory(found: Extract<Found, { kind: 'directory' }>, claim: Cla
   }
   if (strangers.length > 0)
     return { kind: 'taken', words: `an output with files that are not ours: ${list(strangers)}`, forceable: false };
-  const mine = fingerprint === claim.fingerprint || claim.fingerprints.includes(fingerprint);
-  if (!mine && !claim.force) return { kind: 'taken', words: WORDS.output, forceable: true };
-  const mayGo = (file: (typeof changed)[number]) =>
-    claim.force || isApproved(file, claim.approved) || isDamaged(file.name, file, claim.written);
-  const refused = changed.filter((file) => !mayGo(file)).map(({ name }) => name);
+  const others = ours.filter((file) => (file.fingerprint ?? fingerprint) !== claim.fingerprint);
+  const mayGo = (file: NamedFile) => claim.force || isApproved(file, claim.approved);
+  // File by file: another run may be publishing here, under a fingerprint that lay here when this one began.
+  if (!others.every(mayGo)) return { kind: 'taken', words: WORDS.output, forceable: true };
+  const refused = changed
+    .filter((file) => !mayGo(file) && !isDamaged(file.name, file, claim.written))
+    .map(({ name }) => name);
   if (refused.length > 0)
     return {
       kind: 'taken',
       words: `an output in which ${list(refused)} ${refused.length > 1 ? 'are' : 'is'} not what was written`,
       forceable: false,
     };
-  const gone = changed.map(({ name, id }) => ({ name, id }));
-  return free(undefined, [...ours, ...gone], gone);
+  const named = ({ name, id }: NamedFile) => ({ name, id });
+  return free(undefined, [...ours, ...changed].map(named), [...others, ...changed].map(named));
 }
 
 /** A file of ours that was damaged: cut short, or its footer spoiled. What another wrote in its place is not. */

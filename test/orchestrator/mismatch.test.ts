@@ -14,7 +14,7 @@ const request = {
   home: resolve('.batch-core'),
   options: { model: '/m.bcm' },
   out: '/o.parquet',
-  approved: { files: [], fingerprints: [] },
+  approved: { files: [] },
 };
 
 function refusal(change: object, spec: object = {}, before: object = {}) {

@@ -30,14 +30,19 @@ pub(crate) fn take(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, re
     }
 }
 
-/// Removes what lies at `path` if it is the file `approved`.
-pub(crate) fn remove_approved(fs: &Arc<dyn FileSystem>, path: &Path, approved: FileId) -> Result<()> {
+/// Whether the file `approved` lies at `path`, or nothing does; anything else is an error.
+pub(crate) fn check_approved(fs: &Arc<dyn FileSystem>, path: &Path, approved: FileId) -> Result<bool> {
     match fs.identity(path) {
-        Ok(found) if found == approved => fs.remove_file(path).at("remove", path),
+        Ok(found) if found == approved => Ok(true),
         Ok(_) => Err(replaced(path)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error).at("look at", path),
     }
+}
+
+/// Removes what lies at `path` if it is the file `approved`.
+pub(crate) fn remove_approved(fs: &Arc<dyn FileSystem>, path: &Path, approved: FileId) -> Result<()> {
+    if check_approved(fs, path, approved)? { fs.remove_file(path).at("remove", path) } else { Ok(()) }
 }
 
 /// Writes `bytes` as `temporary`, which must not exist, then commits it as `target`, as [`commit`] does.
@@ -70,11 +75,8 @@ fn take_free(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path) -> Resul
 }
 
 fn take_from(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, approved: FileId) -> Result<()> {
-    match fs.identity(target) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return take_free(fs, temporary, target),
-        found if found.as_ref().is_ok_and(|id| *id == approved) => {}
-        Ok(_) => return Err(replaced(target)),
-        Err(error) => return Err(error).at("look at", target),
+    if !check_approved(fs, target, approved)? {
+        return take_free(fs, temporary, target);
     }
     match fs.exchange(temporary, target) {
         // What cannot be swapped is replaced: the look above is all there is.

@@ -8,7 +8,7 @@
 //! Each step is durable before the next. Whoever finds the directory after a crash knows it by the intent or the
 //! manifest, and goes through the same steps again. A name that the intent does not list is a stranger's, and stays.
 
-use crate::commit::{commit, remove_approved, take};
+use crate::commit::{check_approved, commit, remove_approved, take};
 use crate::digest::compare;
 use crate::durable::{create_beside, temporary_beside, temporary_of};
 use crate::error::{At, Code, PartsError, Result};
@@ -85,20 +85,32 @@ pub fn publish_directory(
         request.replaces.iter().map(|replaced| (replaced.name.as_str(), replaced.id)).collect();
     create_directories(fs.as_ref(), directory)?;
     refuse_strangers(fs, directory, &names, &approved)?;
+    refuse_changed(fs, directory, &approved)?;
     write(fs, &directory.join(INTENT), request.intent, approved.get(INTENT).copied())?;
+    let intent = fs.identity(&directory.join(INTENT)).ok();
     clear(fs, request, &names, &approved)?;
     let mut rows = 0;
     for part in parts {
+        still_ours(fs, directory, intent)?;
         place(fs, part, &directory.join(&part.name), approved.get(part.name.as_str()).copied())?;
         rows += part.receipt.rows;
         observe(rows)?;
     }
     fs.sync_directory(directory).at("fsync directory", directory)?;
+    still_ours(fs, directory, intent)?;
     write(fs, &directory.join(MANIFEST), request.manifest, None)?;
     refuse_strangers(fs, directory, &names, &approved)?;
     remove(fs, &directory.join(INTENT))?;
     fs.sync_directory(directory).at("fsync directory", directory)?;
     write(fs, &directory.join(SUCCESS), b"", None)
+}
+
+/// Another run may have taken the directory over, and be done with it by now: what it published is not to be added to.
+fn still_ours(fs: &Arc<dyn FileSystem>, directory: &Path, intent: Option<FileId>) -> Result<()> {
+    if fs.identity(&directory.join(INTENT)).ok() == intent {
+        return Ok(());
+    }
+    Err(PartsError::occupied(directory, "was taken over by another run"))
 }
 
 /// The names that the directory will have.
@@ -139,6 +151,11 @@ fn refuse_strangers(
     let more = strangers.len().saturating_sub(STRANGERS_NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     Err(PartsError::occupied(directory, format_args!("holds files that are not ours: {listed}{more}")))
+}
+
+/// What may go must be what it was: seen before anything is touched, for another run may just be publishing there.
+fn refuse_changed(fs: &Arc<dyn FileSystem>, directory: &Path, approved: &Approved<'_>) -> Result<()> {
+    approved.iter().try_for_each(|(name, id)| check_approved(fs, &directory.join(name), *id).map(drop))
 }
 
 /// Takes back the promise of an earlier publication, then what it published, and what a killed one left half done.

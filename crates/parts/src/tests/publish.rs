@@ -218,8 +218,32 @@ fn a_file_that_came_to_lie_at_a_name_that_may_go_stays() {
         let error = publish_directory(&Disk::shared(), &request, &mut |_| Ok(())).unwrap_err();
         assert_eq!((error.code(), &error.path), ("OUTPUT_EXISTS", &out.join(name)), "{error}");
         assert_eq!(std::fs::read(out.join(name)).unwrap(), b"a stranger's");
-        assert!(!names(&out).contains(&"_SUCCESS".into()) || name == "_SUCCESS");
+        for untouched in replaces.iter().map(|replaced| replaced.name.as_str()).filter(|other| *other != name) {
+            assert_eq!(std::fs::read(out.join(untouched)).unwrap(), b"old");
+        }
+        assert_eq!(names(&out).len(), replaces.len(), "nor is said whose the directory is");
     }
+}
+
+/// Another run that was allowed to may take a directory over half-way: nothing is added to what it publishes.
+#[test]
+fn a_directory_that_was_taken_over_gets_no_more_parts() {
+    let home = tempfile::tempdir().unwrap();
+    let parts = ["0", "1", "2"].map(|name| directory_part(home.path(), name, 0));
+    let out = home.path().join("output");
+    let request = DirectoryRequest { directory: &out, parts: &parts, manifest: b"{}", intent: b"{}", replaces: &[] };
+    let mut taken_over = |rows: u64| {
+        if rows == 100 {
+            for entry in std::fs::read_dir(&out).unwrap() {
+                std::fs::remove_file(entry.unwrap().path()).unwrap();
+            }
+            std::fs::write(out.join("manifest.json"), "another's").unwrap();
+        }
+        Ok(())
+    };
+    let error = publish_directory(&Disk::shared(), &request, &mut taken_over).unwrap_err();
+    assert_eq!((error.code(), &error.path), ("OUTPUT_EXISTS", &out), "{error}");
+    assert_eq!(names(&out), ["manifest.json"]);
 }
 
 #[test]
