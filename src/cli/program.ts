@@ -69,6 +69,16 @@ export function buildProgram(onExit: (exitCode: number) => void): Command {
   return program;
 }
 
+/**
+ * What runs a job, where this process may map what that takes. Asked before it is loaded: in an address space that its code
+ * has filled, V8's own threads abort before anything can be said.
+ */
+async function loadRun() {
+  const { refuseAddressLimit } = await import('../orchestrator/resources.ts');
+  refuseAddressLimit((await import('../system.ts')).measureCapacity());
+  return import('./commands/score.ts');
+}
+
 /** Commands load their code when they run: `--help` needs none of it. */
 function addRunCommands(program: Command, runs: Runs): void {
   withOutputFlags(withRunFlags(withScoreFlags(withFitFlags(program.command('score')))))
@@ -78,7 +88,7 @@ function addRunCommands(program: Command, runs: Runs): void {
     .action(
       runs(async (sources: string[], flags) => {
         const { options, output } = splitFlags(flags);
-        return (await import('./commands/score.ts')).scoreCommand(sources, options, output);
+        return (await loadRun()).scoreCommand(sources, options, output);
       }),
     );
   withOutputFlags(withRunFlags(withFitFlags(program.command('fit'))))
@@ -88,7 +98,7 @@ function addRunCommands(program: Command, runs: Runs): void {
     .action(
       runs(async (sources: string[], { model, ...flags }) => {
         const { options, output } = splitFlags(flags);
-        return (await import('./commands/score.ts')).fitCommand(sources, model, options, output);
+        return (await loadRun()).fitCommand(sources, model, options, output);
       }),
     );
   withRunFlags(withScoreFlags(withFitFlags(program.command('plan'))))
