@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 import { Model } from './model.ts';
+import { followSignal, inPackageWords, readOnce } from './orchestrator/call.ts';
 import { type GuardedListener, guard } from './orchestrator/listener.ts';
 import {
   checkOptions,
@@ -12,12 +13,11 @@ import {
   type FitOptions,
   refuseMore,
   type ScoreOptions,
-  type Taker,
 } from './orchestrator/options.ts';
 import { loadModelFile, prepare } from './orchestrator/prepare.ts';
 import { type PlanReport, planReport } from './orchestrator/preview.ts';
 import type { Progress, RunEvent } from './orchestrator/progress.ts';
-import { runFitOf, runScore } from './orchestrator/run.ts';
+import { type RunHooks, runFitOf, runScore } from './orchestrator/run.ts';
 import type { ModelOrigin } from './orchestrator/save.ts';
 import { fromHere } from './paths.ts';
 import type { Report } from './report.ts';
@@ -59,9 +59,10 @@ export async function score(
   options: ScoreOptions & RunControls = {},
   ...more: never[]
 ): Promise<Report> {
-  const { signal, listener, rest } = checked('score', source, options, more);
-  const report = await runScore(source, rest, { signal, ...sinksOf(listener) });
-  return { ...report, warnings: [...report.warnings, ...listener.warnings] };
+  return called('score', source, options, more, async ({ sources, rest, hooks, listener }) => {
+    const report = await runScore(sources, rest, hooks);
+    return { ...report, warnings: [...report.warnings, ...listener.warnings] };
+  });
 }
 
 /**
@@ -76,10 +77,11 @@ export async function fit(
     RunControls & { /** Where the model is written. Default: a file in the job's home. */ out?: string } = {},
   ...more: never[]
 ): Promise<Model> {
-  const { signal, listener, rest } = checked('fit', source, options, more);
-  const { out, ...fitting } = rest;
-  const { report, origin } = await runFitOf(source, out, fitting, { signal, ...sinksOf(listener) });
-  return modelAt(report.output.path, origin, [...report.warnings, ...listener.warnings]);
+  return called('fit', source, options, more, async ({ sources, rest, hooks, listener }) => {
+    const { out, ...fitting } = rest;
+    const { report, origin } = await runFitOf(sources, out, fitting, hooks);
+    return modelAt(report.output.path, origin, [...report.warnings, ...listener.warnings]);
+  });
 }
 
 /**
@@ -92,9 +94,10 @@ export async function plan(
   options: ScoreOptions = {},
   ...more: never[]
 ): Promise<PlanReport> {
-  const { rest } = checked('plan', source, options, more);
-  const prepared = await prepare('score', source, rest);
-  return planReport(prepared, recentReports(prepared.home));
+  return called('plan', source, options, more, async ({ sources, rest }) => {
+    const prepared = await prepare('score', sources, rest);
+    return planReport(prepared, recentReports(prepared.home));
+  });
 }
 
 /**
@@ -113,20 +116,30 @@ function modelAt(path: string, origin: ModelOrigin, warnings: readonly string[])
   return new Model(loadModelFile(fromHere(path)), origin, warnings);
 }
 
-/** What was asked, refused where no source could make it right, with callbacks that cannot fail. */
-function checked<Options extends object>(
-  taker: Taker,
-  source: unknown,
-  options: Options & RunControls,
-  more: readonly unknown[],
-) {
-  checkSource(source);
-  checkOptions(options, taker, 'name');
-  refuseMore(taker, 2, more);
-  const { signal, onProgress, onEvent, ...rest } = options;
-  return { signal, listener: guard({ onProgress, onEvent }), rest };
+/** What was asked: read once, and refused where no source could make it right; callbacks and signal cannot fail. */
+interface Called<Options> {
+  sources: string | readonly string[];
+  rest: Omit<Options, keyof RunControls>;
+  hooks: RunHooks;
+  listener: GuardedListener;
 }
 
-function sinksOf({ onProgress, onEvent }: GuardedListener) {
-  return { onProgress, onEvent };
+function called<Options extends object, Answer>(
+  taker: 'score' | 'fit' | 'plan',
+  source: string | readonly string[],
+  options: Options & RunControls,
+  more: readonly unknown[],
+  work: (call: Called<Options>) => Promise<Answer>,
+): Promise<Answer> {
+  return inPackageWords(taker, async () => {
+    const [sources, given] = [readOnce(source, 'source'), readOnce(options, 'options')];
+    checkSource(sources);
+    checkOptions(given, taker, 'name');
+    refuseMore(taker, 2, more);
+    const { signal, onProgress, onEvent, ...rest } = given;
+    const listener = guard({ onProgress, onEvent });
+    const followed = followSignal(signal);
+    const hooks = { signal: followed.signal, onProgress: listener.onProgress, onEvent: listener.onEvent };
+    return work({ sources, rest, hooks, listener }).finally(followed.letGo);
+  });
 }

@@ -2,6 +2,7 @@
 import { piecesOf, type RecordBatch, type Table, type Vector, vectorOf } from './arrow.ts';
 import type { ColumnPiece, NativeModel } from './bindings/native.ts';
 import { BatchCoreError } from './errors.ts';
+import { readOnce } from './orchestrator/call.ts';
 import { checkOptions, checkPath, checkShare, type Missing, refuseMore } from './orchestrator/options.ts';
 import { type ModelOrigin, saveModelCopy } from './orchestrator/save.ts';
 import { placeOf } from './paths.ts';
@@ -51,6 +52,7 @@ export class Model {
    */
   async save(path: string, options: { force?: boolean | undefined } = {}, ...more: never[]): Promise<void> {
     checkPath(path);
+    options = readOnce(options, 'options');
     checkOptions(options, 'Model.save', 'name');
     refuseMore('Model.save', 2, more);
     saveModelCopy(placeOf(path, 'path'), this.#native.bytes, { force: options.force ?? false, origin: this.#origin });
@@ -84,6 +86,7 @@ export class Model {
    * `missing` is not the model's; `DATA` when a cell is missing and none may be.
    */
   score(data: Table | RecordBatch, options: { missing?: Missing | undefined } = {}, ...more: never[]): Vector {
+    options = readOnce(options, 'options');
     checkOptions(options, 'Model.score', 'name');
     refuseMore('Model.score', 2, more);
     if (typeof (data as Partial<Table> | null | undefined)?.getChild !== 'function')

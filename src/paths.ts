@@ -71,7 +71,18 @@ export function canLookAround(): boolean {
   }
 }
 
-/** `word` as a POSIX shell takes it for that one word: whatever is to be pasted is written through here. */
+const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\p{Cf}]/u;
+
+/**
+ * `word` as a POSIX shell takes it for that one word: whatever is to be pasted is written through here. Characters
+ * that printing would escape are written as POSIX.1-2024 has it: `$'\n'`.
+ */
 export function shellWord(word: string): string {
+  if (UNSEEN.test(word)) return `$'${word.replaceAll(/[\\'\p{Cc}\p{Zl}\p{Zp}\p{Cf}]/gu, octal)}'`;
   return /^[\w./:@%+,=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** The bytes of a character as a shell's `$'...'` takes them. */
+function octal(character: string): string {
+  return [...Buffer.from(character)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
 }

@@ -1,4 +1,4 @@
-/** Signals of a running command: the first stops in good order, the second at once. */
+/** Signals of a running command: the first stops in good order, the second at once. One that comes too late changes nothing. */
 import { EXIT } from '../errors.ts';
 import { ProcessSignal } from '../orchestrator/control.ts';
 import { say } from './streams.ts';
@@ -19,16 +19,23 @@ export interface Signals {
   signal: AbortSignal;
   /** The first signal that came, if one did. */
   came: () => StopSignal | undefined;
-  close: () => void;
+  /** The run has ended: what comes from now on does not stop it, nor decide what the process ends with. */
+  ended: () => void;
 }
+
+/** How long what is still to be said may take once a signal has come for a run that has ended. */
+const SAYING_MS = 500;
 
 export function listenForSignals(): Signals {
   const controller = new AbortController();
   let first: StopSignal | undefined;
+  let hasEnded = false;
   const listener = (name: NodeJS.Signals) => {
     // What is finished is on disk already, so that ending at once loses only what is in flight.
     if (first !== undefined) process.exit(EXITS[name as StopSignal]);
     first = name as StopSignal;
+    // Whoever should read it may have stopped reading.
+    if (hasEnded) return void setTimeout(() => process.exit(EXITS[name as StopSignal]), SAYING_MS).unref();
     controller.abort(new ProcessSignal(EXITS[first]));
     // True in every phase: whether chunks are in flight, or the output is being put in place, is not known here.
     say('', `${name}: stopping in good order, what is finished is kept (a second signal stops at once)`);
@@ -37,8 +44,8 @@ export function listenForSignals(): Signals {
   return {
     signal: controller.signal,
     came: () => first,
-    close: () => {
-      for (const name of STOP_SIGNALS) process.off(name, listener);
+    ended: () => {
+      hasEnded = true;
     },
   };
 }

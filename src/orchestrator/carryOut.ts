@@ -8,8 +8,8 @@ import { METADATA_CHUNK } from '../sink/look.ts';
 import { publishedFile, sha256Of } from '../sink/sink.ts';
 import { statIdentity } from '../source/facts.ts';
 import { differencesText, identityDifferences } from '../source/identity.ts';
-import { removeTree } from '../store/home.ts';
 import type { StoredOutput } from '../store/job.ts';
+import { removeSummaries } from '../store/workFiles.ts';
 import type { Control } from './control.ts';
 import { claimAt, type Execution, type OpenJob } from './job.ts';
 import { type ChunkOf, chunkMessage, type Flagging, modelFile, obtainFlagging, obtainModel } from './model.ts';
@@ -23,6 +23,7 @@ import { type ChunkCounts, noChunks } from './progress.ts';
 import { DamagedPart, outputMetadata, publish } from './publish.ts';
 import { publishedBefore } from './recall.ts';
 import { saveModel } from './save.ts';
+import { placesOf, savedPlace } from './targets.ts';
 import { type VerifiedInput, verifyInput } from './verifyInput.ts';
 
 /** Rows of an output row group: what DuckDB and others read in parallel. */
@@ -104,23 +105,23 @@ async function work(
   writeSaved(prepared, job, model);
   const flagging = await obtainFlagging(prepared.spec, model, job, run, chunkOf, counts.fit);
   // The model and the rule are there: what they were made of is of no more use.
-  await removeTree(job.paths.summaries);
+  await removeSummaries(job.paths);
   const fitSeconds = timing.lap();
-  const before = await publishedBefore(job);
+  const before = await publishedBefore(prepared, job);
   if (!before && job.publication) {
     await job.store.clearPublication();
     job.publication = undefined;
   }
   const score = () =>
     scoreChunks(prepared, job, execution, run, { model, flagging, chunkOf, durable, counts: counts.score });
-  const warnings = [...ofModel, ...(before ? [] : await score())];
-  if (before) countAsResumed(counts.score, run);
+  if (!before) await score();
+  else countAsResumed(counts.score, run);
   const scoreSeconds = timing.lap();
   const output = before ?? (await publishScores(prepared, job, monitor, model, score));
   if (before) await job.store.setPublication({ state: 'published', temporary: '', output: before });
-  monitor.event('published', { out: output.path, rows: output.rows });
+  monitor.event('published', { out: prepared.output.path, rows: output.rows });
   const receipts = await findings(job);
-  return { ...carried, output, flagging, receipts, laps: { planSeconds, fitSeconds, scoreSeconds }, warnings };
+  return { ...carried, output, flagging, receipts, laps: { planSeconds, fitSeconds, scoreSeconds }, warnings: ofModel };
 }
 
 function countAsResumed(counts: ChunkCounts, { chunks }: PhaseRun): void {
@@ -142,19 +143,19 @@ interface Scoring {
   counts: ChunkCounts;
 }
 
-/** Every chunk that has no part is scored into one. Returns what lies among the parts and is none. */
+/** Every chunk that has no part is scored into one. */
 async function scoreChunks(
   prepared: Prepared,
   job: OpenJob,
   execution: Execution,
   run: PhaseRun,
   { model, flagging, chunkOf, durable, counts }: Scoring,
-): Promise<string[]> {
+): Promise<void> {
   const { spec, facts, plan } = prepared;
   const { score } = spec;
   if (!score) throw new BatchCoreError('BUG', 'a job to score has no score options');
   await job.store.plan('score', [...plan.chunks]);
-  const unknown = await checkParts(job, 'score', plan.chunks, model.facts.digest);
+  await checkParts(job, 'score', model.facts.digest);
   const metadata = outputMetadata(prepared, model.facts.digest);
   await runPhase(run, {
     name: 'score',
@@ -185,7 +186,6 @@ async function scoreChunks(
       },
     }),
   });
-  return unknown.map((name) => `${job.paths.parts}/${name} is no part of this job; it was left alone`);
 }
 
 /** Publishes; a part that is not what it was when it was finished is made again. */
@@ -194,7 +194,7 @@ async function publishScores(
   job: OpenJob,
   monitor: Monitor,
   model: NativeModel,
-  score: () => Promise<string[]>,
+  score: () => Promise<void>,
 ): Promise<StoredOutput> {
   for (let tries = 1; ; tries += 1) {
     const { chunks } = prepared.plan;
@@ -221,17 +221,17 @@ async function publishScores(
 }
 
 function writeSaved(prepared: Prepared, job: OpenJob, model: NativeModel): void {
-  const path = prepared.options.saveModel;
-  if (path === undefined) return;
+  const place = savedPlace(prepared);
+  if (!place) return;
   // What was approved at the start may go; what came since may not.
-  saveModel(path, model.bytes, job.temporaryPrefix, { option: '--save-model', claim: claimAt(path, job) });
+  saveModel(place, model.bytes, job.temporaryPrefix, claimAt(place.place, job));
 }
 
 /** A model is published as scores are: staged, recorded, named. */
 async function publishModel(prepared: Prepared, job: OpenJob, model: NativeModel): Promise<StoredOutput> {
-  const { path } = prepared.output;
-  if (path !== job.paths.model)
-    saveModel(path, model.bytes, job.temporaryPrefix, { option: '--model', claim: claimAt(path, job) });
+  const [asked] = placesOf(prepared);
+  if (asked) saveModel(asked, model.bytes, job.temporaryPrefix, claimAt(asked.place, job));
+  const { place: path } = prepared.output;
   const sha256 = sha256Of(model.bytes);
   const output: StoredOutput = {
     ...{ path, layout: 'file', rows: 0, bytes: model.bytes.length, sha256 },

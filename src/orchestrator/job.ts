@@ -7,18 +7,12 @@ import { BatchCoreError } from '../errors.ts';
 import { type Approved, type Claim, NOTHING_APPROVED } from '../sink/target.ts';
 import { temporaryPrefix } from '../sink/temporaries.ts';
 import { differencesText, type FileIdentity, sourceDifferences } from '../source/identity.ts';
-import {
-  makeJobDirectories,
-  makeWorkDirectories,
-  readHome,
-  readRecord,
-  removeWorkDirectories,
-  writeRecord,
-} from '../store/home.ts';
+import { makeJobDirectories, makeWorkDirectories, readHome, readRecord, writeRecord } from '../store/home.ts';
 import { JobStore, type StoredJob, type StoredPublication } from '../store/job.ts';
 import { isThere } from '../store/smallFile.ts';
 import { isFinished } from '../store/states.ts';
 import { forgetStatus, type JobStatus } from '../store/status.ts';
+import { removeWorkFiles } from '../store/workFiles.ts';
 import { identify } from '../system.ts';
 import { jobCommand } from './commands.ts';
 import { type JobPaths, jobPaths } from './home.ts';
@@ -32,6 +26,8 @@ export interface StoredRequest {
   /** Of each file; a job of an earlier version did not say. */
   realPaths?: string[];
   out: string;
+  /** Where that is; empty where it is in the job. A job of an earlier version did not say. */
+  place?: string;
   options: Record<string, unknown>;
   /** What this job was allowed to replace: `--force` is for that, and not for what comes to lie there later. */
   approved: Approved;
@@ -151,17 +147,17 @@ function busy(home: string, jobId: string, holder: string): BatchCoreError {
 
 /** What a job may replace at one of its places beside what carries its fingerprint: what was approved when it began. */
 export function claimAt(
-  path: string,
+  place: string,
   job: Pick<OpenJob, 'approved' | 'publication'> | undefined,
   force = false,
 ): Omit<Claim, 'fingerprint'> {
   const { files } = job?.approved ?? NOTHING_APPROVED;
-  const at = ({ path: file, ...id }: Approved['files'][number]) => ({ name: file === path ? '' : basename(file), id });
+  const at = ({ path: file, ...id }: Approved['files'][number]) => ({ name: file === place ? '' : basename(file), id });
   const output = job?.publication?.output;
   return {
     force,
-    approved: files.filter((file) => file.path === path || dirname(file.path) === path).map(at),
-    written: output?.path === path ? output.files.map(({ name, size, head }) => ({ name, size, head })) : [],
+    approved: files.filter((file) => file.path === place || dirname(file.path) === place).map(at),
+    written: output?.path === place ? output.files.map(({ name, size, head }) => ({ name, size, head })) : [],
   };
 }
 
@@ -206,7 +202,7 @@ async function placeOf(job: OpenJob, begin: Parameters<typeof beginJob>[1]): Pro
     job.model = undefined;
     rmSync(paths.model, { force: true, recursive: true });
     rmSync(paths.rowGroups, { force: true, recursive: true });
-    await removeWorkDirectories(paths);
+    await removeWorkFiles(paths, job.fingerprint);
     return false;
   }
   refuseChangedInput(stored, files);

@@ -50,7 +50,8 @@ function truthful(home: string, status: JobStatus): JobStatus {
   const alive = ['created', 'running', 'paused', 'stopping'].includes(status.state);
   const paths = jobPaths(home, status.jobId);
   if (!alive || isHeld(paths.lock)) return retold(home, status);
-  if (reportedCompleted(paths.report, status)) return { ...status, state: 'completed', exitCode: 0 };
+  const report = readReport(paths.report);
+  if (report?.status === 'completed' && isThere(status.out)) return completed(status, report);
   const error = {
     code: 'CANCELLED' as const,
     message: `${status.lost ? 'its process' : `process ${status.pid}`} ended without a word; finished chunks are kept`,
@@ -66,8 +67,12 @@ function retold(home: string, { error, ...status }: JobStatus): JobStatus {
   return { ...status, error: { ...error, ...(hint !== undefined && { hint }) } };
 }
 
-function reportedCompleted(path: string, status: JobStatus): boolean {
-  return readReport(path)?.status === 'completed' && isThere(status.out);
+/** What its last word was too early to say. */
+function completed(status: JobStatus, { source, chunks, fit, detector }: Report): JobStatus {
+  const [phase, { planned, retried }] = chunks.planned > 0 ? (['publish', chunks] as const) : (['fit', fit] as const);
+  const done = { chunksDone: planned, chunksTotal: planned, rowsDone: source.rows, rowsTotal: source.rows, retried };
+  const progress = { ...status.progress, ...done, phase, etaSeconds: null };
+  return { ...status, state: 'completed', phase, exitCode: 0, detector, progress };
 }
 
 /** Whether a process has the lock; one that may not be looked at is not one that nobody has. */

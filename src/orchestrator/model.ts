@@ -1,8 +1,9 @@
 /** From summaries to a frozen model, and from scores to the rule that flags. */
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FitMerger, type FitStep, type ModelFile, NativeModel, type RankedRow, TopMerger } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
+import { removeFitStates } from '../store/workFiles.ts';
 import type { OpenJob } from './job.ts';
 import { keepOwnModel, readOwnModel, refuseOtherFit } from './ownModel.ts';
 import { type PhaseRun, runPhase } from './phase.ts';
@@ -54,14 +55,9 @@ export async function obtainModel(
   const model = new NativeModel(bytes);
   await keepOwnModel(job, bytes);
   // What passes told each other is of no more use.
-  for (const name of readdirSync(job.paths.directory)) if (isFitState(name)) rmSync(join(job.paths.directory, name));
+  removeFitStates(job.paths.directory);
   await job.store.event('model', { digest: model.facts.digest });
   return { model, warnings };
-}
-
-/** Whether a file of the job's directory tells workers what a pass looks for. */
-export function isFitState(name: string): boolean {
-  return /^fit-\d+\.state$/.test(name);
 }
 
 async function fitPasses(

@@ -7,8 +7,10 @@ import { realPlace } from '../sink/place.ts';
 import type { JobStatus } from '../store/status.ts';
 
 export interface Output {
-  /** Absolute, without a final slash. */
+  /** Absolute, without a final slash, as it was asked for: for people. */
   path: string;
+  /** Where that is, links resolved: what is written to, known again and compared. */
+  place: string;
   layout: 'file' | 'directory';
 }
 
@@ -23,16 +25,21 @@ export function resolveOutput(out: string | undefined, sources: readonly string[
     const literal = existsSync(fromHere(source));
     const last = literal ? basename(fromHere(source)) : basename(source).replaceAll(/[*?[\]]/g, '_');
     const name = last.endsWith('.parquet') ? last.slice(0, -'.parquet'.length) : last;
-    return { path: fromHere(`${name || 'source'}.scores.parquet`), layout: 'file' };
+    return outputAt(fromHere(`${name || 'source'}.scores.parquet`), 'file');
   }
   const path = placeOf(out, '--out');
-  if (out.endsWith('/') || (existsSync(path) && statSync(path).isDirectory())) return { path, layout: 'directory' };
-  if (path.endsWith('.parquet')) return { path, layout: 'file' };
+  if (out.endsWith('/') || (existsSync(path) && statSync(path).isDirectory())) return outputAt(path, 'directory');
+  if (path.endsWith('.parquet')) return outputAt(path, 'file');
   const later = LATER_FORMATS.includes(extname(path));
   throw new BatchCoreError('UNKNOWN_FORMAT', `--out: "${out}" is not a format this version writes`, {
     where: { option: '--out', file: path },
     hint: `${later ? 'this version writes Parquet: ' : ''}end the name in .parquet, or in / for a directory of parts`,
   });
+}
+
+/** The output at an absolute path; an empty one is nowhere yet. */
+export function outputAt(path: string, layout: Output['layout']): Output {
+  return { path, place: path && realPlace(path, layout), layout };
 }
 
 /**
@@ -42,14 +49,13 @@ export function resolveOutput(out: string | undefined, sources: readonly string[
 export function exceptOutput(
   files: string[],
   asked: readonly string[],
-  { path }: Output,
-  jobs: () => readonly Pick<JobStatus, 'out' | 'source'>[],
+  { place }: Output,
+  jobs: () => readonly (Pick<JobStatus, 'source'> & Pick<Output, 'place'>)[],
 ): string[] {
   const sources = asked.map((source) => fromHere(source));
-  const out = realPlace(path);
-  const isAt = (file: string) => file === out || file.startsWith(out + sep);
+  const isAt = (file: string) => file === place || file.startsWith(place + sep);
   const others = files.filter((file) => sources.includes(file) || !isAt(realPlace(file)));
   if (others.length === files.length) return files;
   const same = (job: Pick<JobStatus, 'source'>) => JSON.stringify(job.source) === JSON.stringify(sources);
-  return jobs().some((job) => same(job) && realPlace(job.out) === out) ? others : files;
+  return jobs().some((job) => same(job) && job.place === place) ? others : files;
 }

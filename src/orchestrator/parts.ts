@@ -1,26 +1,15 @@
 /** The parts that an earlier execution finished: which of them still count. */
-import { readdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { partFacts } from '../bindings/native.ts';
-import { systemError } from '../errors.ts';
 import { METADATA_CHUNK, METADATA_FINGERPRINT } from '../sink/look.ts';
 import type { OpenJob } from './job.ts';
-import { partName } from './phase.ts';
-import type { PlannedChunk } from './plan.ts';
 
 /** Key-value metadata of parts and outputs: the digest of the model that gave the scores. */
 export const METADATA_MODEL = 'batch_core.model';
 
-/**
- * Sends done chunks whose part is not there, or is another's, or was scored with another model, back to pending. Parts
- * nobody knows are named, never deleted.
- */
-export async function checkParts(
-  job: OpenJob,
-  phase: string,
-  chunks: readonly PlannedChunk[],
-  modelDigest: string,
-): Promise<string[]> {
+/** Sends done chunks whose part is not there, or is another's, or was scored with another model, back to pending. */
+export async function checkParts(job: OpenJob, phase: string, modelDigest: string): Promise<void> {
   const stored = (await job.store.chunks(phase)).filter((chunk) => chunk.state === 'done');
   const lost = stored.filter((chunk) => !isWhole(job, chunk, modelDigest));
   if (lost.length > 0)
@@ -28,12 +17,6 @@ export async function checkParts(
       phase,
       lost.map((chunk) => chunk.chunkId),
     );
-  const names = new Set(chunks.map(partName));
-  try {
-    return readdirSync(job.paths.parts).filter((name) => name !== '.tmp' && !names.has(name));
-  } catch (cause) {
-    throw systemError(cause, `list the parts of job ${job.jobId}`, { path: job.paths.parts });
-  }
 }
 
 /** Whether a finished part is there, by what is cheap to see; its digest is compared when it is published. */

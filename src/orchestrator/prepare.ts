@@ -13,15 +13,14 @@ import {
 import { BatchCoreError, readError } from '../errors.ts';
 import { fromHere, isLost, notUtf8, placeOf } from '../paths.ts';
 import { specialWords } from '../sink/look.ts';
-import { realPlace } from '../sink/place.ts';
 import { readFacts, type SourceFacts } from '../source/facts.ts';
 import { resolveSource } from '../source/resolve.ts';
-import { readableJobs } from '../store/home.ts';
+import { publications } from '../store/home.ts';
 import { measureCapacity } from '../system.ts';
 import { jobPaths, lookFrom, refuseHome, resolveHome } from './home.ts';
 import { needsOf } from './needs.ts';
 import { checkOptions, checkParameters, DEFAULTS, type ScoreOptions } from './options.ts';
-import { exceptOutput, type Output, resolveOutput } from './output.ts';
+import { exceptOutput, type Output, outputAt, resolveOutput } from './output.ts';
 import { type Plan, type PlannedChunk, planPilot, planScan } from './plan.ts';
 import { type Budget, decideBudget, type MemoryNeeds, parseBytes, refuseAddressLimit } from './resources.ts';
 import { fingerprintOf, type JobSpec, jobIdOf, refuseRowNumbers, specOf } from './spec.ts';
@@ -70,14 +69,14 @@ export async function prepare(
   const memoryBytes = options.memory === undefined ? undefined : memoryWish(options.memory, capacity.memoryBytes);
 
   const asked = typeof source === 'string' ? [source] : [...source];
-  const output: Output =
+  const output =
     kind === 'fit'
-      ? { path: modelOut === undefined ? '' : placeOf(modelOut, '--model'), layout: 'file' }
+      ? outputAt(modelOut === undefined ? '' : placeOf(modelOut, '--model'), 'file')
       : resolveOutput(options.out, asked);
   const home = resolveHome(options.home, output.path);
   refuseHome(home);
   const found = await resolveSource(asked, lookFrom(asked));
-  const files = kind === 'score' ? exceptOutput(found, asked, output, () => readableJobs(home)) : found;
+  const files = kind === 'score' ? exceptOutput(found, asked, output, () => publications(home)) : found;
   const facts = await readFacts(files);
   const rows = facts.files.reduce((sum, file) => sum + file.rows, 0);
   if (rows === 0)
@@ -110,9 +109,9 @@ export async function prepare(
   const budget = decideBudget(capacity, { workers, memoryBytes, needs });
   const sources = asked.map((path) => fromHere(path));
   const realPaths = await Promise.all(files.map((file) => realpath(file)));
-  const jobId = jobIdOf(fingerprint, { sources: realPaths, out: output.path && realPlace(output.path) });
+  const jobId = jobIdOf(fingerprint, { sources: realPaths, out: output.place });
   // A model that nobody asked to have elsewhere stays in the job.
-  if (output.path === '') output.path = jobPaths(home, jobId).model;
+  const published = output.path === '' ? outputAt(jobPaths(home, jobId).model, 'file') : output;
   const pilot = planPilot(facts.files);
   const fit = spec.fit
     ? beginFit(
@@ -130,7 +129,7 @@ export async function prepare(
     options,
     facts,
     model,
-    output,
+    output: published,
     spec,
     fingerprint,
     jobId,

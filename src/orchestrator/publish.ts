@@ -15,8 +15,8 @@ import {
 } from '../sink/sink.ts';
 import { judge, takenError } from '../sink/target.ts';
 import { temporaryBeside } from '../sink/temporaries.ts';
-import { removeWorkDirectories } from '../store/home.ts';
 import type { StoredOutput } from '../store/job.ts';
+import { removeWorkFiles } from '../store/workFiles.ts';
 import { claimAt, type OpenJob } from './job.ts';
 import type { Monitor } from './monitor.ts';
 import { METADATA_MODEL } from './parts.ts';
@@ -71,11 +71,12 @@ async function sinkRequest(prepared: Prepared, job: OpenJob, modelDigest: string
   if (chunks.some((chunk) => chunk.state !== 'done') || scored !== rows)
     throw new BatchCoreError('BUG', `${scored} of ${rows} rows are scored; nothing was published`);
   // Looked at again: what has come to lie there since the run began may not be replaced.
-  const found = lookAt(output.path);
-  const verdict = judge(found, { ...claimAt(output.path, job), fingerprint });
+  const found = lookAt(output.place);
+  const verdict = judge(found, { ...claimAt(output.place, job), fingerprint });
   if (verdict.kind === 'taken') throw takenError(output.path, '--out', verdict);
   return {
-    ...output,
+    path: output.place,
+    layout: output.layout,
     parts: chunks.map(({ partName, partSize, partSha256, rowsOut }) => ({
       source: join(job.paths.parts, partName ?? ''),
       name: partName ?? '',
@@ -85,7 +86,7 @@ async function sinkRequest(prepared: Prepared, job: OpenJob, modelDigest: string
     fingerprint,
     model: modelDigest,
     metadata: outputMetadata(prepared, modelDigest),
-    temporary: temporaryBeside(output.path, job.temporaryPrefix),
+    temporary: temporaryBeside(output.place, job.temporaryPrefix),
     replaces: verdict.replaces,
     replacesNamed: verdict.replacesNamed,
     replacesFingerprints: found.kind === 'directory' ? found.fingerprints : [],
@@ -118,10 +119,16 @@ async function commit(
   return output;
 }
 
-/** Lets go of the parts and of what they were made of, now that the output and the record of it are there; tells where the output's files lie then. */
-export async function releaseParts(job: OpenJob, output: StoredOutput): Promise<StoredOutput> {
-  await removeWorkDirectories(job.paths);
+/**
+ * Lets go of the parts and of what they were made of, now that the output and the record of it are there; tells where the
+ * output's files lie then, and what of somebody else was left.
+ */
+export async function releaseParts(
+  job: OpenJob,
+  output: StoredOutput,
+): Promise<{ output: StoredOutput; others: string[] }> {
+  const others = await removeWorkFiles(job.paths, job.fingerprint);
   // A part that lost its second name has changed, as far as the file system can tell.
   const files = output.files.map((file) => ({ ...file, ...identityOf(join(output.path, file.name)) }));
-  return { ...output, files };
+  return { output: { ...output, files }, others };
 }

@@ -1,13 +1,13 @@
 /** What an earlier execution finished, and whether it counts: only when source and output are what they were then. */
-import { lstatSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileDigest, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import type { Report } from '../report.ts';
-import { MANIFEST, SUCCESS } from '../sink/look.ts';
+import { SUCCESS } from '../sink/look.ts';
 import { identityOf } from '../sink/sink.ts';
 import { differencesText, sourceDifferences } from '../source/identity.ts';
-import type { StoredOutput } from '../store/job.ts';
+import type { StoredOutput, StoredPublication } from '../store/job.ts';
 import { readText } from '../store/smallFile.ts';
 import type { OpenJob } from './job.ts';
 import { readOwnModel } from './ownModel.ts';
@@ -35,10 +35,11 @@ export async function recall(prepared: Prepared, job: OpenJob): Promise<Recall> 
   if (!publication?.report) return { kind: 'again', why: 'the record of what this job published is lost' };
   if (prepared.options.verifyInput && !(publication.report as Report).inputVerified)
     return { kind: 'again', why: 'its input was not verified' };
-  const trouble = await outputTrouble(publication.output);
+  const output = outputNow(prepared, publication);
+  const trouble = await outputTrouble(output);
   if (trouble) return { kind: 'again', why: trouble };
   if (!hasModel(prepared, job)) return { kind: 'again', why: 'the model of this job is not there any more' };
-  await settleAgain(job, publication.output);
+  await settleAgain(job, output);
   return { kind: 'recalled', report: recalled(prepared, job, publication.report as Report) };
 }
 
@@ -55,9 +56,15 @@ function recalled(prepared: Prepared, job: OpenJob, report: Report): Report {
 }
 
 /** What an earlier execution published, if it is whole: it was stopped between the name and the record of it. */
-export async function publishedBefore({ publication }: OpenJob): Promise<StoredOutput | undefined> {
-  if (!publication || (await outputTrouble(publication.output)) !== undefined) return undefined;
-  return publication.output;
+export async function publishedBefore(prepared: Prepared, job: OpenJob): Promise<StoredOutput | undefined> {
+  if (!job.publication) return undefined;
+  const output = outputNow(prepared, job.publication);
+  return (await outputTrouble(output)) === undefined ? output : undefined;
+}
+
+/** What was published, where it must lie now: a model that is kept in its job moves with the home. */
+function outputNow(prepared: Prepared, { output }: StoredPublication): StoredOutput {
+  return { ...output, path: prepared.output.place };
 }
 
 /** What a file that was asked for with `--save-model` is made of, should it have to be written. */
@@ -68,7 +75,7 @@ function hasModel({ options }: Prepared, job: OpenJob): boolean {
 /** What is not as it was written; nothing when all is. Only files that were moved or touched are read. */
 async function outputTrouble(output: StoredOutput): Promise<string | undefined> {
   if (output.files.length === 0) return 'nothing was published';
-  const trouble = output.layout === 'directory' ? await directoryTrouble(output) : undefined;
+  const trouble = output.layout === 'directory' ? successTrouble(output.path) : undefined;
   if (trouble) return trouble;
   for (const { name, sha256, ...before } of output.files) {
     const path = join(output.path, name);
@@ -86,15 +93,11 @@ async function outputTrouble(output: StoredOutput): Promise<string | undefined> 
   return undefined;
 }
 
-/** What the directory says of itself must be what was written too. */
-async function directoryTrouble({ path, sha256 }: StoredOutput): Promise<string | undefined> {
-  for (const name of [MANIFEST, SUCCESS]) {
-    const stats = lstatSync(join(path, name), { throwIfNoEntry: false });
-    if (!stats?.isFile()) return `${path} has no ${name}`;
-    if (name === SUCCESS && stats.size > 0) return `${join(path, name)} is not empty`;
-  }
-  const manifest = join(path, MANIFEST);
-  return (await digestOf(manifest)) === sha256 ? undefined : `${manifest} is not what was written (SHA-256)`;
+/** The one file of a directory that has no digest. */
+function successTrouble(path: string): string | undefined {
+  const stats = statSync(join(path, SUCCESS), { throwIfNoEntry: false });
+  if (!stats?.isFile()) return `${path} has no ${SUCCESS}`;
+  return stats.size > 0 ? `${join(path, SUCCESS)} is not empty` : undefined;
 }
 
 async function digestOf(path: string): Promise<string | undefined> {

@@ -1,13 +1,13 @@
 /** Other jobs that write where this one is to write: one that runs is waited for, one that was left unfinished is looked at. */
-import { existsSync, realpathSync } from 'node:fs';
 import { BatchCoreError } from '../errors.ts';
 import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
 import { statIdentity } from '../source/facts.ts';
 import { identityDifferences } from '../source/identity.ts';
-import { readHome, removeWorkDirectories, type UnreadableJob } from '../store/home.ts';
+import { outputPlace, readHome, type UnreadableJob } from '../store/home.ts';
 import type { StoredJob } from '../store/job.ts';
 import { isFinished } from '../store/states.ts';
 import { type JobStatus, writeStatus } from '../store/status.ts';
+import { removeWorkFiles } from '../store/workFiles.ts';
 import { jobCommand } from './commands.ts';
 import { jobPaths } from './home.ts';
 import { isAlive, type OpenJob, readDatabase, requestOf } from './job.ts';
@@ -23,7 +23,7 @@ import { sparedBy } from './sweep.ts';
 export async function settleRivals(prepared: Prepared): Promise<string[]> {
   const { home, jobId, output, options } = prepared;
   const { jobs, unreadable } = readHome(home);
-  const rivals = jobs.filter((job) => job.jobId !== jobId && samePath(job.out, output.path));
+  const rivals = jobs.filter((job) => job.jobId !== jobId && outputPlace(home, job) === output.place);
   const running = rivals.find((rival) => isAlive(home, rival.jobId));
   if (running)
     throw new BatchCoreError(
@@ -64,12 +64,7 @@ async function sourceIsIntact(stored: StoredJob): Promise<boolean> {
 /** It cannot go on: its finished chunks are of no more use. Its records stay. */
 async function retire(home: string, status: JobStatus, job: OpenJob): Promise<void> {
   const paths = jobPaths(home, status.jobId);
-  await removeWorkDirectories(paths);
-  sweepBeside(status.out, temporaryPrefix(home, status.jobId), sparedBy(job));
+  await removeWorkFiles(paths, job.stored?.fingerprint ?? '');
+  sweepBeside(outputPlace(home, status), temporaryPrefix(home, status.jobId), sparedBy(job));
   writeStatus(paths.directory, { ...status, state: 'failed', retired: true });
-}
-
-function samePath(a: string, b: string): boolean {
-  const real = (path: string) => (existsSync(path) ? realpathSync(path) : path);
-  return real(a) === real(b);
 }

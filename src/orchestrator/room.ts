@@ -11,7 +11,7 @@ export function checkRoom(prepared: Prepared, job: OpenJob): void {
   const { output, options } = prepared;
   const there = bytesOf(job.paths.parts);
   const needed = roomNeeded(needsFor(prepared, there > 0));
-  const place = dirname(output.path);
+  const place = dirname(output.place);
   // A directory's parts are links where both lie on one disk.
   const shared = deviceOf(place) === deviceOf(job.paths.directory);
   const home = Math.max(0, (shared ? needed.oneDiskBytes : needed.homeBytes) - there);

@@ -29,8 +29,8 @@ import { afterDeaths, type Budget } from './resources.ts';
 import { settleRivals } from './rivals.ts';
 import { checkRoom } from './room.ts';
 import { type ModelOrigin, saveModel } from './save.ts';
-import { sweepJob } from './sweep.ts';
-import { approveTargets, placesOf, refusePlaces } from './targets.ts';
+import { leftAlone, sweepJob } from './sweep.ts';
+import { approveTargets, placesOf, refusePlaces, savedPlace } from './targets.ts';
 
 export interface RunHooks extends Listener {
   /** Aborting stops the run: chunks in flight end, what is finished is kept. Only a {@link ProcessSignal} decides the exit code. */
@@ -79,7 +79,7 @@ async function run(prepared: Prepared, hooks: RunHooks, timing: Timing): Promise
   const warnings = await settleRivals(prepared);
   const job = await openJob(prepared, prepared.options.fresh ?? false);
   try {
-    const targets = placesOf(prepared).map((place) => place.path);
+    const targets = placesOf(prepared).map(({ place }) => place);
     warnings.push(...(await sweepJob(job, targets)));
     const recalled = await recall(prepared, job);
     if (recalled.kind === 'recalled') {
@@ -95,13 +95,12 @@ async function run(prepared: Prepared, hooks: RunHooks, timing: Timing): Promise
 
 /** The model of a recalled job, where it was not asked for before. */
 function saveAgain(prepared: Prepared, job: OpenJob): void {
-  const path = prepared.options.saveModel;
-  if (path === undefined) return;
+  const place = savedPlace(prepared);
+  if (!place) return;
   const approved = approveTargets(prepared, job);
   const bytes = readOwnModel(job);
   if (!bytes) throw new BatchCoreError('BUG', 'a job was recalled without its model');
-  const claim = claimAt(path, { ...job, approved });
-  saveModel(path, bytes, job.temporaryPrefix, { option: '--save-model', claim });
+  saveModel(place, bytes, job.temporaryPrefix, claimAt(place.place, { ...job, approved }));
 }
 
 async function execute(
@@ -156,8 +155,9 @@ async function finish(
   carried: Carried,
   warnings: string[],
 ): Promise<Report> {
-  const output = await releaseParts(job, carried.output);
-  const report = reportOf({ prepared, job, execution, ...carried, warnings: [...warnings, ...carried.warnings] });
+  const { output, others } = await releaseParts(job, carried.output);
+  const said = [...warnings, ...carried.warnings, ...others.map(leftAlone)];
+  const report = reportOf({ prepared, job, execution, ...carried, warnings: said });
   await job.store.finishJob(execution.executionId, output, report, EXIT.ok);
   JobStore.discardSetAside(job.paths.database);
   return report;
@@ -181,7 +181,8 @@ function requestFor(prepared: Prepared, approved: StoredRequest['approved']): St
   // A model that nobody asked to have elsewhere has no path of its own.
   const inside = output.path === jobPaths(prepared.home, prepared.jobId).model;
   const out = inside ? '' : output.path + (output.layout === 'directory' ? '/' : '');
-  return { spec, sources, realPaths, out, options: { ...plain }, approved };
+  const place = inside ? '' : output.place;
+  return { spec, sources, realPaths, out, place, options: { ...plain }, approved };
 }
 
 function statusBase(prepared: Prepared) {

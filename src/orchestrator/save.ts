@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { NativeModel, writeCommitted } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import { type Found, lookAt } from '../sink/look.ts';
-import { checkPlaces } from '../sink/place.ts';
+import { checkPlaces, type Place, realPlace } from '../sink/place.ts';
 import { sha256Of } from '../sink/sink.ts';
 import { type Claim, judge, takenError, type Verdict } from '../sink/target.ts';
 import { temporaryBeside, temporaryPrefix } from '../sink/temporaries.ts';
@@ -47,15 +47,15 @@ function isWhole(model: Uint8Array): boolean {
 
 /** Writes the model, durably, unless it is there. */
 export function saveModel(
-  path: string,
+  { path, place, option }: Place,
   bytes: Uint8Array,
   prefix: string,
-  { option, claim }: { option: string; claim: Omit<Claim, 'fingerprint'> },
+  claim: Omit<Claim, 'fingerprint'>,
 ): void {
-  const verdict = judgeModel(path, claim, sha256Of(bytes));
+  const verdict = judgeModel(place, claim, sha256Of(bytes));
   if (verdict.kind === 'there') return;
   if (verdict.kind === 'taken') throw takenError(path, option, verdict);
-  writeCommitted(temporaryBeside(path, prefix), path, bytes, verdict.replaces);
+  writeCommitted(temporaryBeside(place, prefix), place, bytes, verdict.replaces);
 }
 
 /** Where a model comes from: what it must never be saved over. One that was loaded has no sources. */
@@ -70,7 +70,7 @@ export function saveModelCopy(
   bytes: Uint8Array,
   { force, origin }: { force: boolean; origin: ModelOrigin },
 ): void {
-  const place = { path, option: 'path', layout: 'file' } as const;
+  const place = { path, place: realPlace(path), option: 'path', layout: 'file' } as const;
   const { sources, home = resolveHome(undefined, path) } = origin;
   checkPlaces([place], { inputs: sources.map((file) => file.path), home });
   const verdict = judgeModel(path, claimAt(path, undefined, force), sha256Of(bytes));

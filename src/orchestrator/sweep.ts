@@ -1,29 +1,26 @@
 /** What dead executions, and whoever else was there, left where a job works: removed before anything is read. */
-import { lstatSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { lstatSync, rmSync, statSync } from 'node:fs';
 import type { FileId } from '../bindings/native.ts';
 import { sameFile } from '../sink/target.ts';
 import { sweepBeside } from '../sink/temporaries.ts';
-import { readRecord, removeTree, removeWorkDirectories, writeRecord } from '../store/home.ts';
+import { readRecord, writeRecord } from '../store/home.ts';
 import { isFinished } from '../store/states.ts';
+import { removeScratch, removeWorkFiles, sweepLeftovers } from '../store/workFiles.ts';
 import { type OpenJob, requestOf } from './job.ts';
-import { isFitState } from './model.ts';
 
 /** Removes what dead executions left, in the job's directory and beside what it writes. Returns what is to be said of it. */
 export async function sweepJob(job: OpenJob, targets: readonly string[]): Promise<string[]> {
   const strange = removeStrange(job);
   const finished = job.stored !== undefined && isFinished(job.stored.state);
-  if (finished) await removeWorkDirectories(job.paths);
-  else await removeTree(join(job.paths.parts, '.tmp'));
-  for (const name of readdirSync(job.paths.directory)) {
-    // Private directories of links, in which a killed scanner gave odd file names a plain one; files half written.
-    const left = name.startsWith('batch-core-links-') || /\.tmp$|\.taken$/.test(name) || isFitState(name);
-    if (left) rmSync(join(job.paths.directory, name), { recursive: true, force: true });
-  }
+  const others = finished ? await removeWorkFiles(job.paths, job.fingerprint) : [];
+  await removeScratch(job.paths);
+  sweepLeftovers(job.paths.directory);
   keepRecord(job);
   const beside = targets.flatMap((target) => sweepBeside(target, job.temporaryPrefix, sparedBy(job)));
-  return [...strange, ...beside.map((path) => `${path} is not ours; it was left alone`)];
+  return [...strange, ...[...others, ...beside].map(leftAlone)];
 }
+
+export const leftAlone = (path: string): string => `${path} is not ours; it was left alone`;
 
 /** A kill in the instant of a swap may have left under a job's temporary name what lay at the target, and was not its to replace. */
 export function sparedBy({ approved, publication }: Pick<OpenJob, 'approved' | 'publication'>) {

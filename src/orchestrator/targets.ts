@@ -1,7 +1,7 @@
 /** Everything a run writes where people look: checked before it begins, and again when it is written. */
 import { join } from 'node:path';
 import { lookAt } from '../sink/look.ts';
-import { checkPlaces, type Place } from '../sink/place.ts';
+import { checkPlaces, type Place, realPlace } from '../sink/place.ts';
 import { type Approved, judge, takenError } from '../sink/target.ts';
 import { jobPaths } from './home.ts';
 import { claimAt, type OpenJob } from './job.ts';
@@ -14,8 +14,14 @@ export function placesOf({ kind, home, jobId, output, options }: Prepared): Plac
   // A fit to nowhere in particular writes into its own job.
   const inside = output.path === jobPaths(home, jobId).model;
   if (!inside) places.push({ ...output, option: kind === 'fit' ? '--model' : '--out' });
-  if (options.saveModel !== undefined) places.push({ path: options.saveModel, layout: 'file', option: '--save-model' });
+  const { saveModel: path } = options;
+  if (path !== undefined) places.push({ path, place: realPlace(path), layout: 'file', option: '--save-model' });
   return places;
+}
+
+/** Where the model is saved beside the scores. */
+export function savedPlace(prepared: Prepared): Place | undefined {
+  return placesOf(prepared).find(({ option }) => option === '--save-model');
 }
 
 /** Refuses what must never be written, whatever lies there. */
@@ -34,15 +40,15 @@ export function approveTargets(prepared: Prepared, job: OpenJob | undefined): Ap
   const { kind, fingerprint, options } = prepared;
   const force = options.force ?? false;
   const files: Approved['files'][number][] = [];
-  for (const { path, option, layout } of placesOf(prepared)) {
+  for (const { path, place, option, layout } of placesOf(prepared)) {
     const isModel = kind === 'fit' || option === '--save-model';
-    const found = expectLayout(lookAt(path), layout);
-    const claim = claimAt(path, job, force);
-    const verdict = isModel ? judgeModel(path, claim, job?.model) : judge(found, { ...claim, fingerprint });
+    const found = expectLayout(lookAt(place), layout);
+    const claim = claimAt(place, job, force);
+    const verdict = isModel ? judgeModel(place, claim, job?.model) : judge(found, { ...claim, fingerprint });
     if (verdict.kind === 'taken') throw takenError(path, option, verdict);
-    if (verdict.kind === 'free' && verdict.replaces) files.push({ path, ...verdict.replaces });
+    if (verdict.kind === 'free' && verdict.replaces) files.push({ path: place, ...verdict.replaces });
     else if (verdict.kind === 'free')
-      files.push(...verdict.approved.map(({ name, id }) => ({ path: join(path, name), ...id })));
+      files.push(...verdict.approved.map(({ name, id }) => ({ path: join(place, name), ...id })));
   }
   return { files };
 }

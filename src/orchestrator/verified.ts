@@ -2,6 +2,7 @@
 import { BatchCoreError } from '../errors.ts';
 import type { Report } from '../report.ts';
 import { isModelFile, lookAt } from '../sink/look.ts';
+import { realPlace } from '../sink/place.ts';
 import { judge, NOTHING_APPROVED } from '../sink/target.ts';
 import { readRecord } from '../store/home.ts';
 import { claimAt, isAlive, readPublication } from './job.ts';
@@ -40,7 +41,7 @@ async function cure(path: string, { home, jobId }: Expected): Promise<string> {
   if (isAlive(home, jobId)) return 'its job runs: look again when it has ended';
   const fingerprint = readRecord(home, jobId)?.fingerprint;
   const publication = await readPublication(home, jobId).catch(() => undefined);
-  const claim = claimAt(path, { approved: NOTHING_APPROVED, publication });
+  const claim = claimAt(realPlace(path, publication?.output.layout), { approved: NOTHING_APPROVED, publication });
   const verdict = isModelFile(path)
     ? judgeModel(path, claim, undefined)
     : judge(lookAt(path), { ...claim, fingerprint });

@@ -2,36 +2,40 @@
 import { accessSync, constants, lstatSync, type Stats, statSync } from 'node:fs';
 import { fileDigest, partFacts, rowGroupChecksums } from '../bindings/native.ts';
 import { BatchCoreError, readError } from '../errors.ts';
-import { canLookAround, fromHere, isLost, notUtf8 } from '../paths.ts';
-import type { Report } from '../report.ts';
+import { fromHere, isLost, notUtf8 } from '../paths.ts';
 import { isModelFile, METADATA_FINGERPRINT } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
-import { readReport } from '../store/reports.ts';
+import { outputPlace } from '../store/home.ts';
 import { readJson } from '../store/smallFile.ts';
 import { isFinished } from '../store/states.ts';
 import type { JobStatus } from '../store/status.ts';
-import { jobPaths, resolveHome } from './home.ts';
-import { isAlive, readPublication } from './job.ts';
-import { homeJobs, homeOf, jobStatus } from './jobs.ts';
+import { homeOf, jobStatus } from './jobs.ts';
 import { loadModelFile } from './prepare.ts';
 import { AGAIN, damaged, type Expected, NO_JOB, notOurs, type Verified, withCure } from './verified.ts';
 import { verifyDirectory } from './verifyDirectory.ts';
+import { expectedOf, refuseAnothers, writerOf } from './writers.ts';
 
 /** An output, a directory of parts, a model, or a job by its id. */
 export async function verify(target: string, home: string | undefined): Promise<Verified> {
   const named = fromHere(target);
   if (isLost(target, named)) throw notUtf8(target, named);
-  if (statsOf(named, lstatSync)) return verifyPath(named, home);
-  const { out, jobId, state } = namedJob(target, named, homeOf(home));
-  const report = await reportOf(homeOf(home), jobId);
-  if (!report && !isFinished(state))
+  if (statsOf(named, lstatSync)) return verifyPath(named, await writerOf(named, placeAt(named), home));
+  return verifyJob(namedJob(target, named, homeOf(home)), homeOf(home));
+}
+
+/** The output of this very job: where it was published, whatever a link on its way leads to now, and whoever wrote there since. */
+async function verifyJob(status: JobStatus, home: string): Promise<Verified> {
+  const { jobId, state } = status;
+  const expected = await expectedOf(home, jobId);
+  if (!expected && !isFinished(state))
     throw new BatchCoreError('JOB_MISMATCH', `job ${jobId} is ${state}: it has published nothing yet`, {
       where: { job: jobId },
       hint: 'verify it when it is completed',
     });
-  const path = report?.output.path ?? out;
+  const place = outputPlace(home, status);
+  const path = expected && placeAt(expected.report.output.path) === place ? expected.report.output.path : place;
   if (!statsOf(path, lstatSync)) throw damaged(path, 'the output is not there', AGAIN);
-  return verifyPath(path, home);
+  return verifyPath(path, expected);
 }
 
 function namedJob(target: string, path: string, home: string): JobStatus {
@@ -65,51 +69,23 @@ function refuseUnreadable(path: string): void {
   }
 }
 
-async function verifyPath(path: string, home: string | undefined): Promise<Verified> {
+async function verifyPath(path: string, expected: Expected | undefined): Promise<Verified> {
   const stats = statsOf(path, statSync);
-  if (stats) refuseUnreadable(path);
-  const expected = await lookUp(path, home);
-  if (stats?.isDirectory() || stats?.isFile()) {
-    const look = stats.isDirectory() ? verifyDirectory : isModelFile(path) ? verifyModel : verifyFile;
-    return withCure(path, expected, () => look(path, expected));
+  if (!stats?.isDirectory() && !stats?.isFile()) {
+    const what = stats ? 'is neither a file nor a directory' : 'is a link to nowhere';
+    throw new BatchCoreError('USAGE', `${path} ${what}`, { where: { file: path } });
   }
-  const what = stats ? 'is neither a file nor a directory' : 'is a link to nowhere';
-  throw new BatchCoreError('USAGE', `${path} ${what}`, { where: { file: path } });
+  refuseUnreadable(path);
+  const look = stats.isDirectory() ? verifyDirectory : isModelFile(path) ? verifyModel : verifyFile;
+  return withCure(path, expected, () => {
+    if (expected) refuseAnothers(path, expected);
+    return look(path, expected);
+  });
 }
 
-/** The job is looked for in the home that is named; else beside its output, and where its command may have been given. */
-async function lookUp(path: string, home: string | undefined): Promise<Expected | undefined> {
-  if (home !== undefined) return expectedOf(path, [homeOf(home)]);
-  const homes = [resolveHome(home, path), ...(canLookAround() ? [homeOf(home)] : [])];
-  try {
-    return await expectedOf(path, homes);
-  } catch (thrown) {
-    // A home that nobody named, and that may not be read, is somebody else's.
-    if (BatchCoreError.from(thrown).code === 'SOURCE_UNREADABLE') return undefined;
-    throw thrown;
-  }
-}
-
-/** The newest finished job that wrote there. */
-async function expectedOf(path: string, homes: readonly string[]): Promise<Expected | undefined> {
-  const real = realPlace(path);
-  for (const home of new Set(homes)) {
-    for (const { jobId } of homeJobs(home).jobs.filter(({ out }) => realPlace(out) === real)) {
-      const paths = jobPaths(home, jobId);
-      const report = await reportOf(home, jobId);
-      if (report && realPlace(report.output.path) === real) return { home, jobId, rowGroups: paths.rowGroups, report };
-    }
-  }
-  return undefined;
-}
-
-/** The report file is a copy for people and programs; where it is lost, the job's database has it. */
-async function reportOf(home: string, jobId: string): Promise<Report | undefined> {
-  const report = readReport(jobPaths(home, jobId).report);
-  if (report) return report;
-  if (isAlive(home, jobId)) return undefined;
-  const publication = await readPublication(home, jobId).catch(() => undefined);
-  return (publication?.report as Report | null | undefined) ?? undefined;
+/** Where what lies at `path` is, which may be a directory. */
+function placeAt(path: string): string {
+  return realPlace(path, statsOf(path, statSync)?.isDirectory() ? 'directory' : 'file');
 }
 
 async function verifyFile(path: string, expected: Expected | undefined): Promise<Verified> {

@@ -1,17 +1,10 @@
 /** Whether a directory of parts is still what was written: its manifest is compared with the job, its parts with both. */
-import { existsSync, lstatSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileDigest, partFacts } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
-import {
-  lookAt,
-  MANIFEST,
-  type Manifest,
-  METADATA_CHUNK,
-  METADATA_FINGERPRINT,
-  readManifest,
-  SUCCESS,
-} from '../sink/look.ts';
+import { lookAt, METADATA_CHUNK, METADATA_FINGERPRINT, SUCCESS } from '../sink/look.ts';
+import { MANIFEST, type Manifest, readManifest } from '../sink/manifest.ts';
 import { damaged, type Expected, NO_JOB, notOurs, type Verified } from './verified.ts';
 
 interface ManifestPart {
@@ -24,7 +17,7 @@ interface ManifestPart {
 export async function verifyDirectory(path: string, expected: Expected | undefined): Promise<Verified> {
   const found = lookAt(path);
   if (!expected && (found.kind !== 'directory' || found.fingerprint === undefined)) throw notOurs(path);
-  const success = lstatSync(join(path, SUCCESS), { throwIfNoEntry: false });
+  const success = statSync(join(path, SUCCESS), { throwIfNoEntry: false });
   if (!success?.isFile()) throw damaged(path, `it has no ${SUCCESS}: it was never finished`);
   if (success.size > 0) throw damaged(join(path, SUCCESS), 'it is not empty');
   const manifest = readManifest(join(path, MANIFEST));

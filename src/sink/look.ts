@@ -1,33 +1,26 @@
 /** What lies where something is to be written. Looks only: what may be replaced is decided in target.ts. */
-import {
-  type BigIntStats,
-  closeSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  statSync,
-} from 'node:fs';
+import { type BigIntStats, closeSync, lstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FileId, partFacts } from '../bindings/native.ts';
 import { BatchCoreError, systemError } from '../errors.ts';
+import { MANIFEST, type Manifest, PART_NAME, readManifest } from './manifest.ts';
 
 /** Key-value metadata of everything we write: a digest of what decides the bytes. */
 export const METADATA_FINGERPRINT = 'batch_core.fingerprint';
 export const METADATA_CHUNK = 'batch_core.chunk';
-export const MANIFEST = 'manifest.json';
 export const SUCCESS = '_SUCCESS';
 /** Says, while a directory is being published, whose it is. */
 export const INTENT = '.batch-core-publishing.json';
-const PART_NAME = /^part-\d+\.parquet$/;
 const MODEL_MAGIC = 'batch-core-model ';
 /** So many bytes tell a file that was cut short from one that somebody else wrote. */
 const HEAD_BYTES = 64;
 
 /** A regular file, or a link to one or to nowhere. */
 export interface FoundFile {
+  /** Of the link where it is one: that is what goes. */
   id: FileId;
+  /** Of what is read there. */
+  size: number;
   /**
    * `output`: a part or an output as we wrote it, or with pages damaged; `model`: begins as a model does; `rewritten`:
    * another program wrote it from an output; `foreign`: whole, and none of ours; `unreadable`: no Parquet file, or a
@@ -64,8 +57,8 @@ export type Found =
       fingerprints: string[];
       /** What a publication of ours left there. */
       ours: OwnFile[];
-      /** What has the name of such a file and is not what was written. */
-      changed: ({ name: string } & FoundFile)[];
+      /** What has the name of such a file and is not what was written; `listed` where a manifest has the name. */
+      changed: ({ name: string; listed: boolean } & FoundFile)[];
       /** Names that no publication of ours left there, or that are no files. */
       strangers: string[];
     }
@@ -77,10 +70,14 @@ export function lookAt(path: string): Found {
   const link = statsOf(path, lstatSync);
   const stats = link?.isSymbolicLink() ? statsOf(path, statSync) : link;
   if (!link) return { kind: 'nothing' };
-  if (!stats) return { kind: 'file', id: fileId(link), what: 'foreign', head: '' };
-  if (stats.isDirectory()) return lookInto(path);
-  if (!stats.isFile()) return { kind: 'special', words: specialWords(stats) };
-  return { kind: 'file', id: fileId(link), ...describeFile(path) };
+  if (stats?.isDirectory()) return lookInto(path);
+  if (stats && !stats.isFile()) return { kind: 'special', words: specialWords(stats) };
+  return { kind: 'file', ...foundFile(path, link, stats) };
+}
+
+function foundFile(path: string, link: BigIntStats, stats: BigIntStats | undefined): FoundFile {
+  const [id, size] = [fileId(link), Number(stats?.size ?? 0)];
+  return stats ? { id, size, ...describeFile(path) } : { id, size, what: 'foreign', head: '' };
 }
 
 function statsOf(path: string, look: typeof statSync): BigIntStats | undefined {
@@ -103,7 +100,7 @@ export function specialWords(stats: Pick<BigIntStats, 'isFIFO' | 'isSocket' | 'i
   return stats.isDirectory() ? 'a directory' : 'a device';
 }
 
-function describeFile(path: string): Omit<FoundFile, 'id'> {
+function describeFile(path: string): Omit<FoundFile, 'id' | 'size'> {
   const head = headOf(path);
   if (beginsAsModel(head)) return { what: 'model', head };
   try {
@@ -140,43 +137,21 @@ function beginsAsModel(head: string): boolean {
   return head.startsWith(Buffer.from(MODEL_MAGIC, 'latin1').toString('hex'));
 }
 
-/** A directory's manifest, or what says whose it is while it is published. */
-export interface Manifest {
-  fingerprint: string;
-  /** Of its parts, and their sizes where it says them. */
-  parts: Map<string, number | undefined>;
-  /** All that it says. */
-  content: Record<string, unknown>;
-}
-
-/** Reads a manifest; nothing where there is none of ours. Only names that parts have are believed. */
-export function readManifest(path: string): Manifest | undefined {
-  try {
-    if (!lstatSync(path).isFile()) return undefined;
-    const content = Object(JSON.parse(readFileSync(path, 'utf8'))) as Record<string, unknown>;
-    const { fingerprint, parts } = content;
-    if (typeof fingerprint !== 'string' || !Array.isArray(parts)) return undefined;
-    const listed = parts.map((part) => Object(part) as { name?: unknown; bytes?: unknown });
-    const known = listed.filter(({ name }) => typeof name === 'string' && PART_NAME.test(name));
-    const sizes = known.map(({ name, bytes }) => [name, typeof bytes === 'number' ? bytes : undefined] as const);
-    return { fingerprint, parts: new Map(sizes as [string, number | undefined][]), content };
-  } catch {
-    return undefined;
-  }
-}
-
 function lookInto(path: string): Found {
   const names = namesIn(path);
   const files = new Map<string, FoundFile>();
   for (const name of names.filter((name) => PART_NAME.test(name) || isMarker(name))) {
-    const stats = statsOf(join(path, name), lstatSync);
-    if (stats?.isFile()) files.set(name, { id: fileId(stats), ...describeFile(join(path, name)) });
+    const file = join(path, name);
+    const [link, stats] = [statsOf(file, lstatSync), statsOf(file, statSync)];
+    if (link && stats?.isFile()) files.set(name, foundFile(file, link, stats));
   }
   const manifests: Manifest[] = [];
+  let isWritten = false;
   for (const name of [MANIFEST, INTENT]) {
     const [manifest, file] = [readManifest(join(path, name)), files.get(name)];
     if (!manifest || !file) continue;
     manifests.push(manifest);
+    isWritten ||= name === MANIFEST && manifest.asWritten;
     files.set(name, { ...file, fingerprint: manifest.fingerprint });
   }
   const sizes = new Map(manifests.flatMap(({ parts }) => [...parts]));
@@ -187,14 +162,16 @@ function lookInto(path: string): Found {
   const fingerprint = fingerprints[0] ?? sharedFingerprint(files);
   if (fingerprint === undefined) {
     // A publication that was killed before it could say whose the directory is leaves a temporary at most.
-    const intent = [...files].filter(([name, { head }]) => name === INTENT && beginsAsManifest(head));
+    const intent = [...files].filter(([name, { head }]) => name === INTENT && beginsAsIntent(head));
     const strangers = names.filter((name) => !isTemporary(name, new Set([INTENT])) && name !== intent[0]?.[0]);
     return { kind: 'directory', fingerprints: [], ours: intent.map(named), changed: [], strangers };
   }
-  const whose = { fingerprints: new Set([fingerprint, ...fingerprints]), sizes, lost: manifests.length === 0 };
+  const whose = { fingerprints: new Set([fingerprint, ...fingerprints]), sizes, isWritten };
   const isOurs = ([name, file]: [string, FoundFile]) => isAsWritten(name, file, whose);
   // Where nothing lists them, what is not ours by what is in it is a stranger's, whatever its name.
-  const listed = [...files].filter((entry) => (whose.lost ? isOurs(entry) : isMarker(entry[0]) || sizes.has(entry[0])));
+  const lost = manifests.length === 0;
+  const isListed = (name: string) => isMarker(name) || sizes.has(name);
+  const listed = [...files].filter((entry) => isListed(entry[0]) || (lost && isOurs(entry)));
   const known = new Set(listed.map(([name]) => name));
   const every = new Set([MANIFEST, SUCCESS, INTENT, ...sizes.keys(), ...known]);
   return {
@@ -202,7 +179,7 @@ function lookInto(path: string): Found {
     fingerprint,
     fingerprints: [...whose.fingerprints],
     ours: listed.filter(isOurs).map(named),
-    changed: listed.filter((entry) => !isOurs(entry)).map(([name, file]) => ({ name, ...file })),
+    changed: listed.filter((entry) => !isOurs(entry)).map(([name, file]) => ({ name, listed: !lost, ...file })),
     strangers: names.filter((name) => !known.has(name) && !isTemporary(name, every)),
   };
 }
@@ -232,17 +209,23 @@ function sharedFingerprint(files: ReadonlyMap<string, FoundFile>): string | unde
 /** Whether a file is what a publication wrote under that name, be it damaged. */
 function isAsWritten(
   name: string,
-  { id, what, fingerprint, head }: FoundFile,
-  { fingerprints, sizes }: { fingerprints: ReadonlySet<string>; sizes: ReadonlyMap<string, number | undefined> },
+  { size, what, fingerprint, head }: FoundFile,
+  whose: {
+    fingerprints: ReadonlySet<string>;
+    sizes: ReadonlyMap<string, number | undefined>;
+    /** The manifest is as written. */
+    isWritten: boolean;
+  },
 ): boolean {
-  if (name === SUCCESS) return id.size === 0;
-  if (isMarker(name)) return beginsAsManifest(head);
-  if (what === 'output') return fingerprints.has(fingerprint ?? '');
-  return what === 'unreadable' && id.size === sizes.get(name);
+  if (name === SUCCESS) return size === 0;
+  if (name === MANIFEST) return whose.isWritten;
+  if (name === INTENT) return beginsAsIntent(head);
+  if (what === 'output') return whose.fingerprints.has(fingerprint ?? '');
+  return what === 'unreadable' && size === whose.sizes.get(name);
 }
 
 /** Also when it was cut short. */
-function beginsAsManifest(head: string): boolean {
+function beginsAsIntent(head: string): boolean {
   const text = Buffer.from(head, 'hex').toString('latin1').replaceAll(/\s/g, '');
   const begin = '{"schema":"batch-core.';
   return text.startsWith(begin) || begin.startsWith(text);

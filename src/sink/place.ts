@@ -1,5 +1,5 @@
 /** Where may be written at all, whatever lies there: never on an input, nor around one, nor into a job. */
-import { type BigIntStats, realpathSync, statSync } from 'node:fs';
+import { type BigIntStats, existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, sep } from 'node:path';
 import { BatchCoreError, systemError } from '../errors.ts';
 import { tooLong } from './names.ts';
@@ -7,7 +7,10 @@ import { TEMPORARY_BYTES_MAX } from './temporaries.ts';
 
 /** Something that is to be written. */
 export interface Place {
+  /** As it was asked for. */
   path: string;
+  /** Where that is: {@link realPlace}. */
+  place: string;
   option: string;
   layout: 'file' | 'directory';
 }
@@ -24,7 +27,7 @@ export interface Kept {
 export function checkPlaces(places: readonly Place[], kept: Kept): void {
   const real = new Map<string, Place>();
   for (const place of places) {
-    const path = realPlace(place.path);
+    const path = place.place;
     for (const [taken, other] of real) refuseOther(place, path, other, taken);
     refuseLength(place);
     refuseParent(place);
@@ -45,9 +48,13 @@ function refuseOther(place: Place, path: string, other: Place, taken: string): v
     throw refused(place, `holds the file that ${other.option} names`, 'give each its own path');
 }
 
-/** The path with its directories' links resolved; the last name need not be there, and is not followed. */
-export function realPlace(path: string): string {
+/**
+ * Where `path` is: its directories' links are resolved, for they may lead elsewhere tomorrow. The last name need not be
+ * there; that of a file is replaced and so never followed, that of a directory is written into.
+ */
+export function realPlace(path: string, layout: Place['layout'] = 'file'): string {
   try {
+    if (layout === 'directory' && existsSync(path)) return realpathSync(path);
     return join(realpathSync(dirname(path)), basename(path));
   } catch {
     return path;

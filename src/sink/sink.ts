@@ -3,7 +3,7 @@
  * a name that nobody sees; `commit` gives it its final name, unless something that is not ours has come to lie there.
  */
 import { createHash } from 'node:crypto';
-import { type BigIntStats, lstatSync } from 'node:fs';
+import { type BigIntStats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   commitFile,
@@ -16,6 +16,7 @@ import {
 import { BatchCoreError } from '../errors.ts';
 import { quickIdentity } from '../source/facts.ts';
 import { headOf, type NamedFile } from './look.ts';
+import { MANIFEST, manifestText } from './manifest.ts';
 
 /** What is published. */
 export interface SinkRequest {
@@ -95,7 +96,7 @@ function directoryTexts({ parts, rows, fingerprint, model, replacesNamed, replac
   const older = replacesNamed.filter(({ name }) => !names.has(name)).map(({ name }) => ({ name }));
   const replaced = replacesFingerprints.filter((other) => other !== fingerprint);
   const intent = { ...manifest, schema: 'batch-core.publishing/1', parts: [...listed, ...older], replaced };
-  return { bytes, manifest: `${JSON.stringify(manifest, null, 2)}\n`, intent: `${JSON.stringify(intent)}\n` };
+  return { bytes, manifest: manifestText(manifest), intent: `${JSON.stringify(intent)}\n` };
 }
 
 /** A published file: what it holds, and by what it is known again without reading it. */
@@ -118,12 +119,13 @@ export function publishedFiles(
   { sha256 }: Staged,
 ): PublishedFile[] {
   if (layout === 'file') return [publishedFile(path, '', sha256)];
-  return parts.map(({ name, receipt }) => publishedFile(join(path, name), name, receipt.sha256));
+  const files = parts.map(({ name, receipt }) => [name, receipt.sha256] as const);
+  return [[MANIFEST, sha256] as const, ...files].map(([name, digest]) => publishedFile(join(path, name), name, digest));
 }
 
-/** By what a file is known again; throws when it is not there. */
+/** By what a file is known again, wherever a link in its place leads; throws when it is not there. */
 export function identityOf(path: string): ReturnType<typeof quickIdentity> {
-  return quickIdentity(lstatSync(path, { bigint: true }) as BigIntStats);
+  return quickIdentity(statSync(path, { bigint: true }) as BigIntStats);
 }
 
 export function sha256Of(bytes: Uint8Array | string): string {

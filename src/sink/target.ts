@@ -88,7 +88,8 @@ function judgeDirectory(found: Extract<Found, { kind: 'directory' }>, claim: Cla
   // File by file: another run may be publishing here, under a fingerprint that lay here when this one began.
   if (!others.every(mayGo)) return { kind: 'taken', words: WORDS.output, forceable: true };
   const refused = changed
-    .filter((file) => !mayGo(file) && !isDamaged(file.name, file, claim.written))
+    .filter((file) => !(file.listed && claim.force) && !isApproved(file, claim.approved))
+    .filter((file) => !isDamaged(file.name, file, claim.written))
     .map(({ name }) => name);
   if (refused.length > 0)
     return {
@@ -100,11 +101,16 @@ function judgeDirectory(found: Extract<Found, { kind: 'directory' }>, claim: Cla
   return free(undefined, [...ours, ...changed].map(named), [...others, ...changed].map(named));
 }
 
-/** A file of ours that was damaged: cut short, or its footer spoiled. What another wrote in its place is not. */
-function isDamaged(name: string, { id, what, head }: FoundFile, written: readonly WrittenFile[]): boolean {
+/**
+ * A file of ours that was damaged: cut short, its footer spoiled, or a bit of what says in the footer whose it is. What
+ * another wrote in its place is not, nor what names another job: only its digest would tell that from damage.
+ */
+function isDamaged(name: string, { size, what, head }: FoundFile, written: readonly WrittenFile[]): boolean {
   const before = written.find((file) => file.name === name);
-  if (what !== 'unreadable' || !before) return false;
-  return id.size === before.size || (id.size < before.size && before.head.startsWith(head));
+  if (!before || what === 'output' || what === 'model') return false;
+  const begins = before.head.startsWith(head);
+  if (what !== 'unreadable') return size === before.size && begins && head !== '';
+  return size === before.size || (size < before.size && begins);
 }
 
 function isApproved(file: NamedFile, approved: readonly NamedFile[]): boolean {

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { createDirectories, lockHolder, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError, systemError } from '../errors.ts';
 import type { Progress } from '../orchestrator/progress.ts';
+import { realPlace } from '../sink/place.ts';
 import { isNoFile, readJson, unreadable } from './smallFile.ts';
 import { type JobStatus, readStatus } from './status.ts';
 
@@ -113,6 +114,18 @@ export function readableJobs(home: string): JobStatus[] {
   }
 }
 
+/** Where a job's output is: where it was when it began, whatever a link on its way leads to now. */
+export function outputPlace(home: string, { jobId, out }: Pick<JobStatus, 'jobId' | 'out'>): string {
+  const place = readRecord(home, jobId)?.request['place'];
+  if (place === '') return jobPaths(home, jobId).model;
+  return typeof place === 'string' ? place : out && realPlace(out);
+}
+
+/** From what the jobs of a home make which outputs; none where it may not be read. */
+export function publications(home: string): { source: string[]; place: string }[] {
+  return readableJobs(home).map((job) => ({ source: job.source, place: outputPlace(home, job) }));
+}
+
 function namesIn(path: string): string[] {
   try {
     return readdirSync(path);
@@ -196,11 +209,6 @@ export function makeJobDirectories(home: string, jobId: string): void {
 /** Makes the directories that a job has while it works: what its workers write into them rests on their names. */
 export function makeWorkDirectories({ directory, parts, summaries }: JobPaths): void {
   makeDirectories(directory, [parts, summaries]);
-}
-
-/** Removes what a job has only while it works: gigabytes, which the event loop does not wait for. */
-export async function removeWorkDirectories({ parts, summaries }: JobPaths): Promise<void> {
-  for (const path of [parts, summaries]) await removeTree(path);
 }
 
 /** Removes `path` and all that is in it, if it is there. */

@@ -7,11 +7,12 @@ import { lookFrom } from '../../orchestrator/home.ts';
 import { jobStatus } from '../../orchestrator/jobs.ts';
 import { loadModelFile } from '../../orchestrator/prepare.ts';
 import { fromHere } from '../../paths.ts';
-import { isModelFile, MANIFEST, METADATA_FINGERPRINT, readManifest } from '../../sink/look.ts';
+import { isModelFile, METADATA_FINGERPRINT } from '../../sink/look.ts';
+import { MANIFEST, readManifest } from '../../sink/manifest.ts';
 import { readFacts, type SourceFacts } from '../../source/facts.ts';
 import { fileColumnNames } from '../../source/names.ts';
 import { resolveSource } from '../../source/resolve.ts';
-import { readStatus } from '../../store/status.ts';
+import { readableJobs } from '../../store/home.ts';
 import { bytesText, countText, numberText, rowsText, shortList } from '../print.ts';
 import { answerColumns, type Line, printJson, printLines } from '../streams.ts';
 import { tableLines } from '../tables.ts';
@@ -72,8 +73,10 @@ function isReadable(path: string): boolean {
 async function inspectDirectory(asked: string, path: string): Promise<Inspected> {
   const manifest = readManifest(join(path, MANIFEST));
   if (manifest) return inspectOutputDirectory(path, manifest.content);
-  if (readStatus(path) === undefined) return inspectSource([asked]);
-  const status = jobStatus(dirname(dirname(path)), basename(path));
+  const home = dirname(dirname(path));
+  const isJob = basename(dirname(path)) === 'jobs' && readableJobs(home).some(({ jobId }) => jobId === basename(path));
+  if (!isJob) return inspectSource([asked]);
+  const status = jobStatus(home, basename(path));
   return { data: { kind: 'job', ...status }, lines: statusLines(status) };
 }
 

@@ -39,17 +39,16 @@ export async function follow(
   returnLargeBuffers();
   const sink = progressSink(output);
   const signals = listenForSignals();
-  try {
-    const listener = guard(sink);
-    const hooks = { signal: signals.signal, onProgress: listener.onProgress, onEvent: listener.onEvent };
-    const report = await run(hooks).finally(() => sink.end());
-    report.warnings.push(...listener.warnings);
-    const late = signals.came();
-    if (late !== undefined) say(`the job was completed before ${late} could stop it`);
-    if (output.json) printJson(report);
-    else if (!output.quiet) printLines(lines(report, answerColumns()));
-    return report.exitCode ?? EXIT.ok;
-  } finally {
-    signals.close();
-  }
+  const listener = guard(sink);
+  const hooks = { signal: signals.signal, onProgress: listener.onProgress, onEvent: listener.onEvent };
+  const report = await run(hooks).finally(() => {
+    signals.ended();
+    sink.end();
+  });
+  report.warnings.push(...listener.warnings);
+  const late = signals.came();
+  if (late !== undefined) say(`the job was completed before ${late} could stop it`);
+  if (output.json) printJson(report);
+  else if (!output.quiet) printLines(lines(report, answerColumns()));
+  return report.exitCode ?? EXIT.ok;
 }

@@ -1,0 +1,109 @@
+/**
+ * What a job's directory holds only while the job works: files of its own names, removed when they are of no more use. What
+ * somebody else has put there is named, and never removed.
+ */
+import { lstatSync, readdirSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { partFacts } from '../bindings/native.ts';
+import { METADATA_FINGERPRINT } from '../sink/look.ts';
+import { PART_NAME } from '../sink/manifest.ts';
+import { type JobPaths, removeTree } from './home.ts';
+import { isNoFile, unreadable } from './smallFile.ts';
+
+/** Where workers write parts that are not finished. */
+const SCRATCH = '.tmp';
+/** What is half written beside the file that it is to become. */
+const TEMPORARY = /^\..+\.\d+-\d+\.tmp$/;
+const SUMMARY_NAME = /^[a-z]+(-\d+)?\.\d+$/;
+/** Of small files, of DuckDB, and of links that lend names. */
+const LEFT_NAME = /^(status|control)\.json\.\d+\.(tmp|taken)$|^duckdb_temp_|^batch-core-links-\d+-\d+$/;
+const FIT_STATE = /^fit-\d+\.state$/;
+
+/** Removes parts and summaries: gigabytes, which the event loop does not wait for. Returns the paths that are not the job's. */
+export async function removeWorkFiles(paths: JobPaths, fingerprint: string): Promise<string[]> {
+  const others = await removeParts(paths, fingerprint);
+  return [...others, ...(await removeSummaries(paths))];
+}
+
+async function removeParts({ parts }: JobPaths, fingerprint: string): Promise<string[]> {
+  await removeScratch({ parts });
+  return removeOwn(parts, (name) => PART_NAME.test(name) && !isAnothers(join(parts, name), fingerprint));
+}
+
+/** Removes what a fit's passes leave for it. Returns the paths that are not the job's. */
+export function removeSummaries({ summaries }: Pick<JobPaths, 'summaries'>): Promise<string[]> {
+  return removeOwn(summaries, (name) => SUMMARY_NAME.test(name));
+}
+
+/** Removes parts that nobody will finish. */
+export function removeScratch({ parts }: Pick<JobPaths, 'parts'>): Promise<void> {
+  return removeTree(join(parts, SCRATCH));
+}
+
+/** Removes what dead executions left half done in the job's directory itself. */
+export function sweepLeftovers(directory: string): void {
+  removeNamed(directory, TEMPORARY, LEFT_NAME, FIT_STATE);
+}
+
+/** Removes what the passes of a fit told each other. */
+export function removeFitStates(directory: string): void {
+  removeNamed(directory, FIT_STATE);
+}
+
+function removeNamed(directory: string, ...names: readonly RegExp[]): void {
+  for (const name of readdirSync(directory))
+    if (names.some((known) => known.test(name))) rmSync(join(directory, name), { recursive: true, force: true });
+}
+
+/** A whole part of another output; one that is damaged names nobody, and has a name of ours. */
+function isAnothers(path: string, fingerprint: string): boolean {
+  try {
+    return partFacts(path).metadata[METADATA_FINGERPRINT] !== fingerprint;
+  } catch {
+    return false;
+  }
+}
+
+/** Empties `directory` of the regular files that are ours, and removes it where nothing else is in it. */
+async function removeOwn(directory: string, isOurs: (name: string) => boolean): Promise<string[]> {
+  const others: string[] = [];
+  for (const name of namesIn(directory)) {
+    const path = join(directory, name);
+    const own = isFile(path) && (TEMPORARY.test(name) || isOurs(name));
+    if (own) await unlink(path).catch(ignoreAbsence);
+    else others.push(path);
+  }
+  if (others.length === 0) removeEmpty(directory);
+  return others;
+}
+
+function isFile(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+/** Nothing where it is no directory: that is somebody else's too. */
+function namesIn(path: string): string[] {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(path) : [];
+  } catch (cause) {
+    if (isNoFile(cause)) return [];
+    throw unreadable(cause, path);
+  }
+}
+
+/** Somebody may have led it to another disk, by a link. */
+function removeEmpty(directory: string): void {
+  const stats = lstatSync(directory, { throwIfNoEntry: false });
+  try {
+    if (stats?.isSymbolicLink()) unlinkSync(directory);
+    else if (stats?.isDirectory()) rmdirSync(directory);
+  } catch (error) {
+    // Somebody has just put something there: it is told of the next time.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') ignoreAbsence(error);
+  }
+}
+
+function ignoreAbsence(error: unknown): void {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+}
