@@ -1,8 +1,10 @@
 /** What a hint says to run is pasted into a shell as it stands, and does what the hint says. */
+import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, expect, it } from 'vitest';
+import { escapeText } from '../../src/cli/streams.ts';
 import { shellWord } from '../../src/paths.ts';
 import { errorOf, gaussian, parquet, run, scratch, shell, start } from './harness.ts';
 
@@ -28,6 +30,14 @@ it('a word is quoted where a shell would read it otherwise', () => {
   for (const word of ['plain-1.0_x/y.parquet', 'a@b:c,d=e+f%g']) expect(shellWord(word)).toBe(word);
   expect(shellWord("it's a $x")).toBe(`'it'\\''s a $x'`);
   for (const word of ['', '~', '#a', 'a b', 'ä', '*', '!', '"', '\\']) expect(shellWord(word)).toBe(`'${word}'`);
+});
+
+it.skipIf(process.platform === 'win32')('a word that printing would escape is written so that it can be pasted', () => {
+  for (const word of ['a\nb', "\u001b[31m'x'\\", '\u202egnp.\u200b', 'é\t']) {
+    const written = shellWord(word);
+    expect(escapeText(written)).toBe(written);
+    expect(execFileSync('bash', ['-c', `printf %s ${written}`], { encoding: 'utf8' })).toBe(word);
+  }
 });
 
 it.skipIf(process.platform === 'win32')('a file that was taken for a command is scored as the hint says', async () => {

@@ -1,5 +1,5 @@
 /** A job seen and steered from other processes, and by signals. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -216,4 +216,22 @@ describe('progress', () => {
     expect(code).toBe(0);
     expect(JSON.parse(stdout).schema).toBe('batch-core.report/1');
   });
+});
+
+it('a finished job that has lost its status is told by its report, whoever asks', async () => {
+  const jobs = at('home-whole/jobs');
+  const [job = ''] = readdirSync(jobs);
+  rmSync(join(jobs, job, 'status.json'));
+  for (const args of [
+    ['status', job, '--home', 'home-whole'],
+    ['inspect', join(jobs, job)],
+  ]) {
+    const { code, stdout } = await run(directory, ...args, '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ jobId: job, state: 'completed', exitCode: 0, detector: 'zscore' },
+      progress: { phase: 'publish', rowsDone: 2_400_000, rowsTotal: 2_400_000, chunksTotal: 147, chunksDone: 147 },
+    });
+  }
+  expect((await run(directory, 'inspect', jobs, '--json')).code).not.toBe(0);
 });

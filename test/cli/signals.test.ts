@@ -42,6 +42,16 @@ async function scoring(name: string, ...more: string[]) {
 }
 
 describe('a signal', () => {
+  it('that comes when all is done changes nothing', async () => {
+    for (const [i, signal] of (['SIGTERM', 'SIGINT', 'SIGHUP'] as const).entries()) {
+      const flags = [...FLAGS, '-o', `late-${i}.parquet`, '--home', `home-late-${i}`, '--progress', 'json', '--json'];
+      const { child, ended } = start(directory, ['score', ...flags]);
+      child.stderr?.on('data', (data) => `${data}`.includes('"event":"finished"') && child.kill(signal));
+      const { code, signal: killed, stdout } = await ended;
+      expect([code, killed, JSON.parse(stdout).status]).toEqual([0, null, 'completed']);
+    }
+  });
+
   it.each([
     ['SIGHUP', 129],
     ['SIGINT', 130],

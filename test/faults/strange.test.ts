@@ -1,7 +1,7 @@
 /** Whatever lies at a path of a job's own directory, the same command gets past it, or says what to do. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readText } from '../../src/store/smallFile.ts';
@@ -71,5 +71,37 @@ describe.each([
       if (make === strangers[0]) await score(directory, ...ARGS, '--home', 'home');
     }
     expect(existsSync(precious)).toBe(true);
+  });
+});
+
+/** Names that no job gives. */
+const THEIRS = [
+  'parts/notes.txt',
+  'parts/part-9.parquet',
+  'summaries/mine',
+  'mine.tmp',
+  'mine.taken',
+  'x.state',
+  'notes/a',
+];
+const OURS = ['parts/.tmp/0.1.1', 'summaries/fit-1.0', '.job.json.12-3.tmp', 'status.json.12.tmp', 'fit-1.state'];
+
+describe.each(['finished', 'dead'])('among the files of a job that is %s', (from) => {
+  it.each([[], ['--fresh']])("others' files stay, and are named %s", async (...more) => {
+    const job = copyOf(from);
+    for (const name of [...THEIRS, ...OURS]) {
+      mkdirSync(join(job, dirname(name)), { recursive: true });
+      writeFileSync(join(job, name), 'theirs');
+    }
+    // A whole part of nobody here, under a name that a part might have.
+    cpSync(at('data.parquet'), join(job, 'parts/part-9.parquet'));
+    const { warnings } = await score(directory, ...ARGS, '--home', 'home', ...more);
+    for (const name of THEIRS) expect(existsSync(join(job, name)), name).toBe(true);
+    for (const name of OURS) expect(existsSync(join(job, name)), name).toBe(false);
+    const named = ['parts/notes.txt', 'parts/part-9.parquet', 'summaries/mine'].map((name) => join(job, name));
+    expect([...new Set(warnings.filter((text) => text.includes('is not ours')))].sort()).toEqual(
+      named.map((path) => `${path} is not ours; it was left alone`),
+    );
+    expect(sha256(at('o.parquet'))).toBe(whole);
   });
 });

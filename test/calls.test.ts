@@ -1,0 +1,100 @@
+/** What a program gives is read once and cannot break a call; what is said of it is in the package's words. */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type * as Package from '../src/index.ts';
+import type { ScoreOptions } from '../src/index.ts';
+import { gaussian, parquet, scratch } from './cli/harness.ts';
+
+const directory = scratch();
+const at = (name: string) => join(directory, name);
+const { BatchCoreError, fit: fitModel, plan, score }: typeof Package = await import(resolve('dist/index.js'));
+const FAST = { detector: 'zscore', home: at('home') } as const;
+
+beforeAll(() => parquet(at('data.parquet'), gaussian(5000)));
+
+async function refusal(promise: Promise<unknown>): Promise<Package.BatchCoreError> {
+  const error = await promise.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(BatchCoreError);
+  return error as Package.BatchCoreError;
+}
+
+const thrower = () => {
+  throw new Error('mine');
+};
+
+describe('what throws while it is read', () => {
+  const signal = (more: object) => ({ aborted: false, addEventListener() {}, removeEventListener() {}, ...more });
+
+  it.each<[string, () => object]>([
+    ['a getter', () => Object.defineProperty({}, 'detector', { get: thrower, enumerable: true })],
+    ['a proxy', () => new Proxy({}, { ownKeys: thrower })],
+    ['a nested getter', () => ({ parameters: Object.defineProperty({}, 'bins', { get: thrower, enumerable: true }) })],
+    ['a list', () => ({ columns: new Proxy(['f0'], { get: thrower }) })],
+    ['a signal', () => ({ signal: signal({ addEventListener: thrower }) })],
+  ])('%s', async (_, options) => {
+    for (const call of [score, fitModel]) {
+      const error = await refusal(call(at('data.parquet'), options()));
+      expect([error.code, error.exitCode]).toEqual(['USAGE', 2]);
+      expect(error.message).toMatch(/mine$/);
+    }
+    expect(existsSync(at('.batch-core'))).toBe(false);
+  });
+
+  it('a source', async () => {
+    const list = new Proxy([at('data.parquet')], { get: thrower });
+    expect(await refusal(score(list))).toMatchObject({ code: 'USAGE', where: { option: 'source' } });
+  });
+
+  it('but a signal that cannot be let go is of no more use', async () => {
+    const options = { ...FAST, out: at('held.parquet'), signal: signal({ removeEventListener: thrower }) };
+    expect((await score(at('data.parquet'), options as unknown as ScoreOptions)).status).toBe('completed');
+  });
+});
+
+it('what changes while the call runs is what it was', async () => {
+  let reads = 0;
+  const columns = ['f0', 'f1'];
+  const options = Object.defineProperty({ ...FAST, columns, out: at('once.parquet') }, 'explain', {
+    enumerable: true,
+    get: () => {
+      reads += 1;
+      return reads === 1 ? 0 : 'no number';
+    },
+  });
+  const call = score(at('data.parquet'), options);
+  columns.push('nothing of the sort');
+  expect((await call).source.columns).toEqual(['f0', 'f1']);
+  expect(reads).toBe(1);
+});
+
+describe('options are named as properties', () => {
+  it.each<[string, ScoreOptions, RegExp, RegExp | undefined, string]>([
+    ['keep', { keep: ['f9'] }, /^keep: there is no column "f9"$/, undefined, 'keep'],
+    ['out', { out: at('o.tsv') }, /^out: "/, undefined, 'out'],
+    ['memory', { memory: 'much' }, /^memory: "much" is not/, undefined, 'memory'],
+    ['parameters', { parameters: { nothing: 1 } }, /has no parameter/, undefined, 'parameters'],
+    ['input', { out: at('data.parquet') }, /^out: .* is an input/, /not even with `force: true`$/, 'out'],
+    ['exclude', { exclude: ['f0', 'f1', 'f2', 'id'] }, /^`exclude` leaves out all/, undefined, 'exclude'],
+  ])('%s', async (_, options, message, hint, option) => {
+    const error = await refusal(
+      plan(at('data.parquet'), { ...options }).then(() => score(at('data.parquet'), options)),
+    );
+    expect(error.message).toMatch(message);
+    if (hint) expect(error.hint).toMatch(hint);
+    expect(`${error.message} ${error.hint}`).not.toMatch(/(^|\s)--/);
+    expect(error.where?.option).toBe(option);
+  });
+
+  it('and a fit writes to its out; a command to be pasted keeps its flags', async () => {
+    await score(at('data.parquet'), { ...FAST, out: at('o.parquet') });
+    const taken = await refusal(fitModel(at('data.parquet'), { ...FAST, out: at('o.parquet') }));
+    expect(taken).toMatchObject({ code: 'OUTPUT_EXISTS', where: { option: 'out' } });
+    expect(taken.hint).toBe('choose another path with `out`, or replace it with `force: true`');
+    const lost = await refusal(score(at('data.parquet'), { model: at('absent.bcm') }));
+    expect(lost.hint).toBe('make one with "batch-core fit <source> -m <path>"');
+  });
+});
