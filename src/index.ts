@@ -32,7 +32,10 @@ export type { Report, TopRow } from './report.ts';
 
 /** How a run is followed and stopped. */
 export interface RunControls {
-  /** Aborting stops the run; finished chunks are kept and the same call goes on from them. */
+  /**
+   * Aborting stops the run; finished chunks are kept and the same call goes on from them. In a worker thread it is the way
+   * to stop: `worker.terminate()` during a run ends the process, by the DuckDB client's hand.
+   */
   signal?: AbortSignal | undefined;
   /**
    * Called at least twice a second while the run goes on, and less often where it takes long itself: half of the time is

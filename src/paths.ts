@@ -16,10 +16,10 @@ export function notUtf8(name: string, path: string, code: ErrorCode = 'SOURCE_NO
 
 /** Whether `name` lost bytes when it became text; where `path`, its file, is there by that very name, it did not. */
 export function isLost(name: string, path: string): boolean {
-  return name.includes(LOST) && !isThere(path);
+  return name.includes(LOST) && !lies(path);
 }
 
-function isThere(path: string): boolean {
+function lies(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
   } catch {

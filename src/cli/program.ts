@@ -159,6 +159,7 @@ function addJobCommands(program: Command, runs: Runs): void {
     .action(
       runs(async (job: string, { home, workers, ...flags }) => {
         const { output } = splitFlags(flags);
+        await loadRun();
         return (await import('./commands/control.ts')).resumeCommand(job, { home, workers }, output);
       }),
     );

@@ -145,7 +145,7 @@ export function requestControl(directory: string, request: ControlRequest): void
 
 /** What was asked of the holder of the job's lock, which has not yet looked. */
 export function pendingControl(directory: string): ControlRequest | undefined {
-  const { request, to } = readRequest(join(directory, 'control.json'));
+  const { request, to } = readControl(join(directory, 'control.json'));
   if (request === undefined || to !== lockHolder(join(directory, 'job.lock'))) return undefined;
   return REQUESTS.find((known) => known === request);
 }
@@ -167,13 +167,13 @@ export function takeControl(directory: string, holder: string): ControlRequest |
   } catch {
     return undefined;
   }
-  const { request, to } = readRequest(taken);
+  const { request, to } = readControl(taken);
   rmSync(taken, { force: true, recursive: true });
   return to === holder ? REQUESTS.find((known) => known === request) : undefined;
 }
 
 /** What was asked; nothing of one that cannot be read, which another user left. */
-function readRequest(path: string): { request?: unknown; to?: unknown } {
+function readControl(path: string): { request?: unknown; to?: unknown } {
   try {
     return Object(readJson(path));
   } catch {
