@@ -2,7 +2,7 @@
 import { lockIsHeld } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import type { Report } from '../report.ts';
-import { type HomeContent, readHome } from '../store/home.ts';
+import { type HomeContent, outputPlace, readHome } from '../store/home.ts';
 import { readReport } from '../store/reports.ts';
 import { isThere } from '../store/smallFile.ts';
 import { type JobStatus, pendingControl, requestControl } from '../store/status.ts';
@@ -51,7 +51,7 @@ function truthful(home: string, status: JobStatus): JobStatus {
   const paths = jobPaths(home, status.jobId);
   if (!alive || isHeld(paths.lock)) return retold(home, status);
   const report = readReport(paths.report);
-  if (report?.status === 'completed' && isThere(status.out)) return completed(status, report);
+  if (report?.status === 'completed' && isThere(outputPlace(home, status))) return completed(status, report);
   const error = {
     code: 'CANCELLED' as const,
     message: `${status.lost ? 'its process' : `process ${status.pid}`} ended without a word; finished chunks are kept`,
