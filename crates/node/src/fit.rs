@@ -6,7 +6,7 @@ use batch_core_kernels::{Claims, Fit, Level, Merger, Next, TopRow, TopRows};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
-use crate::chunk::{RankedRow, count};
+use crate::records::{RankedRow, count};
 
 /// A fit between two passes, or its end.
 #[napi(object)]

@@ -18,5 +18,6 @@ pub mod memory;
 pub mod model;
 pub mod parts;
 pub mod publish;
+pub mod records;
 pub mod sizes;
 pub mod watch;

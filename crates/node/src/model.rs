@@ -1,7 +1,7 @@
 //! Models as the owner sees them, and the table of detectors.
 
-use crate::chunk::missing_of;
 use crate::error::{Carry, Thrown, failure, waist};
+use crate::records::missing_of;
 use batch_core_chunk::{ChunkError, score_held};
 use batch_core_kernels::{LeftOut, Model, detectors};
 use batch_core_scan::{Encoding, HeldArray, Numbers};

@@ -1,7 +1,7 @@
 //! Small durable files for the owner, and what files say of themselves.
 
-use crate::chunk::count;
 use crate::error::{Carry, Thrown, failure, waist};
+use crate::records::count;
 use batch_core_chunk::ChunkError;
 use batch_core_parts::{
     Compression, Disk, FileId, PartOptions, PartReceipt, PartsError, commit, create_directories, read_metadata,
