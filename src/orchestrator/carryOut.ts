@@ -11,7 +11,7 @@ import { differencesText, identityDifferences } from '../source/identity.ts';
 import type { StoredOutput } from '../store/job.ts';
 import { removeSummaries } from '../store/workFiles.ts';
 import type { Control } from './control.ts';
-import { claimAt, type Execution, type OpenJob } from './job.ts';
+import { claimAt, type Execution, type OpenJob, retirePublication } from './job.ts';
 import { type ChunkOf, chunkMessage, type Flagging, modelFile, obtainFlagging, obtainModel } from './model.ts';
 import type { Monitor } from './monitor.ts';
 import { DEFAULTS } from './options.ts';
@@ -109,8 +109,8 @@ async function work(
   const fitSeconds = timing.lap();
   const before = await publishedBefore(prepared, job);
   if (!before && job.publication) {
-    await job.store.clearPublication();
-    job.publication = undefined;
+    await job.store.retirePublication();
+    retirePublication(job);
   }
   const score = () =>
     scoreChunks(prepared, job, execution, run, { model, flagging, chunkOf, durable, counts: counts.score });

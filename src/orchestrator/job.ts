@@ -4,7 +4,9 @@ import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JobLock, lockIsHeld } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
-import { type Approved, type Claim, NOTHING_APPROVED } from '../sink/target.ts';
+import { headOf } from '../sink/look.ts';
+import { realPlace } from '../sink/place.ts';
+import { type Approved, type Claim, NOTHING_APPROVED, type WrittenFile } from '../sink/target.ts';
 import { temporaryPrefix } from '../sink/temporaries.ts';
 import { differencesText, type FileIdentity, sourceDifferences } from '../source/identity.ts';
 import { makeJobDirectories, makeWorkDirectories, readHome, readRecord, writeRecord } from '../store/home.ts';
@@ -16,6 +18,7 @@ import { removeWorkFiles } from '../store/workFiles.ts';
 import { identify } from '../system.ts';
 import { jobCommand } from './commands.ts';
 import { type JobPaths, jobPaths } from './home.ts';
+import { readOwnModel } from './ownModel.ts';
 import type { Prepared } from './prepare.ts';
 import type { JobSpec } from './spec.ts';
 
@@ -146,19 +149,28 @@ function busy(home: string, jobId: string, holder: string): BatchCoreError {
 }
 
 /** What a job may replace at one of its places beside what carries its fingerprint: what was approved when it began. */
-export function claimAt(
-  place: string,
-  job: Pick<OpenJob, 'approved' | 'publication'> | undefined,
-  force = false,
-): Omit<Claim, 'fingerprint'> {
+export function claimAt(place: string, job: Claimant | undefined, force = false): Omit<Claim, 'fingerprint'> {
   const { files } = job?.approved ?? NOTHING_APPROVED;
   const at = ({ path: file, ...id }: Approved['files'][number]) => ({ name: file === place ? '' : basename(file), id });
-  const output = job?.publication?.output;
   return {
     force,
     approved: files.filter((file) => file.path === place || dirname(file.path) === place).map(at),
-    written: output?.path === place ? output.files.map(({ name, size, head }) => ({ name, size, head })) : [],
+    written: writtenAt(place, job),
   };
+}
+
+/** What tells which files are a job's. */
+type Claimant = Pick<OpenJob, 'approved' | 'publication'> & Partial<Pick<OpenJob, 'stored' | 'model' | 'paths'>>;
+
+/** What the job wrote there: its output, or a copy of its model, of which it keeps no other record. */
+function writtenAt(place: string, job: Claimant | undefined): readonly WrittenFile[] {
+  const output = job?.publication?.output;
+  if (output?.path === place) return output.files;
+  const { stored, model, paths } = job ?? {};
+  const saved = stored && requestOf(stored).options['saveModel'];
+  if (!model || !paths || typeof saved !== 'string' || realPlace(saved) !== place) return [];
+  const own = readOwnModel({ model, paths });
+  return own ? [{ name: '', size: own.length, head: headOf(paths.model) }] : [];
 }
 
 export function requestOf(stored: StoredJob): StoredRequest {
@@ -198,7 +210,7 @@ async function placeOf(job: OpenJob, begin: Parameters<typeof beginJob>[1]): Pro
   }
   if (begin.fresh || isFinished(stored.state)) {
     await store.resetAll({ specJson, files: [...files] });
-    job.publication = undefined;
+    retirePublication(job);
     job.model = undefined;
     rmSync(paths.model, { force: true, recursive: true });
     rmSync(paths.rowGroups, { force: true, recursive: true });
@@ -208,6 +220,11 @@ async function placeOf(job: OpenJob, begin: Parameters<typeof beginJob>[1]): Pro
   refuseChangedInput(stored, files);
   if (stored.specJson !== specJson) await store.setRequest(specJson);
   return true;
+}
+
+/** What was published is to be made again: what lies there of it is still the job's. */
+export function retirePublication(job: OpenJob): void {
+  if (job.publication) job.publication = { ...job.publication, state: 'former' };
 }
 
 function refuseChangedInput(stored: StoredJob, files: readonly FileIdentity[]): void {

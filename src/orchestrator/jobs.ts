@@ -156,9 +156,22 @@ export async function resumeJob(home: string | undefined, id: string): Promise<R
     jobId: status.jobId,
     run: ({ workers }, hooks) => {
       const options = { ...request.options, home: path, ...(workers !== undefined && { workers }) };
-      return request.spec.kind === 'fit'
-        ? runFit(request.sources, request.out || undefined, options, { ...hooks, byPerson: true })
-        : runScore(request.sources, { ...options, out: request.out }, { ...hooks, byPerson: true });
+      const running =
+        request.spec.kind === 'fit'
+          ? runFit(request.sources, request.out || undefined, options, { ...hooks, byPerson: true })
+          : runScore(request.sources, { ...options, out: request.out }, { ...hooks, byPerson: true });
+      return running.catch((thrown) => {
+        throw ofItsCommand(BatchCoreError.from(thrown), request.spec.kind);
+      });
     },
   };
+}
+
+/** What to do about it is an option of the command that began the job, where `resume` has no such option. */
+function ofItsCommand(error: BatchCoreError, kind: 'score' | 'fit'): BatchCoreError {
+  const { code, message, where, hint, cause, exitCode } = error;
+  const plain = hint?.replaceAll(/"batch-core [^"]*"/g, '') ?? '';
+  if (hint === undefined || !/--(?!home|workers)[a-z]/.test(plain)) return error;
+  const told = `with the "batch-core ${kind}" that began this job: ${hint}`;
+  return new BatchCoreError(code, message, { where, hint: told, cause, exitCode });
 }

@@ -1,5 +1,5 @@
 /** What an earlier execution finished, and whether it counts: only when source and output are what they were then. */
-import { statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileDigest, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
@@ -8,10 +8,11 @@ import { SUCCESS } from '../sink/look.ts';
 import { identityOf } from '../sink/sink.ts';
 import { differencesText, sourceDifferences } from '../source/identity.ts';
 import type { StoredOutput, StoredPublication } from '../store/job.ts';
-import { readText } from '../store/smallFile.ts';
+import { isNoFile, readText, unreadable } from '../store/smallFile.ts';
 import type { OpenJob } from './job.ts';
 import { readOwnModel } from './ownModel.ts';
 import type { Prepared } from './prepare.ts';
+import { isOfLeftovers } from './sweep.ts';
 
 /** The warning of a report that was recalled: nothing was run. */
 export const ALREADY_DONE = 'this job was finished before; nothing was run (--fresh runs it again)';
@@ -51,13 +52,14 @@ function recalled(prepared: Prepared, job: OpenJob, report: Report): Report {
     ...report,
     recalled: true,
     output: { ...report.output, path: prepared.output.path },
-    warnings: [...report.warnings, ALREADY_DONE],
+    // What lies about now was looked for now.
+    warnings: [...report.warnings.filter((warning) => !isOfLeftovers(warning)), ALREADY_DONE],
   };
 }
 
 /** What an earlier execution published, if it is whole: it was stopped between the name and the record of it. */
 export async function publishedBefore(prepared: Prepared, job: OpenJob): Promise<StoredOutput | undefined> {
-  if (!job.publication) return undefined;
+  if (!job.publication || job.publication.state === 'former') return undefined;
   const output = outputNow(prepared, job.publication);
   return (await outputTrouble(output)) === undefined ? output : undefined;
 }
@@ -95,9 +97,19 @@ async function outputTrouble(output: StoredOutput): Promise<string | undefined> 
 
 /** The one file of a directory that has no digest. */
 function successTrouble(path: string): string | undefined {
-  const stats = statSync(join(path, SUCCESS), { throwIfNoEntry: false });
+  const stats = statsOf(join(path, SUCCESS));
   if (!stats?.isFile()) return `${path} has no ${SUCCESS}`;
   return stats.size > 0 ? `${join(path, SUCCESS)} is not empty` : undefined;
+}
+
+/** Nothing where there is nothing, also where it is no directory any more. */
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    if (isNoFile(cause)) return undefined;
+    throw unreadable(cause, path);
+  }
 }
 
 async function digestOf(path: string): Promise<string | undefined> {

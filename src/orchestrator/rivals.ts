@@ -13,7 +13,7 @@ import { jobPaths } from './home.ts';
 import { isAlive, type OpenJob, readDatabase, requestOf } from './job.ts';
 import { mismatchError } from './mismatch.ts';
 import type { Prepared } from './prepare.ts';
-import { sparedBy } from './sweep.ts';
+import { isOwnLeftover } from './sweep.ts';
 
 /**
  * Refuses while another job runs for the same output, and while one is unfinished that could still be gone on with,
@@ -65,6 +65,10 @@ async function sourceIsIntact(stored: StoredJob): Promise<boolean> {
 async function retire(home: string, status: JobStatus, job: OpenJob): Promise<void> {
   const paths = jobPaths(home, status.jobId);
   await removeWorkFiles(paths, job.stored?.fingerprint ?? '');
-  sweepBeside(outputPlace(home, status), temporaryPrefix(home, status.jobId), sparedBy(job));
+  sweepBeside(
+    outputPlace(home, status),
+    temporaryPrefix(home, status.jobId),
+    isOwnLeftover({ ...job, fingerprint: job.stored?.fingerprint ?? '' }),
+  );
   writeStatus(paths.directory, { ...status, state: 'failed', retired: true });
 }

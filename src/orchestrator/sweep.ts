@@ -1,6 +1,8 @@
 /** What dead executions, and whoever else was there, left where a job works: removed before anything is read. */
-import { lstatSync, rmSync, statSync } from 'node:fs';
+import { lstatSync, readFileSync, rmSync, statSync } from 'node:fs';
 import type { FileId } from '../bindings/native.ts';
+import { lookAt } from '../sink/look.ts';
+import { sha256Of } from '../sink/sink.ts';
 import { sameFile } from '../sink/target.ts';
 import { sweepBeside } from '../sink/temporaries.ts';
 import { readRecord, writeRecord } from '../store/home.ts';
@@ -16,17 +18,29 @@ export async function sweepJob(job: OpenJob, targets: readonly string[]): Promis
   await removeScratch(job.paths);
   sweepLeftovers(job.paths.directory);
   keepRecord(job);
-  const beside = targets.flatMap((target) => sweepBeside(target, job.temporaryPrefix, sparedBy(job)));
+  const beside = targets.flatMap((target) => sweepBeside(target, job.temporaryPrefix, isOwnLeftover(job)));
   return [...strange, ...[...others, ...beside].map(leftAlone)];
 }
 
-export const leftAlone = (path: string): string => `${path} is not ours; it was left alone`;
+const LEFT_ALONE = ' is not ours; it was left alone';
 
-/** A kill in the instant of a swap may have left under a job's temporary name what lay at the target, and was not its to replace. */
-export function sparedBy({ approved, publication }: Pick<OpenJob, 'approved' | 'publication'>) {
-  const staged = publication?.state === 'staged' ? publication : undefined;
-  const ours = [...approved.files, ...(publication?.output.files ?? [])];
-  return (path: string, id: FileId): boolean => path === staged?.temporary && !ours.some((file) => sameFile(file, id));
+export const leftAlone = (path: string): string => path + LEFT_ALONE;
+
+/** Whether a warning told what was left where a job works: it is of its time. */
+export const isOfLeftovers = (warning: string): boolean => warning.endsWith(LEFT_ALONE);
+
+/**
+ * Whether the job may remove what a kill in the instant of a swap left: what it was to put in place, known by what is in it,
+ * or what it was allowed to replace. Anything else had just come to lie at the target.
+ */
+export function isOwnLeftover({ approved, fingerprint, model }: Pick<OpenJob, 'approved' | 'fingerprint' | 'model'>) {
+  return (path: string, id: FileId): boolean => {
+    if (approved.files.some((file) => sameFile(file, id))) return true;
+    const found = lookAt(path);
+    if (found.kind !== 'file') return false;
+    if (found.what === 'output') return found.fingerprint === fingerprint;
+    return found.what === 'model' && model !== undefined && sha256Of(readFileSync(path)) === model;
+  };
 }
 
 /**

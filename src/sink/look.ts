@@ -13,12 +13,14 @@ export const SUCCESS = '_SUCCESS';
 export const INTENT = '.batch-core-publishing.json';
 const MODEL_MAGIC = 'batch-core-model ';
 /** So many bytes tell a file that was cut short from one that somebody else wrote. */
-const HEAD_BYTES = 64;
+export const HEAD_BYTES = 64;
 
 /** A regular file, or a link to one or to nowhere. */
 export interface FoundFile {
   /** Of the link where it is one: that is what goes. */
   id: FileId;
+  /** When the file was made, where the file system says: with its inode, that it is still the same file. */
+  birthtimeNs: string;
   /** Of what is read there. */
   size: number;
   /**
@@ -76,8 +78,8 @@ export function lookAt(path: string): Found {
 }
 
 function foundFile(path: string, link: BigIntStats, stats: BigIntStats | undefined): FoundFile {
-  const [id, size] = [fileId(link), Number(stats?.size ?? 0)];
-  return stats ? { id, size, ...describeFile(path) } : { id, size, what: 'foreign', head: '' };
+  const facts = { id: fileId(link), birthtimeNs: String(link.birthtimeNs), size: Number(stats?.size ?? 0) };
+  return stats ? { ...facts, ...describeFile(path) } : { ...facts, what: 'foreign', head: '' };
 }
 
 function statsOf(path: string, look: typeof statSync): BigIntStats | undefined {
@@ -100,7 +102,7 @@ export function specialWords(stats: Pick<BigIntStats, 'isFIFO' | 'isSocket' | 'i
   return stats.isDirectory() ? 'a directory' : 'a device';
 }
 
-function describeFile(path: string): Omit<FoundFile, 'id' | 'size'> {
+function describeFile(path: string): Omit<FoundFile, 'id' | 'birthtimeNs' | 'size'> {
   const head = headOf(path);
   if (beginsAsModel(head)) return { what: 'model', head };
   try {
@@ -140,7 +142,7 @@ function beginsAsModel(head: string): boolean {
 function lookInto(path: string): Found {
   const names = namesIn(path);
   const files = new Map<string, FoundFile>();
-  for (const name of names.filter((name) => PART_NAME.test(name) || isMarker(name))) {
+  for (const name of names.filter((name) => PART_NAME.test(name) || isMarker(name) || isSwapped(name))) {
     const file = join(path, name);
     const [link, stats] = [statsOf(file, lstatSync), statsOf(file, statSync)];
     if (link && stats?.isFile()) files.set(name, foundFile(file, link, stats));
@@ -167,10 +169,10 @@ function lookInto(path: string): Found {
     return { kind: 'directory', fingerprints: [], ours: intent.map(named), changed: [], strangers };
   }
   const whose = { fingerprints: new Set([fingerprint, ...fingerprints]), sizes, isWritten };
-  const isOurs = ([name, file]: [string, FoundFile]) => isAsWritten(name, file, whose);
+  const isOurs = ([name, file]: [string, FoundFile]) => isAsWritten(baseName(name), file, whose);
   // Where nothing lists them, what is not ours by what is in it is a stranger's, whatever its name.
   const lost = manifests.length === 0;
-  const isListed = (name: string) => isMarker(name) || sizes.has(name);
+  const isListed = (name: string) => isMarker(name) || sizes.has(name) || isSwapped(name);
   const listed = [...files].filter((entry) => isListed(entry[0]) || (lost && isOurs(entry)));
   const known = new Set(listed.map(([name]) => name));
   const every = new Set([MANIFEST, SUCCESS, INTENT, ...sizes.keys(), ...known]);
@@ -179,7 +181,9 @@ function lookInto(path: string): Found {
     fingerprint,
     fingerprints: [...whose.fingerprints],
     ours: listed.filter(isOurs).map(named),
-    changed: listed.filter((entry) => !isOurs(entry)).map(([name, file]) => ({ name, listed: !lost, ...file })),
+    changed: listed
+      .filter((entry) => !isOurs(entry))
+      .map(([name, file]) => ({ name, listed: !lost && !isSwapped(name), ...file })),
     strangers: names.filter((name) => !known.has(name) && !isTemporary(name, every)),
   };
 }
@@ -194,6 +198,17 @@ function namesIn(path: string): string[] {
   } catch (cause) {
     throw systemError(cause, `list ${path}`, { path });
   }
+}
+
+/** The name for which a file was swapped out; any other name itself. */
+export function baseName(name: string): string {
+  return /^\.(.+)\.\d+-\d+\.swap$/.exec(name)?.[1] ?? name;
+}
+
+/** Parts and the intent are all that a publication swaps. */
+function isSwapped(name: string): boolean {
+  const base = baseName(name);
+  return base !== name && (PART_NAME.test(base) || base === INTENT);
 }
 
 function isMarker(name: string): boolean {

@@ -33,7 +33,8 @@ export function readManifest(path: string): Manifest | undefined {
     if (!statSync(path).isFile()) return undefined;
     const text = readFileSync(path, 'utf8');
     const content = Object(JSON.parse(text)) as Record<string, unknown>;
-    const { fingerprint, parts } = content;
+    const { schema, fingerprint, parts } = content;
+    if (!/^batch-core\.(manifest|publishing)\//.test(String(schema))) return undefined;
     if (typeof fingerprint !== 'string' || !Array.isArray(parts)) return undefined;
     const listed = parts.map((part) => Object(part) as { name?: unknown; bytes?: unknown });
     const known = listed.filter(({ name }) => typeof name === 'string' && PART_NAME.test(name));

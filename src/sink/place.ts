@@ -1,5 +1,5 @@
 /** Where may be written at all, whatever lies there: never on an input, nor around one, nor into a job. */
-import { type BigIntStats, existsSync, realpathSync, statSync } from 'node:fs';
+import { type BigIntStats, existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, sep } from 'node:path';
 import { BatchCoreError, systemError } from '../errors.ts';
 import { tooLong } from './names.ts';
@@ -33,7 +33,7 @@ export function checkPlaces(places: readonly Place[], kept: Kept): void {
     refuseParent(place);
     refuseInput(place, path, kept.inputs);
     if (place.layout === 'directory') refuseAround(place, path, kept);
-    if (isBelow(path, realPlace(join(kept.home, 'jobs'))) || isInJob(path))
+    if (isBelow(path, realPlace(join(kept.home, 'jobs'))) || isAmongJobs(path))
       throw refused(place, "lies among the jobs' own files", 'choose another path');
     real.set(path, place);
   }
@@ -86,10 +86,20 @@ function refuseAround(place: Place, path: string, { inputs, home }: Kept): void 
   if (isBelow(real(workingDirectory()), followed)) throw around('the working directory');
 }
 
-/** Jobs of other homes have files too. */
-function isInJob(path: string): boolean {
-  const above = [dirname(path), dirname(dirname(path))];
-  return above.some((directory) => basename(dirname(directory)) === 'jobs' && look(join(directory, 'job.lock')));
+/** Jobs of other homes have files too: a directory named `jobs` is theirs where one of them has its lock in it. */
+function isAmongJobs(path: string): boolean {
+  for (let above = dirname(path); above !== dirname(above); above = dirname(above))
+    if (basename(above) === 'jobs' && namesIn(above).some((name) => look(join(above, name, 'job.lock')))) return true;
+  return false;
+}
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    // Who may not look may not write either.
+    return [];
+  }
 }
 
 function workingDirectory(): string {

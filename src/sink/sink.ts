@@ -3,7 +3,7 @@
  * a name that nobody sees; `commit` gives it its final name, unless something that is not ours has come to lie there.
  */
 import { createHash } from 'node:crypto';
-import { type BigIntStats, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   commitFile,
@@ -100,7 +100,7 @@ function directoryTexts({ parts, rows, fingerprint, model, replacesNamed, replac
 }
 
 /** A published file: what it holds, and by what it is known again without reading it. */
-export interface PublishedFile extends ReturnType<typeof quickIdentity> {
+export interface PublishedFile extends FileIdentity {
   /** Its name in the directory; empty for a file. */
   name: string;
   sha256: string;
@@ -123,9 +123,12 @@ export function publishedFiles(
   return [[MANIFEST, sha256] as const, ...files].map(([name, digest]) => publishedFile(join(path, name), name, digest));
 }
 
+type FileIdentity = ReturnType<typeof quickIdentity> & { birthtimeNs: string };
+
 /** By what a file is known again, wherever a link in its place leads; throws when it is not there. */
-export function identityOf(path: string): ReturnType<typeof quickIdentity> {
-  return quickIdentity(statSync(path, { bigint: true }) as BigIntStats);
+export function identityOf(path: string): FileIdentity {
+  const stats = statSync(path, { bigint: true });
+  return { ...quickIdentity(stats), birthtimeNs: String(stats.birthtimeNs) };
 }
 
 export function sha256Of(bytes: Uint8Array | string): string {

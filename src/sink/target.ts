@@ -1,7 +1,7 @@
 /** Whether what lies at a path may be replaced. Decides only: look.ts looks. */
 import type { FileId } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
-import type { Found, FoundFile, NamedFile } from './look.ts';
+import { baseName, type Found, type FoundFile, HEAD_BYTES, type NamedFile } from './look.ts';
 
 /** What may be written over what was found. */
 export type Verdict =
@@ -32,6 +32,10 @@ export interface WrittenFile {
   size: number;
   /** In hexadecimal. */
   head: string;
+  /** By what it is known to be the same file, whatever is in it. */
+  device?: string;
+  inode?: string;
+  birthtimeNs?: string;
 }
 
 /** What is known of who may be replaced at one path. */
@@ -83,10 +87,6 @@ function judgeDirectory(found: Extract<Found, { kind: 'directory' }>, claim: Cla
   }
   if (strangers.length > 0)
     return { kind: 'taken', words: `an output with files that are not ours: ${list(strangers)}`, forceable: false };
-  const others = ours.filter((file) => (file.fingerprint ?? fingerprint) !== claim.fingerprint);
-  const mayGo = (file: NamedFile) => claim.force || isApproved(file, claim.approved);
-  // File by file: another run may be publishing here, under a fingerprint that lay here when this one began.
-  if (!others.every(mayGo)) return { kind: 'taken', words: WORDS.output, forceable: true };
   const refused = changed
     .filter((file) => !(file.listed && claim.force) && !isApproved(file, claim.approved))
     .filter((file) => !isDamaged(file.name, file, claim.written))
@@ -97,6 +97,11 @@ function judgeDirectory(found: Extract<Found, { kind: 'directory' }>, claim: Cla
       words: `an output in which ${list(refused)} ${refused.length > 1 ? 'are' : 'is'} not what was written`,
       forceable: false,
     };
+  // Only where all is ours may `--force` be offered.
+  const others = ours.filter((file) => (file.fingerprint ?? fingerprint) !== claim.fingerprint);
+  const mayGo = (file: NamedFile) => claim.force || isApproved(file, claim.approved);
+  // File by file: another run may be publishing here, under a fingerprint that lay here when this one began.
+  if (!others.every(mayGo)) return { kind: 'taken', words: WORDS.output, forceable: true };
   const named = ({ name, id }: NamedFile) => ({ name, id });
   return free(undefined, [...ours, ...changed].map(named), [...others, ...changed].map(named));
 }
@@ -105,16 +110,23 @@ function judgeDirectory(found: Extract<Found, { kind: 'directory' }>, claim: Cla
  * A file of ours that was damaged: cut short, its footer spoiled, or a bit of what says in the footer whose it is. What
  * another wrote in its place is not, nor what names another job: only its digest would tell that from damage.
  */
-function isDamaged(name: string, { size, what, head }: FoundFile, written: readonly WrittenFile[]): boolean {
-  const before = written.find((file) => file.name === name);
+function isDamaged(name: string, file: FoundFile, written: readonly WrittenFile[]): boolean {
+  const { size, what, head } = file;
+  const before = written.find((one) => one.name === baseName(name));
   if (!before || what === 'output' || what === 'model') return false;
   const begins = before.head.startsWith(head);
   if (what !== 'unreadable') return size === before.size && begins && head !== '';
+  // The first bytes of a file that somebody is just writing say nothing, unless the file is the very one.
+  if (size < Math.min(HEAD_BYTES, before.size)) return begins && isSame(file, before);
   return size === before.size || (size < before.size && begins);
 }
 
+function isSame({ id, birthtimeNs }: FoundFile, before: WrittenFile): boolean {
+  return id.device === before.device && id.inode === before.inode && birthtimeNs === before.birthtimeNs;
+}
+
 function isApproved(file: NamedFile, approved: readonly NamedFile[]): boolean {
-  return approved.some(({ name, id }) => name === file.name && sameFile(id, file.id));
+  return approved.some(({ name, id }) => name === baseName(file.name) && sameFile(id, file.id));
 }
 
 /** Whether both are one file as it was last written. */

@@ -31,10 +31,10 @@ export function temporaryBeside(target: string, prefix: string): string {
 }
 
 /**
- * Removes what dead executions left beside `target`; the job's lock must be held. A file that `spared` names stays:
- * returns those.
+ * Removes what dead executions left beside `target`; the job's lock must be held. What was swapped out of the target may be
+ * anybody's: it is removed where `isOurs` says so. Returns the paths of what stays.
  */
-export function sweepBeside(target: string, prefix: string, spared: (path: string, id: FileId) => boolean): string[] {
+export function sweepBeside(target: string, prefix: string, isOurs: (path: string, id: FileId) => boolean): string[] {
   const directory = dirname(target);
   const kept: string[] = [];
   let names: string[];
@@ -43,12 +43,12 @@ export function sweepBeside(target: string, prefix: string, spared: (path: strin
   } catch {
     return kept; // not there, or not to be read: whoever writes there says so
   }
-  for (const name of names.filter((name) => name.startsWith(prefix) && name.endsWith('.tmp'))) {
+  for (const name of names.filter((name) => name.startsWith(prefix) && /\.(tmp|swap)$/.test(name))) {
     const path = join(directory, name);
     const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
     if (!stats?.isFile()) continue;
-    if (spared(path, fileId(stats))) kept.push(path);
-    else rmSync(path, { force: true });
+    if (name.endsWith('.tmp') || isOurs(path, fileId(stats))) rmSync(path, { force: true });
+    else kept.push(path);
   }
   return kept;
 }

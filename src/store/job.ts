@@ -111,7 +111,7 @@ export class JobStore extends ChunkStore {
       await moveJob(statements, 'restart');
       await statements.run('DELETE FROM chunk');
       await statements.run('DELETE FROM input_file');
-      await statements.run('DELETE FROM publication');
+      await statements.run("UPDATE publication SET state = 'former'");
       await statements.run('DELETE FROM model');
       await change(statements, 'UPDATE job SET spec_json = $1', [job.specJson]);
       await insert(statements, 'input_file', job.files.map(fileRow));
@@ -199,11 +199,9 @@ export class JobStore extends ChunkStore {
     });
   }
 
-  /** Forgets it: what was published is not there any more. */
-  clearPublication(): Promise<void> {
-    return this.group.commit(async (statements) => {
-      await statements.run('DELETE FROM publication');
-    });
+  /** It is to be made again: what was published is not whole, or not there any more. */
+  retirePublication(): Promise<void> {
+    return this.write("UPDATE publication SET state = 'former'", []);
   }
 
   /** Where the published output lies now: its digests are what they were, its place in the file system is another. */

@@ -84,6 +84,8 @@ export interface StoredEvent {
 
 /** A file of an output: what it holds, and by what it is known again without reading it. */
 export interface StoredOutputFile extends QuickIdentity {
+  /** When it was made; a job of an earlier version did not say. */
+  birthtimeNs?: string;
   /** Its name in the directory; empty for a file. */
   name: string;
   sha256: string;
@@ -102,9 +104,12 @@ export interface StoredOutput {
   files: StoredOutputFile[];
 }
 
-/** What a job publishes: `staged` while it has a temporary name only. */
+/**
+ * What a job publishes: `staged` while it has a temporary name only; `former` when it is to be made again, so that what lies
+ * there of it is still known.
+ */
 export interface StoredPublication {
-  state: 'staged' | 'published';
+  state: 'staged' | 'published' | 'former';
   /** Where it was staged; empty for a directory. */
   temporary: string;
   output: StoredOutput;
@@ -112,10 +117,12 @@ export interface StoredPublication {
   report: unknown;
 }
 
+const PUBLICATION_STATES = ['staged', 'published', 'former'] as const;
+
 export function publicationOf(row: Row): StoredPublication {
   const report = text(row['report_json']);
   return {
-    state: row['state'] === 'published' ? 'published' : 'staged',
+    state: PUBLICATION_STATES.find((state) => state === row['state']) ?? 'staged',
     temporary: String(row['temporary']),
     output: JSON.parse(String(row['output_json'])) as StoredOutput,
     report: report === null ? null : (JSON.parse(report) as unknown),

@@ -36,7 +36,7 @@ pub(crate) fn caught<T, E: Into<ChunkError>>(call: impl FnOnce() -> Result<T, E>
 
 /// An error as data.
 #[napi(object)]
-pub struct Record {
+pub struct FailureRecord {
     /// Its code.
     pub code: String,
     /// What is wrong.
@@ -47,7 +47,7 @@ pub struct Record {
     pub column: Option<String>,
 }
 
-impl From<&ChunkError> for Record {
+impl From<&ChunkError> for FailureRecord {
     fn from(error: &ChunkError) -> Self {
         Self {
             code: error.code.to_string(),

@@ -2,7 +2,7 @@
 //!
 //! The owner's thread must stay free meanwhile: it tells the job's status and hears who wants it to stop.
 
-use crate::error::{Record, caught, failure};
+use crate::error::{FailureRecord, caught, failure};
 use crate::parts::{FileIdRecord, Receipt, pairs};
 use crate::records::count;
 use crate::watch;
@@ -47,7 +47,7 @@ pub struct LongOutcome {
     /// The CRC-32 of each row group of a file.
     pub row_groups: Option<Vec<u32>>,
     /// What went wrong.
-    pub error: Option<Record>,
+    pub error: Option<FailureRecord>,
 }
 
 /// A whole output under its temporary name.
@@ -127,7 +127,7 @@ impl Task for LongCall {
             staged: None,
             sha256: None,
             row_groups: None,
-            error: Some(Record::from(&error)),
+            error: Some(FailureRecord::from(&error)),
         }))
     }
 

@@ -3,6 +3,9 @@
 //! A name is taken when something lies there that the caller did not approve of beforehand. To look and then to rename
 //! would replace what appears in between, so the system is asked to do both in one step: a new name must be free, and an
 //! approved file is swapped out, looked at, and put back if it is another one.
+//!
+//! A crash may leave what was swapped out under the name that it was swapped with, and it may be somebody else's. That name
+//! ends in `.swap`, which no other step gives: a `.tmp` is ours whatever is in it, a `.swap` is known by what is in it alone.
 
 use crate::error::{At, PartsError, Result};
 use crate::fs::{FileId, FileSystem, parent};
@@ -78,19 +81,29 @@ fn take_from(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, approved
     if !check_approved(fs, target, approved)? {
         return take_free(fs, temporary, target);
     }
-    match fs.exchange(temporary, target) {
+    let swap = temporary.with_extension("swap");
+    fs.rename(temporary, &swap).at("rename", temporary)?;
+    // What was staged is the caller's to remove, under the name it gave. The failure that brings us here is on its way up.
+    let unstaged = |failure: &PartsError| drop((fs.rename(&swap, temporary), failure));
+    match fs.exchange(&swap, target) {
         // What cannot be swapped is replaced: the look above is all there is.
         Err(error) if error.kind() == ErrorKind::Unsupported => {
-            return fs.rename(temporary, target).at(&format!("rename to {} the file", target.display()), temporary);
+            let renamed = fs.rename(&swap, target).at(&format!("rename to {} the file", target.display()), temporary);
+            return renamed.inspect_err(unstaged);
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => return take_free(fs, temporary, target),
-        swapped => swapped.at(&format!("rename to {} the file", target.display()), temporary)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return take_free(fs, &swap, target).inspect_err(unstaged);
+        }
+        swapped => {
+            swapped.at(&format!("rename to {} the file", target.display()), temporary).inspect_err(unstaged)?;
+        }
     }
-    if fs.identity(temporary).at("look at", temporary)? != approved {
-        fs.exchange(temporary, target).at("put back", target)?;
-        return Err(replaced(target));
+    // From here on somebody else's file may lie under that name: it stays there, whatever fails.
+    if fs.identity(&swap).at("look at", &swap)? != approved {
+        fs.exchange(&swap, target).at("put back", target)?;
+        return Err(replaced(target)).inspect_err(unstaged);
     }
-    fs.remove_file(temporary).at("remove", temporary)
+    fs.remove_file(&swap).at("remove", &swap)
 }
 
 fn replaced(target: &Path) -> PartsError {

@@ -6,6 +6,7 @@ import { BatchCoreError, EXIT } from '../../errors.ts';
 import { lookFrom } from '../../orchestrator/home.ts';
 import { jobStatus } from '../../orchestrator/jobs.ts';
 import { loadModelFile } from '../../orchestrator/prepare.ts';
+import { damaged } from '../../orchestrator/verified.ts';
 import { fromHere } from '../../paths.ts';
 import { isModelFile, METADATA_FINGERPRINT } from '../../sink/look.ts';
 import { MANIFEST, readManifest } from '../../sink/manifest.ts';
@@ -89,11 +90,18 @@ interface ManifestFacts {
 
 async function inspectOutputDirectory(path: string, manifest: ManifestFacts): Promise<Inspected> {
   const parts = Array.isArray(manifest.parts) ? manifest.parts.map((part) => String(Object(part).name)) : [];
-  const flags = await readFlagFacts(parts.map((name) => join(path, basename(name))));
+  const files = parts.map((name) => join(path, basename(name)));
+  const flags = await readFlagFacts(files);
+  const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
+  if (flags.rows !== manifest.rows || bytes !== manifest.bytes)
+    throw damaged(
+      path,
+      `its manifest says ${manifest.rows} rows in ${manifest.bytes} bytes; its parts have ${flags.rows} in ${bytes}`,
+    );
   return {
     data: { kind: 'output', path, ...manifest, flags },
     lines: [
-      `output    ${path}: ${rowsText(Number(manifest.rows))} rows in ${countText(parts.length, 'part')}, ${bytesText(Number(manifest.bytes))}`,
+      `output    ${path}: ${rowsText(flags.rows)} rows in ${countText(parts.length, 'part')}, ${bytesText(bytes)}`,
       `model     ${String(manifest.model)}`,
       ...flagLines(flags),
     ],
