@@ -3,6 +3,7 @@ import {
   copyFileSync,
   linkSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -190,4 +191,65 @@ it('a file that is written while the job runs stays', async () => {
   const { code, stdout } = await ended;
   expect([code, JSON.parse(stdout).error.code]).toEqual([78, 'OUTPUT_EXISTS']);
   expect(readFileSync(at('o.parquet'), 'utf8')).toBe('thesis');
+});
+
+describe('a file shorter than what tells files apart', () => {
+  it.each([0, 4])('of %i bytes is ours where it was cut, and not where it was made anew', async (size) => {
+    await done(FILE);
+    const whole = sha256(at('o.parquet'));
+    truncateSync(at('o.parquet'), size);
+    await done(FILE);
+    expect(sha256(at('o.parquet'))).toBe(whole);
+    rmSync(at('o.parquet'));
+    // As whoever writes a Parquet file begins.
+    writeFileSync(at('o.parquet'), 'PAR1'.slice(0, size));
+    await taken(FILE, at('o.parquet'));
+  });
+});
+
+describe('what was published is known until something else is', () => {
+  it.each<[string, string[]]>([
+    ['a file', FILE],
+    ['a directory', PARTS],
+  ])('when a run that was to make it again was killed: %s', async (_, args) => {
+    await done(args);
+    const out = args.at(-1) ?? '';
+    const [job = ''] = readdirSync(at('.batch-core/jobs'));
+    await killed([...args, '--fresh']);
+    const verified = await run(directory, 'verify', job, '--json');
+    expect([verified.code, JSON.parse(verified.stdout).jobId]).toEqual([0, job]);
+    truncateSync(out === 'd/' ? at('d', 'part-0000001.parquet') : at('o.parquet'), 1000);
+    await done(args);
+    expect((await run(directory, 'verify', out)).code).toBe(0);
+  });
+});
+
+it.each([100, 5000])('a saved model that was damaged is made again (byte %i)', async (place) => {
+  const args = [...FILE, '--save-model', 'm.bcm'];
+  await done(args);
+  const whole = sha256(at('m.bcm'));
+  const size = statSync(at('m.bcm')).size;
+  flip(at('m.bcm'), Math.min(place, size - 1));
+  await done(args);
+  expect(sha256(at('m.bcm'))).toBe(whole);
+  truncateSync(at('m.bcm'), size - 7);
+  await done([...args, '--fresh']);
+  expect(sha256(at('m.bcm'))).toBe(whole);
+});
+
+it('resume says whose options its hints name', async () => {
+  await killed(FILE);
+  const [job = ''] = readdirSync(at('.batch-core/jobs'));
+  await done(['score', 'in2.parquet', '-d', 'mad', '-o', 'o.parquet', '--home', 'other']);
+  const refused = await run(directory, 'resume', job, '--json');
+  expect([refused.code, errorOf(refused).code]).toEqual([78, 'OUTPUT_EXISTS']);
+  expect(errorOf(refused).hint).toMatch(
+    /^with the "batch-core score" that began this job: choose another path with --out/,
+  );
+});
+
+it('an output never lies among the jobs of a home', async () => {
+  await done(FILE);
+  const refused = await run(directory, 'score', 'in.parquet', '-o', '.batch-core/jobs/x/', '--json');
+  expect([refused.code, errorOf(refused).code]).toEqual([78, 'OUTPUT_EXISTS']);
 });

@@ -1,5 +1,14 @@
 /** In a directory a file is the job's by what is in it: its name does not say so. */
-import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { errorOf, run, score, sha256 } from '../cli/harness.ts';
 import { at, directory, done, PARTS, QUIET, taken } from './cases.ts';
@@ -85,4 +94,41 @@ it('two homes that force one directory at once never leave a mixture', async () 
     expect(verified.map(({ code }) => code)).toContain(0);
   }
   expect((await score(directory, ...PARTS.slice(1), '--force')).status).toBe('completed');
+});
+
+describe('with another job', () => {
+  const OTHER = PARTS.map((word) => (word === 'zscore' ? 'mad' : word));
+
+  it.each<[string, (path: string) => void]>([
+    ['a whole file', (path) => copyFileSync(at('in2.parquet'), path)],
+    ['a note', (path) => writeFileSync(path, 'mine')],
+  ])("no hint offers --force where a part is a user's: %s", async (_, change) => {
+    await done(PARTS);
+    const part = at('d', 'part-0000001.parquet');
+    change(part);
+    for (const args of [PARTS, OTHER]) expect(await taken(args, part)).not.toContain('--force');
+  });
+
+  it('it does where all is ours', async () => {
+    await done(PARTS);
+    expect(await taken(OTHER, at('d', 'manifest.json'))).toContain('--force');
+    await done([...OTHER, '--force']);
+  });
+});
+
+it.each([undefined, 'mytool/1'])('a manifest of schema %s is no manifest of ours', async (schema) => {
+  mkdirSync(at('d'));
+  copyFileSync(at('in2.parquet'), at('d', 'part-0000000.parquet'));
+  writeFileSync(at('d', '_SUCCESS'), '');
+  const manifest = { schema, fingerprint: 'abc', parts: [{ name: 'part-0000000.parquet' }] };
+  writeFileSync(at('d', 'manifest.json'), JSON.stringify(manifest));
+  for (const more of [[], ['--force'], ['--fresh']])
+    expect(await taken([...PARTS, ...more], at('d', 'part-0000000.parquet'))).not.toContain('--force');
+});
+
+it('a file where the directory was is told as one', async () => {
+  await done(PARTS);
+  rmSync(at('d'), { recursive: true });
+  writeFileSync(at('d'), 'mine');
+  expect(await taken(PARTS, at('d'))).not.toContain('--force');
 });

@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { describe, expect, it } from 'vitest';
@@ -121,3 +122,27 @@ describe('verify believes no manifest more than the job', () => {
     ]);
   });
 });
+
+describe('inspect tells damage as damage', () => {
+  it.each<[string, () => void, string]>([
+    ['a part that is missing', () => rmSync(at('d', 'part-0000001.parquet')), 'd'],
+    ['a part of other columns', () => copyFileSync(at('in.parquet'), at('d', 'part-0000001.parquet')), 'd'],
+    ['an empty part', () => truncateSync(at('d', 'part-0000001.parquet'), 0), 'd'],
+    ['a manifest of other rows', () => flipText(at('d', 'manifest.json'), /"rows": 7000/, '"rows": 7001'), 'd'],
+    ['pages of nothing', () => zero(at('o.parquet')), 'o.parquet'],
+  ])('%s', async (_, change, path) => {
+    await done(path === 'd' ? PARTS : FILE);
+    change();
+    const ended = await run(directory, 'inspect', path, '--json');
+    expect([ended.code, errorOf(ended).code], ended.stdout).toEqual([65, 'OUTPUT_DAMAGED']);
+  });
+});
+
+function flipText(path: string, text: RegExp, by: string): void {
+  writeFileSync(path, readFileSync(path, 'utf8').replace(text, by));
+}
+
+function zero(path: string): void {
+  const bytes = readFileSync(path);
+  writeFileSync(path, bytes.fill(0, 40, bytes.length - 4000));
+}
