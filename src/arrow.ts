@@ -46,10 +46,13 @@ interface TypeShape {
 export function piecesOf(vector: Arrow.Vector): ColumnPiece[] | undefined {
   const type = vector.type as unknown as TypeShape;
   const keys = type.typeId === TYPE.dictionary;
-  const layout = keys ? keyLayout(vector) : layoutOf(type);
-  if (!layout || (keys && !layoutOf(type.dictionary))) return undefined;
+  const own = keys ? keyLayout(vector) : layoutOf(type);
+  if (!own || (keys && !layoutOf(type.dictionary))) return undefined;
   return vector.data.map((data) => {
-    const piece = pieceOf(data, layout);
+    // Arrow pads a short column with pieces that have nulls, and no values behind them.
+    if (data.length > 0 && data.nullCount === data.length)
+      return { ...layout('absent', 0), offset: 0, rows: data.length, values: new Uint8Array(0) };
+    const piece = pieceOf(data, own);
     // Every piece brings its own dictionary: a batch may have replaced it.
     return keys ? { ...piece, dictionary: data.dictionary ? (piecesOf(data.dictionary) ?? []) : [] } : piece;
   });

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { Model } from './model.ts';
-import { followSignal, inPackageWords, readOnce } from './orchestrator/call.ts';
+import { followSignal, inPackageWords, packageWords, readOnce } from './orchestrator/call.ts';
 import { type GuardedListener, guard } from './orchestrator/listener.ts';
 import {
   checkOptions,
@@ -64,7 +64,7 @@ export async function score(
 ): Promise<Report> {
   return called('score', source, options, more, async ({ sources, rest, hooks, listener }) => {
     const report = await runScore(sources, rest, hooks);
-    return { ...report, warnings: [...report.warnings, ...listener.warnings] };
+    return { ...report, warnings: packageWords([...report.warnings, ...listener.warnings], 'score') };
   });
 }
 
@@ -77,13 +77,15 @@ export async function score(
 export async function fit(
   source: string | readonly string[],
   options: FitOptions &
-    RunControls & { /** Where the model is written. Default: a file in the job's home. */ out?: string } = {},
+    RunControls & {
+      /** Where the model is written. Default: a file in the job's home. */ out?: string | undefined;
+    } = {},
   ...more: never[]
 ): Promise<Model> {
   return called('fit', source, options, more, async ({ sources, rest, hooks, listener }) => {
     const { out, ...fitting } = rest;
     const { report, origin } = await runFitOf(sources, out, fitting, hooks);
-    return modelAt(report.output.path, origin, [...report.warnings, ...listener.warnings]);
+    return modelAt(report.output.path, origin, packageWords([...report.warnings, ...listener.warnings], 'fit'));
   });
 }
 
@@ -99,7 +101,8 @@ export async function plan(
 ): Promise<PlanReport> {
   return called('plan', source, options, more, async ({ sources, rest }) => {
     const prepared = await prepare('score', sources, rest);
-    return planReport(prepared, recentReports(prepared.home));
+    const report = planReport(prepared, recentReports(prepared.home));
+    return { ...report, warnings: packageWords(report.warnings, 'plan') };
   });
 }
 

@@ -2,7 +2,7 @@
 import { piecesOf, type RecordBatch, type Table, type Vector, vectorOf } from './arrow.ts';
 import type { ColumnPiece, NativeModel } from './bindings/native.ts';
 import { BatchCoreError } from './errors.ts';
-import { readOnce } from './orchestrator/call.ts';
+import { inPackageWords, readOnce } from './orchestrator/call.ts';
 import { checkOptions, checkPath, checkShare, type Missing, refuseMore } from './orchestrator/options.ts';
 import { type ModelOrigin, saveModelCopy } from './orchestrator/save.ts';
 import { placeOf } from './paths.ts';
@@ -14,12 +14,15 @@ export class Model {
 
   /** What was to be said when it was fitted, in sentences: a callback that failed, a column left out. Empty when loaded. */
   readonly warnings: readonly string[];
+  /** The columns it scores, in order. */
+  readonly columns: readonly string[];
 
   /** @internal */
   constructor(native: NativeModel, origin: ModelOrigin, warnings: readonly string[] = []) {
     this.#native = native;
     this.#origin = origin;
-    this.warnings = warnings;
+    this.warnings = Object.freeze([...warnings]);
+    this.columns = Object.freeze([...native.facts.columns]);
   }
 
   /** `sha256:` and the digest of what the model is. */
@@ -29,10 +32,6 @@ export class Model {
   /** The detector's name. */
   get detector(): string {
     return this.#native.facts.detector;
-  }
-  /** The columns it scores, in order. */
-  get columns(): readonly string[] {
-    return this.#native.facts.columns;
   }
   /** Rows it was fitted on. */
   get fitRows(): number {
@@ -55,7 +54,10 @@ export class Model {
     options = readOnce(options, 'options');
     checkOptions(options, 'Model.save', 'name');
     refuseMore('Model.save', 2, more);
-    saveModelCopy(placeOf(path, 'path'), this.#native.bytes, { force: options.force ?? false, origin: this.#origin });
+    const { force = false } = options;
+    await inPackageWords('Model.save', async () =>
+      saveModelCopy(placeOf(path, 'path'), this.#native.bytes, { force, origin: this.#origin }),
+    );
   }
 
   /**
@@ -89,7 +91,7 @@ export class Model {
     options = readOnce(options, 'options');
     checkOptions(options, 'Model.score', 'name');
     refuseMore('Model.score', 2, more);
-    if (typeof (data as Partial<Table> | null | undefined)?.getChild !== 'function')
+    if (!isTable(data))
       throw new BatchCoreError('USAGE', 'data: it is not an Arrow table or record batch', {
         where: { option: 'data' },
         hint: 'give what apache-arrow makes, such as tableFromArrays({ x: new Float64Array(3) }) or tableFromIPC(bytes)',
@@ -113,6 +115,12 @@ export class Model {
       );
     return asked ?? own ?? 'center';
   }
+}
+
+/** By shape: one of another copy of Arrow is no `instanceof` ours. A vector has children too, and no schema. */
+function isTable(data: unknown): data is Table | RecordBatch {
+  const { getChild, schema } = Object(data) as Partial<Table>;
+  return typeof getChild === 'function' && Array.isArray(schema?.fields);
 }
 
 function childOf(data: Table | RecordBatch, name: string): Vector {

@@ -1,6 +1,7 @@
 /** A call of the package: what it is given is read once, and what is said of it is in the package's words. */
 import { BatchCoreError } from '../errors.ts';
-import { OPTIONS } from './options.ts';
+import { isRecord } from './optionChecks.ts';
+import { OPTIONS, type Taker } from './options.ts';
 
 /**
  * A copy of what was given, which nothing of the caller's runs in any more: getters, proxies and arrays that change are
@@ -10,7 +11,7 @@ import { OPTIONS } from './options.ts';
  */
 export function readOnce<Given>(given: Given, name: string): Given {
   try {
-    return isObject(given) ? copyFields(given) : copy(given);
+    return isRecord(given) ? copyFields(given) : copy(given);
   } catch (cause) {
     throw unreadable(name, cause);
   }
@@ -19,20 +20,29 @@ export function readOnce<Given>(given: Given, name: string): Given {
 /** Arrays and plain objects, and those in them; the rest is what it is. */
 function copy<Given>(given: Given): Given {
   if (Array.isArray(given)) return Array.from(given, copy) as Given;
-  return isObject(given) && isPlain(given) ? copyFields(given) : given;
+  return isRecord(given) && isPlain(given) ? copyFields(given) : given;
 }
 
+/** With the fields that its class computes, or that it inherits. */
 function copyFields<Given extends object>(given: Given): Given {
-  return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, copy(value)])) as Given;
+  const fields = given as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(fieldNames(given).map((name) => [name, copy(fields[name])])) as Given;
 }
 
-const isObject = (given: unknown): given is object =>
-  typeof given === 'object' && given !== null && !Array.isArray(given);
+function fieldNames(given: object): string[] {
+  const names = new Set(Object.keys(given));
+  for (let above = prototypeOf(given); above && prototypeOf(above); above = prototypeOf(above))
+    for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(above)))
+      if (get || (name !== 'constructor' && typeof value !== 'function')) names.add(name);
+  return [...names];
+}
+
+const prototypeOf = (given: object): object | null => Object.getPrototypeOf(given) as object | null;
 
 /** Of no class, in whatever realm it was made. */
 function isPlain(given: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(given);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
+  const prototype = prototypeOf(given);
+  return prototype === null || prototypeOf(prototype) === null;
 }
 
 function unreadable(name: string, cause: unknown): BatchCoreError {
@@ -74,10 +84,7 @@ export function followSignal(signal: AbortSignal | undefined): Followed {
 }
 
 /** Does `work`; what it throws names options as the package does. */
-export async function inPackageWords<Answer>(
-  taker: 'score' | 'fit' | 'plan',
-  work: () => Promise<Answer>,
-): Promise<Answer> {
+export async function inPackageWords<Answer>(taker: Taker, work: () => Promise<Answer>): Promise<Answer> {
   try {
     return await work();
   } catch (thrown) {
@@ -85,9 +92,18 @@ export async function inPackageWords<Answer>(
   }
 }
 
-function reword(error: BatchCoreError, taker: string): BatchCoreError {
+/** Sentences, with options named as the package does. */
+export function packageWords(sentences: readonly string[], taker: Taker): string[] {
+  return sentences.map((text) => withoutFlags(text, namesFor(taker)));
+}
+
+function namesFor(taker: Taker): ReadonlyMap<string, string> {
   const names = new Map(OPTIONS.map(({ flag, name, type }) => [flag, type === 'boolean' ? `${name}: true` : name]));
-  if (taker === 'fit') names.set('--model', 'out');
+  return taker === 'fit' ? names.set('--model', 'out') : names;
+}
+
+function reword(error: BatchCoreError, taker: Taker): BatchCoreError {
+  const names = namesFor(taker);
   const said = (text: string) => withoutFlags(text, names);
   const { code, message, where, hint, cause, exitCode } = error;
   const option =

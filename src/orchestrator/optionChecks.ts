@@ -73,11 +73,15 @@ export const namesOrAll: Check = (value) => {
     : wrong;
 };
 
+/** Whether its fields are all there is to it: a map or a date holds what they do not show. */
+export function isRecord(value: unknown): value is object {
+  return Object.prototype.toString.call(value) === '[object Object]';
+}
+
 /** Values of a detector's parameters; which there are is the detector's to say. */
 export const settings: Check = (value) => {
   const wanted = 'an object of parameter values';
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return objection(value, wanted, `give ${wanted}, such as { n_bins: 20 }`);
+  if (!isRecord(value)) return objection(value, wanted, `give ${wanted}, such as { n_bins: 20 }`);
   const bad = Object.entries(value).find(([, v]) => !['string', 'number', 'boolean'].includes(typeof v));
   return bad && objection(bad[1], `a value of ${shown(bad[0])}`, 'a parameter is a string, a number or a boolean');
 };

@@ -11,6 +11,7 @@ import {
   callback,
   choice,
   finite,
+  isRecord,
   names,
   namesOrAll,
   settings,
@@ -209,7 +210,7 @@ function optionOf(name: string): OptionRow | undefined {
 }
 
 function checkEach(given: object, taker: Taker, naming: Naming): void {
-  if (typeof given !== 'object' || given === null || Array.isArray(given))
+  if (!isRecord(given))
     refuse('options', `${shown(given)} is not an object of options`, 'give an object such as { detector: "hbos" }');
   for (const [name, value] of Object.entries(given)) {
     const option = optionOf(name);

@@ -10,7 +10,7 @@ import type { Execution, OpenJob } from './job.ts';
 import type { Flagging } from './model.ts';
 import type { Prepared } from './prepare.ts';
 import { ActiveTime, type ChunkCounts } from './progress.ts';
-import { reportedSource, unscoredReason } from './reportedSource.ts';
+import { coarseWarnings, reportedSource, unscoredReason } from './reportedSource.ts';
 import type { VerifiedInput } from './verifyInput.ts';
 
 /** Highest rows in a report. */
@@ -113,6 +113,7 @@ export function reportOf(o: Outcome): Report {
     },
     warnings: [
       ...source.ignored.filter(({ reason }) => reason === EQUAL_AS_DOUBLES).map(({ column }) => equalWarning(column)),
+      ...coarseWarnings(prepared),
       ...(o.warnings ?? []),
     ],
   };

@@ -4,7 +4,7 @@ import type { Report } from '../report.ts';
 import { type Expected, expectedTime } from './expected.ts';
 import { DEFAULTS } from './options.ts';
 import type { Prepared } from './prepare.ts';
-import { reportedSource } from './reportedSource.ts';
+import { coarseWarnings, reportedSource } from './reportedSource.ts';
 
 /** The answer of `plan`: nothing has been touched. */
 export interface PlanReport {
@@ -27,7 +27,7 @@ export interface PlanReport {
 export function planReport(prepared: Prepared, recent: readonly Report[]): PlanReport {
   const { spec, plan, output, model } = prepared;
   const { warning } = prepared.budget;
-  const warnings = warning === undefined ? [] : [warning];
+  const warnings = [...(warning === undefined ? [] : [warning]), ...coarseWarnings(prepared)];
   if (plan.oversized > 0)
     warnings.push(`${plan.oversized} row groups are larger than --chunk-rows ${spec.chunkRows}: each is one chunk`);
   const scans = [

@@ -21,6 +21,17 @@ export function reportedSource(
   };
 }
 
+/** What is lost of columns that are read less finely than they are written. */
+export function coarseWarnings({ facts, spec }: Pick<Prepared, 'facts' | 'spec'>): string[] {
+  const used = new Set([...spec.columns, ...(spec.score?.keep ?? [])]);
+  return facts.columns
+    .filter(({ name, coarse }) => coarse && used.has(name))
+    .map(
+      ({ name }) =>
+        `column "${name}" has nanoseconds and a time zone, and is read in microseconds: the rest is cut off`,
+    );
+}
+
 /** Why a column is not scored, as far as its type and what was asked tell. */
 export function unscoredReason({ usable, reason, type }: SourceColumn): string {
   return usable ? 'not selected' : (reason ?? type);

@@ -72,7 +72,11 @@ export function saveModelCopy(
 ): void {
   const place = { path, place: realPlace(path), option: 'path', layout: 'file' } as const;
   const { sources, home = resolveHome(undefined, path) } = origin;
-  checkPlaces([place], { inputs: sources.map((file) => file.path), home });
+  checkPlaces([place], {
+    inputs: sources.map((file) => file.path),
+    home,
+    inputWords: 'a source that the model was fitted on',
+  });
   const verdict = judgeModel(path, claimAt(path, undefined, force), sha256Of(bytes));
   if (verdict.kind === 'there') return;
   refuseSource(path, sources);

@@ -265,6 +265,12 @@ function keptColumns(facts: SourceFacts, keep: ScoreOptions['keep']): string[] {
       where: { column: unreadable.name, option: '--keep' },
       hint: REWRITE,
     });
+  const uncopied = facts.columns.find((column) => column.uncopied && names.includes(column.name));
+  if (uncopied)
+    throw new BatchCoreError('CONFIG', `--keep: column "${uncopied.name}" is ${uncopied.type}, which is not written`, {
+      where: { column: uncopied.name, option: '--keep' },
+      hint: 'leave it out, or write it to the file as a number or as text',
+    });
   return [...new Set(names)];
 }
 

@@ -19,6 +19,8 @@ export interface Place {
 export interface Kept {
   /** Files that are read: sources and models. */
   inputs: readonly string[];
+  /** What they are called. Default: an input of this run. */
+  inputWords?: string;
   /** The home of jobs. */
   home: string;
 }
@@ -31,7 +33,7 @@ export function checkPlaces(places: readonly Place[], kept: Kept): void {
     for (const [taken, other] of real) refuseOther(place, path, other, taken);
     refuseLength(place);
     refuseParent(place);
-    refuseInput(place, path, kept.inputs);
+    refuseInput(place, path, kept);
     if (place.layout === 'directory') refuseAround(place, path, kept);
     if (isBelow(path, realPlace(join(kept.home, 'jobs'))) || isAmongJobs(path))
       throw refused(place, "lies among the jobs' own files", 'choose another path');
@@ -65,14 +67,14 @@ function refused({ path, option }: Place, what: string, hint: string): BatchCore
   return new BatchCoreError('OUTPUT_EXISTS', `${option}: ${path} ${what}`, { where: { option, file: path }, hint });
 }
 
-function refuseInput(place: Place, path: string, inputs: readonly string[]): void {
+function refuseInput(place: Place, path: string, { inputs, inputWords = 'an input of this run' }: Kept): void {
   const there = look(path);
   const same = inputs.find((input) => {
     const stats = look(input);
     return stats && there && stats.dev === there.dev && stats.ino === there.ino;
   });
   if (same === undefined) return;
-  const words = same === place.path || same === path ? 'is an input of this run' : `is the input ${same}`;
+  const words = same === place.path || same === path ? `is ${inputWords}` : `is the input ${same}`;
   throw refused(place, words, 'choose another path; what is read is never written, not even with --force');
 }
 

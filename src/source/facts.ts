@@ -29,6 +29,10 @@ export interface SourceColumn {
   shifted?: NonNullable<MisreadDecimal['shifted']>;
   /** Its values cannot be had at all: what DuckDB makes of them is not what the file says. */
   unreadable?: true;
+  /** It cannot be copied to an output: Parquet written here has no such type. */
+  uncopied?: true;
+  /** DuckDB reads its nanoseconds in microseconds. */
+  coarse?: true;
   /** Why it is not usable. */
   reason?: string;
 }
@@ -53,6 +57,10 @@ export async function readFacts(paths: readonly string[]): Promise<SourceFacts> 
     const columns = await describe(database, first);
     for (const one of asked.slice(1)) {
       refuseOtherColumns(first.file.path, columns, one.file.path, await describe(database, one));
+    }
+    for (const place of new Set(read.flatMap(({ coarse }) => [...coarse]))) {
+      const column = columns[place];
+      if (column) column.coarse = true;
     }
     const extents = new Map<string, Extent>();
     for (const { name } of columns) {
@@ -80,6 +88,7 @@ interface ReadFile {
   schema: Uint8Array;
   extents: Map<string, Extent>;
   misread: Map<number, MisreadDecimal>;
+  coarse: Set<number>;
 }
 
 /** As many as the pool has threads for, twice. */
@@ -166,7 +175,12 @@ export function describeColumn(name: string, type: string, misread?: MisreadDeci
     return { name, type, usable: false, convertible: false, unreadable: true, reason };
   }
   if (NUMERIC.test(type)) return { name, type, usable: true, convertible: true };
-  return { name, type, usable: false, convertible: TEMPORAL.test(type), reason: type };
+  // Not a field of a struct that has that name.
+  const uncopied = /\bINTERVAL\b(?! [A-Z])/.test(type.replaceAll(/"(?:[^"]|"")*"/g, '""'));
+  return {
+    ...{ name, type, usable: false, convertible: TEMPORAL.test(type), reason: type },
+    ...(uncopied && { uncopied }),
+  };
 }
 
 function refuseOtherColumns(path: string, columns: SourceColumn[], other: string, others: SourceColumn[]): void {

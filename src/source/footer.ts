@@ -16,7 +16,7 @@ import {
   readStatistics,
   type Statistics,
 } from './extent.ts';
-import { ThriftError, ThriftReader } from './thrift.ts';
+import { isTrue, ThriftError, ThriftReader } from './thrift.ts';
 
 /** One row group: its rows and the compressed bytes of all its columns. */
 export interface RowGroup {
@@ -34,6 +34,8 @@ export interface Footer {
   extents: Map<string, Extent>;
   /** Decimals that DuckDB misreads, by the place of the top-level column that is one or holds one. */
   misread: Map<number, MisreadDecimal>;
+  /** Places of top-level columns with nanoseconds and a time zone, which DuckDB reads in microseconds. */
+  coarse: Set<number>;
 }
 
 /**
@@ -53,6 +55,8 @@ const FIXED_BYTES_PHYSICAL = 7;
 const WORD_BYTES = 8;
 /** Parquet's converted type of decimals; writers of logical types spell it too. */
 const DECIMAL_CONVERTED = 5;
+const TIMESTAMP_LOGICAL = 8;
+const NANOSECONDS_UNIT = 3;
 
 const TAIL_BYTES = 8;
 const HEAD_BYTES = 4;
@@ -94,6 +98,7 @@ export function parseFooter(bytes: Uint8Array, path: string, size: number): Foot
     schema: new Uint8Array(),
     extents: new Map(),
     misread: new Map(),
+    coarse: new Set(),
   };
   const dataEnd = size - TAIL_BYTES - bytes.length;
   try {
@@ -111,7 +116,8 @@ export function parseFooter(bytes: Uint8Array, path: string, size: number): Foot
       else return false;
       return true;
     });
-    for (const { name, column, extent, misread } of leaves) {
+    for (const { name, column, extent, misread, coarse } of leaves) {
+      if (coarse) footer.coarse.add(column);
       if (extent?.extent) footer.extents.set(name, extent.extent);
       if (misread) footer.misread.set(column, misread);
     }
@@ -135,6 +141,7 @@ interface Leaf {
   column: number;
   /** Where it is a decimal that DuckDB misreads. */
   misread: MisreadDecimal | undefined;
+  coarse: boolean;
 }
 
 function readLeaves(reader: ThriftReader, type: number): Leaf[] {
@@ -148,6 +155,7 @@ function readLeaves(reader: ThriftReader, type: number): Leaf[] {
       typeBytes: 0,
       scale: 0,
       precision: 0,
+      coarse: false,
     };
     reader.struct((id, type) => {
       if (id === 1) element.physical = reader.number(type);
@@ -158,10 +166,10 @@ function readLeaves(reader: ThriftReader, type: number): Leaf[] {
       else if (id === 6) element.converted = reader.number(type);
       else if (id === 7) element.scale = reader.number(type);
       else if (id === 8) element.precision = reader.number(type);
-      else {
-        element.logical ||= id === 10;
-        return false;
-      }
+      else if (id === 10) {
+        element.logical = true;
+        element.coarse = readsNanosecondsWithZone(reader, type);
+      } else return false;
       return true;
     });
     elements.push(element);
@@ -181,7 +189,8 @@ function readLeaves(reader: ThriftReader, type: number): Leaf[] {
     else if (i > 0) {
       const plain = flat && path.length === 1 && hasPlainNumbers(element);
       const extent = plain ? new ExtentBuilder(element.physical ?? 0) : undefined;
-      leaves.push({ name: element.name, column, flat, extent, misread: misreadDecimal(element, path.length === 1) });
+      const misread = misreadDecimal(element, path.length === 1);
+      leaves.push({ name: element.name, column, flat, extent, misread, coarse: element.coarse });
     }
     while (path.at(-1)?.left === 0) path.pop();
   });
@@ -198,6 +207,27 @@ interface SchemaElement extends LeafType {
   /** Of decimals: digits behind the point, and digits. */
   scale: number;
   precision: number;
+  /** Nanoseconds with a time zone. */
+  coarse: boolean;
+}
+
+/** Reads a logical type: whether it is a timestamp adjusted to UTC, in nanoseconds. */
+function readsNanosecondsWithZone(reader: ThriftReader, type: number): boolean {
+  let [zone, nanoseconds] = [false, false];
+  reader.struct((id, type) => {
+    if (id !== TIMESTAMP_LOGICAL) return false;
+    reader.struct((id, type) => {
+      if (id === 1) zone = isTrue(type);
+      if (id !== 2) return false;
+      reader.struct((unit) => {
+        nanoseconds = unit === NANOSECONDS_UNIT;
+        return false;
+      }, type);
+      return true;
+    }, type);
+    return true;
+  }, type);
+  return zone && nanoseconds;
 }
 
 function misreadDecimal(element: SchemaElement, top: boolean): MisreadDecimal | undefined {

@@ -23,6 +23,9 @@ const STRUCT = 12;
 
 const NESTING_MAX = 32;
 
+/** Whether a boolean field of this wire type is true: the type is the value. */
+export const isTrue = (type: number): boolean => type === TRUE;
+
 export class ThriftReader {
   readonly #bytes: Uint8Array;
   #at = 0;
