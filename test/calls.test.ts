@@ -1,6 +1,8 @@
 /** What a program gives is read once and cannot break a call; what is said of it is in the package's words. */
-import { existsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { Float64, Table, tableFromArrays, vectorFromArray } from 'apache-arrow';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type * as Package from '../src/index.ts';
 import type { ScoreOptions } from '../src/index.ts';
@@ -97,4 +99,82 @@ describe('options are named as properties', () => {
     const lost = await refusal(score(at('data.parquet'), { model: at('absent.bcm') }));
     expect(lost.hint).toBe('make one with "batch-core fit <source> -m <path>"');
   });
+});
+
+describe('options that are no plain object', () => {
+  class Computed {
+    get detector() {
+      return 'hbos';
+    }
+    explain = 0;
+  }
+
+  it.each<[string, object]>([
+    ['fields that a class computes', new Computed()],
+    ['inherited fields', Object.create({ detector: 'hbos', explain: 0 })],
+    ['no prototype', Object.assign(Object.create(null), { detector: 'hbos', explain: 0 })],
+  ])('%s count', async (_, options) => {
+    expect((await plan(at('data.parquet'), options)).detector).toBe('hbos');
+  });
+
+  it.each<[string, object]>([
+    ['a map', new Map([['detector', 'hbos']])],
+    ['a date', new Date()],
+    ['parameters in a map', { detector: 'hbos', parameters: new Map([['bins', 3]]) }],
+    ['parameters in a date', { detector: 'hbos', parameters: new Date() }],
+  ])('%s holds what its fields do not show', async (_, options) => {
+    expect(await refusal(score(at('data.parquet'), options))).toMatchObject({ code: 'USAGE' });
+  });
+});
+
+it('what a model shows of itself cannot be changed', async () => {
+  const model = await fitModel(at('data.parquet'), { ...FAST, out: at('frozen.bcm') });
+  const table = tableFromArrays(Object.fromEntries(model.columns.map((name, i) => [name, Float64Array.of(i, 2, 30)])));
+  const before = model.score(table).toArray();
+  expect(() => (model.columns as string[]).reverse()).toThrow(TypeError);
+  expect(() => (model.warnings as string[]).push('x')).toThrow(TypeError);
+  expect(model.score(table).toArray()).toEqual(before);
+});
+
+it('a vector is no table, and a column that Arrow padded is one with nulls', async () => {
+  const model = await fitModel(at('data.parquet'), { ...FAST, columns: ['f0', 'f1'], out: at('two.bcm') });
+  for (const data of [vectorFromArray([1, 2]), vectorFromArray([{ f0: 1, f1: 2 }])])
+    expect(() => model.score(data as unknown as Table)).toThrow(/it is not an Arrow table or record batch/);
+  const [f0, short] = [vectorFromArray([1, 2, 3], new Float64()), vectorFromArray([1, 2], new Float64())];
+  const padded = model.score(new Table({ f0, f1: short })).toArray();
+  const nulls = model.score(new Table({ f0, f1: vectorFromArray([1, 2, null], new Float64()) })).toArray();
+  expect(padded).toEqual(nulls);
+});
+
+it('reports name options as properties too', async () => {
+  const options = { ...FAST, out: at('again.parquet') };
+  await score(at('data.parquet'), options);
+  const { warnings } = await score(at('data.parquet'), options);
+  expect(warnings).toEqual(['this job was finished before; nothing was run (`fresh: true` runs it again)']);
+  const model = await fitModel(at('data.parquet'), { ...FAST, out: at('again.bcm') });
+  const error = await refusal(model.save(at('data.parquet'), { force: true }));
+  expect(error.message).toMatch(/is a source that the model was fitted on$/);
+  expect(error.hint).toMatch(/not even with `force: true`$/);
+});
+
+it('the types hold in a strict program', () => {
+  const program = join(directory, 'consumer.mts');
+  writeFileSync(
+    program,
+    `import { fit, score, type Report } from '${resolve('dist/index.js')}';
+    const out: string | undefined = process.env['OUT'];
+    export const report: Report = await score('a', { out, columns: undefined });
+    export const digest: string = (await fit('a', { out, seed: undefined })).digest;`,
+  );
+  const flags = ['--strict', '--exactOptionalPropertyTypes', '--noEmit', '--target', 'es2022', '--module', 'nodenext'];
+  const roots = ['--typeRoots', resolve('node_modules/@types'), '--types', 'node'];
+  const { stdout, status } = spawnSync(
+    process.execPath,
+    [resolve('node_modules/typescript/bin/tsc'), ...flags, ...roots, program],
+    {
+      encoding: 'utf8',
+    },
+  );
+  expect(stdout).toBe('');
+  expect(status).toBe(0);
 });

@@ -16,6 +16,7 @@ beforeAll(async () => {
   await parquet(at('one.parquet'), 'SELECT 1.5 AS a, 2 AS b');
   await parquet(at('nulls.parquet'), 'SELECT NULL::DOUBLE AS a, i::DOUBLE AS b FROM range(100) r(i)');
   await parquet(at('allnull.parquet'), 'SELECT NULL::DOUBLE AS a FROM range(100)');
+  await parquet(at('spans.parquet'), 'SELECT i::DOUBLE AS a, {d: INTERVAL (i) DAY} AS s FROM range(100) r(i)');
   const good = readFileSync(at('good.parquet'));
   writeFileSync(at('truncated.parquet'), good.subarray(0, good.length - 100));
   writeFileSync(at('zero.parquet'), '');
@@ -59,6 +60,13 @@ const cases: Case[] = [
     code: 'CONFIG',
     exit: 78,
     says: /--keep: column "inner" is DECIMAL\(50,2\) of 21 bytes, which would be misread/,
+  },
+  {
+    name: 'an interval, kept inside a struct',
+    args: ['spans.parquet', '--keep', 'all'],
+    code: 'CONFIG',
+    exit: 78,
+    says: /--keep: column "s" is STRUCT\(d INTERVAL\), which is not written.*as text/s,
   },
   { name: 'missing file', args: ['missing.parquet'], code: 'SOURCE_NOT_FOUND', exit: 74, says: /missing\.parquet/ },
   { name: 'nothing in a directory', args: ['nodata'], code: 'SOURCE_NOT_FOUND', exit: 74, says: /nodata/ },

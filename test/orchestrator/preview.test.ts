@@ -33,3 +33,12 @@ it('says why a column is left out as the report will', async () => {
     { column: 'inner', reason: 'DECIMAL(50,2) of 21 bytes, which would be misread' },
   ]);
 });
+
+it('warns of nanoseconds that are cut off where they are kept or scored', async () => {
+  const path = resolve(import.meta.dirname, '../fixtures/pages/nanoseconds.parquet');
+  const warnings = async (options: object) => planReport(await prepare('score', path, options), []).warnings;
+  const cut = ['column "zoned" has nanoseconds and a time zone, and is read in microseconds: the rest is cut off'];
+  expect(await warnings({ keep: 'all' })).toEqual(cut);
+  expect(await warnings({ columns: ['x', 'zoned'] })).toEqual(cut);
+  expect(await warnings({ keep: ['plain'] })).toEqual([]);
+});

@@ -341,3 +341,8 @@ describe('identity', () => {
     expect(sourceDifferences('resume', files, [...files].reverse()).map(({ field }) => field)).toContain('path');
   });
 });
+
+it('knows columns of nanoseconds and a time zone, which are read in microseconds', async () => {
+  const { columns } = await readFacts([resolve(import.meta.dirname, '../fixtures/pages/nanoseconds.parquet')]);
+  expect(columns.filter(({ coarse }) => coarse).map(({ name }) => name)).toEqual(['zoned']);
+});
