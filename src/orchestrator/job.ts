@@ -1,14 +1,12 @@
 /** A job's directory, opened: the lock, the store, and what an earlier execution left. */
 import { existsSync, lstatSync, rmSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JobLock, lockIsHeld } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
-import { headOf } from '../sink/look.ts';
-import { realPlace } from '../sink/place.ts';
-import { type Approved, type Claim, NOTHING_APPROVED, type WrittenFile } from '../sink/target.ts';
+import { type Approved, NOTHING_APPROVED } from '../sink/target.ts';
 import { temporaryPrefix } from '../sink/temporaries.ts';
-import { differencesText, type FileIdentity, sourceDifferences } from '../source/identity.ts';
+import { differencesText, type FieldDifference, type FileIdentity, sourceDifferences } from '../source/identity.ts';
 import { makeJobDirectories, makeWorkDirectories, readHome, readRecord, writeRecord } from '../store/home.ts';
 import { JobStore, type StoredJob, type StoredPublication } from '../store/job.ts';
 import { isThere } from '../store/smallFile.ts';
@@ -18,7 +16,6 @@ import { removeWorkFiles } from '../store/workFiles.ts';
 import { identify } from '../system.ts';
 import { jobCommand } from './commands.ts';
 import { type JobPaths, jobPaths } from './home.ts';
-import { readOwnModel } from './ownModel.ts';
 import type { Prepared } from './prepare.ts';
 import type { JobSpec } from './spec.ts';
 
@@ -148,31 +145,6 @@ function busy(home: string, jobId: string, holder: string): BatchCoreError {
   });
 }
 
-/** What a job may replace at one of its places beside what carries its fingerprint: what was approved when it began. */
-export function claimAt(place: string, job: Claimant | undefined, force = false): Omit<Claim, 'fingerprint'> {
-  const { files } = job?.approved ?? NOTHING_APPROVED;
-  const at = ({ path: file, ...id }: Approved['files'][number]) => ({ name: file === place ? '' : basename(file), id });
-  return {
-    force,
-    approved: files.filter((file) => file.path === place || dirname(file.path) === place).map(at),
-    written: writtenAt(place, job),
-  };
-}
-
-/** What tells which files are a job's. */
-type Claimant = Pick<OpenJob, 'approved' | 'publication'> & Partial<Pick<OpenJob, 'stored' | 'model' | 'paths'>>;
-
-/** What the job wrote there: its output, or a copy of its model, of which it keeps no other record. */
-function writtenAt(place: string, job: Claimant | undefined): readonly WrittenFile[] {
-  const output = job?.publication?.output;
-  if (output?.path === place) return output.files;
-  const { stored, model, paths } = job ?? {};
-  const saved = stored && requestOf(stored).options['saveModel'];
-  if (!model || !paths || typeof saved !== 'string' || realPlace(saved) !== place) return [];
-  const own = readOwnModel({ model, paths });
-  return own ? [{ name: '', size: own.length, head: headOf(paths.model) }] : [];
-}
-
 export function requestOf(stored: StoredJob): StoredRequest {
   return JSON.parse(stored.specJson) as StoredRequest;
 }
@@ -180,7 +152,13 @@ export function requestOf(stored: StoredJob): StoredRequest {
 /** Begins an execution: goes on where the last one ended, or from the beginning. */
 export async function beginJob(
   job: OpenJob,
-  begin: { request: StoredRequest; files: Prepared['facts']['files']; fresh: boolean },
+  begin: {
+    request: StoredRequest;
+    files: Prepared['facts']['files'];
+    fresh: boolean;
+    /** It is this job that is to go on, and no other: it is not begun anew because its source changed. */
+    goOn: boolean;
+  },
 ): Promise<Execution> {
   const { recovery } = job.store;
   const warnings = recovery ? [recovery.words] : [];
@@ -188,7 +166,8 @@ export async function beginJob(
   // They tell of an execution that is finished; this one is not.
   rmSync(job.paths.report, { force: true, recursive: true });
   forgetStatus(job.paths.directory);
-  const resumed = await placeOf(job, begin);
+  const { resumed, why } = await placeOf(job, begin);
+  if (why !== undefined) warnings.push(why);
   if (resumed && job.stored) warnings.push(...touchedInput(job.stored, begin.files));
   makeWorkDirectories(job.paths);
   const createdAt = job.stored?.createdAt ?? new Date().toISOString();
@@ -200,26 +179,33 @@ export async function beginJob(
   return { ...execution, resumed, warnings };
 }
 
-async function placeOf(job: OpenJob, begin: Parameters<typeof beginJob>[1]): Promise<boolean> {
+/** Where the execution begins: `why` says why finished chunks of an earlier one are of no use. */
+async function placeOf(
+  job: OpenJob,
+  begin: Parameters<typeof beginJob>[1],
+): Promise<{ resumed: boolean; why?: string }> {
   const { store, stored, paths } = job;
   const { request, files } = begin;
   const specJson = JSON.stringify(request);
   if (stored === undefined) {
     await store.create({ jobId: job.jobId, specJson, fingerprint: job.fingerprint, files: [...files] });
-    return false;
+    return { resumed: false };
   }
-  if (begin.fresh || isFinished(stored.state)) {
+  const unfinished = !begin.fresh && !isFinished(stored.state);
+  const changed = unfinished ? sourceDifferences('resume', stored.files, files) : [];
+  if (begin.goOn) refuseChangedInput(stored, changed);
+  if (!unfinished || changed.length > 0) {
     await store.resetAll({ specJson, files: [...files] });
     retirePublication(job);
     job.model = undefined;
     rmSync(paths.model, { force: true, recursive: true });
     rmSync(paths.rowGroups, { force: true, recursive: true });
     await removeWorkFiles(paths, job.fingerprint);
-    return false;
+    const why = `this job was left unfinished and begins anew: its source is not what it was (${differencesText(changed)})`;
+    return { resumed: false, ...(changed.length > 0 && { why }) };
   }
-  refuseChangedInput(stored, files);
   if (stored.specJson !== specJson) await store.setRequest(specJson);
-  return true;
+  return { resumed: true };
 }
 
 /** What was published is to be made again: what lies there of it is still the job's. */
@@ -227,8 +213,7 @@ export function retirePublication(job: OpenJob): void {
   if (job.publication) job.publication = { ...job.publication, state: 'former' };
 }
 
-function refuseChangedInput(stored: StoredJob, files: readonly FileIdentity[]): void {
-  const differences = sourceDifferences('resume', stored.files, files);
+function refuseChangedInput(stored: StoredJob, differences: readonly FieldDifference[]): void {
   const [first] = differences;
   if (first === undefined) return;
   throw new BatchCoreError(
@@ -236,7 +221,7 @@ function refuseChangedInput(stored: StoredJob, files: readonly FileIdentity[]): 
     `${first.file} is not what this job began to read: ${differencesText(differences)}`,
     {
       where: { file: first.file, job: stored.jobId },
-      hint: 'put the original file back to go on, or start over with --fresh',
+      hint: 'put the original file back to go on; the command that began this job begins it anew',
     },
   );
 }

@@ -172,6 +172,6 @@ function ofItsCommand(error: BatchCoreError, kind: 'score' | 'fit'): BatchCoreEr
   const { code, message, where, hint, cause, exitCode } = error;
   const plain = hint?.replaceAll(/"batch-core [^"]*"/g, '') ?? '';
   if (hint === undefined || !/--(?!home|workers)[a-z]/.test(plain)) return error;
-  const told = `with the "batch-core ${kind}" that began this job: ${hint}`;
+  const told = `${hint} (options of the "batch-core ${kind}" that began this job)`;
   return new BatchCoreError(code, message, { where, hint: told, cause, exitCode });
 }

@@ -2,7 +2,7 @@
 import { BatchCoreError } from '../errors.ts';
 import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
 import { statIdentity } from '../source/facts.ts';
-import { identityDifferences } from '../source/identity.ts';
+import { type FileIdentity, identityDifferences } from '../source/identity.ts';
 import { outputPlace, readHome, type UnreadableJob } from '../store/home.ts';
 import type { StoredJob } from '../store/job.ts';
 import { isFinished } from '../store/states.ts';
@@ -40,7 +40,7 @@ export async function settleRivals(prepared: Prepared): Promise<string[]> {
     if (isFinished(rival.state) || rival.retired) continue;
     const job = await readDatabase(home, rival.jobId);
     if (!job?.stored || isFinished(job.stored.state)) continue;
-    if (!options.fresh && (await sourceIsIntact(job.stored)))
+    if (!options.fresh && (await sourceIsIntact(job.stored, prepared.facts.files)))
       throw mismatchError(rival.jobId, requestOf(job.stored), prepared);
     await retire(home, rival, job);
     const why = options.fresh ? 'this one starts instead (--fresh)' : 'its source is not what it was';
@@ -53,9 +53,11 @@ function unknownRival({ jobId, error }: UnreadableJob): string {
   return `${error.message}: whether job ${jobId} of this home writes to the same output is not known`;
 }
 
-async function sourceIsIntact(stored: StoredJob): Promise<boolean> {
+/** Of files that are read now the footers are known too. */
+async function sourceIsIntact(stored: StoredJob, files: readonly FileIdentity[]): Promise<boolean> {
   for (const file of stored.files) {
-    const now = await statIdentity(file.path).catch(() => undefined);
+    const read = files.find(({ path }) => path === file.path);
+    const now = read ?? (await statIdentity(file.path).catch(() => undefined));
     if (!now || identityDifferences('resume', file, now).length > 0) return false;
   }
   return true;

@@ -5,11 +5,11 @@ import type { Report } from '../report.ts';
 import { JobStore } from '../store/job.ts';
 import { identify } from '../system.ts';
 import { type Carried, carryOut } from './carryOut.ts';
+import { claimAt } from './claims.ts';
 import { Control, ProcessSignal } from './control.ts';
 import { jobPaths } from './home.ts';
 import {
   beginJob,
-  claimAt,
   closeJob,
   type Execution,
   jobExists,
@@ -112,7 +112,8 @@ async function execute(
 ): Promise<Report> {
   const request = requestFor(prepared, approveTargets(prepared, job));
   const { files } = prepared.facts;
-  const execution = await beginJob(job, { request, files, fresh: prepared.options.fresh ?? false });
+  const [fresh, goOn] = [prepared.options.fresh ?? false, hooks.byPerson ?? false];
+  const execution = await beginJob(job, { request, files, fresh, goOn });
   if (hooks.byPerson) await job.store.allowOneMore();
   prepared.budget = await budgetAfterDeaths(prepared, job);
   if (prepared.budget.warning) execution.warnings.push(prepared.budget.warning);

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { lookAt } from '../sink/look.ts';
 import { checkPlaces, type Place, realPlace } from '../sink/place.ts';
 import { type Approved, judge, takenError } from '../sink/target.ts';
+import { claimAt } from './claims.ts';
 import { jobPaths } from './home.ts';
-import { claimAt, type OpenJob } from './job.ts';
+import type { OpenJob } from './job.ts';
 import type { Prepared } from './prepare.ts';
 import { judgeModel } from './save.ts';
 

@@ -5,7 +5,8 @@ import { isModelFile, lookAt } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
 import { judge, NOTHING_APPROVED } from '../sink/target.ts';
 import { readRecord } from '../store/home.ts';
-import { claimAt, isAlive, readPublication } from './job.ts';
+import { claimAt } from './claims.ts';
+import { isAlive, readPublication } from './job.ts';
 import { judgeModel } from './save.ts';
 
 export interface Verified {

@@ -172,7 +172,7 @@ describe('resume', () => {
       },
       /inode|mtimeNs/,
     ],
-  ])('refuses a source that was %s, and says in what it differs', async (name, change, says) => {
+  ])('begins anew when the source was %s, and says in what it differs; resume refuses', async (name, change, says) => {
     const source = at(`${name}-in.parquet`);
     copyFileSync(at('data.parquet'), source);
     const args = ['score', source, ...FLAGS, '-o', `${name}.parquet`, '--home', `home-${name}`];
@@ -181,11 +181,14 @@ describe('resume', () => {
     child.kill('SIGKILL');
     await ended;
     change(source);
-    const again = await run(directory, ...args, '--json', '--progress', 'none');
-    expect([errorOf(again).code, again.code]).toEqual(['INPUT_CHANGED', 78]);
-    expect(errorOf(again).message).toMatch(says);
-    const fresh = await run(directory, ...args, '--fresh', '--json', '--progress', 'none');
-    expect(fresh.code).toBe(0);
+    const [job = ''] = readdirSync(at(`home-${name}/jobs`));
+    const refused = await run(directory, 'resume', job, '--home', `home-${name}`, '--json', '--progress', 'none');
+    expect([errorOf(refused).code, refused.code]).toEqual(['INPUT_CHANGED', 78]);
+    expect(errorOf(refused).message).toMatch(says);
+    const again = await score(directory, ...args.slice(1));
+    expect(again.chunks.resumed).toBe(0);
+    expect(again.warnings).toEqual([expect.stringMatching(/left unfinished and begins anew: its source is not/)]);
+    expect(again.warnings.join()).toMatch(says);
     expect(sha256(at(`${name}.parquet`))).toBe(expected);
   });
 

@@ -244,7 +244,7 @@ it('resume says whose options its hints name', async () => {
   const refused = await run(directory, 'resume', job, '--json');
   expect([refused.code, errorOf(refused).code]).toEqual([78, 'OUTPUT_EXISTS']);
   expect(errorOf(refused).hint).toMatch(
-    /^with the "batch-core score" that began this job: choose another path with --out/,
+    /^choose another path with --out.* \(options of the "batch-core score" that began this job\)$/,
   );
 });
 
