@@ -138,8 +138,9 @@ export async function takenAway({ jobId, paths }: OpenJob, error: BatchCoreError
   });
 }
 
+/** A holder that has the lock since an instant has not said who it is. */
 function busy(home: string, jobId: string, holder: string): BatchCoreError {
-  return new BatchCoreError('JOB_BUSY', `job ${jobId} is already running: held by ${holder}`, {
+  return new BatchCoreError('JOB_BUSY', `job ${jobId} is already running: held by ${holder || 'another process'}`, {
     where: { job: jobId },
     hint: `follow it with "${jobCommand('status', jobId, home, '--watch')}"`,
   });

@@ -7,7 +7,7 @@ import { sameFile } from '../sink/target.ts';
 import { sweepBeside } from '../sink/temporaries.ts';
 import { readRecord, writeRecord } from '../store/home.ts';
 import { isFinished } from '../store/states.ts';
-import { removeScratch, removeWorkFiles, sweepLeftovers } from '../store/workFiles.ts';
+import { removeScratch, removeStrangeWork, removeWorkFiles, sweepLeftovers } from '../store/workFiles.ts';
 import { type OpenJob, requestOf } from './job.ts';
 
 /** Removes what dead executions left, in the job's directory and beside what it writes. Returns what is to be said of it. */
@@ -57,7 +57,7 @@ function removeStrange({ paths }: OpenJob): string[] {
   );
   for (const path of [...files, ...directories]) rmSync(path, { recursive: true, force: true });
   return [
-    ...files.map((path) => `${path} was no file; it was removed`),
+    ...[...files, ...removeStrangeWork(paths)].map((path) => `${path} was no file; it was removed`),
     ...directories.map((path) => `${path} was no directory; it was removed`),
   ];
 }

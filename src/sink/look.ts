@@ -86,6 +86,8 @@ function statsOf(path: string, look: typeof statSync): BigIntStats | undefined {
   try {
     return look(path, { bigint: true, throwIfNoEntry: false }) as BigIntStats | undefined;
   } catch (cause) {
+    // A link that leads to itself leads nowhere.
+    if ((cause as NodeJS.ErrnoException).code === 'ELOOP') return undefined;
     throw systemError(cause, `look at ${path}`, { path });
   }
 }

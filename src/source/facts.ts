@@ -2,6 +2,7 @@
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type Database, literalPath, openMemory } from '../duckdb/client.ts';
+import { CODES, type ErrorCode } from '../errorCodes.ts';
 import { BatchCoreError, readError } from '../errors.ts';
 import { type Extent, unionOf } from './extent.ts';
 import { footerDigest, type MisreadDecimal, parseFooter, type RowGroup, readFooter } from './footer.ts';
@@ -154,15 +155,33 @@ async function describe(database: Database, { file: { path }, misread }: ReadFil
       describeColumn(String(column_name), String(column_type), misread.get(place)),
     );
   } catch (cause) {
-    if (cause instanceof BatchCoreError && cause.code === 'SOURCE_INVALID') throw cause;
-    const message = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
-    throw new BatchCoreError('SOURCE_INVALID', `"${path}" cannot be read as Parquet: ${message}`, {
-      where: { file: path },
-      hint: 'copy or write the file again',
-      cause,
-    });
+    throw describeError(path, BatchCoreError.from(cause));
   }
 }
+
+/** What the system refused is not what is wrong with the file. */
+function describeError(path: string, error: BatchCoreError): BatchCoreError {
+  if (error.code === 'SOURCE_INVALID') return error;
+  const [message = ''] = error.message.split('\n', 1);
+  const [, code] = REFUSALS.find(([said]) => said.test(message.replaceAll(path, ''))) ?? [];
+  const plain = code ?? (REFUSED.includes(error.code) ? error.code : 'SOURCE_INVALID');
+  const what = plain === 'SOURCE_INVALID' ? 'cannot be read as Parquet' : 'cannot be read';
+  return new BatchCoreError(plain, `"${path}" ${what}: ${message}`, {
+    where: { file: path },
+    hint: plain === 'SOURCE_INVALID' ? 'copy or write the file again' : CODES[plain].remedy.replaceAll('`', ''),
+    cause: error,
+  });
+}
+
+/** DuckDB takes a file that it may not look at for a pattern, and then is not let to look for what matches. */
+const REFUSALS: readonly (readonly [RegExp, ErrorCode])[] = [
+  [/Stale file handle/, 'TRANSIENT_IO'],
+  [/Permission denied|Operation not permitted|file system operations are disabled/, 'SOURCE_UNREADABLE'],
+  [/No such file or directory|Not a directory/, 'SOURCE_NOT_FOUND'],
+];
+
+/** Codes that are the same of whatever is read. */
+const REFUSED: readonly ErrorCode[] = ['DISK_ERROR', 'TOO_MANY_FILES', 'OUT_OF_MEMORY', 'NAME_TOO_LONG'];
 
 const NUMERIC = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|BOOLEAN)$/;
 const TEMPORAL = /^(DATE|TIME(_NS| WITH TIME ZONE)?|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?)$/;

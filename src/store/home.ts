@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { createDirectories, lockHolder, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError, systemError } from '../errors.ts';
 import type { Progress } from '../orchestrator/progress.ts';
+import { specialWords } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
 import { isNoFile, readJson, unreadable } from './smallFile.ts';
 import { type JobStatus, readStatus } from './status.ts';
@@ -243,6 +244,7 @@ function unwritable(cause: unknown): { code?: 'OUTPUT_UNWRITABLE'; hint?: string
 /** Node's own `recursive` spins for ever where a file system refuses with ENOENT (/proc). */
 function makeDirectory(path: string): void {
   if (!statsOf(path, statSync)?.isDirectory()) {
+    refuseOccupied(path);
     if (!statsOf(dirname(path), statSync)) makeDirectory(dirname(path));
     try {
       mkdirSync(path, { mode: 0o700 });
@@ -253,6 +255,16 @@ function makeDirectory(path: string): void {
   }
   // It is there; this makes its name durable, also where whoever made it was stopped before that.
   createDirectories(path);
+}
+
+function refuseOccupied(path: string): void {
+  const found = statsOf(path);
+  if (!found) return;
+  const what = found.isSymbolicLink() ? 'a link to no directory' : found.isFile() ? 'a file' : specialWords(found);
+  throw new BatchCoreError('OUTPUT_UNWRITABLE', `a directory is needed at ${path}, where ${what} lies`, {
+    where: { file: path, option: '--home' },
+    hint: 'move it away, or choose another directory with --home',
+  });
 }
 
 /** In a directory like /tmp anybody may lay out a home, or a link to a place of their own, and wait for us to write there. */

@@ -41,6 +41,22 @@ export function removeScratch({ parts }: Pick<JobPaths, 'parts'>): Promise<void>
   return removeTree(join(parts, SCRATCH));
 }
 
+/**
+ * Removes what is no file under the names of parts and summaries, in whose place none could be put. Returns the paths that
+ * were.
+ */
+export function removeStrangeWork({ parts, summaries }: Pick<JobPaths, 'parts' | 'summaries'>): string[] {
+  const strange = [...pathsIn(parts, PART_NAME), ...pathsIn(summaries, SUMMARY_NAME)].filter((path) => !isFile(path));
+  for (const path of strange) rmSync(path, { recursive: true, force: true });
+  return strange;
+}
+
+function pathsIn(directory: string, names: RegExp): string[] {
+  return namesIn(directory)
+    .filter((name) => names.test(name))
+    .map((name) => join(directory, name));
+}
+
 /** Removes what dead executions left half done in the job's directory itself. */
 export function sweepLeftovers(directory: string): void {
   removeNamed(directory, TEMPORARY, LEFT_NAME, FIT_STATE);

@@ -67,7 +67,9 @@ impl JobLock {
     /// As the operating system says.
     pub fn is_held(path: &Path) -> Result<bool> {
         let file = match plain(OpenOptions::new().read(true)).open(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound || is_link(&error) => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::NotFound || is_link(&error) || is_socket(&error) => {
+                return Ok(false);
+            }
             opened => opened.at("open", path)?,
         };
         if !file.metadata().at("look at", path)?.is_file() {
@@ -107,7 +109,7 @@ impl JobLock {
 fn ours(options: &mut OpenOptions, path: &Path) -> Result<File> {
     let file = match plain(options).open(path) {
         Err(error) if is_link(&error) => return Err(PartsError::foreign(path, "is a symbolic link")),
-        Err(error) if error.kind() == ErrorKind::IsADirectory => {
+        Err(error) if error.kind() == ErrorKind::IsADirectory || is_socket(&error) => {
             return Err(PartsError::foreign(path, "is not a regular file"));
         }
         opened => opened.at("open", path)?,
@@ -139,6 +141,14 @@ fn plain(options: &mut OpenOptions) -> &mut OpenOptions {
         options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).mode(0o600);
     }
     options
+}
+
+/// A socket, or a device without a driver: what cannot be opened at all.
+fn is_socket(error: &std::io::Error) -> bool {
+    #[cfg(unix)]
+    return error.raw_os_error() == Some(libc::ENXIO);
+    #[cfg(not(unix))]
+    return false;
 }
 
 fn is_link(error: &std::io::Error) -> bool {

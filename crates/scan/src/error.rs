@@ -21,7 +21,7 @@ pub(crate) const CONFIG: &str = "CONFIG";
 pub(crate) const BUG: &str = "BUG";
 
 /// What the system says, in its own words and whoever quotes them, and the code of each.
-const SYSTEM: [(&str, &str); 15] = [
+const SYSTEM: [(&str, &str); 16] = [
     ("No space left on device", "DISK_FULL"),
     ("Disk quota exceeded", "QUOTA_EXCEEDED"),
     ("File too large", "QUOTA_EXCEEDED"),
@@ -37,6 +37,7 @@ const SYSTEM: [(&str, &str); 15] = [
     ("No such file or directory", "SOURCE_NOT_FOUND"),
     ("Not a directory", "SOURCE_NOT_FOUND"),
     ("Permission denied", "SOURCE_UNREADABLE"),
+    ("Stale file handle", TRANSIENT_IO),
 ];
 
 /// The code of what the system says in `text`, if it says anything there.
@@ -169,7 +170,9 @@ impl Failure {
             Kind::Io if self.is_of_the_file_system() => TRANSIENT_IO,
             Kind::Binder => CONFIG,
             Kind::Statement => BUG,
-            Kind::Io | Kind::Fatal | Kind::Permission | Kind::Other => DATA,
+            // It takes a file that it may not look at for a pattern, and then is not let to look for what matches.
+            Kind::Permission => "SOURCE_UNREADABLE",
+            Kind::Io | Kind::Fatal | Kind::Other => DATA,
         }
     }
 
