@@ -125,6 +125,7 @@ async function kept(rows) {
 if (values.quick) {
   await bench('zscore, 300 k x 10', await gaussian(300_000), '-d', 'zscore', '--chunk-rows', '128K');
   await kept(20_000);
+  await bench('zscore, 2 M x 6 in 977 row groups', await wide(2_000_000, 6, 2048), '-d', 'zscore');
   await bench('auto, 60 k x 100', await wide(60_000, 100, 20_480), '-d', 'auto', '--chunk-rows', '20K');
 } else {
   const [two, twenty] = [await gaussian(2_000_000), await gaussian(20_000_000)];
@@ -138,6 +139,8 @@ if (values.quick) {
   await kept(200_000);
   const many = await wide(2_000_000, 2, 2048);
   await bench('auto, 2 M x 2 in 977 chunks', many, '-d', 'auto', '--chunk-rows', '2K');
+  const groups = await wide(8_000_000, 6, 2048);
+  await bench('auto, 8 M x 6 in 3,907 row groups', groups, '-d', 'auto');
   const big = await wide(4_000_000, 10, 1_000_000);
   await bench('auto, 4 M x 10 in row groups of 1 M', big, '-d', 'auto', '--chunk-rows', '1M');
   const hundred = await wide(2_000_000, 100, 122_880);

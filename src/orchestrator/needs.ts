@@ -29,6 +29,7 @@ export function needsOf(
   const of = (name: string, field: 'bytes' | 'whole') => sizes.get(name)?.[field] ?? rows * VALUE_BYTES;
   const scanned = [...new Set([...columns, ...keep])];
   const kept = keep.reduce((sum, name) => sum + Math.max(of(name, 'whole'), rows * VALUE_BYTES), 0);
+  const rowGroups = facts.files.reduce((most, file) => Math.max(most, file.rowGroups.length), 0);
   const rowsTotal = facts.files.reduce((sum, file) => sum + file.rows, 0);
   return {
     rows: rowsTotal,
@@ -39,6 +40,8 @@ export function needsOf(
     ...keptNeeds(facts, keep, kept / Math.max(1, rows)),
     topRows: Math.min(topRows, rowsTotal),
     footerBytes: facts.files.reduce((most, file) => Math.max(most, file.footerBytes), 0),
+    rowGroups,
+    columnChunks: rowGroups * facts.columns.length,
   };
 }
 

@@ -31,6 +31,9 @@ export interface MemoryNeeds {
   topRows: number;
   /** The largest footer. */
   footerBytes: number;
+  /** Row groups of the file with most of them, and what they have of columns, read or not. */
+  rowGroups: number;
+  columnChunks: number;
 }
 
 export interface Budget {
@@ -61,6 +64,9 @@ const CHUNK_BYTES = 0.3 * MIB;
 const WORKER_COLUMN_BYTES = 0.3 * MIB;
 /** Pages, and what the allocator keeps of those before. */
 const PAGES_FACTOR = 1.15;
+/** What DuckDB keeps of a row group, and of each column in it, while it scans the file. */
+const ROW_GROUP_BYTES = 24 * 1024;
+const COLUMN_CHUNK_BYTES = 1.4 * 1024;
 const VECTOR_ROWS = 2048;
 /** A kept column in the library's writer: its codec's tables, its page. */
 const KEPT_LEAF_BYTES = 0.75 * MIB;
@@ -107,10 +113,11 @@ function ownerBytes({ columns, chunks, topRows, footerBytes }: MemoryNeeds): num
   );
 }
 
-function workerBytes({ rows, columns, pageBytes, topRows, ...kept }: MemoryNeeds): number {
-  const { keptLeaves, keptVectorBytes, keptOutputBytes } = kept;
+function workerBytes({ rows, columns, pageBytes, topRows, ...needs }: MemoryNeeds): number {
+  const { keptLeaves, keptVectorBytes, keptOutputBytes } = needs;
   return (
     WORKER_BYTES +
+    metadataBytes(needs) +
     columns * WORKER_COLUMN_BYTES +
     PAGES_FACTOR * pageBytes +
     keptLeaves * KEPT_LEAF_BYTES +
@@ -119,6 +126,10 @@ function workerBytes({ rows, columns, pageBytes, topRows, ...kept }: MemoryNeeds
     KEPT_OUTPUT_FACTOR * Math.min(OUTPUT_ROW_GROUP_BYTES, keptOutputBytes * Math.min(rows, OUTPUT_ROW_GROUP_ROWS)) +
     2 * topRows * RANKED_BYTES
   );
+}
+
+function metadataBytes({ rowGroups, columnChunks }: Pick<MemoryNeeds, 'rowGroups' | 'columnChunks'>): number {
+  return rowGroups * ROW_GROUP_BYTES + columnChunks * COLUMN_CHUNK_BYTES;
 }
 
 /** How many workers the wish, the cores, the chunks and the memory allow; refuses when that is not even one. */
@@ -175,9 +186,17 @@ function tooSmall(memoryBytes: number, asked: number | undefined, needs: MemoryN
       where: { option: '--memory' },
       hint: limited
         ? `free memory or raise the limit (a control group, ulimit -d), so that three quarters of it are ${least} MiB, or give --memory ${least}MiB`
-        : `give --memory ${least}MiB or more, or fewer --columns${needs.chunks * CHUNK_BYTES > BASE_BYTES / 2 ? ', or fewer chunks with a larger --chunk-rows' : ''}`,
+        : `give --memory ${least}MiB or more, ${lessHint(needs)}`,
     },
   );
+}
+
+/** How else a run needs less. */
+function lessHint(needs: MemoryNeeds): string {
+  if (metadataBytes(needs) > BASE_BYTES / 2)
+    return `or write the source in fewer row groups (there are ${needs.rowGroups})`;
+  const many = needs.chunks * CHUNK_BYTES > BASE_BYTES / 2;
+  return `or fewer --columns${many ? ', or fewer chunks with a larger --chunk-rows' : ''}`;
 }
 
 /** Refuses an address space in which not even one worker could start: Node would abort in it. */

@@ -58,3 +58,10 @@ it('counts kept text by what it takes, and takes a name that is not in the file 
   expect(needsOf(facts, ['x_1'], [], plain).pageBytes).toBe(8 * 61_440);
   expect(needsOf(facts, ['x'], [], { topRows: 1_000_000, chunks: 3 })).toMatchObject({ topRows: 61_440, chunks: 3 });
 });
+
+it('counts the row groups of the file with most of them, and all their columns', async () => {
+  const few = await made('few.parquet', numbers, 61_440);
+  const many = await made('many.parquet', numbers, 2048);
+  const needs = needsOf(await readFacts([few, many]), ['x'], [], plain);
+  expect(needs).toMatchObject({ rowGroups: 30, columnChunks: 90 });
+});

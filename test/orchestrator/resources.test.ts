@@ -24,6 +24,8 @@ const ten: MemoryNeeds = {
   keptOutputBytes: 0,
   topRows: 0,
   footerBytes: 100_000,
+  rowGroups: 10,
+  columnChunks: 100,
 };
 
 function refusal(act: () => unknown): BatchCoreError {
@@ -81,6 +83,8 @@ describe('a budget', () => {
       { topRows: 1_000_000 },
       { footerBytes: 100 * MIB },
       { chunks: 1000 },
+      { rowGroups: 5000 },
+      { columnChunks: 100_000 },
     ];
     for (const change of more)
       expect(memoryNeeded({ ...ten, ...change }, 1), JSON.stringify(change)).toBeGreaterThan(
