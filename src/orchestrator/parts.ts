@@ -1,17 +1,29 @@
 /** The parts that an earlier execution finished: which of them still count. */
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { partFacts } from '../bindings/native.ts';
 import { METADATA_CHUNK, METADATA_FINGERPRINT } from '../sink/look.ts';
+import { isAnothers, isOwnPart, setAside } from '../store/workFiles.ts';
 import type { OpenJob } from './job.ts';
+import { partName } from './phase.ts';
 
 /** Key-value metadata of parts and outputs: the digest of the model that gave the scores. */
 export const METADATA_MODEL = 'batch_core.model';
 
-/** Sends done chunks whose part is not there, or is another's, or was scored with another model, back to pending. */
+/**
+ * Sends done chunks whose part is not there, or is another's, or was scored with another model, back to pending. What is not
+ * ours and lies where a part is to be put gets another name.
+ */
 export async function checkParts(job: OpenJob, phase: string, modelDigest: string): Promise<void> {
-  const stored = (await job.store.chunks(phase)).filter((chunk) => chunk.state === 'done');
-  const lost = stored.filter((chunk) => !isWhole(job, chunk, modelDigest));
+  const chunks = await job.store.chunks(phase);
+  const missing = chunks.filter((chunk) => chunk.state !== 'done' || !isWhole(job, chunk, modelDigest));
+  for (const chunk of missing) {
+    const path = join(job.paths.parts, partName(chunk));
+    // A part gets its name when it is whole: what cannot be read is ours only where one was finished.
+    const unknown = chunk.state === 'done' ? isAnothers(path, job.fingerprint) : !isOwnPart(path, job.fingerprint);
+    if (unknown && existsSync(path)) setAside(path);
+  }
+  const lost = missing.filter((chunk) => chunk.state === 'done');
   if (lost.length > 0)
     await job.store.reset(
       phase,

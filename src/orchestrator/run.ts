@@ -157,8 +157,8 @@ async function finish(
   warnings: string[],
 ): Promise<Report> {
   const { output, others } = await releaseParts(job, carried.output);
-  const said = [...warnings, ...carried.warnings, ...others.map(leftAlone)];
-  const report = reportOf({ prepared, job, execution, ...carried, warnings: said });
+  const said = new Set([...warnings, ...carried.warnings, ...others.map(leftAlone)]);
+  const report = reportOf({ prepared, job, execution, ...carried, warnings: [...said] });
   await job.store.finishJob(execution.executionId, output, report, EXIT.ok);
   JobStore.discardSetAside(job.paths.database);
   return report;

@@ -3,7 +3,6 @@
  * authority for that: other processes never open a job's database, and `status.json` is not durable.
  */
 import { lstatSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createDirectories, lockHolder, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError, systemError } from '../errors.ts';
@@ -210,11 +209,6 @@ export function makeJobDirectories(home: string, jobId: string): void {
 /** Makes the directories that a job has while it works: what its workers write into them rests on their names. */
 export function makeWorkDirectories({ directory, parts, summaries }: JobPaths): void {
   makeDirectories(directory, [parts, summaries]);
-}
-
-/** Removes `path` and all that is in it, if it is there. */
-export function removeTree(path: string): Promise<void> {
-  return rm(path, { recursive: true, force: true });
 }
 
 function makeDirectories(directory: string, paths: readonly string[]): void {

@@ -2,19 +2,21 @@
  * What a job's directory holds only while the job works: files of its own names, removed when they are of no more use. What
  * somebody else has put there is named, and never removed.
  */
-import { lstatSync, readdirSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, renameSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { partFacts } from '../bindings/native.ts';
 import { METADATA_FINGERPRINT } from '../sink/look.ts';
 import { PART_NAME } from '../sink/manifest.ts';
-import { type JobPaths, removeTree } from './home.ts';
+import type { JobPaths } from './home.ts';
 import { isNoFile, unreadable } from './smallFile.ts';
 
 /** Where workers write parts that are not finished. */
 const SCRATCH = '.tmp';
-/** What is half written beside the file that it is to become. */
-const TEMPORARY = /^\..+\.\d+-\d+\.tmp$/;
+/** What is half written beside the file that it is to become, whose name it has in it. */
+const TEMPORARY = /^\.(.+)\.\d+-\d+\.tmp$/;
+const ATTEMPT_NAME = /^\d+\.\d+\.\d+$/;
+const DURABLE_NAME = /^(job\.json|model\.bcm|report\.json|row-groups\.json)$/;
 const SUMMARY_NAME = /^[a-z]+(-\d+)?\.\d+$/;
 /** Of small files, of DuckDB, and of links that lend names. */
 const LEFT_NAME = /^(status|control)\.json\.\d+\.(tmp|taken)$|^duckdb_temp_|^batch-core-links-\d+-\d+$/;
@@ -33,12 +35,12 @@ async function removeParts({ parts }: JobPaths, fingerprint: string): Promise<st
 
 /** Removes what a fit's passes leave for it. Returns the paths that are not the job's. */
 export function removeSummaries({ summaries }: Pick<JobPaths, 'summaries'>): Promise<string[]> {
-  return removeOwn(summaries, (name) => SUMMARY_NAME.test(name));
+  return removeOwn(summaries, (name) => SUMMARY_NAME.test(finalName(name)));
 }
 
 /** Removes parts that nobody will finish. */
-export function removeScratch({ parts }: Pick<JobPaths, 'parts'>): Promise<void> {
-  return removeTree(join(parts, SCRATCH));
+export async function removeScratch({ parts }: Pick<JobPaths, 'parts'>): Promise<void> {
+  await removeOwn(join(parts, SCRATCH), (name) => ATTEMPT_NAME.test(name));
 }
 
 /**
@@ -59,25 +61,49 @@ function pathsIn(directory: string, names: RegExp): string[] {
 
 /** Removes what dead executions left half done in the job's directory itself. */
 export function sweepLeftovers(directory: string): void {
-  removeNamed(directory, TEMPORARY, LEFT_NAME, FIT_STATE);
+  removeNamed(directory, (name) => LEFT_NAME.test(name) || FIT_STATE.test(name));
+  removeNamed(directory, (name) => name !== finalName(name) && DURABLE_NAME.test(finalName(name)));
 }
 
 /** Removes what the passes of a fit told each other. */
 export function removeFitStates(directory: string): void {
-  removeNamed(directory, FIT_STATE);
+  removeNamed(directory, (name) => FIT_STATE.test(name));
 }
 
-function removeNamed(directory: string, ...names: readonly RegExp[]): void {
-  for (const name of readdirSync(directory))
-    if (names.some((known) => known.test(name))) rmSync(join(directory, name), { recursive: true, force: true });
+function removeNamed(directory: string, isLeft: (name: string) => boolean): void {
+  for (const name of readdirSync(directory).filter(isLeft))
+    rmSync(join(directory, name), { recursive: true, force: true });
+}
+
+/** The name that a temporary is on its way to; any other name itself. */
+function finalName(name: string): string {
+  return TEMPORARY.exec(name)?.[1] ?? name;
+}
+
+/** Gives what is not ours another name, where a file of ours is to be put; it is named when the job ends. */
+export function setAside(path: string): void {
+  let aside = `${path}.not-ours`;
+  for (let i = 1; isFile(aside); i += 1) aside = `${path}.not-ours-${i}`;
+  renameSync(path, aside);
 }
 
 /** A whole part of another output; one that is damaged names nobody, and has a name of ours. */
-function isAnothers(path: string, fingerprint: string): boolean {
+export function isAnothers(path: string, fingerprint: string): boolean {
+  const found = fingerprintOf(path);
+  return found !== undefined && found !== fingerprint;
+}
+
+/** A whole part of this output. */
+export function isOwnPart(path: string, fingerprint: string): boolean {
+  return fingerprintOf(path) === fingerprint;
+}
+
+/** What a part says whose it is, empty where it is nobody's; nothing where it cannot be read. */
+function fingerprintOf(path: string): string | undefined {
   try {
-    return partFacts(path).metadata[METADATA_FINGERPRINT] !== fingerprint;
+    return partFacts(path).metadata[METADATA_FINGERPRINT] ?? '';
   } catch {
-    return false;
+    return undefined;
   }
 }
 
@@ -86,7 +112,7 @@ async function removeOwn(directory: string, isOurs: (name: string) => boolean): 
   const others: string[] = [];
   for (const name of namesIn(directory)) {
     const path = join(directory, name);
-    const own = isFile(path) && (TEMPORARY.test(name) || isOurs(name));
+    const own = isFile(path) && isOurs(name);
     if (own) await unlink(path).catch(ignoreAbsence);
     else others.push(path);
   }

@@ -22,14 +22,19 @@ beforeAll(async () => {
   await parquet(at('data.parquet'), gaussian(6000), 1000);
   await score(directory, ...ARGS, '--home', 'finished');
   whole = sha256(at('o.parquet'));
-  // One that dies while it scores.
-  const options = JSON.stringify({ detector: 'zscore', chunkRows: 1000, out: 'o.parquet', home: 'dead' });
+  die('score', 'dead');
+  die('fit', 'young');
+});
+
+/** Leaves a home with a job that died in `phase`. */
+function die(phase: string, home: string): void {
+  const options = JSON.stringify({ detector: 'zscore', chunkRows: 1000, out: 'o.parquet', home });
   const script = `import { score } from '${pathToFileURL(resolve('dist/index.js'))}';
-    const onProgress = ({ phase }) => phase === 'score' && process.kill(process.pid, 'SIGKILL');
+    const onProgress = ({ phase }) => phase === '${phase}' && process.kill(process.pid, 'SIGKILL');
     await score('data.parquet', { ...${options}, onProgress });`;
   const { signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { cwd: directory });
   expect(signal).toBe('SIGKILL');
-});
+}
 
 /** The directory of the one job of a copy of the home `from`. */
 function copyOf(from: string): string {
@@ -76,13 +81,8 @@ describe.each([
 
 /** Names that no job gives. */
 const THEIRS = [
-  'parts/notes.txt',
-  'parts/part-9.parquet',
-  'summaries/mine',
-  'mine.tmp',
-  'mine.taken',
-  'x.state',
-  'notes/a',
+  ...['parts/notes.txt', 'parts/part-9.parquet', 'parts/.tmp/mine', 'parts/.a.1-2.tmp', 'summaries/mine'],
+  ...['mine.tmp', '.mine.1-2.tmp', 'mine.taken', 'x.state', 'notes/a'],
 ];
 const OURS = ['parts/.tmp/0.1.1', 'summaries/fit-1.0', '.job.json.12-3.tmp', 'status.json.12.tmp', 'fit-1.state'];
 
@@ -98,10 +98,26 @@ describe.each(['finished', 'dead'])('among the files of a job that is %s', (from
     const { warnings } = await score(directory, ...ARGS, '--home', 'home', ...more);
     for (const name of THEIRS) expect(existsSync(join(job, name)), name).toBe(true);
     for (const name of OURS) expect(existsSync(join(job, name)), name).toBe(false);
-    const named = ['parts/notes.txt', 'parts/part-9.parquet', 'summaries/mine'].map((name) => join(job, name));
+    const named = ['parts/.a.1-2.tmp', 'parts/.tmp', 'parts/notes.txt', 'parts/part-9.parquet', 'summaries/mine'].map(
+      (name) => join(job, name),
+    );
     expect([...new Set(warnings.filter((text) => text.includes('is not ours')))].sort()).toEqual(
       named.map((path) => `${path} is not ours; it was left alone`),
     );
     expect(sha256(at('o.parquet'))).toBe(whole);
   });
+});
+
+it.each<[string, (path: string) => void]>([
+  ['a file of other rows', (path) => cpSync(at('data.parquet'), path)],
+  ['a note', (path) => writeFileSync(path, 'mine')],
+])('%s under the name of a part that is still to come gets another name', async (_, make) => {
+  const job = copyOf('young');
+  const place = join(job, 'parts', 'part-0000001.parquet');
+  make(place);
+  const mine = readFileSync(place);
+  const { warnings } = await score(directory, ...ARGS, '--home', 'home');
+  expect(warnings).toContain(`${place}.not-ours is not ours; it was left alone`);
+  expect(readFileSync(`${place}.not-ours`)).toEqual(mine);
+  expect(sha256(at('o.parquet'))).toBe(whole);
 });
