@@ -167,7 +167,7 @@ export async function beginJob(
   // They tell of an execution that is finished; this one is not.
   rmSync(job.paths.report, { force: true, recursive: true });
   forgetStatus(job.paths.directory);
-  const { resumed, why } = await placeOf(job, begin);
+  const { resumed, why } = await beginningOf(job, begin);
   if (why !== undefined) warnings.push(why);
   if (resumed && job.stored) warnings.push(...touchedInput(job.stored, begin.files));
   makeWorkDirectories(job.paths);
@@ -181,7 +181,7 @@ export async function beginJob(
 }
 
 /** Where the execution begins: `why` says why finished chunks of an earlier one are of no use. */
-async function placeOf(
+async function beginningOf(
   job: OpenJob,
   begin: Parameters<typeof beginJob>[1],
 ): Promise<{ resumed: boolean; why?: string }> {

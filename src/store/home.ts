@@ -253,7 +253,8 @@ function makeDirectory(path: string): void {
 
 function refuseOccupied(path: string): void {
   const found = statsOf(path);
-  if (!found) return;
+  // Another process may just have made it.
+  if (!found || found.isDirectory()) return;
   const what = found.isSymbolicLink() ? 'a link to no directory' : found.isFile() ? 'a file' : specialWords(found);
   throw new BatchCoreError('OUTPUT_UNWRITABLE', `a directory is needed at ${path}, where ${what} lies`, {
     where: { file: path, option: '--home' },
