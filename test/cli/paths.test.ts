@@ -1,7 +1,8 @@
 /** Paths as people give them: what is written lies under the name that was meant, or nowhere. */
-import { mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { strangersTo } from '../store/strangers.ts';
 import { errorOf, gaussian, parquet, run, score, scratch, shell } from './harness.ts';
 
 const directory = scratch();
@@ -150,5 +151,28 @@ it.skipIf(process.platform === 'win32')(
     expect(await run(directory, 'verify', 'd_a[1]*?b/x.parquet', '--home', 'home-elsewhere')).toMatchObject({
       code: 0,
     });
+  },
+);
+
+it.skipIf(process.platform === 'win32')('what lies where the home is to be is named, and stays', async () => {
+  const makers = strangersTo(at('data.parquet')).filter((_, i) => i < 3);
+  for (const make of [...makers, (path: string) => symlinkSync('home-taken', path)]) {
+    make(at('home-taken'));
+    const ended = await run(directory, 'score', 'data.parquet', '--home', 'home-taken', '--json');
+    expect([ended.code, errorOf(ended).code]).toEqual([74, 'OUTPUT_UNWRITABLE']);
+    expect(errorOf(ended).message).toMatch(/^a directory is needed at .*home-taken, where a .* lies$/);
+    expect(lstatSync(at('home-taken')).isDirectory()).toBe(false);
+    rmSync(at('home-taken'));
+  }
+});
+
+it.skipIf(process.platform === 'win32')(
+  'an output that is a link to itself is taken, and goes with --force',
+  async () => {
+    symlinkSync('loop.parquet', at('loop.parquet'));
+    const args = ['score', 'data.parquet', '-d', 'zscore', '-o', 'loop.parquet', '--home', 'home-loop', '--json'];
+    const refused = await run(directory, ...args);
+    expect([refused.code, errorOf(refused).code]).toEqual([78, 'OUTPUT_EXISTS']);
+    expect((await run(directory, ...args, '--force')).code).toBe(0);
   },
 );
