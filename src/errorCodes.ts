@@ -166,6 +166,12 @@ export const CODES = {
     meaning: 'no file descriptors are left (`ulimit -n`)',
     remedy: 'raise the limit (`ulimit -n`): 64 suffice for four workers, 7 more for each further one',
   },
+  TOO_MANY_THREADS: {
+    ...resource,
+    meaning:
+      'no thread could be started (`ulimit -u`, the limit of processes of a control group, or no memory for its stack)',
+    remedy: 'raise that limit, or give fewer `--workers`: a run has some eleven threads, and one more for each worker',
+  },
   NAME_TOO_LONG: { ...config, meaning: 'a file name or path is longer than allowed', remedy: 'choose a shorter one' },
   OUT_OF_MEMORY: {
     ...resource,

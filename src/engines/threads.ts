@@ -29,15 +29,7 @@ class Threads implements Engine {
   constructor({ workers, worker }: EngineOptions, entry: URL) {
     keepAddonLoaded();
     this.workers = workers;
-    this.#pool = new Piscina<unknown, Reply>({
-      filename: entry.href,
-      minThreads: workers,
-      maxThreads: workers,
-      concurrentTasksPerWorker: 1,
-      workerData: worker,
-      recordTiming: false,
-      resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 },
-    });
+    this.#pool = startPool(workers, worker, entry);
     const pool = this.#pool;
     this.#broken = new Promise((resolve) => {
       let last: unknown = new Error('it ended before it was ready');
@@ -81,6 +73,22 @@ class Threads implements Engine {
     // Not the pool's own close(): it waits for 30 seconds and then takes the workers away from their chunks.
     await Promise.all(this.#inFlight);
     await this.#pool.destroy();
+  }
+}
+
+function startPool(workers: number, workerData: unknown, entry: URL): Piscina<unknown, Reply> {
+  try {
+    return new Piscina<unknown, Reply>({
+      filename: entry.href,
+      minThreads: workers,
+      maxThreads: workers,
+      concurrentTasksPerWorker: 1,
+      workerData,
+      recordTiming: false,
+      resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 },
+    });
+  } catch (thrown) {
+    throw lostWorker(thrown);
   }
 }
 

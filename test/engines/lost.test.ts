@@ -6,8 +6,11 @@ const heap = Object.assign(new Error('Worker terminated due to reaching memory l
   code: 'ERR_WORKER_OUT_OF_MEMORY',
 });
 
+const unstarted = Object.assign(new Error('EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' });
+
 it.each<[string, unknown, string, boolean]>([
   ['a full heap', heap, 'OUT_OF_MEMORY', true],
+  ['a thread that could not be started', unstarted, 'TOO_MANY_THREADS', true],
   ['what cannot be sent', new DOMException('() => {} could not be cloned.', 'DataCloneError'), 'BUG', false],
   ['wrong code', new TypeError('x is not a function'), 'BUG', false],
   ['a worker that exits', new Error('worker exited with code: 7'), 'TRANSIENT_IO', true],
