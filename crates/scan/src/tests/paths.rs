@@ -160,7 +160,7 @@ fn a_link_that_was_turned_elsewhere_is_refused() {
         std::fs::remove_file(&link).expect("removes");
         std::os::unix::fs::symlink(&two, &link).expect("links");
         let error = try_scan(&scanner, &request(&link, &["v"], &[], 0..1)).expect_err("another file");
-        assert_eq!(error.code(), "DATA", "{error}");
+        assert_eq!(error.code(), "SOURCE_UNREADABLE", "{error}");
     }
 }
 
