@@ -147,17 +147,21 @@ export function readError(
   options: { path: string; absent: ErrorCode; absentHint?: string },
 ): BatchCoreError {
   const { path, absent, absentHint } = options;
-  const known = codeOfErrno(errnoOf(cause as NodeJS.ErrnoException));
+  const errno = errnoOf(cause as NodeJS.ErrnoException);
+  const known = codeOfErrno(errno);
   if (known === 'PATH_LOST')
     return systemError(cause, `read ${what}`, {
       path,
       code: absent,
       ...(absentHint !== undefined && { hint: absentHint }),
     });
-  const refused = known === 'OUTPUT_UNWRITABLE' || known === 'TRANSIENT_IO';
+  const refused = known === 'OUTPUT_UNWRITABLE' || (known === 'TRANSIENT_IO' && !PASSING.has(errno));
   const hint = 'check its permissions and those of its directory';
   return systemError(cause, `read ${what}`, { path, ...(refused && { code: 'SOURCE_UNREADABLE' as const, hint }) });
 }
+
+/** What a network or a neighbour is to blame for, and not what lies there. */
+const PASSING: ReadonlySet<string | undefined> = new Set(['ESTALE', 'ETIMEDOUT', 'EAGAIN', 'EINTR', 'EBUSY']);
 
 /** System calls that change nothing, and do not ask to. */
 const READS: ReadonlySet<string | undefined> = new Set([
@@ -188,6 +192,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EFBIG: 'the file would be larger than allowed (EFBIG)',
   EROFS: 'the file system is read-only (EROFS)',
   EIO: 'the device failed (EIO)',
+  ESTALE: 'the file server has lost it (ESTALE)',
   EMFILE: 'too many open files (EMFILE)',
   ENFILE: 'too many open files in the system (ENFILE)',
   ENAMETOOLONG: 'the name is too long (ENAMETOOLONG)',

@@ -1,6 +1,6 @@
 /** What the system refuses of a source for a moment is not the source's fault: it is named as such, and the same command goes on. */
 import { spawnSync } from 'node:child_process';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { MAIN } from '../cli/harness.ts';
 import { at, directory, done, FILE, QUIET } from './cases.ts';
 import { missingForTraces } from './syscalls/trace.ts';
@@ -9,7 +9,7 @@ const missing = missingForTraces();
 if (missing !== undefined)
   process.stdout.write(`skipped: what the system refuses of a source, ${missing} is not here\n`);
 
-function injected(...inject: string[]): { code: number | null; error: { code: string; message: string } } {
+function injected(...inject: string[]): { code: number | null; error?: { code: string; message: string } } {
   const options = ['-f', '-qq', '-o', '/dev/null', '-P', at('in.parquet'), '-e', `trace=${inject[0]}`];
   const fault = ['-e', `inject=${inject.join(':')}`];
   const { status, stdout } = spawnSync('strace', [...options, ...fault, process.execPath, MAIN, ...FILE, ...QUIET], {
@@ -19,16 +19,27 @@ function injected(...inject: string[]): { code: number | null; error: { code: st
   return { code: status, error: JSON.parse(stdout).error };
 }
 
-it.skipIf(missing !== undefined).each([
-  ['pread64', 'error=ESTALE', 'when=2+', 'TRANSIENT_IO'],
-  ['pread64', 'error=EIO', 'when=2+', 'DISK_ERROR'],
-  ['access', 'error=EACCES', 'when=1+', 'SOURCE_UNREADABLE'],
-  ['openat', 'error=EACCES', 'when=2+', 'SOURCE_UNREADABLE'],
-  ['openat', 'error=ESTALE', 'when=2+', 'TRANSIENT_IO'],
-  ['openat', 'error=ENOENT', 'when=2+', 'SOURCE_NOT_FOUND'],
-])('%s %s %s is %s', async (call, error, when, code) => {
-  const ended = injected(call, error, when);
-  expect([ended.code, ended.error.code], ended.error.message).toEqual([74, code]);
-  expect(ended.error.message).toContain(at('in.parquet'));
-  await done(FILE);
+describe.skipIf(missing !== undefined).each([
+  ['pread64', 'ESTALE', 'TRANSIENT_IO'],
+  ['pread64', 'EIO', 'DISK_ERROR'],
+  ['access', 'EACCES', 'SOURCE_UNREADABLE'],
+  ['openat', 'EACCES', 'SOURCE_UNREADABLE'],
+  ['openat', 'ESTALE', 'TRANSIENT_IO'],
+  ['openat', 'ENOENT', 'SOURCE_NOT_FOUND'],
+  ['openat', 'EMFILE', 'TOO_MANY_FILES'],
+])('%s that fails with %s is %s', (call, errno, code) => {
+  it('at once', async () => {
+    const ended = injected(call, `error=${errno}`, 'when=1+');
+    expect([ended.code, ended.error?.code], ended.error?.message).toEqual([74, code]);
+    expect(ended.error?.message).toContain(at('in.parquet'));
+    await done(FILE);
+  });
+
+  // Calls are counted by thread: where each makes one only, none fails.
+  it('at the second look of a thread, if there is one', async () => {
+    const ended = injected(call, `error=${errno}`, 'when=2+');
+    expect([0, 74]).toContain(ended.code);
+    if (ended.error) expect(ended.error.code, ended.error.message).toBe(code);
+    await done(FILE);
+  });
 });
