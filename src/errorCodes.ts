@@ -254,7 +254,12 @@ const OF_THE_SYSTEM: ReadonlySet<ErrorCode> = new Set(Object.values(ERRNO));
 
 /** What to do about what the system refused; nothing for other codes, whose remedy depends on the case. */
 export function remedyOf(code: ErrorCode): string | undefined {
-  return OF_THE_SYSTEM.has(code) ? CODES[code].remedy.replaceAll('`', '') : undefined;
+  return OF_THE_SYSTEM.has(code) ? plainRemedy(code) : undefined;
+}
+
+/** What the table says to do, for a terminal. */
+export function plainRemedy(code: ErrorCode): string {
+  return CODES[code].remedy.replaceAll('`', '');
 }
 
 /** The code of an operating system error, by the name of its errno. */

@@ -1,6 +1,14 @@
 /** The one error of this package, and how what others throw becomes it. */
 import { constants } from 'node:os';
-import { CODES, type CodeFacts, codeOfErrno, type ErrorClass, type ErrorCode, remedyOf } from './errorCodes.ts';
+import {
+  CODES,
+  type CodeFacts,
+  codeOfErrno,
+  type ErrorClass,
+  type ErrorCode,
+  plainRemedy,
+  remedyOf,
+} from './errorCodes.ts';
 
 export { ERROR_CODES, type ErrorClass, type ErrorCode, EXIT, isErrorCode } from './errorCodes.ts';
 
@@ -91,6 +99,15 @@ export class BatchCoreError extends Error {
   }
 }
 
+/** The same error, said otherwise. */
+export function restate(
+  error: BatchCoreError,
+  said: { message?: string; where?: ErrorPlace | undefined; hint?: string | undefined; exitCode?: number },
+): BatchCoreError {
+  const { code, message, where, hint, cause, exitCode } = error;
+  return new BatchCoreError(code, said.message ?? message, { where, hint, cause, exitCode, ...said });
+}
+
 /** The text of an error's cause, unless the message holds it. */
 function causeOf({ cause, message }: Error): { cause?: string } {
   const text = cause instanceof Error ? cause.message : cause;
@@ -130,7 +147,7 @@ export function systemError(
       ...(path !== undefined && { file: path }),
       ...(options.option !== undefined && { option: options.option }),
     },
-    hint: options.hint ?? CODES[code].remedy.replaceAll('`', ''),
+    hint: options.hint ?? plainRemedy(code),
     cause,
   });
 }

@@ -1,5 +1,5 @@
 /** What DuckDB throws, in our words. Its client has no codes: the class is read off the text, by one table. */
-import { CODES, type ErrorCode } from '../errorCodes.ts';
+import { type ErrorCode, plainRemedy } from '../errorCodes.ts';
 import { BatchCoreError } from '../errors.ts';
 
 /** `open`: the file is being opened, so what DuckDB cannot make sense of is the file's fault; `use`: it was open. */
@@ -58,7 +58,7 @@ export function databaseError(cause: unknown, path: string, stage: Stage): Batch
   const where = path === ':memory:' ? undefined : { file: path };
   return new BatchCoreError(code, messageOf(code, said, path), {
     where,
-    ...(code !== 'BUG' && { hint: CODES[code].remedy.replaceAll('`', '') }),
+    ...(code !== 'BUG' && { hint: plainRemedy(code) }),
     cause,
   });
 }

@@ -1,6 +1,6 @@
 /** Why a worker gave no answer, as an error with the code that decides what is done about it. Pure. */
 import { inspect } from 'node:util';
-import { CODES } from '../errorCodes.ts';
+import { plainRemedy } from '../errorCodes.ts';
 import { BatchCoreError } from '../errors.ts';
 
 /** Thrown by wrong code, here or in a worker: no retry helps. */
@@ -25,7 +25,7 @@ export function lostWorker(thrown: unknown): BatchCoreError {
     });
   if (code === 'ERR_WORKER_INIT_FAILED')
     return new BatchCoreError('TOO_MANY_THREADS', `no thread could be started for a worker (${said})`, {
-      hint: CODES.TOO_MANY_THREADS.remedy.replaceAll('`', ''),
+      hint: plainRemedy('TOO_MANY_THREADS'),
       cause: thrown,
     });
   const broke = !(thrown instanceof Error)

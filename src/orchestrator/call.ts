@@ -1,5 +1,5 @@
 /** A call of the package: what it is given is read once, and what is said of it is in the package's words. */
-import { BatchCoreError } from '../errors.ts';
+import { BatchCoreError, restate } from '../errors.ts';
 import { isRecord } from './optionChecks.ts';
 import { OPTIONS, type Taker } from './options.ts';
 
@@ -94,7 +94,8 @@ export async function inPackageWords<Answer>(taker: Taker, work: () => Promise<A
 
 /** Sentences, with options named as the package does. */
 export function packageWords(sentences: readonly string[], taker: Taker): string[] {
-  return sentences.map((text) => withoutFlags(text, namesFor(taker)));
+  const names = namesFor(taker);
+  return sentences.map((text) => withoutFlags(text, names));
 }
 
 function namesFor(taker: Taker): ReadonlyMap<string, string> {
@@ -105,17 +106,17 @@ function namesFor(taker: Taker): ReadonlyMap<string, string> {
 function reword(error: BatchCoreError, taker: Taker): BatchCoreError {
   const names = namesFor(taker);
   const said = (text: string) => withoutFlags(text, names);
-  const { code, message, where, hint, cause, exitCode } = error;
+  const { message, where, hint } = error;
   const option =
     where?.option === undefined
       ? undefined
       : said(where.option)
           .replaceAll('`', '')
           .replace(/: true$/, '');
-  return new BatchCoreError(code, said(message), {
+  return restate(error, {
+    message: said(message),
     where: where && { ...where, ...(option !== undefined && { option }) },
     hint: hint === undefined ? undefined : said(hint),
-    ...{ cause, exitCode },
   });
 }
 

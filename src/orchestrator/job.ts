@@ -261,7 +261,7 @@ export async function readDatabase(home: string, jobId: string): Promise<OpenJob
   if (!jobExists({ home, jobId })) return undefined;
   const job = await openJob({ home, jobId, fingerprint: '' });
   await closeJob(job);
-  return job;
+  return { ...job, fingerprint: job.stored?.fingerprint ?? '' };
 }
 
 /** The status of a job by its id, or by a unique beginning of it. */

@@ -1,6 +1,6 @@
 /** The jobs of a home, from outside their processes. */
 import { lockIsHeld } from '../bindings/native.ts';
-import { BatchCoreError } from '../errors.ts';
+import { BatchCoreError, restate } from '../errors.ts';
 import type { Report } from '../report.ts';
 import { type HomeContent, outputPlace, readHome } from '../store/home.ts';
 import { readReport } from '../store/reports.ts';
@@ -169,9 +169,8 @@ export async function resumeJob(home: string | undefined, id: string): Promise<R
 
 /** What to do about it is an option of the command that began the job, where `resume` has no such option. */
 function ofItsCommand(error: BatchCoreError, kind: 'score' | 'fit'): BatchCoreError {
-  const { code, message, where, hint, cause, exitCode } = error;
+  const { hint } = error;
   const plain = hint?.replaceAll(/"batch-core [^"]*"/g, '') ?? '';
   if (hint === undefined || !/--(?!home|workers)[a-z]/.test(plain)) return error;
-  const told = `${hint} (options of the "batch-core ${kind}" that began this job)`;
-  return new BatchCoreError(code, message, { where, hint: told, cause, exitCode });
+  return restate(error, { hint: `${hint} (options of the "batch-core ${kind}" that began this job)` });
 }

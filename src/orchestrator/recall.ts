@@ -1,5 +1,4 @@
 /** What an earlier execution finished, and whether it counts: only when source and output are what they were then. */
-import { type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileDigest, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
@@ -8,7 +7,7 @@ import { SUCCESS } from '../sink/look.ts';
 import { identityOf } from '../sink/sink.ts';
 import { differencesText, sourceDifferences } from '../source/identity.ts';
 import type { StoredOutput, StoredPublication } from '../store/job.ts';
-import { isNoFile, readText, unreadable } from '../store/smallFile.ts';
+import { readText, statsAt } from '../store/smallFile.ts';
 import type { OpenJob } from './job.ts';
 import { readOwnModel } from './ownModel.ts';
 import type { Prepared } from './prepare.ts';
@@ -97,19 +96,9 @@ async function outputTrouble(output: StoredOutput): Promise<string | undefined> 
 
 /** The one file of a directory that has no digest. */
 function successTrouble(path: string): string | undefined {
-  const stats = statsOf(join(path, SUCCESS));
+  const stats = statsAt(join(path, SUCCESS));
   if (!stats?.isFile()) return `${path} has no ${SUCCESS}`;
   return stats.size > 0 ? `${join(path, SUCCESS)} is not empty` : undefined;
-}
-
-/** Nothing where there is nothing, also where it is no directory any more. */
-function statsOf(path: string): Stats | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false });
-  } catch (cause) {
-    if (isNoFile(cause)) return undefined;
-    throw unreadable(cause, path);
-  }
 }
 
 async function digestOf(path: string): Promise<string | undefined> {

@@ -66,11 +66,7 @@ async function sourceIsIntact(stored: StoredJob, files: readonly FileIdentity[])
 /** It cannot go on: its finished chunks are of no more use. Its records stay. */
 async function retire(home: string, status: JobStatus, job: OpenJob): Promise<void> {
   const paths = jobPaths(home, status.jobId);
-  await removeWorkFiles(paths, job.stored?.fingerprint ?? '');
-  sweepBeside(
-    outputPlace(home, status),
-    temporaryPrefix(home, status.jobId),
-    isOwnLeftover({ ...job, fingerprint: job.stored?.fingerprint ?? '' }),
-  );
+  await removeWorkFiles(paths, job.fingerprint);
+  sweepBeside(outputPlace(home, status), temporaryPrefix(home, status.jobId), isOwnLeftover(job));
   writeStatus(paths.directory, { ...status, state: 'failed', retired: true });
 }

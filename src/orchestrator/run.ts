@@ -1,6 +1,6 @@
 /** A run, as a table of contents: prepare, check, open, recall or begin, then carry out and report. */
 import { writeDurable } from '../bindings/native.ts';
-import { BatchCoreError, EXIT } from '../errors.ts';
+import { BatchCoreError, EXIT, restate } from '../errors.ts';
 import type { Report } from '../report.ts';
 import { JobStore } from '../store/job.ts';
 import { identify } from '../system.ts';
@@ -224,8 +224,7 @@ const CHANGES = {
 function endedBy(error: BatchCoreError, signal: AbortSignal | undefined): BatchCoreError {
   const reason: unknown = signal?.reason;
   if (error.code !== 'CANCELLED' || !(reason instanceof ProcessSignal)) return error;
-  const { code, message, where, hint, cause } = error;
-  return new BatchCoreError(code, message, { where, hint, cause, exitCode: reason.exitCode });
+  return restate(error, { exitCode: reason.exitCode });
 }
 
 /** Leaves a failed or stopped run resumable. What goes wrong here must not hide why it ended. */

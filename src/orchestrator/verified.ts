@@ -1,5 +1,5 @@
 /** What `verify` compares with, and what it says. */
-import { BatchCoreError } from '../errors.ts';
+import { BatchCoreError, restate } from '../errors.ts';
 import type { Report } from '../report.ts';
 import { isModelFile, lookAt } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
@@ -60,8 +60,7 @@ export async function withCure(
   } catch (thrown) {
     const error = BatchCoreError.from(thrown);
     if (!expected || error.code !== 'OUTPUT_DAMAGED' || error.hint !== undefined) throw error;
-    const { code, message, where, cause } = error;
-    throw new BatchCoreError(code, message, { where, hint: await cure(path, expected), cause });
+    throw restate(error, { hint: await cure(path, expected) });
   }
 }
 

@@ -250,6 +250,11 @@ function beginsAsIntent(head: string): boolean {
 
 /** Whether a name is a temporary one of a file of those names. */
 function isTemporary(name: string, of: ReadonlySet<string>): boolean {
-  const match = /^\.(.+)\.\d+-\d+\.tmp$/.exec(name);
-  return match?.[1] !== undefined && of.has(match[1]);
+  const final = finalName(name);
+  return final !== name && of.has(final);
+}
+
+/** The name that a file half written beside it is on its way to; any other name itself. */
+export function finalName(name: string): string {
+  return /^\.(.+)\.\d+-\d+\.tmp$/.exec(name)?.[1] ?? name;
 }

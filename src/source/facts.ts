@@ -2,7 +2,7 @@
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type Database, literalPath, openMemory } from '../duckdb/client.ts';
-import { CODES, type ErrorCode } from '../errorCodes.ts';
+import { type ErrorCode, plainRemedy } from '../errorCodes.ts';
 import { BatchCoreError, readError } from '../errors.ts';
 import { type Extent, unionOf } from './extent.ts';
 import { footerDigest, type MisreadDecimal, parseFooter, type RowGroup, readFooter } from './footer.ts';
@@ -168,7 +168,7 @@ function describeError(path: string, error: BatchCoreError): BatchCoreError {
   const what = plain === 'SOURCE_INVALID' ? 'cannot be read as Parquet' : 'cannot be read';
   return new BatchCoreError(plain, `"${path}" ${what}: ${message}`, {
     where: { file: path },
-    hint: plain === 'SOURCE_INVALID' ? 'copy or write the file again' : CODES[plain].remedy.replaceAll('`', ''),
+    hint: plain === 'SOURCE_INVALID' ? 'copy or write the file again' : plainRemedy(plain),
     cause: error,
   });
 }

@@ -2,14 +2,14 @@
  * The home of jobs: where the things of a job lie, which directories may be used, and what a job is. Its `job.json` is the
  * authority for that: other processes never open a job's database, and `status.json` is not durable.
  */
-import { lstatSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createDirectories, lockHolder, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError, systemError } from '../errors.ts';
 import type { Progress } from '../orchestrator/progress.ts';
 import { specialWords } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
-import { isNoFile, readJson, unreadable } from './smallFile.ts';
+import { namesIn, readJson } from './smallFile.ts';
 import { type JobStatus, readStatus } from './status.ts';
 
 /** Where things of a job lie. */
@@ -124,15 +124,6 @@ export function outputPlace(home: string, { jobId, out }: Pick<JobStatus, 'jobId
 /** From what the jobs of a home make which outputs; none where it may not be read. */
 export function publications(home: string): { source: string[]; place: string }[] {
   return readableJobs(home).map((job) => ({ source: job.source, place: outputPlace(home, job) }));
-}
-
-function namesIn(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch (cause) {
-    if (isNoFile(cause)) return [];
-    throw unreadable(cause, path);
-  }
 }
 
 /**

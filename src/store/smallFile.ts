@@ -8,9 +8,11 @@ import {
   constants,
   fstatSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -90,11 +92,24 @@ export function readRegular(path: string, bytesMax = Number.POSITIVE_INFINITY): 
 
 /** Whether anything lies at `path`. Throws where that may not be known. */
 export function isThere(path: string): boolean {
+  return statsAt(path) !== undefined;
+}
+
+/** What lies at `path`; nothing where nothing does, also where something above it is no directory. */
+export function statsAt(path: string): Stats | undefined {
+  return unlessAbsent(path, () => statSync(path));
+}
+
+/** The names in the directory `path`; none where there is no directory. */
+export function namesIn(path: string): string[] {
+  return unlessAbsent(path, () => readdirSync(path)) ?? [];
+}
+
+function unlessAbsent<Answer>(path: string, ask: () => Answer): Answer | undefined {
   try {
-    statSync(path);
-    return true;
+    return ask();
   } catch (cause) {
-    if (isNoFile(cause)) return false;
+    if (isNoFile(cause)) return undefined;
     throw unreadable(cause, path);
   }
 }

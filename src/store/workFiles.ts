@@ -2,19 +2,17 @@
  * What a job's directory holds only while the job works: files of its own names, removed when they are of no more use. What
  * somebody else has put there is named, and never removed.
  */
-import { lstatSync, readdirSync, renameSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, renameSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { partFacts } from '../bindings/native.ts';
-import { METADATA_FINGERPRINT } from '../sink/look.ts';
+import { finalName, METADATA_FINGERPRINT } from '../sink/look.ts';
 import { PART_NAME } from '../sink/manifest.ts';
 import type { JobPaths } from './home.ts';
-import { isNoFile, unreadable } from './smallFile.ts';
+import { namesIn } from './smallFile.ts';
 
 /** Where workers write parts that are not finished. */
 const SCRATCH = '.tmp';
-/** What is half written beside the file that it is to become, whose name it has in it. */
-const TEMPORARY = /^\.(.+)\.\d+-\d+\.tmp$/;
 const ATTEMPT_NAME = /^\d+\.\d+\.\d+$/;
 const DURABLE_NAME = /^(job\.json|model\.bcm|report\.json|row-groups\.json)$/;
 const SUMMARY_NAME = /^[a-z]+(-\d+)?\.\d+$/;
@@ -75,11 +73,6 @@ function removeNamed(directory: string, isLeft: (name: string) => boolean): void
     rmSync(join(directory, name), { recursive: true, force: true });
 }
 
-/** The name that a temporary is on its way to; any other name itself. */
-function finalName(name: string): string {
-  return TEMPORARY.exec(name)?.[1] ?? name;
-}
-
 /** Gives what is not ours another name, where a file of ours is to be put; it is named when the job ends. */
 export function setAside(path: string): void {
   let aside = `${path}.not-ours`;
@@ -122,16 +115,6 @@ async function removeOwn(directory: string, isOurs: (name: string) => boolean): 
 
 function isFile(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
-}
-
-/** Nothing where it is no directory: that is somebody else's too. */
-function namesIn(path: string): string[] {
-  try {
-    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(path) : [];
-  } catch (cause) {
-    if (isNoFile(cause)) return [];
-    throw unreadable(cause, path);
-  }
 }
 
 /** Somebody may have led it to another disk, by a link. */
