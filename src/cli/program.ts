@@ -70,12 +70,16 @@ export function buildProgram(onExit: (exitCode: number) => void): Command {
 }
 
 /**
- * What runs a job, where this process may map what that takes. Asked before it is loaded: in an address space that its code
- * has filled, V8's own threads abort before anything can be said.
+ * Refuses where this process may not map what a job takes. Asked before what runs it is loaded: in an address space that its
+ * code has filled, V8's own threads abort before anything can be said.
  */
-async function loadRun() {
+async function refuseTightAddressSpace(): Promise<void> {
   const { refuseAddressLimit } = await import('../orchestrator/resources.ts');
   refuseAddressLimit((await import('../system.ts')).measureCapacity());
+}
+
+async function loadRun() {
+  await refuseTightAddressSpace();
   return import('./commands/score.ts');
 }
 
@@ -159,7 +163,7 @@ function addJobCommands(program: Command, runs: Runs): void {
     .action(
       runs(async (job: string, { home, workers, ...flags }) => {
         const { output } = splitFlags(flags);
-        await loadRun();
+        await refuseTightAddressSpace();
         return (await import('./commands/control.ts')).resumeCommand(job, { home, workers }, output);
       }),
     );

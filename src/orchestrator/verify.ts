@@ -3,7 +3,7 @@ import { accessSync, constants, lstatSync, type Stats, statSync } from 'node:fs'
 import { fileDigest, partFacts, rowGroupChecksums } from '../bindings/native.ts';
 import { BatchCoreError, readError } from '../errors.ts';
 import { fromHere, isLost, notUtf8 } from '../paths.ts';
-import { isModelFile, METADATA_FINGERPRINT } from '../sink/look.ts';
+import { isModelFile, lookAt, METADATA_FINGERPRINT } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
 import { outputPlace } from '../store/home.ts';
 import { readJson } from '../store/smallFile.ts';
@@ -78,8 +78,9 @@ async function verifyPath(path: string, expected: Expected | undefined): Promise
   refuseUnreadable(path);
   const look = stats.isDirectory() ? verifyDirectory : isModelFile(path) ? verifyModel : verifyFile;
   return withCure(path, expected, () => {
-    if (expected) refuseAnothers(path, expected);
-    return look(path, expected);
+    const found = lookAt(path);
+    if (expected) refuseAnothers(path, found, expected);
+    return look(path, expected, found);
   });
 }
 

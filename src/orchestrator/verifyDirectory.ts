@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileDigest, partFacts } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
-import { lookAt, METADATA_CHUNK, METADATA_FINGERPRINT, SUCCESS } from '../sink/look.ts';
+import { type Found, METADATA_CHUNK, METADATA_FINGERPRINT, SUCCESS } from '../sink/look.ts';
 import { MANIFEST, type Manifest, readManifest } from '../sink/manifest.ts';
 import { damaged, type Expected, NO_JOB, notOurs, type Verified } from './verified.ts';
 
@@ -14,8 +14,7 @@ interface ManifestPart {
   sha256: string;
 }
 
-export async function verifyDirectory(path: string, expected: Expected | undefined): Promise<Verified> {
-  const found = lookAt(path);
+export async function verifyDirectory(path: string, expected: Expected | undefined, found: Found): Promise<Verified> {
   if (!expected && (found.kind !== 'directory' || found.fingerprint === undefined)) throw notOurs(path);
   const success = statSync(join(path, SUCCESS), { throwIfNoEntry: false });
   if (!success?.isFile()) throw damaged(path, `it has no ${SUCCESS}: it was never finished`);
@@ -75,7 +74,7 @@ async function partTrouble(
 }
 
 /** Whoever reads the directory reads every Parquet file in it. */
-function refuseStrangers(path: string, found: ReturnType<typeof lookAt>): void {
+function refuseStrangers(path: string, found: Found): void {
   const strangers = found.kind === 'directory' ? found.strangers.filter((name) => name.endsWith('.parquet')) : [];
   if (strangers.length === 0) return;
   const named = strangers.slice(0, 3).map((name) => `"${name}"`);

@@ -3,7 +3,7 @@ import { fileDigest } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import { canLookAround } from '../paths.ts';
 import type { Report } from '../report.ts';
-import { isModelFile, lookAt } from '../sink/look.ts';
+import { type Found, isModelFile, lookAt } from '../sink/look.ts';
 import { outputPlace, readRecord } from '../store/home.ts';
 import { readReport } from '../store/reports.ts';
 import { jobPaths, resolveHome } from './home.ts';
@@ -55,7 +55,7 @@ async function reportOf(home: string, jobId: string): Promise<Report | undefined
 
 /** By what an output names its job: its fingerprint, or the digest of a model, which carries none. */
 async function markOf(path: string): Promise<string | undefined> {
-  return isModelFile(path) ? fileDigest(path) : fingerprintAt(path);
+  return isModelFile(path) ? fileDigest(path) : fingerprintOf(lookAt(path));
 }
 
 function markedBy({ home, jobId, report }: Expected): (string | null | undefined)[] {
@@ -63,13 +63,12 @@ function markedBy({ home, jobId, report }: Expected): (string | null | undefined
 }
 
 /** Refuses what another job has put in the place of an output, whole as it may be. */
-export function refuseAnothers(path: string, { home, jobId }: Expected): void {
-  const [own, there] = [readRecord(home, jobId)?.fingerprint, fingerprintAt(path)];
+export function refuseAnothers(path: string, found: Found, { home, jobId }: Expected): void {
+  const [own, there] = [readRecord(home, jobId)?.fingerprint, fingerprintOf(found)];
   if (own === undefined || there === undefined || there === own) return;
   throw damaged(path, `it has the fingerprint of another job than ${jobId}, which wrote it`);
 }
 
-function fingerprintAt(path: string): string | undefined {
-  const found = lookAt(path);
+function fingerprintOf(found: Found): string | undefined {
   return found.kind === 'file' || found.kind === 'directory' ? found.fingerprint : undefined;
 }
