@@ -45,7 +45,15 @@ pub(crate) fn check_approved(fs: &Arc<dyn FileSystem>, path: &Path, approved: Fi
 
 /// Removes what lies at `path` if it is the file `approved`.
 pub(crate) fn remove_approved(fs: &Arc<dyn FileSystem>, path: &Path, approved: FileId) -> Result<()> {
-    if check_approved(fs, path, approved)? { fs.remove_file(path).at("remove", path) } else { Ok(()) }
+    if check_approved(fs, path, approved)? { remove(fs, path) } else { Ok(()) }
+}
+
+/// Removes the file at `path`; that it is gone already is as well.
+pub(crate) fn remove(fs: &Arc<dyn FileSystem>, path: &Path) -> Result<()> {
+    match fs.remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed.at("remove", path),
+    }
 }
 
 /// Writes `bytes` as `temporary`, which must not exist, then commits it as `target`, as [`commit`] does.
@@ -70,9 +78,7 @@ pub fn write_committed(
 
 fn take_free(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path) -> Result<()> {
     match fs.rename_new(temporary, target) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            Err(PartsError::occupied(target, "appeared meanwhile and is not ours to replace"))
-        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(appeared(target)),
         renamed => renamed.at(&format!("rename to {} the file", target.display()), temporary),
     }
 }
@@ -104,6 +110,10 @@ fn take_from(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, approved
         return Err(replaced(target)).inspect_err(unstaged);
     }
     fs.remove_file(&swap).at("remove", &swap)
+}
+
+pub(crate) fn appeared(target: &Path) -> PartsError {
+    PartsError::occupied(target, "appeared meanwhile and is not ours to replace")
 }
 
 fn replaced(target: &Path) -> PartsError {

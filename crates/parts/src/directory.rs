@@ -7,8 +7,12 @@
 //!
 //! Each step is durable before the next. Whoever finds the directory after a crash knows it by the intent or the
 //! manifest, and goes through the same steps again. A name that the intent does not list is a stranger's, and stays.
+//!
+//! Two runs may publish here at once: whose intent lies there goes on. The last step has no intent to go by, so its file is
+//! staged before the intent goes, and whoever takes the directory over sweeps what is staged, then looks for what it was to
+//! become: either that is seen, or it never comes.
 
-use crate::commit::{check_approved, commit, remove_approved, take};
+use crate::commit::{appeared, check_approved, commit, remove, remove_approved, take};
 use crate::digest::compare;
 use crate::durable::{create_beside, temporary_beside, temporary_of};
 use crate::error::{At, Code, PartsError, Result};
@@ -88,7 +92,13 @@ pub fn publish_directory(
     refuse_changed(fs, directory, &approved)?;
     write(fs, &directory.join(INTENT), request.intent, approved.get(INTENT).copied())?;
     let intent = fs.identity(&directory.join(INTENT)).ok();
-    clear(fs, request, &names, &approved)?;
+    take_over(fs, directory, &names, &approved).inspect_err(|refused| {
+        if refused.code == Code::Occupied {
+            // What lies there is whole, and another's: the failure on its way up says so.
+            let _ = remove_intent(fs, directory, intent);
+        }
+    })?;
+    clear(fs, request, &approved)?;
     let mut rows = 0;
     for part in parts {
         still_ours(fs, directory, intent)?;
@@ -100,17 +110,37 @@ pub fn publish_directory(
     still_ours(fs, directory, intent)?;
     write(fs, &directory.join(MANIFEST), request.manifest, None)?;
     refuse_strangers(fs, directory, &names, &approved)?;
-    remove(fs, &directory.join(INTENT))?;
+    let success = directory.join(SUCCESS);
+    let staged = stage(fs, &success, b"")?;
+    remove_intent(fs, directory, intent).inspect_err(|_| drop(fs.remove_file(&staged)))?;
     fs.sync_directory(directory).at("fsync directory", directory)?;
-    write(fs, &directory.join(SUCCESS), b"", None)
+    put(fs, &staged, &success, None)
 }
 
 /// Another run may have taken the directory over, and be done with it by now: what it published is not to be added to.
 fn still_ours(fs: &Arc<dyn FileSystem>, directory: &Path, intent: Option<FileId>) -> Result<()> {
-    if fs.identity(&directory.join(INTENT)).ok() == intent {
-        return Ok(());
+    if fs.identity(&directory.join(INTENT)).ok() == intent { Ok(()) } else { Err(taken_over(directory)) }
+}
+
+fn taken_over(directory: &Path) -> PartsError {
+    PartsError::occupied(directory, "was taken over by another run")
+}
+
+/// Removes the intent unless it is another run's, which would be lost with it.
+fn remove_intent(fs: &Arc<dyn FileSystem>, directory: &Path, intent: Option<FileId>) -> Result<()> {
+    let path = directory.join(INTENT);
+    let swap = temporary_beside(&path).with_extension("swap");
+    let gone = |failure: PartsError| match failure.kind() {
+        Some(ErrorKind::NotFound) => taken_over(directory),
+        _ => failure,
+    };
+    still_ours(fs, directory, intent)?;
+    fs.rename(&path, &swap).at("rename", &path).map_err(gone)?;
+    if fs.identity(&swap).ok() == intent {
+        return fs.remove_file(&swap).at("remove", &swap).map_err(gone);
     }
-    Err(PartsError::occupied(directory, "was taken over by another run"))
+    fs.rename_new(&swap, &path).at("put back", &path).map_err(gone)?;
+    Err(taken_over(directory))
 }
 
 /// The names that the directory will have.
@@ -158,46 +188,60 @@ fn refuse_changed(fs: &Arc<dyn FileSystem>, directory: &Path, approved: &Approve
     approved.iter().try_for_each(|(name, id)| check_approved(fs, &directory.join(name), *id).map(drop))
 }
 
-/// Takes back the promise of an earlier publication, then what it published, and what a killed one left half done.
-fn clear(
+/// Takes back the promise of an earlier publication, and stops one that is under way, unless it is done.
+fn take_over(
     fs: &Arc<dyn FileSystem>,
-    request: &DirectoryRequest<'_>,
+    directory: &Path,
     names: &BTreeSet<&str>,
     approved: &Approved<'_>,
 ) -> Result<()> {
-    let directory = request.directory;
-    if let Some(success) = approved.get(SUCCESS) {
-        remove_approved(fs, &directory.join(SUCCESS), *success)?;
+    let success = directory.join(SUCCESS);
+    if let Some(old) = approved.get(SUCCESS) {
+        remove_approved(fs, &success, *old)?;
         fs.sync_directory(directory).at("fsync directory", directory)?;
     }
-    let parts: BTreeSet<_> = request.parts.iter().map(|part| part.name.as_str()).collect();
     for path in fs.list(directory).at("list", directory)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // The intent was just written: without it nobody would know whose a half published directory is.
-        let kept = name == INTENT || parts.contains(name.as_ref());
-        if let Some(old) = approved.get(name.as_ref()).filter(|_| !kept) {
-            remove_approved(fs, &path, *old)?;
-        } else if names.iter().any(|known| temporary_of(&name, known)) {
+        if !approved.contains_key(name.as_ref()) && names.iter().any(|known| temporary_of(&name, known)) {
             remove(fs, &path)?;
+        }
+    }
+    match fs.identity(&success) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).at("look at", &success),
+        Ok(_) => Err(appeared(&success)),
+    }
+}
+
+/// Removes what an earlier publication left there, but what its successor replaces in one step each.
+fn clear(fs: &Arc<dyn FileSystem>, request: &DirectoryRequest<'_>, approved: &Approved<'_>) -> Result<()> {
+    let parts: BTreeSet<_> = request.parts.iter().map(|part| part.name.as_str()).collect();
+    for (name, old) in approved {
+        // The intent was just written: without it nobody would know whose a half published directory is.
+        if *name != INTENT && !parts.contains(name) {
+            remove_approved(fs, &request.directory.join(name), *old)?;
         }
     }
     Ok(())
 }
 
-fn remove(fs: &Arc<dyn FileSystem>, path: &Path) -> Result<()> {
-    match fs.remove_file(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        removed => removed.at("remove", path),
-    }
-}
-
 /// Writes a file whose name must be free, or that of `replaces`.
 fn write(fs: &Arc<dyn FileSystem>, target: &Path, bytes: &[u8], replaces: Option<FileId>) -> Result<()> {
+    put(fs, &stage(fs, target, bytes)?, target, replaces)
+}
+
+/// Writes a file durably beside `target`.
+fn stage(fs: &Arc<dyn FileSystem>, target: &Path, bytes: &[u8]) -> Result<PathBuf> {
     let mut sink = create_beside(fs, target)?;
     sink.write_all(bytes).at("write", sink.path())?;
     let temporary = sink.path().to_path_buf();
     sink.stage()?;
-    commit(fs, &temporary, target, replaces).map_err(|error| given_up(fs, &temporary, target, error))
+    Ok(temporary)
+}
+
+/// Gives a staged file its name.
+fn put(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, replaces: Option<FileId>) -> Result<()> {
+    commit(fs, temporary, target, replaces).map_err(|error| given_up(fs, temporary, target, error))
 }
 
 /// The failure of a name that could not be taken, once its temporary is gone. Where it was gone before, another run that
@@ -268,6 +312,5 @@ fn copy_beside(fs: &Arc<dyn FileSystem>, part: &DirectoryPart, mut file: File, t
 /// A file that has the part's name already stays if it is the part: a killed publication copied it.
 fn adopt(fs: &Arc<dyn FileSystem>, part: &DirectoryPart, target: &Path) -> Result<()> {
     let mut file = fs.open(target).map_err(|e| PartsError::read("open", target, e))?;
-    compare(target, &mut file, &part.receipt)
-        .map_err(|_| PartsError::occupied(target, "appeared meanwhile and is not ours to replace"))
+    compare(target, &mut file, &part.receipt).map_err(|_| appeared(target))
 }

@@ -9,6 +9,7 @@ mod order;
 mod property;
 mod publish;
 mod source;
+mod two;
 
 use crate::{
     Disk, FileSystem, PartOptions, PartReceipt, PartWriter, Result, StoredPart, commit, create_directories, digest,

@@ -1,5 +1,6 @@
 //! Publishing joins parts without changing a row of them.
 
+use super::two::Watched;
 use super::{batch, schema, stored, write_part};
 use crate::fault::{Failure, Fault, Faulty, Kind};
 use crate::{
@@ -35,7 +36,7 @@ fn read(path: &Path) -> RecordBatch {
     concat_batches(&schema(), &batches).unwrap()
 }
 
-fn names(directory: &Path) -> Vec<String> {
+pub(super) fn names(directory: &Path) -> Vec<String> {
     let names = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = names.collect();
     names.sort();
@@ -133,7 +134,7 @@ fn a_thousand_parts_need_few_descriptors() {
     assert_eq!(read(&home.path().join("out")), batch(0, 3_000));
 }
 
-fn directory_part(home: &Path, name: &str, first: i64) -> DirectoryPart {
+pub(super) fn directory_part(home: &Path, name: &str, first: i64) -> DirectoryPart {
     let receipt = write_part(&Disk::shared(), &home.join("parts"), name, first, 100).unwrap();
     DirectoryPart { source: home.join("parts").join(name), name: format!("part-{name}.parquet"), receipt }
 }
@@ -346,52 +347,19 @@ fn a_commit_replaces_what_was_approved_and_nothing_else() {
 /// A stranger that arrives between the look and the swap gets its name back.
 #[test]
 fn a_stranger_that_arrives_in_the_last_moment_stays() {
-    #[derive(Debug)]
-    struct Racing(PathBuf);
-    impl FileSystem for Racing {
-        fn exchange(&self, one: &Path, other: &Path) -> std::io::Result<()> {
-            if std::fs::read(other)? == b"old" {
-                std::fs::write(&self.0, "stranger")?;
-                std::fs::rename(&self.0, other)?;
-            }
-            Disk.exchange(one, other)
-        }
-        fn create_directory(&self, path: &Path) -> std::io::Result<()> {
-            Disk.create_directory(path)
-        }
-        fn create_new(&self, path: &Path) -> std::io::Result<Box<dyn crate::OpenFile>> {
-            Disk.create_new(path)
-        }
-        fn open(&self, path: &Path) -> std::io::Result<File> {
-            Disk.open(path)
-        }
-        fn list(&self, directory: &Path) -> std::io::Result<Vec<PathBuf>> {
-            Disk.list(directory)
-        }
-        fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
-            Disk.rename(from, to)
-        }
-        fn rename_new(&self, from: &Path, to: &Path) -> std::io::Result<()> {
-            Disk.rename_new(from, to)
-        }
-        fn identity(&self, path: &Path) -> std::io::Result<FileId> {
-            Disk.identity(path)
-        }
-        fn link(&self, from: &Path, to: &Path) -> std::io::Result<()> {
-            Disk.link(from, to)
-        }
-        fn remove_file(&self, path: &Path) -> std::io::Result<()> {
-            Disk.remove_file(path)
-        }
-        fn sync_directory(&self, path: &Path) -> std::io::Result<()> {
-            Disk.sync_directory(path)
-        }
-    }
     let home = tempfile::tempdir().unwrap();
     let target = home.path().join("out");
     std::fs::write(&target, "old").unwrap();
     let approved = Disk.identity(&target).unwrap();
-    let fs: Arc<dyn FileSystem> = Arc::new(Racing(home.path().join("racing")));
+    let (racing, taken) = (home.path().join("racing"), target.clone());
+    let mut swaps = 0;
+    let fs: Arc<dyn FileSystem> = Arc::new(Watched::new(move |_, operation| {
+        swaps += usize::from(operation == "exchange");
+        if operation == "exchange" && swaps == 1 {
+            std::fs::write(&racing, "stranger").unwrap();
+            std::fs::rename(&racing, &taken).unwrap();
+        }
+    }));
     assert_eq!(
         write_committed(&fs, &home.path().join("tmp"), &target, b"new", Some(approved)).unwrap_err().code(),
         "OUTPUT_EXISTS"
