@@ -130,7 +130,7 @@ export const CODES = {
   OUTPUT_UNWRITABLE: {
     ...io,
     meaning: "the output's or home's directory is not there or cannot be written",
-    remedy: 'create it, or choose another one',
+    remedy: 'create it or make it writable, or choose another one',
   },
   OUTPUT_DAMAGED: {
     ...data,

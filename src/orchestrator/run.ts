@@ -3,6 +3,8 @@ import { writeDurable } from '../bindings/native.ts';
 import { BatchCoreError, EXIT, restate } from '../errors.ts';
 import type { Report } from '../report.ts';
 import { JobStore } from '../store/job.ts';
+import { isFinished } from '../store/states.ts';
+import { readStatus, writeStatus } from '../store/status.ts';
 import { identify } from '../system.ts';
 import { type Carried, carryOut } from './carryOut.ts';
 import { claimAt } from './claims.ts';
@@ -79,18 +81,40 @@ async function run(prepared: Prepared, hooks: RunHooks, timing: Timing): Promise
   const warnings = await settleRivals(prepared);
   const job = await openJob(prepared, prepared.options.fresh ?? false);
   try {
-    const targets = placesOf(prepared).map(({ place }) => place);
-    warnings.push(...(await sweepJob(job, targets)));
-    const recalled = await recall(prepared, job);
-    if (recalled.kind === 'recalled') {
-      saveAgain(prepared, job);
-      return { ...recalled.report, warnings: [...warnings, ...recalled.report.warnings] };
-    }
-    if (recalled.kind === 'again') warnings.push(`this job was finished before and runs again: ${recalled.why}`);
-    return await execute(prepared, job, hooks, timing, warnings);
+    const begun = await begin(prepared, job, hooks, warnings).catch((thrown) => {
+      recordRefusal(prepared, job, BatchCoreError.from(thrown));
+      throw thrown;
+    });
+    return 'recalled' in begun ? begun.recalled : await execute(prepared, job, begun, hooks, timing);
   } finally {
     await closeJob(job);
   }
+}
+
+/** The report of a job that is finished, or an execution of it. */
+async function begin(
+  prepared: Prepared,
+  job: OpenJob,
+  hooks: RunHooks,
+  warnings: string[],
+): Promise<{ recalled: Report } | Execution> {
+  const targets = placesOf(prepared).map(({ place }) => place);
+  warnings.push(...(await sweepJob(job, targets)));
+  const recalled = await recall(prepared, job);
+  if (recalled.kind === 'recalled') {
+    saveAgain(prepared, job);
+    return { recalled: { ...recalled.report, warnings: [...warnings, ...recalled.report.warnings] } };
+  }
+  if (recalled.kind === 'again') warnings.push(`this job was finished before and runs again: ${recalled.why}`);
+  const request = requestFor(prepared, approveTargets(prepared, job));
+  const { files } = prepared.facts;
+  const [fresh, goOn] = [prepared.options.fresh ?? false, hooks.byPerson ?? false];
+  const execution = await beginJob(job, { request, files, fresh, goOn });
+  if (hooks.byPerson) await job.store.allowOneMore();
+  prepared.budget = await budgetAfterDeaths(prepared, job);
+  execution.warnings.unshift(...warnings);
+  if (prepared.budget.warning) execution.warnings.push(prepared.budget.warning);
+  return execution;
 }
 
 /** The model of a recalled job, where it was not asked for before. */
@@ -106,17 +130,10 @@ function saveAgain(prepared: Prepared, job: OpenJob): void {
 async function execute(
   prepared: Prepared,
   job: OpenJob,
+  execution: Execution,
   hooks: RunHooks,
   timing: Timing,
-  warnings: string[],
 ): Promise<Report> {
-  const request = requestFor(prepared, approveTargets(prepared, job));
-  const { files } = prepared.facts;
-  const [fresh, goOn] = [prepared.options.fresh ?? false, hooks.byPerson ?? false];
-  const execution = await beginJob(job, { request, files, fresh, goOn });
-  if (hooks.byPerson) await job.store.allowOneMore();
-  prepared.budget = await budgetAfterDeaths(prepared, job);
-  if (prepared.budget.warning) execution.warnings.push(prepared.budget.warning);
   const monitor = new Monitor(job.paths.directory, statusBase(prepared), hooks);
   const control = new Control(job.paths.directory, job.holder, hooks.signal);
   const grace = followControl(control, job, monitor, timing);
@@ -132,7 +149,7 @@ async function execute(
       timing,
       durable: hooks.durable ?? true,
     });
-    report = await finish(prepared, job, execution, carried, [...warnings, ...execution.warnings]);
+    report = await finish(prepared, job, execution, carried, execution.warnings);
   } catch (thrown) {
     const error = endedBy(await takenAway(job, BatchCoreError.from(thrown)), hooks.signal);
     await recordFailure(job, execution, monitor, error, control.stopped !== undefined);
@@ -225,6 +242,14 @@ function endedBy(error: BatchCoreError, signal: AbortSignal | undefined): BatchC
   const reason: unknown = signal?.reason;
   if (error.code !== 'CANCELLED' || !(reason instanceof ProcessSignal)) return error;
   return restate(error, { exitCode: reason.exitCode });
+}
+
+/** What could not even begin is the last word of a job that is not finished; how far it had come stays. */
+function recordRefusal(prepared: Prepared, { paths, stored }: OpenJob, error: BatchCoreError): void {
+  const before = readStatus(paths.directory);
+  if (!before || !stored || isFinished(stored.state)) return;
+  const end = { exitCode: error.exitCode, error: error.toJSON(), updatedAt: new Date().toISOString() };
+  writeStatus(paths.directory, { ...before, ...statusBase(prepared), state: 'failed', ...end });
 }
 
 /** Leaves a failed or stopped run resumable. What goes wrong here must not hide why it ended. */

@@ -7,7 +7,7 @@ import { sameFile } from '../sink/target.ts';
 import { sweepBeside } from '../sink/temporaries.ts';
 import { readRecord, writeRecord } from '../store/home.ts';
 import { isFinished } from '../store/states.ts';
-import { removeScratch, removeStrangeWork, removeWorkFiles, sweepLeftovers } from '../store/workFiles.ts';
+import { removeScratch, removeStrangeWork, removeWorkFiles, scratchOf, sweepLeftovers } from '../store/workFiles.ts';
 import { type OpenJob, requestOf } from './job.ts';
 
 /** Removes what dead executions left, in the job's directory and beside what it writes. Returns what is to be said of it. */
@@ -52,10 +52,13 @@ function removeStrange({ paths }: OpenJob): string[] {
     const found = lstatSync(path, { throwIfNoEntry: false });
     return found !== undefined && !found.isFile();
   });
-  const directories = [paths.parts, paths.summaries].filter(
-    (path) => lstatSync(path, { throwIfNoEntry: false }) !== undefined && !isDirectory(path),
-  );
-  for (const path of [...files, ...directories]) rmSync(path, { recursive: true, force: true });
+  for (const path of files) rmSync(path, { recursive: true, force: true });
+  // One lies in another: what is strange goes before there is a look into it.
+  const directories = [paths.parts, paths.summaries, scratchOf(paths)].filter((path) => {
+    const strange = lstatSync(path, { throwIfNoEntry: false }) !== undefined && !isDirectory(path);
+    if (strange) rmSync(path, { force: true });
+    return strange;
+  });
   return [
     ...[...files, ...removeStrangeWork(paths)].map((path) => `${path} was no file; it was removed`),
     ...directories.map((path) => `${path} was no directory; it was removed`),

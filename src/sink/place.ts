@@ -35,6 +35,7 @@ export function checkPlaces(places: readonly Place[], kept: Kept): void {
     refuseParent(place);
     refuseInput(place, path, kept);
     if (place.layout === 'directory') refuseAround(place, path, kept);
+    refuseHome(place, path, kept);
     if (isBelow(path, realPlace(join(kept.home, 'jobs'))) || isAmongJobs(path))
       throw refused(place, "lies among the jobs' own files", 'choose another path');
     real.set(path, place);
@@ -78,14 +79,23 @@ function refuseInput(place: Place, path: string, { inputs, inputWords = 'an inpu
   throw refused(place, words, 'choose another path; what is read is never written, not even with --force');
 }
 
+/** Before the home is made: what lies there then would be taken for the output's. */
+function refuseHome(place: Place, path: string, kept: Kept): void {
+  const [home, followed] = [real(kept.home), place.layout === 'directory' ? real(path) : path];
+  if (home === followed) throw refused(place, 'is the home of jobs', 'choose another path for one of them');
+  if (isBelow(home, followed)) throw around(place, `the home of jobs, ${kept.home}`);
+}
+
+function around(place: Place, what: string): BatchCoreError {
+  return refused(place, `holds ${what}`, 'choose a path of its own for the output');
+}
+
 /** A directory of parts is emptied of what is ours: nothing else that matters may lie in it. */
-function refuseAround(place: Place, path: string, { inputs, home }: Kept): void {
+function refuseAround(place: Place, path: string, { inputs }: Kept): void {
   const followed = real(path);
-  const around = (what: string) => refused(place, `holds ${what}`, 'choose a directory of its own for the output');
   const input = inputs.find((file) => isBelow(real(file), followed));
-  if (input !== undefined) throw around(`the input ${input}`);
-  if (isBelow(real(home), followed)) throw around(`the home of jobs, ${home}`);
-  if (isBelow(real(workingDirectory()), followed)) throw around('the working directory');
+  if (input !== undefined) throw around(place, `the input ${input}`);
+  if (isBelow(real(workingDirectory()), followed)) throw around(place, 'the working directory');
 }
 
 /** Jobs of other homes have files too: a directory named `jobs` is theirs where one of them has its lock in it. */

@@ -12,7 +12,7 @@ import type { JobPaths } from './home.ts';
 import { namesIn } from './smallFile.ts';
 
 /** Where workers write parts that are not finished. */
-const SCRATCH = '.tmp';
+export const scratchOf = ({ parts }: Pick<JobPaths, 'parts'>): string => join(parts, '.tmp');
 const ATTEMPT_NAME = /^\d+\.\d+\.\d+$/;
 const DURABLE_NAME = /^(job\.json|model\.bcm|report\.json|row-groups\.json)$/;
 const SUMMARY_NAME = /^[a-z]+(-\d+)?\.\d+$/;
@@ -38,7 +38,7 @@ export function removeSummaries({ summaries }: Pick<JobPaths, 'summaries'>): Pro
 
 /** Removes parts that nobody will finish. */
 export async function removeScratch({ parts }: Pick<JobPaths, 'parts'>): Promise<void> {
-  await removeOwn(join(parts, SCRATCH), (name) => ATTEMPT_NAME.test(name));
+  await removeOwn(scratchOf({ parts }), (name) => ATTEMPT_NAME.test(name));
 }
 
 /**

@@ -62,6 +62,16 @@ describe('refused, whatever the flags, and nothing is touched', () => {
       args: ['score', 'in.parquet', '-o', 'other/', '--home', 'other/home'],
       says: /holds the home of jobs/,
     },
+    ...['o.parquet', 'other/'].map((out) => ({
+      name: `the home, as ${out}`,
+      args: ['score', 'in.parquet', '-o', out, '--home', out],
+      says: /is the home of jobs/,
+    })),
+    {
+      name: 'a file around the home',
+      args: ['score', 'in.parquet', '--save-model', 'm.bcm', '--home', 'm.bcm/home'],
+      says: /holds the home of jobs/,
+    },
     {
       name: 'a link to the directory of the source',
       args: ['score', 'in.parquet', '-o', 'around/'],

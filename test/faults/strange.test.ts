@@ -45,7 +45,7 @@ function copyOf(from: string): string {
 
 describe.each([
   ['finished', [...NAMES, ...MORE]],
-  ['dead', NAMES],
+  ['dead', [...NAMES, 'parts/.tmp']],
 ])('in a job that is %s', (from, names) => {
   it.each(names)('%s', async (name) => {
     for (const [i, make] of strangers.entries()) {
@@ -120,4 +120,22 @@ it.each<[string, (path: string) => void]>([
   expect(warnings).toContain(`${place}.not-ours is not ours; it was left alone`);
   expect(readFileSync(`${place}.not-ours`)).toEqual(mine);
   expect(sha256(at('o.parquet'))).toBe(whole);
+});
+
+it('an execution that could not begin is the last word of its job', async () => {
+  const job = copyOf('dead');
+  const told = JSON.parse(readFileSync(join(job, 'status.json'), 'utf8'));
+  rmSync(at('o.parquet'), { force: true });
+  writeFileSync(at('o.parquet'), 'mine');
+  const refused = await run(directory, 'score', ...ARGS, '--home', 'home', '--json');
+  expect(refused.code).toBe(78);
+  const { stdout } = await run(directory, 'status', '--home', 'home', '--json');
+  expect(JSON.parse(stdout)).toMatchObject({
+    state: 'failed',
+    exitCode: 78,
+    error: errorOf(refused),
+    progress: told.progress,
+  });
+  rmSync(at('o.parquet'));
+  expect((await run(directory, 'score', ...ARGS, '--home', 'home', '--json')).code).toBe(0);
 });
