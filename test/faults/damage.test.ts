@@ -1,20 +1,10 @@
 /** What was damaged is made again by the same command, without a flag; what somebody changed is theirs, and stays. */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { errorOf, gaussian, parquet, run, score, scratch, sha256 } from '../cli/harness.ts';
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { errorOf, run, score, sha256 } from '../cli/harness.ts';
+import { at, directory } from './cases.ts';
 
-const root = scratch();
-let directory = '';
-const at = (...names: string[]) => join(directory, ...names);
-const args = (out: string) => [join(root, 'in.parquet'), '-d', 'zscore', '--chunk-rows', '2048', '-o', out];
-
-beforeAll(() => parquet(join(root, 'in.parquet'), gaussian(5000)));
-
-beforeEach(({ task }) => {
-  directory = join(root, task.id);
-  mkdirSync(directory);
-});
+const args = (out: string) => ['in.parquet', '-d', 'zscore', '--chunk-rows', '2048', '-o', out];
 
 /** Writes `change` of a file's bytes over it, in place. */
 function rewrite(path: string, change: (bytes: Buffer) => Buffer | undefined): void {

@@ -1,23 +1,17 @@
 /** An output is where its directories' links led when it was written: another spelling, or a link that moved, changes nothing. */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, truncateSync } from 'node:fs';
-import { join } from 'node:path';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { errorOf, gaussian, parquet, run, score, scratch, sha256 } from '../cli/harness.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { errorOf, run, score, sha256 } from '../cli/harness.ts';
+import { at, directory } from './cases.ts';
 
-const root = scratch();
-let directory = '';
-const at = (...names: string[]) => join(directory, ...names);
-const args = (out: string) => [join(root, 'in.parquet'), '-d', 'zscore', '-o', out, '--home', 'h'];
+const args = (out: string) => ['in.parquet', '-d', 'zscore', '-o', out, '--home', 'h'];
 const verify = async (target: string) => {
   const ended = await run(directory, 'verify', target, '--home', 'h', '--json');
   return { code: ended.code, ...JSON.parse(ended.stdout) };
 };
 
-beforeAll(() => parquet(join(root, 'in.parquet'), gaussian(5000)));
-
-beforeEach(({ task }) => {
-  directory = join(root, task.id);
-  for (const name of ['one', 'two']) mkdirSync(at(name), { recursive: true });
+beforeEach(() => {
+  for (const name of ['one', 'two']) mkdirSync(at(name));
   symlinkSync('one', at('link'));
 });
 
