@@ -279,6 +279,8 @@ export const writeCommitted = (
   bytes: Uint8Array | string,
   replaces: FileId | undefined,
 ): void => call(() => addon().writeCommitted(temporary, target, Buffer.from(bytes), replaces));
+export const putBack = (swap: string, target: string, ours: FileId | undefined): boolean =>
+  call(() => addon().putBack(swap, target, ours));
 export const commitFile = (temporary: string, target: string, replaces: FileId | undefined): void =>
   call(() => addon().commitFile(temporary, target, replaces));
 export const createDirectories = (path: string): void => call(() => addon().createDirectories(path));

@@ -4,8 +4,8 @@ use crate::error::{Carry, Thrown, failure, waist};
 use crate::records::count;
 use batch_core_chunk::ChunkError;
 use batch_core_parts::{
-    Compression, Disk, FileId, PartOptions, PartReceipt, PartsError, commit, create_directories, read_metadata,
-    write_committed, write_durable,
+    Compression, Disk, FileId, PartOptions, PartReceipt, PartsError, commit, create_directories, put_back,
+    read_metadata, write_committed, write_durable,
 };
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
@@ -147,6 +147,15 @@ pub fn commit_file(temporary: String, target: String, replaces: Option<FileIdRec
     waist(|| {
         let replaces = replaces.as_ref().map(FileId::try_from).transpose()?;
         commit(&Disk::shared(), Path::new(&temporary), Path::new(&target), replaces).carry()
+    })
+}
+
+/// Puts what a killed swap left back to where it lay, where only the file `ours` lies there, or nothing. Whether it did.
+#[napi(js_name = "putBack")]
+pub fn put_back_file(swap: String, target: String, ours: Option<FileIdRecord>) -> Result<bool, Thrown> {
+    waist(|| {
+        let ours = ours.as_ref().map(FileId::try_from).transpose()?;
+        put_back(&Disk::shared(), Path::new(&swap), Path::new(&target), ours).carry()
     })
 }
 

@@ -87,10 +87,15 @@ fn take_from(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, approved
     if !check_approved(fs, target, approved)? {
         return take_free(fs, temporary, target);
     }
+    let staged = fs.identity(temporary).ok();
     let swap = temporary.with_extension("swap");
     fs.rename(temporary, &swap).at("rename", temporary)?;
     // What was staged is the caller's to remove, under the name it gave. The failure that brings us here is on its way up.
-    let unstaged = |failure: &PartsError| drop((fs.rename(&swap, temporary), failure));
+    let unstaged = |_: &PartsError| {
+        if fs.identity(&swap).ok() == staged {
+            let _ = fs.rename(&swap, temporary);
+        }
+    };
     match fs.exchange(&swap, target) {
         // What cannot be swapped is replaced: the look above is all there is.
         Err(error) if error.kind() == ErrorKind::Unsupported => {
@@ -106,12 +111,58 @@ fn take_from(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, approved
     }
     // From here on somebody else's file may lie under that name: it stays there, whatever fails.
     if fs.identity(&swap).at("look at", &swap)? != approved {
-        fs.exchange(&swap, target).at("put back", target)?;
-        return Err(replaced(target)).inspect_err(unstaged);
+        return Err(give_back(fs, &swap, target, staged)).inspect_err(unstaged);
     }
     fs.remove_file(&swap).at("remove", &swap)
 }
 
+/// Puts what was swapped out back in its place, and tells of it. Whoever put it there may be putting more there meanwhile:
+/// the last is what stays at `target`, and nothing of theirs is removed.
+fn give_back(fs: &Arc<dyn FileSystem>, swap: &Path, target: &Path, staged: Option<FileId>) -> PartsError {
+    let back = match fs.exchange(swap, target) {
+        // What was staged is gone from there, removed by whoever came.
+        Err(error) if error.kind() == ErrorKind::NotFound => fs.rename_new(swap, target).map(|()| None),
+        swapped => swapped.map(|()| fs.identity(swap).ok()),
+    };
+    match back {
+        Ok(found) if found.is_none() || found == staged => replaced(target),
+        Ok(_) => {
+            let _ = fs.exchange(swap, target); // as they lay, had there been no swap
+            kept_beside(target, swap, "somebody else wrote there, twice")
+        }
+        Err(error) => kept_beside(target, swap, error),
+    }
+}
+
+fn kept_beside(target: &Path, swap: &Path, why: impl std::fmt::Display) -> PartsError {
+    let what = format!("is not the file it was when this began: what lay there is {} now ({why})", swap.display());
+    PartsError::occupied(target, what)
+}
+
+/// What a killed swap left under the name `swap`, which is somebody else's, goes back to `target` where nothing lies there
+/// but the file `ours`, or nothing at all. Whether it did.
+///
+/// # Errors
+/// As the operating system says.
+pub fn put_back(fs: &Arc<dyn FileSystem>, swap: &Path, target: &Path, ours: Option<FileId>) -> Result<bool> {
+    let Some(ours) = ours else {
+        return match fs.rename_new(swap, target) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            renamed => renamed.at("put back", target).map(|()| true),
+        };
+    };
+    match fs.exchange(swap, target) {
+        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::NotFound) => return Ok(false),
+        swapped => swapped.at("put back", target)?,
+    }
+    if fs.identity(swap).at("look at", swap)? == ours {
+        return remove(fs, swap).map(|()| true);
+    }
+    fs.exchange(swap, target).at("put back", target)?;
+    Ok(false)
+}
+
+/// What came to lie at a name that was free.
 pub(crate) fn appeared(target: &Path) -> PartsError {
     PartsError::occupied(target, "appeared meanwhile and is not ours to replace")
 }

@@ -23,7 +23,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use commit::{commit, write_committed};
+pub use commit::{commit, put_back, write_committed};
 pub use digest::{FOOTER_BYTES_MAX, PartMetadata, digest, digest_watched, read_metadata};
 pub use directory::{DirectoryPart, DirectoryRequest, Replaced, publish_directory};
 pub use durable::{create_directories, write_durable, write_durable_once};

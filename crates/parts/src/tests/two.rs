@@ -1,7 +1,9 @@
 //! Two runs that publish into one directory at once, each stopped before any of its calls while the other goes on.
 
 use super::publish::{directory_part, names};
-use crate::{DirectoryPart, DirectoryRequest, Disk, FileId, FileSystem, OpenFile, Replaced, publish_directory};
+use crate::{
+    DirectoryPart, DirectoryRequest, Disk, FileId, FileSystem, OpenFile, Replaced, publish_directory, write_committed,
+};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -207,4 +209,91 @@ fn two_that_publish_into_one_directory_never_leave_a_mixture() {
         }
     }
     assert!(races > 1_000, "{races}");
+}
+
+/// What somebody does at the target while a file is committed there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Act {
+    Put(&'static str),
+    Remove,
+    Make,
+}
+
+impl Act {
+    /// Does it; what it destroys itself is no loss. What is there to be found afterwards.
+    fn at(self, target: &Path, made: &mut Vec<&'static str>) {
+        let there = std::fs::read_to_string(target).unwrap_or_default();
+        match self {
+            Self::Put(text) => {
+                let fresh = target.with_file_name(text);
+                std::fs::write(&fresh, text).unwrap();
+                if std::fs::rename(&fresh, target).is_err() {
+                    return std::fs::remove_file(fresh).unwrap(); // a directory lies there
+                }
+                made.retain(|text| *text != there);
+                made.push(text);
+            }
+            Self::Remove if std::fs::remove_file(target).is_ok() => made.retain(|text| *text != there),
+            Self::Make if std::fs::create_dir(target).is_ok() => made.push(""),
+            Self::Remove | Self::Make => {}
+        }
+    }
+}
+
+/// Commits over an approved file while somebody does `first` before its call `one`, and `second` before the call `two`.
+/// Whether there were so many calls.
+fn disturbed(home: &Path, [first, second]: [Act; 2], one: usize, two: usize) -> bool {
+    let directory = home.join("place");
+    let _ = std::fs::remove_dir_all(&directory); // of the round before
+    std::fs::create_dir(&directory).unwrap();
+    let (target, temporary) = (directory.join("target"), directory.join("staged.tmp"));
+    std::fs::write(&target, "old").unwrap();
+    let approved = Disk.identity(&target).unwrap();
+    let made = Arc::new(Mutex::new((Vec::new(), 0)));
+    let (place, making) = (target.clone(), Arc::clone(&made));
+    let fs: Arc<dyn FileSystem> = Arc::new(Watched::new(move |call, _| {
+        let (made, calls) = &mut *making.lock().unwrap();
+        *calls = call;
+        for act in [(one, first), (two, second)].into_iter().filter(|(at, _)| *at == call) {
+            act.1.at(&place, made);
+        }
+    }));
+    let result = write_committed(&fs, &temporary, &target, b"staged", Some(approved));
+    let (made, calls) = &*made.lock().unwrap();
+    let place = format!("{first:?} before {one}, {second:?} before {two}: {result:?} {:?}", names(&directory));
+    let texts: Vec<_> = names(&directory)
+        .iter()
+        .map(|name| std::fs::read_to_string(directory.join(name)).unwrap_or_default())
+        .collect();
+    for text in made {
+        assert!(texts.iter().any(|found| found == text), "{text} is lost: {place} {texts:?}");
+    }
+    assert!(!temporary.exists(), "{place}");
+    if let Err(error) = &result {
+        assert_eq!(error.code(), "OUTPUT_EXISTS", "{place}");
+        let elsewhere = names(&directory).iter().any(|name| name.contains(".swap"));
+        assert_eq!(elsewhere, error.message.contains(".swap"), "what is kept elsewhere is named: {place}");
+    } else {
+        assert_eq!(names(&directory).iter().filter(|name| *name != "target").count(), 0, "{place}");
+    }
+    *calls >= one.max(two)
+}
+
+#[test]
+fn nothing_that_comes_while_a_file_is_replaced_is_lost() {
+    let home = tempfile::tempdir().unwrap();
+    let acts = [Act::Put("first"), Act::Remove, Act::Make];
+    let more = [Act::Put("second"), Act::Remove, Act::Make];
+    let mut rounds = 0;
+    for pair in acts.into_iter().flat_map(|act| more.map(|other| [act, other])) {
+        for one in 0..40 {
+            for two in one..40 {
+                rounds += 1;
+                if !disturbed(home.path(), pair, one, two) {
+                    break;
+                }
+            }
+        }
+    }
+    assert!(rounds > 500, "{rounds}");
 }
