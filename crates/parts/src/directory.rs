@@ -90,8 +90,7 @@ pub fn publish_directory(
     create_directories(fs.as_ref(), directory)?;
     refuse_strangers(fs, directory, &names, &approved)?;
     refuse_changed(fs, directory, &approved)?;
-    write(fs, &directory.join(INTENT), request.intent, approved.get(INTENT).copied())?;
-    let intent = fs.identity(&directory.join(INTENT)).ok();
+    let intent = write(fs, &directory.join(INTENT), request.intent, approved.get(INTENT).copied())?;
     take_over(fs, directory, &names, &approved).inspect_err(|refused| {
         if refused.code == Code::Occupied {
             // What lies there is whole, and another's: the failure on its way up says so.
@@ -108,39 +107,54 @@ pub fn publish_directory(
     }
     fs.sync_directory(directory).at("fsync directory", directory)?;
     still_ours(fs, directory, intent)?;
-    write(fs, &directory.join(MANIFEST), request.manifest, None)?;
+    let (manifest, success) = (directory.join(MANIFEST), directory.join(SUCCESS));
+    let written = write(fs, &manifest, request.manifest, None)?;
     refuse_strangers(fs, directory, &names, &approved)?;
-    let success = directory.join(SUCCESS);
     let staged = stage(fs, &success, b"")?;
-    remove_intent(fs, directory, intent).inspect_err(|_| drop(fs.remove_file(&staged)))?;
+    remove_intent(fs, directory, intent).map_err(|failure| {
+        let _ = fs.remove_file(&staged);
+        if !matches!(failure.code, Code::Occupied | Code::PathLost) {
+            return failure;
+        }
+        // It is not our directory any more: what we have just said of it is taken back.
+        let _ = written.map(|written| remove_approved(fs, &manifest, written));
+        gone(fs, directory)
+    })?;
     fs.sync_directory(directory).at("fsync directory", directory)?;
     put(fs, &staged, &success, None)
 }
 
 /// Another run may have taken the directory over, and be done with it by now: what it published is not to be added to.
 fn still_ours(fs: &Arc<dyn FileSystem>, directory: &Path, intent: Option<FileId>) -> Result<()> {
-    if fs.identity(&directory.join(INTENT)).ok() == intent { Ok(()) } else { Err(taken_over(directory)) }
+    if fs.identity(&directory.join(INTENT)).ok() == intent { Ok(()) } else { Err(gone(fs, directory)) }
 }
 
-fn taken_over(directory: &Path) -> PartsError {
-    PartsError::occupied(directory, "was taken over by another run")
+/// The intent is not there: another run's is, or what came of it; else somebody took the directory away.
+fn gone(fs: &Arc<dyn FileSystem>, directory: &Path) -> PartsError {
+    let intent = directory.join(INTENT);
+    match fs.identity(&intent) {
+        Err(error) if ![MANIFEST, SUCCESS].iter().any(|name| fs.identity(&directory.join(name)).is_ok()) => {
+            PartsError::io("find", &intent, error)
+        }
+        _ => PartsError::occupied(directory, "was taken over by another run"),
+    }
 }
 
 /// Removes the intent unless it is another run's, which would be lost with it.
 fn remove_intent(fs: &Arc<dyn FileSystem>, directory: &Path, intent: Option<FileId>) -> Result<()> {
     let path = directory.join(INTENT);
     let swap = temporary_beside(&path).with_extension("swap");
-    let gone = |failure: PartsError| match failure.kind() {
-        Some(ErrorKind::NotFound) => taken_over(directory),
+    let explain = |failure: PartsError| match failure.kind() {
+        Some(ErrorKind::NotFound) => gone(fs, directory),
         _ => failure,
     };
     still_ours(fs, directory, intent)?;
-    fs.rename(&path, &swap).at("rename", &path).map_err(gone)?;
+    fs.rename(&path, &swap).at("rename", &path).map_err(explain)?;
     if fs.identity(&swap).ok() == intent {
-        return fs.remove_file(&swap).at("remove", &swap).map_err(gone);
+        return fs.remove_file(&swap).at("remove", &swap).map_err(explain);
     }
-    fs.rename_new(&swap, &path).at("put back", &path).map_err(gone)?;
-    Err(taken_over(directory))
+    fs.rename_new(&swap, &path).at("put back", &path).map_err(explain)?;
+    Err(gone(fs, directory))
 }
 
 /// The names that the directory will have.
@@ -225,9 +239,12 @@ fn clear(fs: &Arc<dyn FileSystem>, request: &DirectoryRequest<'_>, approved: &Ap
     Ok(())
 }
 
-/// Writes a file whose name must be free, or that of `replaces`.
-fn write(fs: &Arc<dyn FileSystem>, target: &Path, bytes: &[u8], replaces: Option<FileId>) -> Result<()> {
-    put(fs, &stage(fs, target, bytes)?, target, replaces)
+/// Writes a file whose name must be free, or that of `replaces`. By what it is known again, where the system can tell:
+/// looked at before others can put theirs in its place.
+fn write(fs: &Arc<dyn FileSystem>, target: &Path, bytes: &[u8], replaces: Option<FileId>) -> Result<Option<FileId>> {
+    let staged = stage(fs, target, bytes)?;
+    let id = fs.identity(&staged).ok();
+    put(fs, &staged, target, replaces).map(|()| id)
 }
 
 /// Writes a file durably beside `target`.
@@ -245,11 +262,11 @@ fn put(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, replaces: Opti
 }
 
 /// The failure of a name that could not be taken, once its temporary is gone. Where it was gone before, another run that
-/// publishes here has swept it.
+/// publishes here has swept it, or somebody took it away with the directory.
 fn given_up(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, error: PartsError) -> PartsError {
     match fs.remove_file(temporary) {
-        Err(gone) if gone.kind() == ErrorKind::NotFound && error.kind() == Some(ErrorKind::NotFound) => {
-            PartsError::occupied(parent(target), "is being published by another run")
+        Err(absent) if absent.kind() == ErrorKind::NotFound && error.kind() == Some(ErrorKind::NotFound) => {
+            gone(fs, parent(target))
         }
         _ => error, // the next run clears leftovers
     }

@@ -247,6 +247,40 @@ fn a_directory_that_was_taken_over_gets_no_more_parts() {
     assert_eq!(names(&out), ["manifest.json"]);
 }
 
+/// Whatever is done to it, a directory that somebody moved is not said to be another run's.
+#[test]
+fn a_directory_that_was_moved_is_missed() {
+    for another in [false, true] {
+        for calls in 0..200 {
+            let home = tempfile::tempdir().unwrap();
+            let parts = ["0", "1"].map(|name| directory_part(home.path(), name, 0));
+            let (out, away) = (home.path().join("output"), home.path().join("away"));
+            let request =
+                DirectoryRequest { directory: &out, parts: &parts, manifest: b"{}", intent: b"{}", replaces: &[] };
+            std::fs::create_dir(&out).unwrap();
+            let place = out.clone();
+            let moved = Arc::new(std::sync::atomic::AtomicBool::new(false));
+            let tell = Arc::clone(&moved);
+            let fs: Arc<dyn FileSystem> = Arc::new(Watched::new(move |call, _| {
+                if call == calls && place.join(".batch-core-publishing.json").exists() {
+                    tell.store(true, std::sync::atomic::Ordering::Relaxed);
+                    std::fs::rename(&place, &away).unwrap();
+                    if another {
+                        std::fs::create_dir(&place).unwrap();
+                    }
+                }
+            }));
+            let result = publish_directory(&fs, &request, &mut |_| Ok(()));
+            if moved.load(std::sync::atomic::Ordering::Relaxed) {
+                let error = result.unwrap_err();
+                assert_eq!(error.code(), "PATH_LOST", "before call {calls}, another {another}: {error}");
+            } else {
+                result.unwrap();
+            }
+        }
+    }
+}
+
 #[test]
 fn a_directory_never_says_success_of_something_else() {
     let home = tempfile::tempdir().unwrap();
