@@ -28,8 +28,10 @@ export function resolveOutput(out: string | undefined, sources: readonly string[
     return outputAt(fromHere(`${name || 'source'}.scores.parquet`), 'file');
   }
   const path = placeOf(out, '--out');
-  if (out.endsWith('/') || (existsSync(path) && statSync(path).isDirectory())) return outputAt(path, 'directory');
+  if (out.endsWith('/')) return outputAt(path, 'directory');
+  // Whatever lies there: a command means the same when it is run again.
   if (path.endsWith('.parquet')) return outputAt(path, 'file');
+  if (existsSync(path) && statSync(path).isDirectory()) return outputAt(path, 'directory');
   const later = LATER_FORMATS.includes(extname(path));
   throw new BatchCoreError('UNKNOWN_FORMAT', `--out: "${out}" is not a format this version writes`, {
     where: { option: '--out', file: path },

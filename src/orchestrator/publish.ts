@@ -1,5 +1,4 @@
 /** Parts become the output: all of them, in plan order, or nothing. */
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeDurable } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
@@ -13,8 +12,8 @@ import {
   type SinkRequest,
   type Staged,
 } from '../sink/sink.ts';
-import { judge, takenError } from '../sink/target.ts';
-import { temporaryBeside } from '../sink/temporaries.ts';
+import { expectLayout, judge, takenError } from '../sink/target.ts';
+import { removeFile, temporaryBeside } from '../sink/temporaries.ts';
 import type { StoredOutput } from '../store/job.ts';
 import { removeWorkFiles } from '../store/workFiles.ts';
 import { claimAt } from './claims.ts';
@@ -58,11 +57,18 @@ export async function publish(
     await remember(job, request, staged);
     return await commit(job, monitor, request, sink, staged);
   } catch (thrown) {
-    if (request.layout === 'file') rmSync(request.temporary, { force: true });
+    if (request.layout === 'file') discard(request.temporary);
     const error = BatchCoreError.from(thrown);
     const chunkId = error.class === 'DATA' ? chunkOf(error.where?.file ?? '') : -1;
     throw chunkId < 0 ? error : new DamagedPart(chunkId, error);
   }
+}
+
+/** What was staged; the failure that brings us here is on its way up, and the next run clears leftovers. */
+function discard(temporary: string): void {
+  try {
+    removeFile(temporary);
+  } catch {}
 }
 
 async function sinkRequest(prepared: Prepared, job: OpenJob, modelDigest: string): Promise<SinkRequest> {
@@ -72,7 +78,7 @@ async function sinkRequest(prepared: Prepared, job: OpenJob, modelDigest: string
   if (chunks.some((chunk) => chunk.state !== 'done') || scored !== rows)
     throw new BatchCoreError('BUG', `${scored} of ${rows} rows are scored; nothing was published`);
   // Looked at again: what has come to lie there since the run began may not be replaced.
-  const found = lookAt(output.place);
+  const found = expectLayout(lookAt(output.place), output.layout);
   const verdict = judge(found, { ...claimAt(output.place, job), fingerprint });
   if (verdict.kind === 'taken') throw takenError(output.path, '--out', verdict);
   return {

@@ -67,6 +67,6 @@ async function sourceIsIntact(stored: StoredJob, files: readonly FileIdentity[])
 async function retire(home: string, status: JobStatus, job: OpenJob): Promise<void> {
   const paths = jobPaths(home, status.jobId);
   await removeWorkFiles(paths, job.fingerprint);
-  sweepBeside(outputPlace(home, status), temporaryPrefix(home, status.jobId), isOwnLeftover(job));
+  sweepBeside(outputPlace(home, status), temporaryPrefix(home, status.jobId), isOwnLeftover(job), false);
   writeStatus(paths.directory, { ...status, state: 'failed', retired: true });
 }

@@ -2,6 +2,7 @@
 import { writeDurable } from '../bindings/native.ts';
 import { BatchCoreError, EXIT, restate } from '../errors.ts';
 import type { Report } from '../report.ts';
+import { leftAlone } from '../sink/temporaries.ts';
 import { JobStore } from '../store/job.ts';
 import { isFinished } from '../store/states.ts';
 import { readStatus, writeStatus } from '../store/status.ts';
@@ -31,7 +32,7 @@ import { afterDeaths, type Budget } from './resources.ts';
 import { settleRivals } from './rivals.ts';
 import { checkRoom } from './room.ts';
 import { type ModelOrigin, saveModel } from './save.ts';
-import { leftAlone, sweepJob } from './sweep.ts';
+import { sweepJob } from './sweep.ts';
 import { approveTargets, placesOf, refusePlaces, savedPlace } from './targets.ts';
 
 export interface RunHooks extends Listener {

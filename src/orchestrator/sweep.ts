@@ -1,10 +1,9 @@
 /** What dead executions, and whoever else was there, left where a job works: removed before anything is read. */
 import { lstatSync, readFileSync, rmSync, statSync } from 'node:fs';
-import type { FileId } from '../bindings/native.ts';
 import { lookAt } from '../sink/look.ts';
 import { sha256Of } from '../sink/sink.ts';
 import { sameFile } from '../sink/target.ts';
-import { sweepBeside } from '../sink/temporaries.ts';
+import { type IsOurs, leftAlone, removeFile, sweepBeside } from '../sink/temporaries.ts';
 import { readRecord, writeRecord } from '../store/home.ts';
 import { isFinished } from '../store/states.ts';
 import { removeScratch, removeStrangeWork, removeWorkFiles, scratchOf, sweepLeftovers } from '../store/workFiles.ts';
@@ -18,23 +17,21 @@ export async function sweepJob(job: OpenJob, targets: readonly string[]): Promis
   await removeScratch(job.paths);
   sweepLeftovers(job.paths.directory);
   keepRecord(job);
-  const beside = targets.flatMap((target) => sweepBeside(target, job.temporaryPrefix, isOwnLeftover(job)));
-  return [...strange, ...[...others, ...beside].map(leftAlone)];
+  const isOwn = isOwnLeftover(job);
+  const beside = targets.flatMap((target) => sweepBeside(target, job.temporaryPrefix, isOwn, finished));
+  return [...strange, ...others.map(leftAlone), ...beside];
 }
-
-const LEFT_ALONE = ' is not ours; it was left alone';
-
-export const leftAlone = (path: string): string => path + LEFT_ALONE;
-
-/** Whether a warning told what was left where a job works: it is of its time. */
-export const isOfLeftovers = (warning: string): boolean => warning.endsWith(LEFT_ALONE);
 
 /**
  * Whether the job may remove what a kill in the instant of a swap left: what it was to put in place, known by what is in it,
  * or what it was allowed to replace. Anything else had just come to lie at the target.
  */
-export function isOwnLeftover({ approved, fingerprint, model }: Pick<OpenJob, 'approved' | 'fingerprint' | 'model'>) {
-  return (path: string, id: FileId): boolean => {
+export function isOwnLeftover({
+  approved,
+  fingerprint,
+  model,
+}: Pick<OpenJob, 'approved' | 'fingerprint' | 'model'>): IsOurs {
+  return (path, id) => {
     if (approved.files.some((file) => sameFile(file, id))) return true;
     const found = lookAt(path);
     if (found.kind !== 'file') return false;
@@ -56,7 +53,7 @@ function removeStrange({ paths }: OpenJob): string[] {
   // One lies in another: what is strange goes before there is a look into it.
   const directories = [paths.parts, paths.summaries, scratchOf(paths)].filter((path) => {
     const strange = lstatSync(path, { throwIfNoEntry: false }) !== undefined && !isDirectory(path);
-    if (strange) rmSync(path, { force: true });
+    if (strange) removeFile(path);
     return strange;
   });
   return [

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { lookAt } from '../sink/look.ts';
 import { checkPlaces, type Place, realPlace } from '../sink/place.ts';
-import { type Approved, judge, takenError } from '../sink/target.ts';
+import { type Approved, expectLayout, judge, takenError } from '../sink/target.ts';
 import { claimAt } from './claims.ts';
 import { jobPaths } from './home.ts';
 import type { OpenJob } from './job.ts';
@@ -52,10 +52,4 @@ export function approveTargets(prepared: Prepared, job: OpenJob | undefined): Ap
       files.push(...verdict.approved.map(({ name, id }) => ({ path: join(place, name), ...id })));
   }
   return { files };
-}
-
-/** A file where a directory belongs is not replaced by one. */
-function expectLayout(found: ReturnType<typeof lookAt>, layout: 'file' | 'directory'): ReturnType<typeof lookAt> {
-  if (layout === 'directory' && found.kind === 'file') return { kind: 'special', words: 'a file, not a directory' };
-  return found;
 }

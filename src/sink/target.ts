@@ -49,6 +49,13 @@ export interface Claim {
   written: readonly WrittenFile[];
 }
 
+/** A file where a directory belongs is not replaced by one, nor a directory by a file. */
+export function expectLayout(found: Found, layout: 'file' | 'directory'): Found {
+  if (layout === 'directory' && found.kind === 'file') return { kind: 'special', words: 'a file, not a directory' };
+  if (layout === 'file' && found.kind === 'directory') return { kind: 'special', words: 'a directory, not a file' };
+  return found;
+}
+
 /** Decides. Pure. */
 export function judge(found: Found, claim: Claim): Verdict {
   switch (found.kind) {

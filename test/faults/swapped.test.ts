@@ -1,6 +1,16 @@
 /** A kill in the instant of a swap: what somebody else had just put at the target stays, under whatever name, and is named. */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -11,8 +21,13 @@ import { missingForTraces } from './syscalls/trace.ts';
 const missing = missingForTraces();
 if (missing !== undefined) process.stdout.write(`skipped: kills in a swap, ${missing} is not here\n`);
 
-/** Runs `args`, puts a file in the target's place just before it is swapped out, and kills just after. */
-async function killedInSwap(args: string[], target: string): Promise<void> {
+function putFile(target: string): void {
+  writeFileSync(at('mine'), 'PRECIOUS');
+  renameSync(at('mine'), target);
+}
+
+/** Runs `args`, puts something in the target's place just before it is swapped out, and kills just after. */
+async function killedInSwap(args: string[], target: string, put = putFile): Promise<void> {
   const log = at('trace');
   const delayed = ['-e', 'trace=renameat2', '-e', 'inject=renameat2:delay_enter=1500000'];
   const traced = spawn('strace', ['-f', '-qq', ...delayed, '-o', log, process.execPath, MAIN, ...args, ...QUIET], {
@@ -25,9 +40,9 @@ async function killedInSwap(args: string[], target: string): Promise<void> {
   const swaps = () => (existsSync(log) ? readFileSync(log, 'utf8').split('\n') : []).filter(isSwap);
   const isSwap = (line: string) => line.includes('EXCHANGE') && line.includes(basename(target));
   while (swaps().length === 0) await pause(20);
-  writeFileSync(at('mine'), 'PRECIOUS');
-  renameSync(at('mine'), target);
-  while (readFileSync(target, 'utf8') === 'PRECIOUS') await pause(5);
+  put(target);
+  const { ino } = statSync(target);
+  while (statSync(target).ino === ino) await pause(5);
   process.kill(-(traced.pid ?? 0), 'SIGKILL');
   await ended;
 }
@@ -55,13 +70,31 @@ describe.skipIf(missing !== undefined)('stays', () => {
     change();
     await killedInSwap(args, at(target));
     const again = args.filter((word) => word !== '--force');
-    for (let round = 0; round < 2; round += 1) {
-      const { code, stdout } = await run(directory, ...again, ...QUIET);
-      expect(code, stdout).toBe(0);
-      const [kept] = precious(directory);
-      expect(JSON.parse(stdout).warnings).toContain(`${at(kept ?? '')} is not ours; it was left alone`);
-      expect(readdirSync(directory).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    const refused = await run(directory, ...again, ...QUIET);
+    expect([refused.code, errorOf(refused).code], refused.stdout).toEqual([78, 'OUTPUT_EXISTS']);
+    expect(readFileSync(at(target), 'utf8')).toBe('PRECIOUS');
+    renameSync(at(target), at('away'));
+    await done(again);
+    expect(readdirSync(directory).filter((name) => name.startsWith('.batch-core-'))).toEqual([]);
+  });
+
+  it('a directory that was swapped out', async () => {
+    await done(['score', 'in2.parquet', '-o', 'o.parquet']);
+    await killedInSwap([...FILE, '--force'], at('o.parquet'), () => {
+      rmSync(at('o.parquet'));
+      mkdirSync(at('o.parquet'));
+      writeFileSync(at('o.parquet', 'mine'), 'PRECIOUS');
+    });
+    for (const args of [FILE, [...FILE, '--force'], [...FILE, '--fresh']]) {
+      const refused = await run(directory, ...args, ...QUIET);
+      expect([refused.code, errorOf(refused).message]).toEqual([
+        78,
+        expect.stringContaining('a directory, not a file'),
+      ]);
     }
+    expect(readFileSync(at('o.parquet', 'mine'), 'utf8')).toBe('PRECIOUS');
+    renameSync(at('o.parquet'), at('away'));
+    await done(FILE);
   });
 
   it('in a directory, where it is a stranger until it is moved away', async () => {
