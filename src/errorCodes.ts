@@ -125,7 +125,7 @@ export const CODES = {
   OUTPUT_EXISTS: {
     ...config,
     meaning: "something else lies at the output's path",
-    remedy: 'choose another path',
+    remedy: 'choose another path, or move away what lies there',
   },
   OUTPUT_UNWRITABLE: {
     ...io,
@@ -250,11 +250,12 @@ const ERRNO: Readonly<Record<string, ErrorCode>> = {
   EPERM: 'OUTPUT_UNWRITABLE',
 };
 
-const OF_THE_SYSTEM: ReadonlySet<ErrorCode> = new Set(Object.values(ERRNO));
+/** What the system refuses, and what comes to lie somewhere meanwhile. */
+const REMEDIED: ReadonlySet<ErrorCode> = new Set([...Object.values(ERRNO), 'OUTPUT_EXISTS']);
 
-/** What to do about what the system refused; nothing for other codes, whose remedy depends on the case. */
+/** What to do about that, whoever met it; nothing for other codes, whose remedy depends on the case. */
 export function remedyOf(code: ErrorCode): string | undefined {
-  return OF_THE_SYSTEM.has(code) ? plainRemedy(code) : undefined;
+  return REMEDIED.has(code) ? plainRemedy(code) : undefined;
 }
 
 /** What the table says to do, for a terminal. */

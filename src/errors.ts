@@ -62,7 +62,7 @@ export class BatchCoreError extends Error {
     this.retried = facts.retried ?? (facts.class === 'TRANSIENT_IO' || facts.class === 'RESOURCE');
     this.exitCode = options.exitCode ?? CODES[code].exitCode;
     if (options.where !== undefined) this.where = options.where;
-    // What the system refused has one remedy, whoever met it: the table's.
+    // What has one remedy, whoever met it, has the table's.
     const hint = options.hint ?? remedyOf(code);
     if (hint !== undefined) this.hint = hint;
   }

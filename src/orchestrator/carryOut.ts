@@ -20,7 +20,7 @@ import { type ChunkFindings, type Timing, TOP_ROWS } from './outcome.ts';
 import { checkParts } from './parts.ts';
 import { type PhaseRun, partName, runPhase } from './phase.ts';
 import type { Prepared } from './prepare.ts';
-import { type ChunkCounts, noChunks } from './progress.ts';
+import { type ChunkCounts, noChunks, type Phase } from './progress.ts';
 import { DamagedPart, outputMetadata, publish } from './publish.ts';
 import { publishedBefore } from './recall.ts';
 import { saveModel } from './save.ts';
@@ -99,6 +99,7 @@ async function work(
   const { model, warnings: ofModel } = await obtainModel(prepared, job, run, chunkOf, counts.fit);
   const carried = { model, engine, counts, timing, verified };
   if (prepared.kind === 'fit') {
+    if (counts.fit.planned === 0) countAsResumed('fit', counts.fit, run, prepared.rows);
     const laps = { planSeconds, fitSeconds: timing.lap(), scoreSeconds: 0 };
     const output = await publishModel(prepared, job, model);
     return { ...carried, output, flagging: null, receipts: [], laps, warnings: ofModel };
@@ -116,7 +117,7 @@ async function work(
   const score = () =>
     scoreChunks(prepared, job, execution, run, { model, flagging, chunkOf, durable, counts: counts.score });
   if (!before) await score();
-  else countAsResumed(counts.score, run);
+  else countAsResumed('publish', counts.score, run, prepared.rows);
   const scoreSeconds = timing.lap();
   const output = before ?? (await publishScores(prepared, job, monitor, model, score));
   if (before) await job.store.setPublication({ state: 'published', temporary: '', output: before });
@@ -125,9 +126,12 @@ async function work(
   return { ...carried, output, flagging, receipts, laps: { planSeconds, fitSeconds, scoreSeconds }, warnings: ofModel };
 }
 
-function countAsResumed(counts: ChunkCounts, { chunks }: PhaseRun): void {
+/** All was done before, up to the output's name. */
+function countAsResumed(phase: Phase, counts: ChunkCounts, { chunks, monitor }: PhaseRun, rows: number): void {
   counts.planned += chunks.length;
   counts.resumed += chunks.length;
+  const done = { chunksTotal: chunks.length, chunksDone: chunks.length, rowsTotal: rows, rowsDone: rows };
+  monitor.enter(phase, done, counts);
 }
 
 async function findings(job: OpenJob): Promise<ChunkFindings[]> {

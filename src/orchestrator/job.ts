@@ -65,7 +65,7 @@ export interface Execution {
 
 /** Whether the home knows the job. */
 export function jobExists(prepared: Pick<Prepared, 'home' | 'jobId'>): boolean {
-  return existsSync(jobPaths(prepared.home, prepared.jobId).database);
+  return existsSync(jobPaths(prepared.home, prepared.jobId).directory);
 }
 
 /** Takes the lock and opens the store; refuses when another process has the job. */

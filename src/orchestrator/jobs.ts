@@ -9,6 +9,7 @@ import { type JobStatus, pendingControl, requestControl } from '../store/status.
 import { goOnHint, jobCommand } from './commands.ts';
 import { type JobPaths, jobPaths, resolveHome } from './home.ts';
 import { findJob, readRequest } from './job.ts';
+import { completedStatus } from './outcome.ts';
 import { type RunHooks, runFit, runScore } from './run.ts';
 
 /** The home named, that of the environment, or the one in the current directory. */
@@ -51,7 +52,7 @@ function truthful(home: string, status: JobStatus): JobStatus {
   const paths = jobPaths(home, status.jobId);
   if (!alive || isHeld(paths.lock)) return retold(home, status);
   const report = readReport(paths.report);
-  if (report?.status === 'completed' && isThere(outputPlace(home, status))) return completed(status, report);
+  if (report?.status === 'completed' && isThere(outputPlace(home, status))) return completedStatus(status, report);
   const error = {
     code: 'CANCELLED' as const,
     message: `${status.lost ? 'its process' : `process ${status.pid}`} ended without a word; finished chunks are kept`,
@@ -65,14 +66,6 @@ function retold(home: string, { error, ...status }: JobStatus): JobStatus {
   if (error === undefined) return status;
   const hint = goOnHint(error.code, status.jobId, home) ?? error.hint;
   return { ...status, error: { ...error, ...(hint !== undefined && { hint }) } };
-}
-
-/** What its last word was too early to say. */
-function completed(status: JobStatus, { source, chunks, fit, detector }: Report): JobStatus {
-  const [phase, { planned, retried }] = chunks.planned > 0 ? (['publish', chunks] as const) : (['fit', fit] as const);
-  const done = { chunksDone: planned, chunksTotal: planned, rowsDone: source.rows, rowsTotal: source.rows, retried };
-  const progress = { ...status.progress, ...done, phase, etaSeconds: null };
-  return { ...status, state: 'completed', phase, exitCode: 0, detector, progress };
 }
 
 /** Whether a process has the lock; one that may not be looked at is not one that nobody has. */

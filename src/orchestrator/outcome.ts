@@ -5,6 +5,7 @@ import { EXIT } from '../errors.ts';
 import { mergeTop, type Report } from '../report.ts';
 import type { SourceColumn, SourceFacts } from '../source/facts.ts';
 import type { StoredOutput } from '../store/job.ts';
+import type { JobStatus } from '../store/status.ts';
 import { peakRssBytes } from '../system.ts';
 import type { Execution, OpenJob } from './job.ts';
 import type { Flagging } from './model.ts';
@@ -117,6 +118,17 @@ export function reportOf(o: Outcome): Report {
       ...(o.warnings ?? []),
     ],
   };
+}
+
+/** What a job's last word was too early to say: it is completed. */
+export function completedStatus(
+  { error: _error, ...status }: JobStatus,
+  { source, chunks, fit, detector }: Report,
+): JobStatus {
+  const [phase, { planned, retried }] = chunks.planned > 0 ? (['publish', chunks] as const) : (['fit', fit] as const);
+  const done = { chunksDone: planned, chunksTotal: planned, rowsDone: source.rows, rowsTotal: source.rows, retried };
+  const progress = { ...status.progress, ...done, phase, etaSeconds: null };
+  return { ...status, state: 'completed', phase, exitCode: 0, detector, progress };
 }
 
 /** Why a column is left out whose cells differ as integers or decimals, and not as the doubles that are scored. */

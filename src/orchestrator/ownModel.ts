@@ -13,6 +13,13 @@ export function readOwnModel({ model, paths }: Pick<OpenJob, 'model' | 'paths'>)
   return bytes && sha256Of(bytes) === model ? bytes : undefined;
 }
 
+/** The digest of the job's model: as recorded, or, where the record is lost, of the file. */
+export function ownModelDigest({ model, paths }: Pick<OpenJob, 'model' | 'paths'>): string | undefined {
+  if (model !== undefined) return model;
+  const bytes = readRegular(paths.model);
+  return bytes && sha256Of(bytes);
+}
+
 /**
  * Keeps the model, in place of whatever lies there. The record comes after the file: a kill in between leaves a file that
  * nobody believes, and a record without its file says that somebody took it away.

@@ -44,8 +44,10 @@ function check(directory: string, needed: number, option: string): void {
     throw systemError(cause, `ask how much room ${directory} has`, { path: directory, option });
   }
   if (free >= needed) return;
-  const mib = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
-  throw new BatchCoreError('DISK_FULL', `${directory} has ${mib(free)} free; this needs about ${mib(needed)} there`, {
+  // Never rounded to the same.
+  const mib = (bytes: number, round: typeof Math.ceil) => `${round((bytes / 2 ** 20) * 10) / 10} MiB`;
+  const room = `${mib(free, Math.floor)} free; this needs about ${mib(needed, Math.ceil)} there`;
+  throw new BatchCoreError('DISK_FULL', `${directory} has ${room}`, {
     where: { file: directory, option },
     hint: 'make room, or choose another disk with --out and --home',
   });

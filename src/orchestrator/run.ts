@@ -23,7 +23,7 @@ import {
 } from './job.ts';
 import { type Listener, Monitor } from './monitor.ts';
 import type { ScoreOptions } from './options.ts';
-import { reportOf, Timing } from './outcome.ts';
+import { completedStatus, reportOf, Timing } from './outcome.ts';
 import { readOwnModel } from './ownModel.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { releaseParts } from './publish.ts';
@@ -104,6 +104,7 @@ async function begin(
   const recalled = await recall(prepared, job);
   if (recalled.kind === 'recalled') {
     saveAgain(prepared, job);
+    tellCompleted(job, recalled.report);
     return { recalled: { ...recalled.report, warnings: [...warnings, ...recalled.report.warnings] } };
   }
   if (recalled.kind === 'again') warnings.push(`this job was finished before and runs again: ${recalled.why}`);
@@ -243,6 +244,12 @@ function endedBy(error: BatchCoreError, signal: AbortSignal | undefined): BatchC
   const reason: unknown = signal?.reason;
   if (error.code !== 'CANCELLED' || !(reason instanceof ProcessSignal)) return error;
   return restate(error, { exitCode: reason.exitCode });
+}
+
+/** An execution that was killed once all was recorded had no time to say so. */
+function tellCompleted({ paths }: OpenJob, report: Report): void {
+  const told = readStatus(paths.directory);
+  if (told && told.state !== 'completed') writeStatus(paths.directory, completedStatus(told, report));
 }
 
 /** What could not even begin is the last word of a job that is not finished; how far it had come stays. */

@@ -6,6 +6,7 @@ import { type Approved, expectLayout, judge, takenError } from '../sink/target.t
 import { claimAt } from './claims.ts';
 import { jobPaths } from './home.ts';
 import type { OpenJob } from './job.ts';
+import { ownModelDigest } from './ownModel.ts';
 import type { Prepared } from './prepare.ts';
 import { judgeModel } from './save.ts';
 
@@ -45,7 +46,9 @@ export function approveTargets(prepared: Prepared, job: OpenJob | undefined): Ap
     const isModel = kind === 'fit' || option === '--save-model';
     const found = expectLayout(lookAt(place), layout);
     const claim = claimAt(place, job, force);
-    const verdict = isModel ? judgeModel(place, claim, job?.model) : judge(found, { ...claim, fingerprint });
+    const verdict = isModel
+      ? judgeModel(place, claim, job && ownModelDigest(job))
+      : judge(found, { ...claim, fingerprint });
     if (verdict.kind === 'taken') throw takenError(path, option, verdict);
     if (verdict.kind === 'free' && verdict.replaces) files.push({ path: place, ...verdict.replaces });
     else if (verdict.kind === 'free')

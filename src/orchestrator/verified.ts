@@ -46,7 +46,7 @@ async function cure(path: string, { home, jobId }: Expected): Promise<string> {
   const verdict = isModelFile(path)
     ? judgeModel(path, claim, undefined)
     : judge(lookAt(path), { ...claim, fingerprint });
-  return verdict.kind === 'taken' ? `move it away, if you want to keep it; then ${AGAIN}` : AGAIN;
+  return verdict.kind === 'taken' ? `move it away, then ${AGAIN}` : AGAIN;
 }
 
 /** Looks for damage; what is found without a hint gets that of the job that wrote there. Only who made it can make it again. */

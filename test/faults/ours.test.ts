@@ -1,4 +1,5 @@
 /** What lies at an output's path is the job's by what is in it: its inode does not say so. */
+import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
   linkSync,
@@ -6,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   truncateSync,
@@ -252,4 +254,47 @@ it('an output never lies among the jobs of a home', async () => {
   await done(FILE);
   const refused = await run(directory, 'score', 'in.parquet', '-o', '.batch-core/jobs/x/', '--json');
   expect([refused.code, errorOf(refused).code]).toEqual([78, 'OUTPUT_EXISTS']);
+});
+
+it('a directory that came to lie at the name of a file is told as one, and the job goes on when it is gone', async () => {
+  await killed(FILE);
+  mkdirSync(at('o.parquet'));
+  const [job = ''] = readdirSync(at('.batch-core', 'jobs'));
+  for (const args of [FILE, ['resume', job], [...FILE, '--force']]) {
+    const refused = await run(directory, ...args, ...QUIET);
+    expect([refused.code, errorOf(refused).code], refused.stdout).toEqual([78, 'OUTPUT_EXISTS']);
+    expect(errorOf(refused).message).toContain('a directory, not a file');
+  }
+  rmdirSync(at('o.parquet'));
+  await done(['resume', job]);
+  expect((await run(directory, 'verify', 'o.parquet')).code).toBe(0);
+});
+
+it.each(['job.duckdb', 'model.bcm'])('a fitted model is the job’s own when its %s is lost', async (name) => {
+  const fit = ['fit', 'in.parquet', '-d', 'zscore', '-m', 'm.bcm'];
+  await done(fit);
+  const digest = sha256(at('m.bcm'));
+  const [job = ''] = readdirSync(at('.batch-core', 'jobs'));
+  rmSync(at('.batch-core', 'jobs', job, name));
+  await done(fit);
+  expect(sha256(at('m.bcm'))).toBe(digest);
+});
+
+/** A directory in which names can be made, and none removed. */
+const appends = spawnSync('chattr', ['-f', '+a', '/nowhere']).error === undefined && process.geteuid?.() === 0;
+it.runIf(appends)('what may not be removed is named so, each time', async () => {
+  mkdirSync(at('appended'));
+  if (spawnSync('chattr', ['+a', at('appended')]).status !== 0) return;
+  const fit = ['fit', 'in.parquet', '-d', 'zscore', '-m', 'appended/m.bcm', '--home', 'home'];
+  try {
+    for (let round = 0; round < 3; round += 1) {
+      const refused = await run(directory, ...fit, ...QUIET);
+      expect([refused.code, errorOf(refused).code], refused.stdout).toEqual([74, 'OUTPUT_UNWRITABLE']);
+      expect(errorOf(refused).message).toMatch(/not permitted/i);
+    }
+  } finally {
+    spawnSync('chattr', ['-a', at('appended')]);
+  }
+  await done(fit);
+  expect(readdirSync(at('appended'))).toEqual(['m.bcm']);
 });

@@ -1,7 +1,7 @@
 /** One fault at one system call: the command suffers it, the same command runs again, and everything is as if it had not been. */
 import { mkdirSync } from 'node:fs';
 import { type Ended, errorOf, run } from '../../cli/harness.ts';
-import { COMMON, digests, jobOf, reset, type Scenario, strangerIntact, tree } from './scenarios.ts';
+import { COMMON, digests, jobOf, reset, type Scenario, statusOf, strangerIntact, tree } from './scenarios.ts';
 import { type Call, type Mode, processOf, tampered, traced } from './trace.ts';
 
 /** What may be made to go wrong with a call, and the codes by which the command may then end. */
@@ -109,7 +109,14 @@ export class Lane {
   async #wrongAfter(): Promise<string | undefined> {
     const again = await run(this.directory, ...this.#args);
     if (again.code !== 0) return `the same command again: ${words(again)}`;
-    return this.#wrongOutputs() ?? this.#leftOver();
+    return this.#wrongOutputs() ?? this.#wrongStatus() ?? this.#leftOver();
+  }
+
+  /** What others are told in the end. */
+  #wrongStatus(): string | undefined {
+    const { state, progress } = statusOf(this.directory);
+    const { chunksDone: done, chunksTotal: total } = progress;
+    return state === 'completed' && done === total && total > 0 ? undefined : `status: ${state}, ${done} of ${total}`;
   }
 
   #wrongOutputs(): string | undefined {

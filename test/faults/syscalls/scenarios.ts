@@ -1,6 +1,7 @@
 /** The jobs whose every system call is made to fail or to be the last. */
 import { copyFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import type { JobStatus } from '../../../src/store/status.ts';
 import { sha256 } from '../../cli/harness.ts';
 
 export interface Scenario {
@@ -74,6 +75,11 @@ export function jobOf(directory: string): string {
   const [job] = readdirSync(join(directory, 'home', 'jobs'));
   if (job === undefined) throw new Error('no job was made');
   return job;
+}
+
+/** What the job last told of itself. */
+export function statusOf(directory: string): JobStatus {
+  return JSON.parse(readFileSync(join(directory, 'home', 'jobs', jobOf(directory), 'status.json'), 'utf8'));
 }
 
 /** What the first execution left of the stranger's file: it may be replaced, never cut short. */
