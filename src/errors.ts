@@ -108,6 +108,15 @@ export function restate(
   return new BatchCoreError(code, said.message ?? message, { where, hint, cause, exitCode, ...said });
 }
 
+/** The same error where nothing was to be written: what was refused was a look. */
+export function ofLook(error: BatchCoreError): BatchCoreError {
+  const { code, message, where, cause } = error;
+  if (code !== 'OUTPUT_UNWRITABLE') return error;
+  return new BatchCoreError('SOURCE_UNREADABLE', message, { where, cause, hint: READABLE });
+}
+
+const READABLE = 'check its permissions and those of its directory';
+
 /** The text of an error's cause, unless the message holds it. */
 function causeOf({ cause, message }: Error): { cause?: string } {
   const text = cause instanceof Error ? cause.message : cause;
@@ -173,8 +182,10 @@ export function readError(
       ...(absentHint !== undefined && { hint: absentHint }),
     });
   const refused = known === 'OUTPUT_UNWRITABLE' || (known === 'TRANSIENT_IO' && !PASSING.has(errno));
-  const hint = 'check its permissions and those of its directory';
-  return systemError(cause, `read ${what}`, { path, ...(refused && { code: 'SOURCE_UNREADABLE' as const, hint }) });
+  return systemError(cause, `read ${what}`, {
+    path,
+    ...(refused && { code: 'SOURCE_UNREADABLE' as const, hint: READABLE }),
+  });
 }
 
 /** What a network or a neighbour is to blame for, and not what lies there. */

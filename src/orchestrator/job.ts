@@ -11,7 +11,7 @@ import { makeJobDirectories, makeWorkDirectories, readHome, readRecord, writeRec
 import { JobStore, type StoredJob, type StoredPublication } from '../store/job.ts';
 import { isThere } from '../store/smallFile.ts';
 import { isFinished } from '../store/states.ts';
-import { forgetStatus, type JobStatus } from '../store/status.ts';
+import { forgetStatus, type JobStatus, readStatus } from '../store/status.ts';
 import { removeWorkFiles } from '../store/workFiles.ts';
 import { identify } from '../system.ts';
 import { jobCommand } from './commands.ts';
@@ -142,8 +142,15 @@ export async function takenAway({ jobId, paths }: OpenJob, error: BatchCoreError
 function busy(home: string, jobId: string, holder: string): BatchCoreError {
   return new BatchCoreError('JOB_BUSY', `job ${jobId} is already running: held by ${holder || 'another process'}`, {
     where: { job: jobId },
-    hint: `follow it with "${jobCommand('status', jobId, home, '--watch')}"`,
+    hint: busyHint(home, jobId),
   });
+}
+
+/** A paused job would be followed for ever. */
+function busyHint(home: string, jobId: string): string {
+  const { state } = readStatus(jobPaths(home, jobId).directory) ?? {};
+  if (state === 'paused') return `it is paused: "${jobCommand('resume', jobId, home)}" lets it go on`;
+  return `follow it with "${jobCommand('status', jobId, home, '--watch')}"`;
 }
 
 export function requestOf(stored: StoredJob): StoredRequest {

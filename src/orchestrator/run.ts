@@ -33,7 +33,7 @@ import { settleRivals } from './rivals.ts';
 import { checkRoom } from './room.ts';
 import { type ModelOrigin, saveModel } from './save.ts';
 import { sweepJob } from './sweep.ts';
-import { approveTargets, placesOf, refusePlaces, savedPlace } from './targets.ts';
+import { approveTargets, placesOf, refusePlaces, refuseUnwritable, savedPlace } from './targets.ts';
 
 export interface RunHooks extends Listener {
   /** Aborting stops the run: chunks in flight end, what is finished is kept. Only a {@link ProcessSignal} decides the exit code. */
@@ -108,6 +108,7 @@ async function begin(
     return { recalled: { ...recalled.report, warnings: [...warnings, ...recalled.report.warnings] } };
   }
   if (recalled.kind === 'again') warnings.push(`this job was finished before and runs again: ${recalled.why}`);
+  refuseUnwritable(prepared);
   const request = requestFor(prepared, approveTargets(prepared, job));
   const { files } = prepared.facts;
   const [fresh, goOn] = [prepared.options.fresh ?? false, hooks.byPerson ?? false];

@@ -1,5 +1,7 @@
 /** Everything a run writes where people look: checked before it begins, and again when it is written. */
-import { join } from 'node:path';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { systemError } from '../errors.ts';
 import { lookAt } from '../sink/look.ts';
 import { checkPlaces, type Place, realPlace } from '../sink/place.ts';
 import { type Approved, expectLayout, judge, takenError } from '../sink/target.ts';
@@ -32,6 +34,18 @@ export function refusePlaces(prepared: Prepared): void {
   const inputs = facts.files.map((file) => file.path);
   if (kind === 'score' && options.model !== undefined) inputs.push(options.model);
   checkPlaces(placesOf(prepared), { inputs, home });
+}
+
+/** Refuses, before the work and not after it, where nothing can be written. */
+export function refuseUnwritable(prepared: Prepared): void {
+  for (const { place, layout, option } of placesOf(prepared)) {
+    const directory = layout === 'directory' && existsSync(place) ? place : dirname(place);
+    try {
+      accessSync(directory, constants.W_OK | constants.X_OK);
+    } catch (cause) {
+      throw systemError(cause, `write into ${directory}`, { path: directory, option });
+    }
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What `verify` compares with, and what it says. */
-import { BatchCoreError, restate } from '../errors.ts';
+import { BatchCoreError, ofLook, restate } from '../errors.ts';
 import type { Report } from '../report.ts';
-import { isModelFile, lookAt } from '../sink/look.ts';
+import { lookAt } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
 import { judge, NOTHING_APPROVED } from '../sink/target.ts';
 import { readRecord } from '../store/home.ts';
@@ -13,6 +13,7 @@ export interface Verified {
   path: string;
   /** The job that wrote it, where this home knows it. */
   jobId: string | null;
+  /** Of a model, those that it was fitted on. */
   rows: number;
   bytes: number;
   /** What was compared. */
@@ -25,6 +26,8 @@ export interface Verified {
 export interface Expected {
   home: string;
   jobId: string;
+  /** What it wrote there: scores, in a file or a directory, or a model. */
+  kind: 'file' | 'directory' | 'model';
   rowGroups: string;
   report: Report;
 }
@@ -33,20 +36,21 @@ export const NO_JOB = 'no finished job that can be read here wrote it: --home na
 
 export const AGAIN = 'run the same command again: it notices, and makes the output again';
 
+export const AWAY = `move it away, then ${AGAIN}`;
+
 export function damaged(path: string, what: string, hint?: string): BatchCoreError {
   return new BatchCoreError('OUTPUT_DAMAGED', `${path}: ${what}`, { where: { file: path }, hint });
 }
 
 /** What its job would do about an output that is not what was written. */
-async function cure(path: string, { home, jobId }: Expected): Promise<string> {
+async function cure(path: string, { home, jobId, kind }: Expected): Promise<string> {
   if (isAlive(home, jobId)) return 'its job runs: look again when it has ended';
   const fingerprint = readRecord(home, jobId)?.fingerprint;
   const publication = await readPublication(home, jobId).catch(() => undefined);
   const claim = claimAt(realPlace(path, publication?.output.layout), { approved: NOTHING_APPROVED, publication });
-  const verdict = isModelFile(path)
-    ? judgeModel(path, claim, undefined)
-    : judge(lookAt(path), { ...claim, fingerprint });
-  return verdict.kind === 'taken' ? `move it away, then ${AGAIN}` : AGAIN;
+  const verdict =
+    kind === 'model' ? judgeModel(path, claim, undefined) : judge(lookAt(path), { ...claim, fingerprint });
+  return verdict.kind === 'taken' ? AWAY : AGAIN;
 }
 
 /** Looks for damage; what is found without a hint gets that of the job that wrote there. Only who made it can make it again. */
@@ -58,7 +62,7 @@ export async function withCure(
   try {
     return await look();
   } catch (thrown) {
-    const error = BatchCoreError.from(thrown);
+    const error = ofLook(BatchCoreError.from(thrown));
     if (!expected || error.code !== 'OUTPUT_DAMAGED' || error.hint !== undefined) throw error;
     throw restate(error, { hint: await cure(path, expected) });
   }

@@ -1,25 +1,24 @@
 /** Whether what was published is still what was written, and whether every row of the input is in it. */
 import { accessSync, constants, lstatSync, type Stats, statSync } from 'node:fs';
-import { fileDigest, partFacts, rowGroupChecksums } from '../bindings/native.ts';
+import { fileDigest, type NativeModel, partFacts, rowGroupChecksums } from '../bindings/native.ts';
 import { BatchCoreError, readError } from '../errors.ts';
 import { fromHere, isLost, notUtf8 } from '../paths.ts';
 import { isModelFile, lookAt, METADATA_FINGERPRINT } from '../sink/look.ts';
-import { realPlace } from '../sink/place.ts';
-import { outputPlace } from '../store/home.ts';
+import { outputPlace, readRecord } from '../store/home.ts';
 import { readJson } from '../store/smallFile.ts';
 import { isFinished } from '../store/states.ts';
 import type { JobStatus } from '../store/status.ts';
 import { homeOf, jobStatus } from './jobs.ts';
 import { loadModelFile } from './prepare.ts';
-import { AGAIN, damaged, type Expected, NO_JOB, notOurs, type Verified, withCure } from './verified.ts';
+import { AGAIN, AWAY, damaged, type Expected, NO_JOB, notOurs, type Verified, withCure } from './verified.ts';
 import { verifyDirectory } from './verifyDirectory.ts';
-import { expectedOf, refuseAnothers, writerOf } from './writers.ts';
+import { expectedOf, placeAt, refuseAnothers, savedModel, writerOf } from './writers.ts';
 
 /** An output, a directory of parts, a model, or a job by its id. */
 export async function verify(target: string, home: string | undefined): Promise<Verified> {
   const named = fromHere(target);
   if (isLost(target, named)) throw notUtf8(target, named);
-  if (statsOf(named, lstatSync)) return verifyPath(named, await writerOf(named, placeAt(named), home));
+  if (statsOf(named, lstatSync)) return verifyPath(named, await writerOf(named, home));
   return verifyJob(namedJob(target, named, homeOf(home)), homeOf(home));
 }
 
@@ -35,7 +34,12 @@ async function verifyJob(status: JobStatus, home: string): Promise<Verified> {
   const place = outputPlace(home, status);
   const path = expected && placeAt(expected.report.output.path) === place ? expected.report.output.path : place;
   if (!statsOf(path, lstatSync)) throw damaged(path, 'the output is not there', AGAIN);
-  return verifyPath(path, expected);
+  const verified = await verifyPath(path, expected);
+  const saved = savedModel(readRecord(home, jobId));
+  if (!expected || saved === undefined) return verified;
+  if (!statsOf(saved, lstatSync)) throw damaged(saved, 'the saved model is not there', AGAIN);
+  await verifyPath(saved, { ...expected, kind: 'model' });
+  return { ...verified, checks: [...verified.checks, 'saved model'] };
 }
 
 function namedJob(target: string, path: string, home: string): JobStatus {
@@ -71,23 +75,30 @@ function refuseUnreadable(path: string): void {
 
 async function verifyPath(path: string, expected: Expected | undefined): Promise<Verified> {
   const stats = statsOf(path, statSync);
-  if (!stats?.isDirectory() && !stats?.isFile()) {
-    const what = stats ? 'is neither a file nor a directory' : 'is a link to nowhere';
-    throw new BatchCoreError('USAGE', `${path} ${what}`, { where: { file: path } });
-  }
+  const found = stats?.isDirectory() ? 'directory' : stats?.isFile() ? 'file' : undefined;
+  if (!found) refuseKind(path, stats ? 'is neither a file nor a directory' : 'is a link to nowhere', expected);
   refuseUnreadable(path);
-  const look = stats.isDirectory() ? verifyDirectory : isModelFile(path) ? verifyModel : verifyFile;
+  if (expected && (found === 'directory') !== (expected.kind === 'directory'))
+    refuseKind(
+      path,
+      found === 'directory' ? 'is a directory, and was a file' : 'is a file, and was a directory',
+      expected,
+    );
+  const kind = expected?.kind ?? (found === 'file' && isModelFile(path) ? 'model' : found) ?? 'file';
   return withCure(path, expected, () => {
     const found = lookAt(path);
     if (expected) refuseAnothers(path, found, expected);
-    return look(path, expected, found);
+    return LOOKS[kind](path, expected, found);
   });
 }
 
-/** Where what lies at `path` is, which may be a directory. */
-function placeAt(path: string): string {
-  return realPlace(path, statsOf(path, statSync)?.isDirectory() ? 'directory' : 'file');
+/** What could never be an output, or is not what a job made there. */
+function refuseKind(path: string, what: string, expected: Expected | undefined): never {
+  if (expected) throw damaged(path, `it ${what}`, AWAY);
+  throw new BatchCoreError('USAGE', `${path} ${what}`, { where: { file: path } });
 }
+
+const LOOKS = { file: verifyFile, directory: verifyDirectory, model: verifyModel };
 
 async function verifyFile(path: string, expected: Expected | undefined): Promise<Verified> {
   const { size } = statSync(path);
@@ -127,10 +138,24 @@ async function place(path: string, rowGroups: string): Promise<string> {
 }
 
 async function verifyModel(path: string, expected: Expected | undefined): Promise<Verified> {
-  const model = loadModelFile(path);
-  const verified = { path, jobId: expected?.jobId ?? null, rows: 0, bytes: model.bytes.length };
+  const model = loadVerified(path, expected);
+  const verified = {
+    ...{ path, jobId: expected?.jobId ?? null },
+    ...{ rows: model.facts.fitRows, bytes: model.bytes.length },
+  };
   if (!expected) return { ...verified, checks: ['checksum of the model'], unchecked: [`digest: ${NO_JOB}`] };
-  if ((await fileDigest(path)) !== expected.report.output.sha256)
+  if (model.facts.digest !== expected.report.model.digest)
     throw damaged(path, 'it is another model than the job fitted');
-  return { ...verified, checks: ['checksum of the model', 'sha256'], unchecked: [] };
+  return { ...verified, checks: ['checksum of the model', 'digest'], unchecked: [] };
+}
+
+/** A model that cannot be read is damaged where one is known to have been. */
+function loadVerified(path: string, expected: Expected | undefined): NativeModel {
+  try {
+    return loadModelFile(path);
+  } catch (thrown) {
+    const error = BatchCoreError.from(thrown);
+    if (!expected || error.code !== 'MODEL_INVALID') throw error;
+    throw damaged(path, error.message.replace(`${path}: `, ''));
+  }
 }

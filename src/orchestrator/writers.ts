@@ -1,48 +1,96 @@
 /** Who wrote an output: the jobs that say so, and which of them the bytes name. */
-import { fileDigest } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import { canLookAround } from '../paths.ts';
 import type { Report } from '../report.ts';
 import { type Found, isModelFile, lookAt } from '../sink/look.ts';
-import { outputPlace, readRecord } from '../store/home.ts';
+import { realPlace } from '../sink/place.ts';
+import { type HomeContent, type JobRecord, outputPlace, readRecord } from '../store/home.ts';
 import { readReport } from '../store/reports.ts';
+import { statsAt } from '../store/smallFile.ts';
 import { jobPaths, resolveHome } from './home.ts';
 import { isAlive, readPublication } from './job.ts';
 import { homeJobs, homeOf } from './jobs.ts';
+import { loadModelFile } from './prepare.ts';
 import { damaged, type Expected } from './verified.ts';
 
 /** The job is looked for in the home that is named; else beside its output, and where its command may have been given. */
-export async function writerOf(path: string, place: string, home: string | undefined): Promise<Expected | undefined> {
-  if (home !== undefined) return writerIn([homeOf(home)], path, place);
-  const homes = [resolveHome(home, path), ...(canLookAround() ? [homeOf(home)] : [])];
+export async function writerOf(path: string, home: string | undefined): Promise<Expected | undefined> {
+  const homes = home === undefined ? [resolveHome(home, path), ...(canLookAround() ? [homeOf(home)] : [])] : [home];
+  const writers: Expected[] = [];
+  const refused: BatchCoreError[] = [];
+  for (const each of new Set(homes.map((one) => homeOf(one)))) {
+    const { jobs, unreadable } = jobsOf(each, home !== undefined);
+    refused.push(...unreadable.map(({ error }) => error));
+    for (const { jobId } of jobs) {
+      try {
+        writers.push(...(await writtenBy(each, jobId, path)));
+      } catch (thrown) {
+        refused.push(BatchCoreError.from(thrown));
+      }
+    }
+  }
+  // Nobody is known to have written it, and one who may have cannot be asked.
+  const [first] = refused;
+  if (writers.length === 0 && first) throw first;
+  return named(path, writers);
+}
+
+/** A home that nobody named, and that may not be read, is somebody else's. */
+function jobsOf(home: string, isNamed: boolean): HomeContent {
   try {
-    return await writerIn(homes, path, place);
+    return homeJobs(home);
   } catch (thrown) {
-    // A home that nobody named, and that may not be read, is somebody else's.
-    if (BatchCoreError.from(thrown).code === 'SOURCE_UNREADABLE') return undefined;
-    throw thrown;
+    if (isNamed || BatchCoreError.from(thrown).code !== 'SOURCE_UNREADABLE') throw thrown;
+    return { jobs: [], unreadable: [] };
   }
 }
 
-/** Of several finished jobs that wrote there the one that the output names; else the newest, whose output it should be. */
-async function writerIn(homes: readonly string[], path: string, place: string): Promise<Expected | undefined> {
-  const writers: Expected[] = [];
-  for (const home of new Set(homes)) {
-    for (const status of homeJobs(home).jobs.filter((job) => outputPlace(home, job) === place)) {
-      const writer = await expectedOf(home, status.jobId);
-      if (writer) writers.push(writer);
-    }
-  }
+/** What a job says should lie at `path`, if it wrote there: its output, or its model. */
+async function writtenBy(home: string, jobId: string, path: string): Promise<Expected[]> {
+  const record = readRecord(home, jobId);
+  const saved = savedModel(record);
+  // Where it is, and where it is called so: a directory may have been moved and linked back.
+  const places = [placeAt(path), realPlace(path)];
+  const isOutput = places.includes(outputPlace(home, { jobId, out: record?.request.out ?? '' }));
+  if (!isOutput && (saved === undefined || !places.includes(realPlace(saved)))) return [];
+  const expected = await expectedOf(home, jobId);
+  return expected ? [isOutput ? expected : { ...expected, kind: 'model' }] : [];
+}
+
+/** Where a job that scores was asked to save its model. */
+export function savedModel(record: JobRecord | undefined): string | undefined {
+  const { saveModel } = Object(record?.request['options']) as { saveModel?: unknown };
+  return typeof saveModel === 'string' ? saveModel : undefined;
+}
+
+/** Of several the one that the bytes name; else the newest, whose they should be. */
+function named(path: string, writers: readonly Expected[]): Expected | undefined {
   if (writers.length < 2) return writers[0];
-  const named = await markOf(path);
-  return writers.find((writer) => named !== undefined && markedBy(writer).includes(named)) ?? writers[0];
+  const isModel = isModelFile(path);
+  const mark = isModel ? modelDigest(path) : fingerprintOf(lookAt(path));
+  const marked = ({ kind, home, jobId, report }: Expected) =>
+    kind === 'model' ? isModel && report.model.digest === mark : readRecord(home, jobId)?.fingerprint === mark;
+  return writers.find((writer) => mark !== undefined && marked(writer)) ?? writers[0];
+}
+
+/** Of a whole model. */
+function modelDigest(path: string): string | undefined {
+  try {
+    return loadModelFile(path).facts.digest;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What a finished job says its output should be. */
 export async function expectedOf(home: string, jobId: string): Promise<Expected | undefined> {
   const report = await reportOf(home, jobId);
-  return report && { home, jobId, rowGroups: jobPaths(home, jobId).rowGroups, report };
+  return (
+    report && { home, jobId, kind: KINDS[report.output.format], rowGroups: jobPaths(home, jobId).rowGroups, report }
+  );
 }
+
+const KINDS = { parquet: 'file', 'parquet-directory': 'directory', model: 'model' } as const;
 
 /** The report file is a copy for people and programs; where it is lost, the job's database has it. */
 async function reportOf(home: string, jobId: string): Promise<Report | undefined> {
@@ -51,15 +99,6 @@ async function reportOf(home: string, jobId: string): Promise<Report | undefined
   if (isAlive(home, jobId)) return undefined;
   const publication = await readPublication(home, jobId).catch(() => undefined);
   return (publication?.report as Report | null | undefined) ?? undefined;
-}
-
-/** By what an output names its job: its fingerprint, or the digest of a model, which carries none. */
-async function markOf(path: string): Promise<string | undefined> {
-  return isModelFile(path) ? fileDigest(path) : fingerprintOf(lookAt(path));
-}
-
-function markedBy({ home, jobId, report }: Expected): (string | null | undefined)[] {
-  return [readRecord(home, jobId)?.fingerprint, report.output.sha256];
 }
 
 /** Refuses what another job has put in the place of an output, whole as it may be. */
@@ -71,4 +110,9 @@ export function refuseAnothers(path: string, found: Found, { home, jobId }: Expe
 
 function fingerprintOf(found: Found): string | undefined {
   return found.kind === 'file' || found.kind === 'directory' ? found.fingerprint : undefined;
+}
+
+/** Where what lies at `path` is, which may be a directory. */
+export function placeAt(path: string): string {
+  return realPlace(path, statsAt(path)?.isDirectory() ? 'directory' : 'file');
 }

@@ -2,7 +2,7 @@
 import { type BigIntStats, closeSync, lstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FileId, partFacts } from '../bindings/native.ts';
-import { BatchCoreError, systemError } from '../errors.ts';
+import { BatchCoreError, ofLook, systemError } from '../errors.ts';
 import { MANIFEST, type Manifest, PART_NAME, readManifest } from './manifest.ts';
 
 /** Key-value metadata of everything we write: a digest of what decides the bytes. */
@@ -26,9 +26,9 @@ export interface FoundFile {
   /**
    * `output`: a part or an output as we wrote it, or with pages damaged; `model`: begins as a model does; `rewritten`:
    * another program wrote it from an output; `foreign`: whole, and none of ours; `unreadable`: no Parquet file, or a
-   * damaged one.
+   * damaged one; `nowhere`: a link to nothing.
    */
-  what: 'output' | 'model' | 'rewritten' | 'foreign' | 'unreadable';
+  what: 'output' | 'model' | 'rewritten' | 'foreign' | 'unreadable' | 'nowhere';
   /** Of an output, a manifest or an intent. */
   fingerprint?: string;
   /** Its first bytes, in hexadecimal. */
@@ -79,7 +79,7 @@ export function lookAt(path: string): Found {
 
 function foundFile(path: string, link: BigIntStats, stats: BigIntStats | undefined): FoundFile {
   const facts = { id: fileId(link), birthtimeNs: String(link.birthtimeNs), size: Number(stats?.size ?? 0) };
-  return stats ? { ...facts, ...describeFile(path) } : { ...facts, what: 'foreign', head: '' };
+  return stats ? { ...facts, ...describeFile(path) } : { ...facts, what: 'nowhere', head: '' };
 }
 
 function statsOf(path: string, look: typeof statSync): BigIntStats | undefined {
@@ -113,8 +113,10 @@ function describeFile(path: string): Omit<FoundFile, 'id' | 'birthtimeNs' | 'siz
     if (fingerprint === undefined) return { what: 'foreign', head };
     return writtenByUs ? { what: 'output', fingerprint, head } : { what: 'rewritten', head };
   } catch (thrown) {
-    // What cannot be read for another reason than what is in it is nobody's to replace.
-    return { what: BatchCoreError.from(thrown).class === 'DATA' ? 'unreadable' : 'foreign', head };
+    const error = ofLook(BatchCoreError.from(thrown));
+    // Whose it is cannot be told: it is nobody's to replace, and not for what is in it.
+    if (error.class !== 'DATA') throw error;
+    return { what: 'unreadable', head };
   }
 }
 

@@ -1,5 +1,6 @@
 /** What a directory of parts says of itself. */
 import { readFileSync, statSync } from 'node:fs';
+import { readError } from '../errors.ts';
 
 export const MANIFEST = 'manifest.json';
 export const PART_NAME = /^part-\d+\.parquet$/;
@@ -27,11 +28,24 @@ export function manifestText(content: object): string {
   return `${JSON.stringify(content, null, 2)}\n`;
 }
 
-/** Reads a manifest; nothing where there is none of ours. Only names that parts have are believed. */
+/** Reads a manifest; nothing where there is none of ours. Throws what the system refuses. */
 export function readManifest(path: string): Manifest | undefined {
+  let text: string;
   try {
     if (!statSync(path).isFile()) return undefined;
-    const text = readFileSync(path, 'utf8');
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    if (ABSENT.includes((cause as NodeJS.ErrnoException).code)) return undefined;
+    throw readError(cause, path, { path, absent: 'PATH_LOST' });
+  }
+  return parseManifest(text);
+}
+
+const ABSENT: readonly (string | undefined)[] = ['ENOENT', 'ENOTDIR', 'ELOOP'];
+
+/** Only names that parts have are believed. */
+function parseManifest(text: string): Manifest | undefined {
+  try {
     const content = Object(JSON.parse(text)) as Record<string, unknown>;
     const { schema, fingerprint, parts } = content;
     if (!/^batch-core\.(manifest|publishing)\//.test(String(schema))) return undefined;

@@ -80,6 +80,7 @@ const WORDS = {
   rewritten: 'an output that another program wrote anew',
   foreign: 'a file that batch-core did not make',
   unreadable: 'a file that batch-core did not make',
+  nowhere: 'a link to nowhere',
 } as const;
 
 function free(replaces?: FileId, replacesNamed: NamedFile[] = [], approved: NamedFile[] = []): Verdict {
@@ -152,6 +153,6 @@ function list(names: readonly string[]): string {
 export function takenError(path: string, option: string, { words, forceable }: Extract<Verdict, { kind: 'taken' }>) {
   return new BatchCoreError('OUTPUT_EXISTS', `${path} exists and is ${words}`, {
     where: { file: path, option },
-    hint: `choose another path with ${option}${forceable ? ', or replace it with --force' : ''}`,
+    hint: `choose another path with ${option}, ${forceable ? 'or replace it with --force' : 'or move away what lies there'}`,
   });
 }

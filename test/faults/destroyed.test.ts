@@ -131,7 +131,7 @@ describe('refused, whatever the flags, and nothing is touched', () => {
 });
 
 describe('without --force', () => {
-  const MINE = /^choose another path with --[a-z-]+$/;
+  const MINE = /^choose another path with --[a-z-]+, or move away what lies there$/;
   const OURS = /or replace it with --force$/;
   const cases: { name: string; place: string; args: string[]; before: () => unknown; hint: RegExp }[] = [
     {

@@ -1,8 +1,8 @@
 /** What may not be read is said to be so: it is not told as a job that failed, nor as no job at all. */
 import { spawn } from 'node:child_process';
-import { chmodSync, chownSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type Ended, ending, errorOf, gaussian, MAIN, parquet, scratch } from '../cli/harness.ts';
 
 const directory = scratch();
@@ -90,4 +90,64 @@ it.skipIf(process.platform === 'win32').each(['jobs', ''])('a home of which "%s"
   // How long it takes is a guess then, no more.
   expect((await asUser('plan', 'data.parquet', '--home', name)).code).toBe(0);
   chmodSync(join(directory, name, below), 0o700);
+});
+
+describe.skipIf(process.platform === 'win32')('an output that may not be read', () => {
+  const command = (name: string) => [
+    'score',
+    'data.parquet',
+    '-d',
+    'zscore',
+    '-o',
+    name,
+    '--home',
+    'outputs',
+    '--json',
+  ];
+
+  it.each(['o.parquet', 'd/'])('%s is not called damaged, nor somebody else’s', async (name) => {
+    expect((await asUser(...command(name))).code).toBe(0);
+    const path = join(directory, name === 'd/' ? 'd/manifest.json' : name);
+    chmodSync(path, 0);
+    for (const args of [
+      ['verify', name, '--home', 'outputs', '--json'],
+      [...command(name), '--fresh'],
+    ]) {
+      const ended = await asUser(...args);
+      expect([ended.code, errorOf(ended).message], ended.stdout).toEqual([74, expect.stringMatching(/denied/)]);
+      expect(errorOf(ended).where?.['file']).toBe(path);
+      expect(errorOf(ended).hint).toContain('permissions');
+    }
+    chmodSync(path, 0o600);
+    expect((await asUser('verify', name, '--home', 'outputs')).code).toBe(0);
+  });
+
+  it('a part of it', async () => {
+    expect((await asUser(...command('parts/'))).code).toBe(0);
+    const part = join(directory, 'parts', 'part-0000000.parquet');
+    chmodSync(part, 0);
+    const verified = await asUser('verify', 'parts', '--home', 'outputs', '--json');
+    expect([verified.code, errorOf(verified).code]).toEqual([74, 'SOURCE_UNREADABLE']);
+  });
+
+  it.each(['status.json', 'job.json', 'report.json'])('nor that of a job whose %s may not be', async (name) => {
+    const out = `of-${name}.parquet`;
+    const { stdout } = await asUser(...command(out));
+    const job = join(directory, 'outputs', 'jobs', JSON.parse(stdout).jobId);
+    chmodSync(join(job, name), 0);
+    const verified = await asUser('verify', out, '--home', 'outputs', '--json');
+    expect([verified.code, errorOf(verified).code], verified.stdout).toEqual([74, 'SOURCE_UNREADABLE']);
+    expect(errorOf(verified).where?.['file']).toBe(join(job, name));
+    chmodSync(join(job, name), 0o600);
+    expect((await asUser('verify', out, '--home', 'outputs')).code).toBe(0);
+  });
+
+  it('a directory that may not be written into is told before the work', async () => {
+    mkdirSync(join(directory, 'closed'), { mode: 0o555 });
+    const ended = await asUser(...command('closed/o.parquet'));
+    expect([ended.code, errorOf(ended).code]).toEqual([74, 'OUTPUT_UNWRITABLE']);
+    expect(errorOf(ended).message).toContain('cannot write into');
+    const status = await asUser('status', '--home', 'outputs', '--json');
+    expect(JSON.parse(status.stdout).progress.chunksTotal).toBe(0);
+  });
 });

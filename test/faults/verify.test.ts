@@ -1,4 +1,5 @@
 /** `verify` compares with what the job recorded, and says what it could not compare. */
+import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   copyFileSync,
@@ -8,6 +9,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -146,3 +148,59 @@ function zero(path: string): void {
   const bytes = readFileSync(path);
   writeFileSync(path, bytes.fill(0, 40, bytes.length - 4000));
 }
+
+describe('a model that was saved beside the scores', () => {
+  const SAVING = [...FILE, '--save-model', 's.bcm'];
+  const verify = async (target: string) => {
+    const { code, stdout } = await run(directory, 'verify', target, '--json');
+    return { code, ...JSON.parse(stdout) };
+  };
+
+  it('is known as its job’s, and looked at with it', async () => {
+    await done(SAVING);
+    const [job = ''] = readdirSync(at('.batch-core', 'jobs'));
+    expect(await verify('s.bcm')).toMatchObject({ code: 0, status: 'whole', jobId: job, rows: 7000 });
+    expect(await verify(job)).toMatchObject({ code: 0, status: 'whole', path: at('o.parquet') });
+    for (const spoil of [() => flip(at('s.bcm'), 3), () => flip(at('s.bcm'), -20), () => rmSync(at('s.bcm'))]) {
+      spoil();
+      const found = await verify(job);
+      expect([found.code, found.error.code, found.error.where.file]).toEqual([65, 'OUTPUT_DAMAGED', at('s.bcm')]);
+      if (statSync(at('s.bcm'), { throwIfNoEntry: false })) expect((await verify('s.bcm')).code).toBe(65);
+      // What has lost the signs by which it is known is moved away, as it is said.
+      if (found.error.hint.startsWith('move it away')) renameSync(at('s.bcm'), at('away'));
+      await done(SAVING);
+      expect((await verify(job)).code).toBe(0);
+    }
+  });
+
+  it('and another in its place', async () => {
+    await done(SAVING);
+    const [job = ''] = readdirSync(at('.batch-core', 'jobs'));
+    await done(['fit', 'in2.parquet', '-d', 'zscore', '-m', 'other.bcm']);
+    copyFileSync(at('other.bcm'), at('s.bcm'));
+    for (const target of ['s.bcm', job]) expect((await verify(target)).error.message).toContain('another model');
+  });
+});
+
+describe('what is no output lies where one was', () => {
+  it.each<[string, string[], (path: string) => void]>([
+    ['o.parquet', FILE, (path) => mkdirSync(path)],
+    ['o.parquet', FILE, (path) => symlinkSync('nowhere', path)],
+    ['o.parquet', FILE, (path) => spawnSync('mkfifo', [path])],
+    ['m.bcm', ['fit', 'in.parquet', '-d', 'zscore', '-m', 'm.bcm'], (path) => mkdirSync(path)],
+    ['d', PARTS, (path) => writeFileSync(path, 'mine')],
+  ])('%s', async (name, args, make) => {
+    await done(args);
+    const [job = ''] = readdirSync(at('.batch-core', 'jobs'));
+    rmSync(at(name), { recursive: true });
+    make(at(name));
+    for (const target of [name, job]) {
+      const ended = await run(directory, 'verify', target, '--json');
+      expect([ended.code, errorOf(ended).code], ended.stdout).toEqual([65, 'OUTPUT_DAMAGED']);
+      expect(errorOf(ended).hint).toMatch(/^move it away, then run the same command again/);
+    }
+    renameSync(at(name), at('away'));
+    await done(args);
+    expect((await run(directory, 'verify', job)).code).toBe(0);
+  });
+});
