@@ -146,8 +146,8 @@ function busy(home: string, jobId: string, holder: string): BatchCoreError {
   });
 }
 
-/** A paused job would be followed for ever. */
-function busyHint(home: string, jobId: string): string {
+/** What to do about a job that has a process: a paused one would be followed for ever. */
+export function busyHint(home: string, jobId: string): string {
   const { state } = readStatus(jobPaths(home, jobId).directory) ?? {};
   if (state === 'paused') return `it is paused: "${jobCommand('resume', jobId, home)}" lets it go on`;
   return `follow it with "${jobCommand('status', jobId, home, '--watch')}"`;

@@ -3,14 +3,13 @@ import { BatchCoreError } from '../errors.ts';
 import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
 import { statIdentity } from '../source/facts.ts';
 import { type FileIdentity, identityDifferences } from '../source/identity.ts';
-import { outputPlace, readHome, type UnreadableJob } from '../store/home.ts';
+import { outputPlace, type PlacedJob, readHome, type UnreadableJob, withPlaces } from '../store/home.ts';
 import type { StoredJob } from '../store/job.ts';
 import { isFinished } from '../store/states.ts';
 import { type JobStatus, writeStatus } from '../store/status.ts';
 import { removeWorkFiles } from '../store/workFiles.ts';
-import { jobCommand } from './commands.ts';
 import { jobPaths } from './home.ts';
-import { isAlive, type OpenJob, readDatabase, requestOf } from './job.ts';
+import { busyHint, isAlive, type OpenJob, readDatabase, requestOf } from './job.ts';
 import { mismatchError } from './mismatch.ts';
 import type { Prepared } from './prepare.ts';
 import { isOwnLeftover } from './sweep.ts';
@@ -22,8 +21,9 @@ import { isOwnLeftover } from './sweep.ts';
  */
 export async function settleRivals(prepared: Prepared): Promise<string[]> {
   const { home, jobId, output, options } = prepared;
-  const { jobs, unreadable } = readHome(home);
-  const rivals = jobs.filter((job) => job.jobId !== jobId && outputPlace(home, job) === output.place);
+  const { placed, unreadable } = withPlaces(readHome(home), home);
+  const isRival = ({ job, place }: PlacedJob) => job.jobId !== jobId && place === output.place;
+  const rivals = placed.filter(isRival).map(({ job }) => job);
   const running = rivals.find((rival) => isAlive(home, rival.jobId));
   if (running)
     throw new BatchCoreError(
@@ -31,7 +31,7 @@ export async function settleRivals(prepared: Prepared): Promise<string[]> {
       `job ${running.jobId} is writing ${output.path}: pid ${running.pid} on host ${running.host} since ${running.startedAt}`,
       {
         where: { job: running.jobId, file: output.path },
-        hint: `follow it with "${jobCommand('status', running.jobId, home, '--watch')}"`,
+        hint: busyHint(home, running.jobId),
       },
     );
   const warnings = unreadable.filter((job) => job.jobId !== jobId).map(unknownRival);

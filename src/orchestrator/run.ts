@@ -108,8 +108,8 @@ async function begin(
     return { recalled: { ...recalled.report, warnings: [...warnings, ...recalled.report.warnings] } };
   }
   if (recalled.kind === 'again') warnings.push(`this job was finished before and runs again: ${recalled.why}`);
-  refuseUnwritable(prepared);
   const request = requestFor(prepared, approveTargets(prepared, job));
+  refuseUnwritable(prepared);
   const { files } = prepared.facts;
   const [fresh, goOn] = [prepared.options.fresh ?? false, hooks.byPerson ?? false];
   const execution = await beginJob(job, { request, files, fresh, goOn });

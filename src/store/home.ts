@@ -114,6 +114,16 @@ export function readableJobs(home: string): JobStatus[] {
   }
 }
 
+/** The jobs of a home, those that may not be read too; none where the home may not be. */
+export function knownJobs(home: string): string[] {
+  try {
+    const { jobs, unreadable } = readHome(home);
+    return [...jobs, ...unreadable].map(({ jobId }) => jobId);
+  } catch {
+    return [];
+  }
+}
+
 /** Where a job's output is: where it was when it began, whatever a link on its way leads to now. */
 export function outputPlace(home: string, { jobId, out }: Pick<JobStatus, 'jobId' | 'out'>): string {
   const place = readRecord(home, jobId)?.request['place'];
@@ -121,9 +131,29 @@ export function outputPlace(home: string, { jobId, out }: Pick<JobStatus, 'jobId
   return typeof place === 'string' ? place : out && realPlace(out);
 }
 
+/** Jobs by where they write, and those of which that may not be known. */
+export function withPlaces({ jobs, unreadable }: HomeContent, home: string): HomeContent & { placed: PlacedJob[] } {
+  const placed: PlacedJob[] = [];
+  const refused = [...unreadable];
+  for (const job of jobs) {
+    try {
+      placed.push({ job, place: outputPlace(home, job) });
+    } catch (thrown) {
+      refused.push({ jobId: job.jobId, error: BatchCoreError.from(thrown) });
+    }
+  }
+  return { jobs, placed, unreadable: refused };
+}
+
+export interface PlacedJob {
+  job: JobStatus;
+  place: string;
+}
+
 /** From what the jobs of a home make which outputs; none where it may not be read. */
 export function publications(home: string): { source: string[]; place: string }[] {
-  return readableJobs(home).map((job) => ({ source: job.source, place: outputPlace(home, job) }));
+  const { placed } = withPlaces({ jobs: readableJobs(home), unreadable: [] }, home);
+  return placed.map(({ job, place }) => ({ source: job.source, place }));
 }
 
 /**

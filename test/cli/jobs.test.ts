@@ -17,18 +17,14 @@ beforeAll(async () => {
   expected = sha256(at('whole.parquet'));
 });
 
+const command = (name: string) => [
+  ...['score', 'data.parquet', ...FLAGS, '-o', `${name}.parquet`],
+  ...['--home', `home-${name}`, '--json'],
+];
+
 /** Starts a run named `name` and waits until it scores. */
 async function scoring(name: string) {
-  const running = start(directory, [
-    'score',
-    'data.parquet',
-    ...FLAGS,
-    '-o',
-    `${name}.parquet`,
-    '--home',
-    `home-${name}`,
-    '--json',
-  ]);
+  const running = start(directory, command(name));
   for (;;) {
     const now = await status(name);
     if (now?.phase === 'score' && now.progress.chunksDone > 0) return { ...running, jobId: now.jobId };
@@ -63,17 +59,7 @@ describe('another process', () => {
 
   it('that starts the same job is told who has it', async () => {
     const running = await scoring('busy');
-    const second = await run(
-      directory,
-      'score',
-      'data.parquet',
-      ...FLAGS,
-      '-o',
-      'busy.parquet',
-      '--home',
-      'home-busy',
-      '--json',
-    );
+    const second = await run(directory, ...command('busy'));
     expect([errorOf(second).code, second.code]).toEqual(['JOB_BUSY', 75]);
     expect(errorOf(second).message).toMatch(new RegExp(`held by pid ${running.child.pid} on host \\S+ since `));
     expect((await running.ended).code).toBe(0);
@@ -90,6 +76,9 @@ describe('another process', () => {
     const after = await status('paused');
     expect(after?.state).toBe('paused');
     expect(after?.progress.chunksDone).toBe(before?.progress.chunksDone);
+    // It would be followed for ever.
+    const second = await run(directory, ...command('paused'));
+    expect([second.code, errorOf(second).hint]).toEqual([75, expect.stringMatching(/it is paused: .* resume/)]);
     expect((await run(directory, 'resume', running.jobId, '--home', 'home-paused')).stdout).toMatch(
       new RegExp(`is resumed \\(pid ${running.child.pid}\\)`),
     );

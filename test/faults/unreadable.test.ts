@@ -43,8 +43,10 @@ it.skipIf(process.platform === 'win32')('a job whose files may not be read', asy
     ['status', idOf(one)],
     ['pause', idOf(one)],
     ['resume', idOf(one)],
+    ['inspect', one],
   ]) {
-    const ended = await asUser(...args, '--home', 'files', '--json');
+    const home = args[0] === 'inspect' ? [] : ['--home', 'files'];
+    const ended = await asUser(...args, ...home, '--json');
     expect([ended.code, errorOf(ended).code], args.join(' ')).toEqual([74, 'SOURCE_UNREADABLE']);
     expect(errorOf(ended).message).toMatch(DENIED);
     expect(errorOf(ended).hint).toBe('check its permissions and those of its directory');
@@ -56,6 +58,14 @@ it.skipIf(process.platform === 'win32')('a job whose files may not be read', asy
   expect(listed.stderr).toContain(join(one, 'status.json'));
   // Its output may be what another job is to write.
   const scored = await asUser('score', 'data.parquet', '-d', 'mad', '-o', 'three.parquet', '--home', 'files', '--json');
+  expect(JSON.parse(scored.stdout).warnings).toEqual([expect.stringContaining(`whether job ${idOf(one)}`)]);
+});
+
+it.skipIf(process.platform === 'win32')('a record alone that may not be read is no matter to other jobs', async () => {
+  const [one = ''] = await home('record', 'one');
+  chmodSync(join(one, 'job.json'), 0);
+  const scored = await asUser('score', 'data.parquet', '-d', 'mad', '-o', 'two.parquet', '--home', 'record', '--json');
+  expect(scored.code, scored.stdout).toBe(0);
   expect(JSON.parse(scored.stdout).warnings).toEqual([expect.stringContaining(`whether job ${idOf(one)}`)]);
 });
 

@@ -204,3 +204,12 @@ describe('what is no output lies where one was', () => {
     expect((await run(directory, 'verify', job)).code).toBe(0);
   });
 });
+
+it('a directory that was never finished is not told as an output', async () => {
+  await done(PARTS);
+  rmSync(at('d', '_SUCCESS'));
+  for (const command of ['inspect', 'verify']) {
+    const ended = await run(directory, command, 'd', '--json');
+    expect([ended.code, errorOf(ended).message]).toEqual([65, expect.stringContaining('never finished')]);
+  }
+});

@@ -1,5 +1,5 @@
 /** `inspect`: what a source, a model, an output or a job is. */
-import { accessSync, constants, type Stats, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { detectorTable, partFacts } from '../../bindings/native.ts';
 import { BatchCoreError, EXIT } from '../../errors.ts';
@@ -8,12 +8,12 @@ import { jobStatus } from '../../orchestrator/jobs.ts';
 import { loadModelFile } from '../../orchestrator/prepare.ts';
 import { damaged } from '../../orchestrator/verified.ts';
 import { fromHere } from '../../paths.ts';
-import { isModelFile, METADATA_FINGERPRINT } from '../../sink/look.ts';
+import { isModelFile, METADATA_FINGERPRINT, SUCCESS } from '../../sink/look.ts';
 import { MANIFEST, readManifest } from '../../sink/manifest.ts';
 import { readFacts, type SourceFacts } from '../../source/facts.ts';
 import { fileColumnNames } from '../../source/names.ts';
 import { resolveSource } from '../../source/resolve.ts';
-import { readableJobs } from '../../store/home.ts';
+import { knownJobs } from '../../store/home.ts';
 import { bytesText, countText, numberText, rowsText, shortList } from '../print.ts';
 import { answerColumns, type Line, printJson, printLines } from '../streams.ts';
 import { tableLines } from '../tables.ts';
@@ -75,7 +75,7 @@ async function inspectDirectory(asked: string, path: string): Promise<Inspected>
   const manifest = readManifest(join(path, MANIFEST));
   if (manifest) return inspectOutputDirectory(path, manifest.content);
   const home = dirname(dirname(path));
-  const isJob = basename(dirname(path)) === 'jobs' && readableJobs(home).some(({ jobId }) => jobId === basename(path));
+  const isJob = basename(dirname(path)) === 'jobs' && knownJobs(home).includes(basename(path));
   if (!isJob) return inspectSource([asked]);
   const status = jobStatus(home, basename(path));
   return { data: { kind: 'job', ...status }, lines: statusLines(status) };
@@ -89,6 +89,7 @@ interface ManifestFacts {
 }
 
 async function inspectOutputDirectory(path: string, manifest: ManifestFacts): Promise<Inspected> {
+  if (!existsSync(join(path, SUCCESS))) throw damaged(path, `it has no ${SUCCESS}: it was never finished`);
   const parts = Array.isArray(manifest.parts) ? manifest.parts.map((part) => String(Object(part).name)) : [];
   const files = parts.map((name) => join(path, basename(name)));
   const flags = await readFlagFacts(files);
