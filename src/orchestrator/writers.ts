@@ -16,6 +16,8 @@ import { damaged, type Expected } from './verified.ts';
 /** The job is looked for in the home that is named; else beside its output, and where its command may have been given. */
 export async function writerOf(path: string, home: string | undefined): Promise<Expected | undefined> {
   const homes = home === undefined ? [resolveHome(home, path), ...(canLookAround() ? [homeOf(home)] : [])] : [home];
+  // Where it is, and where it is called so: a directory may have been moved and linked back.
+  const places = [placeAt(path), realPlace(path)];
   const writers: Expected[] = [];
   const refused: BatchCoreError[] = [];
   for (const each of new Set(homes.map((one) => homeOf(one)))) {
@@ -23,7 +25,7 @@ export async function writerOf(path: string, home: string | undefined): Promise<
     refused.push(...unreadable.map(({ error }) => error));
     for (const { jobId } of jobs) {
       try {
-        writers.push(...(await writtenBy(each, jobId, path)));
+        writers.push(...(await writtenBy(each, jobId, places)));
       } catch (thrown) {
         refused.push(BatchCoreError.from(thrown));
       }
@@ -45,12 +47,10 @@ function jobsOf(home: string, isNamed: boolean): HomeContent {
   }
 }
 
-/** What a job says should lie at `path`, if it wrote there: its output, or its model. */
-async function writtenBy(home: string, jobId: string, path: string): Promise<Expected[]> {
+/** What a job says should lie at one of `places`, if it wrote there: its output, or its model. */
+async function writtenBy(home: string, jobId: string, places: readonly string[]): Promise<Expected[]> {
   const record = readRecord(home, jobId);
   const saved = savedModel(record);
-  // Where it is, and where it is called so: a directory may have been moved and linked back.
-  const places = [placeAt(path), realPlace(path)];
   const isOutput = places.includes(outputPlace(home, { jobId, out: record?.request.out ?? '' }));
   if (!isOutput && (saved === undefined || !places.includes(realPlace(saved)))) return [];
   const expected = await expectedOf(home, jobId);

@@ -3,12 +3,14 @@ import type { Report } from '../report.ts';
 import { jobPaths, readableJobs } from './home.ts';
 import { readJson } from './smallFile.ts';
 
+const FORMATS: readonly (string | undefined)[] = ['parquet', 'parquet-directory', 'model'];
+
 /** The report at `path`; nothing where there is none, or one that this version does not understand. */
 export function readReport(path: string): Report | undefined {
   const report = Object(readJson(path)) as Partial<Report>;
-  const { schema, source, output, chunks, fit, timing, resources } = report;
-  if (schema !== 'batch-core.report/1') return undefined;
-  const parts = [source, source?.columns, output, chunks, fit, timing, resources];
+  const { schema, source, model, output, chunks, fit, timing, resources } = report;
+  if (schema !== 'batch-core.report/1' || !FORMATS.includes(output?.format) || !model?.digest) return undefined;
+  const parts = [source, source?.columns, model, output, chunks, fit, timing, resources];
   return parts.every((part) => typeof part === 'object' && part !== null) ? (report as Report) : undefined;
 }
 

@@ -213,3 +213,13 @@ it('a directory that was never finished is not told as an output', async () => {
     expect([ended.code, errorOf(ended).message]).toEqual([65, expect.stringContaining('never finished')]);
   }
 });
+
+it.each(['format', 'digest'])('a report that lacks its %s is none: the job’s database has it', async (field) => {
+  await done(FILE);
+  const [job = ''] = readdirSync(at('.batch-core', 'jobs'));
+  const path = at('.batch-core', 'jobs', job, 'report.json');
+  const text = readFileSync(path, 'utf8');
+  writeFileSync(path, text.replace(`"${field}"`, '"other"'));
+  const ended = await run(directory, 'verify', 'o.parquet', '--json');
+  expect([ended.code, JSON.parse(ended.stdout)]).toEqual([0, expect.objectContaining({ status: 'whole', jobId: job })]);
+});
