@@ -1,6 +1,6 @@
 /** The jobs of a home, from outside their processes. */
 import { lockIsHeld } from '../bindings/native.ts';
-import { BatchCoreError, restate } from '../errors.ts';
+import { BatchCoreError, ofLook, restate } from '../errors.ts';
 import type { Report } from '../report.ts';
 import { type HomeContent, outputPlace, readHome } from '../store/home.ts';
 import { readReport } from '../store/reports.ts';
@@ -73,13 +73,7 @@ function isHeld(path: string): boolean {
   try {
     return lockIsHeld(path);
   } catch (thrown) {
-    const { code, message } = BatchCoreError.from(thrown);
-    if (code !== 'OUTPUT_UNWRITABLE') throw thrown;
-    throw new BatchCoreError('SOURCE_UNREADABLE', message, {
-      where: { file: path },
-      hint: 'check its permissions and those of its directory',
-      cause: thrown,
-    });
+    throw ofLook(BatchCoreError.from(thrown));
   }
 }
 

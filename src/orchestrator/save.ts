@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { NativeModel, writeCommitted } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
-import { type Found, lookAt } from '../sink/look.ts';
+import { isModel, lookAt } from '../sink/look.ts';
 import { checkPlaces, type Place, realPlace } from '../sink/place.ts';
 import { sha256Of } from '../sink/sink.ts';
 import { type Claim, judge, takenError, type Verdict } from '../sink/target.ts';
@@ -30,10 +30,6 @@ export function judgeModel(
   }
   if (found.kind === 'directory') return { kind: 'taken', words: 'a directory', forceable: false };
   return judge(found, { ...claim, fingerprint: undefined });
-}
-
-function isModel(found: Found): found is Extract<Found, { kind: 'file' }> {
-  return found.kind === 'file' && found.what === 'model';
 }
 
 function isWhole(model: Uint8Array): boolean {

@@ -51,11 +51,12 @@ function removeStrange({ paths }: OpenJob): string[] {
   });
   for (const path of files) rmSync(path, { recursive: true, force: true });
   // One lies in another: what is strange goes before there is a look into it.
-  const directories = [paths.parts, paths.summaries, scratchOf(paths)].filter((path) => {
-    const strange = lstatSync(path, { throwIfNoEntry: false }) !== undefined && !isDirectory(path);
-    if (strange) removeFile(path);
-    return strange;
-  });
+  const directories: string[] = [];
+  for (const path of [paths.parts, paths.summaries, scratchOf(paths)]) {
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined || isDirectory(path)) continue;
+    removeFile(path);
+    directories.push(path);
+  }
   return [
     ...[...files, ...removeStrangeWork(paths)].map((path) => `${path} was no file; it was removed`),
     ...directories.map((path) => `${path} was no directory; it was removed`),

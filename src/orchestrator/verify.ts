@@ -3,7 +3,7 @@ import { accessSync, constants, lstatSync, type Stats, statSync } from 'node:fs'
 import { fileDigest, type NativeModel, partFacts, rowGroupChecksums } from '../bindings/native.ts';
 import { BatchCoreError, readError } from '../errors.ts';
 import { fromHere, isLost, notUtf8 } from '../paths.ts';
-import { isModelFile, lookAt, METADATA_FINGERPRINT } from '../sink/look.ts';
+import { isModel, lookAt, METADATA_FINGERPRINT } from '../sink/look.ts';
 import { outputPlace, readRecord } from '../store/home.ts';
 import { readJson } from '../store/smallFile.ts';
 import { isFinished } from '../store/states.ts';
@@ -84,11 +84,10 @@ async function verifyPath(path: string, expected: Expected | undefined): Promise
       found === 'directory' ? 'is a directory, and was a file' : 'is a file, and was a directory',
       expected,
     );
-  const kind = expected?.kind ?? (found === 'file' && isModelFile(path) ? 'model' : found) ?? 'file';
   return withCure(path, expected, () => {
-    const found = lookAt(path);
-    if (expected) refuseAnothers(path, found, expected);
-    return LOOKS[kind](path, expected, found);
+    const look = lookAt(path);
+    if (expected) refuseAnothers(path, look, expected);
+    return LOOKS[expected?.kind ?? (isModel(look) ? 'model' : found)](path, expected, look);
   });
 }
 

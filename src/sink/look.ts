@@ -134,6 +134,11 @@ export function headOf(path: string): string {
   }
 }
 
+/** Whether what was found begins as a model does. */
+export function isModel(found: Found): found is Extract<Found, { kind: 'file' }> {
+  return found.kind === 'file' && found.what === 'model';
+}
+
 /** Whether a regular file begins as a model does. */
 export function isModelFile(path: string): boolean {
   return beginsAsModel(headOf(path));

@@ -116,50 +116,41 @@ fn take_from(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, approved
     fs.remove_file(&swap).at("remove", &swap)
 }
 
-/// Puts what was swapped out back in its place, and tells of it. Whoever put it there may be putting more there meanwhile:
-/// the last is what stays at `target`, and nothing of theirs is removed.
+/// Puts what was swapped out back in its place, and tells of it, or where it lies now.
 fn give_back(fs: &Arc<dyn FileSystem>, swap: &Path, target: &Path, staged: Option<FileId>) -> PartsError {
-    let back = match fs.exchange(swap, target) {
-        // What was staged is gone from there, removed by whoever came.
-        Err(error) if error.kind() == ErrorKind::NotFound => fs.rename_new(swap, target).map(|()| None),
-        swapped => swapped.map(|()| fs.identity(swap).ok()),
+    let kept = |why: &dyn std::fmt::Display| {
+        let what = format!("is not the file it was when this began: what lay there is {} now ({why})", swap.display());
+        PartsError::occupied(target, what)
     };
-    match back {
-        Ok(found) if found.is_none() || found == staged => replaced(target),
-        Ok(_) => {
-            let _ = fs.exchange(swap, target); // as they lay, had there been no swap
-            kept_beside(target, swap, "somebody else wrote there, twice")
-        }
-        Err(error) => kept_beside(target, swap, error),
+    match put_back(fs, swap, target, staged) {
+        Ok(true) => replaced(target),
+        Ok(false) => kept(&"somebody else wrote there, twice"),
+        Err(error) => kept(&error),
     }
 }
 
-fn kept_beside(target: &Path, swap: &Path, why: impl std::fmt::Display) -> PartsError {
-    let what = format!("is not the file it was when this began: what lay there is {} now ({why})", swap.display());
-    PartsError::occupied(target, what)
-}
-
-/// What a killed swap left under the name `swap`, which is somebody else's, goes back to `target` where nothing lies there
-/// but the file `ours`, or nothing at all. Whether it did.
+/// What a swap brought out under the name `swap`, and is somebody else's, goes back to `target` where nothing lies there but
+/// the file `ours`, which is removed, or nothing at all. Whether it did: whoever put it there may be putting more there, and
+/// the last is what stays at `target`.
 ///
 /// # Errors
 /// As the operating system says.
 pub fn put_back(fs: &Arc<dyn FileSystem>, swap: &Path, target: &Path, ours: Option<FileId>) -> Result<bool> {
-    let Some(ours) = ours else {
-        return match fs.rename_new(swap, target) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
-            renamed => renamed.at("put back", target).map(|()| true),
-        };
-    };
     match fs.exchange(swap, target) {
-        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::NotFound) => return Ok(false),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported) => {
+            return match fs.rename_new(swap, target) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+                renamed => renamed.at("put back", target).map(|()| true),
+            };
+        }
         swapped => swapped.at("put back", target)?,
     }
-    if fs.identity(swap).at("look at", swap)? == ours {
-        return remove(fs, swap).map(|()| true);
+    match fs.identity(swap) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error).at("look at", swap),
+        Ok(found) if Some(found) == ours => remove(fs, swap).map(|()| true),
+        Ok(_) => fs.exchange(swap, target).at("put back", target).map(|()| false),
     }
-    fs.exchange(swap, target).at("put back", target)?;
-    Ok(false)
 }
 
 /// What came to lie at a name that was free.

@@ -107,9 +107,21 @@ pub fn publish_directory(
     }
     fs.sync_directory(directory).at("fsync directory", directory)?;
     still_ours(fs, directory, intent)?;
+    finish(fs, request, &names, &approved, intent)
+}
+
+/// Says what lies there, and that it is whole.
+fn finish(
+    fs: &Arc<dyn FileSystem>,
+    request: &DirectoryRequest<'_>,
+    names: &BTreeSet<&str>,
+    approved: &Approved<'_>,
+    intent: Option<FileId>,
+) -> Result<()> {
+    let directory = request.directory;
     let (manifest, success) = (directory.join(MANIFEST), directory.join(SUCCESS));
     let written = write(fs, &manifest, request.manifest, None)?;
-    refuse_strangers(fs, directory, &names, &approved)?;
+    refuse_strangers(fs, directory, names, approved)?;
     let staged = stage(fs, &success, b"")?;
     remove_intent(fs, directory, intent).map_err(|failure| {
         let _ = fs.remove_file(&staged);
