@@ -6,9 +6,10 @@ import type { Reply, Task, TaskKind } from '../worker/protocol.ts';
 import type { Engine, EngineOptions } from './engine.ts';
 import { lostWorker } from './lost.ts';
 
-const ENTRY = new URL('../worker/entry.js', import.meta.url);
+/** Where a thread begins: CommonJS, see there. */
+export const ENTRY = new URL('../worker/entry.cjs', import.meta.url);
 
-/** Opens a pool of threads, each of which runs `entry`. */
+/** Opens a pool of threads, each of which calls `run` of `entry`. */
 export function openThreads(options: EngineOptions, entry: URL = ENTRY): Engine {
   return new Threads(options, entry);
 }
@@ -80,6 +81,7 @@ function startPool(workers: number, workerData: unknown, entry: URL): Piscina<un
   try {
     return new Piscina<unknown, Reply>({
       filename: entry.href,
+      name: 'run',
       minThreads: workers,
       maxThreads: workers,
       concurrentTasksPerWorker: 1,

@@ -1,7 +1,7 @@
 // What may go wrong in a worker, by the kind of its task.
 import { workerData } from 'node:worker_threads';
 
-export default function run({ kind, ms }) {
+export function run({ kind, ms }) {
   if (kind === 'exit') process.exit(7);
   if (kind === 'heap') {
     const kept = [];

@@ -162,7 +162,10 @@ function errorIn(ended: Ended): ReturnType<typeof errorOf> | undefined {
 /** How a command ended, in a line. */
 function words(ended: Ended): string {
   const { code = '', message = '' } = errorIn(ended) ?? {};
-  return `exit ${ended.code} ${code} ${message} ${ended.stderr.slice(-600)}`.trim();
+  const { stderr } = ended;
+  // What Node aborts of stands first, what ends a command last.
+  const short = stderr.length > 1200 ? `${stderr.slice(0, 600)} ... ${stderr.slice(-600)}` : stderr;
+  return `exit ${ended.code} ${code} ${message} ${short}`.trim();
 }
 
 /** Tries faults in several lanes at once. */

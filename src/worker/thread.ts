@@ -1,4 +1,4 @@
-/** The far side of the pool: one scanner per thread, opened with the first task that reads a source. */
+/** The far side of the pool, loaded by entry.cts: one scanner per thread, opened with the first task that reads a source. */
 import { workerData } from 'node:worker_threads';
 import { ChunkWorker, type WorkerOptions } from '../bindings/native.ts';
 import type { Reply, Task } from './protocol.ts';
@@ -11,6 +11,6 @@ function open(): ChunkWorker {
   return worker;
 }
 
-export default function run(task: Task): Reply {
+export function run(task: Task): Reply {
   return runTask(open, task);
 }
