@@ -1,5 +1,5 @@
 /** What this machine and process are: read-only looks at the operating system. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { constants, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { availableParallelism, hostname, totalmem } from 'node:os';
 import type { Capacity } from './orchestrator/resources.ts';
 
@@ -31,6 +31,24 @@ export function identify(): Identity {
 export function peakRssBytes(): number {
   const peak = /^VmHWM:\s+(\d+) kB/m.exec(read('/proc/self/status') ?? '');
   return peak ? Number(peak[1]) * 1024 : process.resourceUsage().maxRSS * 1024;
+}
+
+/**
+ * Whether nohup started this process at a terminal. Node undoes that SIGHUP is ignored before any of our code runs; what
+ * remains of GNU nohup is that it puts /dev/null in the place of a terminal to read from, opened for writing alone.
+ */
+export function startedByNohup(): boolean {
+  const flags = /^flags:\s+([0-7]+)$/m.exec(read('/proc/self/fdinfo/0') ?? '')?.[1] ?? '';
+  const access = constants.O_RDONLY | constants.O_WRONLY | constants.O_RDWR;
+  return (Number.parseInt(flags, 8) & access) === constants.O_WRONLY && linkOf('/proc/self/fd/0') === '/dev/null';
+}
+
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function read(path: string): string | undefined {

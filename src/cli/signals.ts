@@ -1,6 +1,7 @@
 /** Signals of a running command: the first stops in good order, the second at once. One that comes too late changes nothing. */
 import { EXIT } from '../errors.ts';
 import { ProcessSignal } from '../orchestrator/control.ts';
+import { startedByNohup } from '../system.ts';
 import { say } from './streams.ts';
 
 /** What each signal makes the process end with. A terminal that goes away is no reason to lose what can be kept. */
@@ -40,7 +41,7 @@ export function listenForSignals(): Signals {
     // True in every phase: whether chunks are in flight, or the output is being put in place, is not known here.
     say('', `${name}: stopping in good order, what is finished is kept (a second signal stops at once)`);
   };
-  for (const name of STOP_SIGNALS) process.on(name, listener);
+  for (const name of STOP_SIGNALS) process.on(name, name === 'SIGHUP' && startedByNohup() ? () => {} : listener);
   return {
     signal: controller.signal,
     came: () => first,

@@ -109,12 +109,13 @@ it('status --watch of a job that waits ends when its reader has gone', async () 
 const noScript = process.platform !== 'linux' || !existsSync('/usr/bin/script');
 // A shell passes the hang-up on to its jobs; without that, only writing to the terminal fails.
 it.skipIf(noScript).each([
-  ['and tells by SIGHUP stops the run in good order', 'trap "kill -HUP $job" HUP', '129', 'stopped'],
-  ['in silence ends the telling, not the job', "trap '' HUP", '74', 'completed'],
-])('a terminal that goes away %s', async (_, trap, exit, state) => {
+  ['and tells by SIGHUP stops the run in good order', '', 'trap "kill -HUP $job" HUP', '129', 'stopped'],
+  ['and tells one that nohup started changes nothing', 'nohup', 'trap "kill -HUP $job" HUP', '0', 'completed'],
+  ['in silence ends the telling, not the job', '', "trap '' HUP", '74', 'completed'],
+])('a terminal that goes away %s', async (_, prefix, trap, exit, state) => {
   const name = `terminal-${exit}`;
   const flags = flagsOf(name).slice(0, -2).join(' ');
-  const command = `node ${MAIN} score ${flags} --progress bar & job=$!; ${trap}; wait $job; wait $job; echo $? > ${name}.code`;
+  const command = `${prefix} node ${MAIN} score ${flags} --progress bar < /dev/tty & job=$!; ${trap}; wait $job; wait $job; echo $? > ${name}.code`;
   const terminal = spawn('/usr/bin/script', ['-qec', command, '/dev/null'], {
     cwd: directory,
     stdio: ['pipe', 'pipe', 'inherit'],
