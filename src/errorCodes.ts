@@ -90,7 +90,7 @@ export const CODES = {
     meaning: 'no such file, or no file matches',
     remedy: 'check the path',
   },
-  SOURCE_UNREADABLE: { ...io, meaning: 'permission denied, or not a file', remedy: 'check its permissions' },
+  SOURCE_UNREADABLE: { ...io, meaning: 'a source may not be read', remedy: 'check its permissions' },
   SOURCE_INVALID: {
     ...data,
     meaning: 'not Parquet, truncated, or its footer is damaged',
@@ -138,6 +138,11 @@ export const CODES = {
     remedy: 'make it again from its source',
   },
   // The machine.
+  UNREADABLE: {
+    ...io,
+    meaning: 'a model, an output or a file of the home may not be read',
+    remedy: 'check its permissions and those of its directory',
+  },
   DISK_FULL: {
     ...resource,
     ...lasting,

@@ -112,7 +112,7 @@ export function restate(
 export function ofLook(error: BatchCoreError): BatchCoreError {
   const { code, message, where, cause } = error;
   if (code !== 'OUTPUT_UNWRITABLE') return error;
-  return new BatchCoreError('SOURCE_UNREADABLE', message, { where, cause, hint: READABLE });
+  return new BatchCoreError('UNREADABLE', message, { where, cause, hint: READABLE });
 }
 
 const READABLE = 'check its permissions and those of its directory';
@@ -149,7 +149,7 @@ export function systemError(
   const known = codeOfErrno(errno);
   // Said by who was about to write, it is where nothing can be written; said by nobody in particular, it was a look.
   const looked = known === 'OUTPUT_UNWRITABLE' && doing === undefined && READS.has(syscall);
-  const code = options.code ?? (looked ? 'SOURCE_UNREADABLE' : known);
+  const code = options.code ?? (looked ? 'UNREADABLE' : known);
   const what = doing ?? `${syscall ?? 'reach'}${path === undefined ? '' : ` ${path}`}`;
   return new BatchCoreError(code, `cannot ${what}: ${errno ? (WORDS[errno] ?? `${errno}`) : message}`, {
     where: {
@@ -170,9 +170,9 @@ export function systemError(
 export function readError(
   cause: unknown,
   what: string,
-  options: { path: string; absent: ErrorCode; absentHint?: string },
+  options: { path: string; absent: ErrorCode; absentHint?: string; refused?: ErrorCode },
 ): BatchCoreError {
-  const { path, absent, absentHint } = options;
+  const { path, absent, absentHint, refused = 'UNREADABLE' } = options;
   const errno = errnoOf(cause as NodeJS.ErrnoException);
   const known = codeOfErrno(errno);
   if (known === 'PATH_LOST')
@@ -181,10 +181,10 @@ export function readError(
       code: absent,
       ...(absentHint !== undefined && { hint: absentHint }),
     });
-  const refused = known === 'OUTPUT_UNWRITABLE' || (known === 'TRANSIENT_IO' && !PASSING.has(errno));
+  const isRefused = known === 'OUTPUT_UNWRITABLE' || (known === 'TRANSIENT_IO' && !PASSING.has(errno));
   return systemError(cause, `read ${what}`, {
     path,
-    ...(refused && { code: 'SOURCE_UNREADABLE' as const, hint: READABLE }),
+    ...(isRefused && { code: refused, hint: READABLE }),
   });
 }
 

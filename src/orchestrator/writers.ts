@@ -42,7 +42,7 @@ function jobsOf(home: string, isNamed: boolean): HomeContent {
   try {
     return homeJobs(home);
   } catch (thrown) {
-    if (isNamed || BatchCoreError.from(thrown).code !== 'SOURCE_UNREADABLE') throw thrown;
+    if (isNamed || BatchCoreError.from(thrown).code !== 'UNREADABLE') throw thrown;
     return { jobs: [], unreadable: [] };
   }
 }

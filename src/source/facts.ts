@@ -143,7 +143,7 @@ export function quickIdentity(stats: BigIntStats): QuickIdentity {
 }
 
 function unreadable(path: string, cause: unknown): BatchCoreError {
-  return readError(cause, `"${path}"`, { path, absent: 'SOURCE_NOT_FOUND' });
+  return readError(cause, `"${path}"`, { path, absent: 'SOURCE_NOT_FOUND', refused: 'SOURCE_UNREADABLE' });
 }
 
 async function describe(database: Database, { file: { path }, misread }: ReadFile): Promise<SourceColumn[]> {

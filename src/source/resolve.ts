@@ -169,7 +169,7 @@ function refuseFormat(file: string): void {
 }
 
 function unreadable(path: string, cause: unknown): BatchCoreError {
-  return readError(cause, `"${path}"`, { path, absent: 'SOURCE_NOT_FOUND' });
+  return readError(cause, `"${path}"`, { path, absent: 'SOURCE_NOT_FOUND', refused: 'SOURCE_UNREADABLE' });
 }
 
 async function notFound(source: string, path: string, cwd: string): Promise<BatchCoreError> {

@@ -23,30 +23,31 @@ beforeAll(async () => {
 });
 
 describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('what may not be read', () => {
+  // What cannot be looked at and is given as one of many kinds is taken for a source.
   it.each([
-    'inspect locked/data.parquet',
-    'inspect locked/m.bcm',
-    'inspect locked',
-    'inspect secret-data.parquet',
-    'inspect secret-m.bcm',
-    'score locked/data.parquet -o x.parquet',
-    'score locked -o x.parquet',
-    'score data.parquet -m locked/m.bcm -o x.parquet',
-    'score data.parquet -m secret-m.bcm -o x.parquet',
-    'verify locked/out.parquet',
-    'verify locked',
-    'verify secret-out.parquet',
-    'verify secret-m.bcm',
-    'jobs --home locked',
-    'status --home locked',
-    'status x --home locked',
-    'resume x --home locked',
-    'cancel x --home locked',
-  ])('%s', async (line) => {
+    ['SOURCE_UNREADABLE', 'inspect locked/data.parquet'],
+    ['SOURCE_UNREADABLE', 'inspect locked/m.bcm'],
+    ['SOURCE_UNREADABLE', 'inspect secret-data.parquet'],
+    ['SOURCE_UNREADABLE', 'inspect secret-m.bcm'],
+    ['SOURCE_UNREADABLE', 'score locked/data.parquet -o x.parquet'],
+    ['SOURCE_UNREADABLE', 'score locked -o x.parquet'],
+    ['UNREADABLE', 'inspect locked'],
+    ['UNREADABLE', 'score data.parquet -m locked/m.bcm -o x.parquet'],
+    ['UNREADABLE', 'score data.parquet -m secret-m.bcm -o x.parquet'],
+    ['UNREADABLE', 'verify locked/out.parquet'],
+    ['UNREADABLE', 'verify locked'],
+    ['UNREADABLE', 'verify secret-out.parquet'],
+    ['UNREADABLE', 'verify secret-m.bcm'],
+    ['UNREADABLE', 'jobs --home locked'],
+    ['UNREADABLE', 'status --home locked'],
+    ['UNREADABLE', 'status x --home locked'],
+    ['UNREADABLE', 'resume x --home locked'],
+    ['UNREADABLE', 'cancel x --home locked'],
+  ])('is %s: %s', async (code, line) => {
     const ended = await shell(directory, `${NOBODY} "$@" ${line} --json`);
     expect(ended.code).toBe(74);
     expect(errorOf(ended)).toMatchObject({
-      code: 'SOURCE_UNREADABLE',
+      code,
       message: expect.stringMatching(/^cannot read .*: permission denied$/),
       hint: 'check its permissions and those of its directory',
     });

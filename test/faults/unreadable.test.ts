@@ -47,7 +47,7 @@ it.skipIf(process.platform === 'win32')('a job whose files may not be read', asy
   ]) {
     const home = args[0] === 'inspect' ? [] : ['--home', 'files'];
     const ended = await asUser(...args, ...home, '--json');
-    expect([ended.code, errorOf(ended).code], args.join(' ')).toEqual([74, 'SOURCE_UNREADABLE']);
+    expect([ended.code, errorOf(ended).code], args.join(' ')).toEqual([74, 'UNREADABLE']);
     expect(errorOf(ended).message).toMatch(DENIED);
     expect(errorOf(ended).hint).toBe('check its permissions and those of its directory');
   }
@@ -79,11 +79,11 @@ it.skipIf(process.platform === 'win32')('a report that may not be read says noth
     fs.writeFileSync(f, fs.readFileSync(f, 'utf8').replace('"completed"', '"running"'));`;
   await ending(spawn(process.execPath, ['-e', script], nobody));
   const unknown = await asUser('status', '--home', 'report', '--json');
-  expect([unknown.code, errorOf(unknown).code]).toEqual([74, 'SOURCE_UNREADABLE']);
+  expect([unknown.code, errorOf(unknown).code]).toEqual([74, 'UNREADABLE']);
   chmodSync(join(job, 'report.json'), 0o600);
   chmodSync(join(job, 'job.lock'), 0);
   const held = await asUser('jobs', '--home', 'report', '--json');
-  expect([held.code, errorOf(held).code]).toEqual([74, 'SOURCE_UNREADABLE']);
+  expect([held.code, errorOf(held).code]).toEqual([74, 'UNREADABLE']);
 });
 
 it.skipIf(process.platform === 'win32').each(['jobs', ''])('a home of which "%s" may not be read', async (below) => {
@@ -92,7 +92,7 @@ it.skipIf(process.platform === 'win32').each(['jobs', ''])('a home of which "%s"
   chmodSync(join(directory, name, below), 0);
   for (const args of [['jobs'], ['status'], ['status', idOf(job)], ['resume', idOf(job)]]) {
     const ended = await asUser(...args, '--home', name, '--json');
-    expect([ended.code, errorOf(ended).code], args.join(' ')).toEqual([74, 'SOURCE_UNREADABLE']);
+    expect([ended.code, errorOf(ended).code], args.join(' ')).toEqual([74, 'UNREADABLE']);
     expect(errorOf(ended).message).toMatch(DENIED);
   }
   const scored = await asUser('score', 'data.parquet', '-d', 'mad', '-o', 'four.parquet', '--home', name, '--json');
@@ -137,7 +137,7 @@ describe.skipIf(process.platform === 'win32')('an output that may not be read', 
     const part = join(directory, 'parts', 'part-0000000.parquet');
     chmodSync(part, 0);
     const verified = await asUser('verify', 'parts', '--home', 'outputs', '--json');
-    expect([verified.code, errorOf(verified).code]).toEqual([74, 'SOURCE_UNREADABLE']);
+    expect([verified.code, errorOf(verified).code]).toEqual([74, 'UNREADABLE']);
   });
 
   it.each(['status.json', 'job.json', 'report.json'])('nor that of a job whose %s may not be', async (name) => {
@@ -146,7 +146,7 @@ describe.skipIf(process.platform === 'win32')('an output that may not be read', 
     const job = join(directory, 'outputs', 'jobs', JSON.parse(stdout).jobId);
     chmodSync(join(job, name), 0);
     const verified = await asUser('verify', out, '--home', 'outputs', '--json');
-    expect([verified.code, errorOf(verified).code], verified.stdout).toEqual([74, 'SOURCE_UNREADABLE']);
+    expect([verified.code, errorOf(verified).code], verified.stdout).toEqual([74, 'UNREADABLE']);
     expect(errorOf(verified).where?.['file']).toBe(join(job, name));
     chmodSync(join(job, name), 0o600);
     expect((await asUser('verify', out, '--home', 'outputs')).code).toBe(0);
