@@ -3,11 +3,13 @@
 mod bytes;
 mod crash;
 mod damage;
+mod directory;
 mod faults;
 mod lists;
 mod order;
 mod property;
 mod publish;
+mod replace;
 mod source;
 mod two;
 

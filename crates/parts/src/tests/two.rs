@@ -1,6 +1,6 @@
 //! Two runs that publish into one directory at once, each stopped before any of its calls while the other goes on.
 
-use super::publish::{directory_part, names};
+use super::directory::{directory_part, names};
 use crate::{
     DirectoryPart, DirectoryRequest, Disk, FileId, FileSystem, OpenFile, Replaced, publish_directory, write_committed,
 };
