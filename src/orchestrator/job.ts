@@ -221,7 +221,8 @@ export function retirePublication(job: OpenJob): void {
   if (job.publication) job.publication = { ...job.publication, state: 'former' };
 }
 
-function refuseChangedInput(stored: StoredJob, differences: readonly FieldDifference[]): void {
+/** Refuses to go on with a job of whose source `differences` tell. */
+export function refuseChangedInput(stored: StoredJob, differences: readonly FieldDifference[]): void {
   const [first] = differences;
   if (first === undefined) return;
   throw new BatchCoreError(

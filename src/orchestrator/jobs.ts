@@ -64,8 +64,10 @@ function truthful(home: string, status: JobStatus): JobStatus {
 /** What to do was said from where the job ran: from here it may need the home's name. */
 function retold(home: string, { error, ...status }: JobStatus): JobStatus {
   if (error === undefined) return status;
-  const hint = goOnHint(error.code, status.jobId, home) ?? error.hint;
-  return { ...status, error: { ...error, ...(hint !== undefined && { hint }) } };
+  // One that can never go on has no next step.
+  const hint = status.retired ? undefined : (goOnHint(error.code, status.jobId, home) ?? error.hint);
+  const { hint: _stale, ...plain } = error;
+  return { ...status, error: { ...plain, ...(hint !== undefined && { hint }) } };
 }
 
 /** Whether a process has the lock; one that may not be looked at is not one that nobody has. */
@@ -145,8 +147,8 @@ export async function resumeJob(home: string | undefined, id: string): Promise<R
       const options = { ...request.options, home: path, ...(workers !== undefined && { workers }) };
       const running =
         request.spec.kind === 'fit'
-          ? runFit(request.sources, request.out || undefined, options, { ...hooks, byPerson: true })
-          : runScore(request.sources, { ...options, out: request.out }, { ...hooks, byPerson: true });
+          ? runFit(request.sources, request.out || undefined, options, { ...hooks, resumes: status.jobId })
+          : runScore(request.sources, { ...options, out: request.out }, { ...hooks, resumes: status.jobId });
       return running.catch((thrown) => {
         throw ofItsCommand(BatchCoreError.from(thrown), request.spec.kind);
       });

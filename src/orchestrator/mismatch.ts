@@ -65,6 +65,8 @@ function words({ field, before, after }: SpecDifference): string {
 function show(value: unknown): string {
   // Of a path that is cut the end is missing, which tells it from others.
   if (typeof value === 'string') return JSON.stringify(value);
+  // Of inputs the number, where that differs; the sources name them.
+  if (Array.isArray(value) && typeof value[0] === 'object') return `${value.length} file${value.length > 1 ? 's' : ''}`;
   const text = JSON.stringify(value) ?? 'absent';
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

@@ -4,7 +4,9 @@ import { basename, extname, sep } from 'node:path';
 import { BatchCoreError } from '../errors.ts';
 import { fromHere, placeOf } from '../paths.ts';
 import { realPlace } from '../sink/place.ts';
+import { resolveSource } from '../source/resolve.ts';
 import type { JobStatus } from '../store/status.ts';
+import { lookFrom } from './home.ts';
 
 export interface Output {
   /** Absolute, without a final slash, as it was asked for: for people. */
@@ -44,11 +46,22 @@ export function outputAt(path: string, layout: Output['layout']): Output {
   return { path, place: path && realPlace(path, layout), layout };
 }
 
+/** The files that a job of `kind` reads which is asked for `asked`, with `jobs` of its home. */
+export async function inputFiles(
+  kind: 'score' | 'fit',
+  asked: readonly string[],
+  output: Output,
+  jobs: Parameters<typeof exceptOutput>[3],
+): Promise<string[]> {
+  const found = await resolveSource(asked, lookFrom(asked));
+  return kind === 'score' ? exceptOutput(found, asked, output, jobs) : found;
+}
+
 /**
  * The files of a directory or pattern but for what this very command published among them before: it was not there when it
  * was asked for first, and a source that grew by it would be another. `jobs` are those of the home, asked only then.
  */
-export function exceptOutput(
+function exceptOutput(
   files: string[],
   asked: readonly string[],
   { place }: Output,

@@ -14,13 +14,12 @@ import { BatchCoreError, readError } from '../errors.ts';
 import { fromHere, isLost, notUtf8, placeOf } from '../paths.ts';
 import { specialWords } from '../sink/look.ts';
 import { readFacts, type SourceFacts } from '../source/facts.ts';
-import { resolveSource } from '../source/resolve.ts';
 import { publications } from '../store/home.ts';
 import { measureCapacity } from '../system.ts';
-import { jobPaths, lookFrom, refuseHome, resolveHome } from './home.ts';
+import { jobPaths, refuseHome, resolveHome } from './home.ts';
 import { needsOf } from './needs.ts';
 import { checkOptions, checkParameters, DEFAULTS, type ScoreOptions } from './options.ts';
-import { exceptOutput, type Output, outputAt, resolveOutput } from './output.ts';
+import { inputFiles, type Output, outputAt, resolveOutput } from './output.ts';
 import { type Plan, type PlannedChunk, planPilot, planScan } from './plan.ts';
 import { type Budget, decideBudget, type MemoryNeeds, parseBytes, refuseAddressLimit } from './resources.ts';
 import { fingerprintOf, type JobSpec, jobIdOf, refuseRowNumbers, specOf } from './spec.ts';
@@ -75,8 +74,7 @@ export async function prepare(
       : resolveOutput(options.out, asked);
   const home = resolveHome(options.home, output.path);
   refuseHome(home);
-  const found = await resolveSource(asked, lookFrom(asked));
-  const files = kind === 'score' ? exceptOutput(found, asked, output, () => publications(home)) : found;
+  const files = await inputFiles(kind, asked, output, () => publications(home));
   const facts = await readFacts(files);
   const rows = facts.files.reduce((sum, file) => sum + file.rows, 0);
   if (rows === 0)

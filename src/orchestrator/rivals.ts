@@ -1,22 +1,25 @@
 /** Other jobs that write where this one is to write: one that runs is waited for, one that was left unfinished is looked at. */
+import { realpath } from 'node:fs/promises';
 import { BatchCoreError } from '../errors.ts';
 import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
 import { statIdentity } from '../source/facts.ts';
-import { type FileIdentity, identityDifferences } from '../source/identity.ts';
-import { outputPlace, type PlacedJob, readHome, type UnreadableJob, withPlaces } from '../store/home.ts';
+import { sourceDifferences } from '../source/identity.ts';
+import { outputPlace, type PlacedJob, publications, readHome, type UnreadableJob, withPlaces } from '../store/home.ts';
 import type { StoredJob } from '../store/job.ts';
 import { isFinished } from '../store/states.ts';
 import { type JobStatus, writeStatus } from '../store/status.ts';
 import { removeWorkFiles } from '../store/workFiles.ts';
 import { jobPaths } from './home.ts';
-import { busyHint, isAlive, type OpenJob, readDatabase, requestOf } from './job.ts';
+import { busyHint, isAlive, type OpenJob, readDatabase, readRequest, refuseChangedInput, requestOf } from './job.ts';
 import { mismatchError } from './mismatch.ts';
+import { inputFiles } from './output.ts';
 import type { Prepared } from './prepare.ts';
 import { isOwnLeftover } from './sweep.ts';
 
 /**
  * Refuses while another job runs for the same output, and while one is unfinished that could still be gone on with,
- * saying in which fields the two differ. One whose source is not there any more as it was is retired, which is said, and
+ * saying in which fields the two differ. One whose source is not there any more as it was (a file of it is another, is gone
+ * or came to it) is retired, which is said, and
  * with `--fresh` every one that is unfinished.
  */
 export async function settleRivals(prepared: Prepared): Promise<string[]> {
@@ -40,7 +43,7 @@ export async function settleRivals(prepared: Prepared): Promise<string[]> {
     if (isFinished(rival.state) || rival.retired) continue;
     const job = await readDatabase(home, rival.jobId);
     if (!job?.stored || isFinished(job.stored.state)) continue;
-    if (!options.fresh && (await sourceIsIntact(job.stored, prepared.facts.files)))
+    if (!options.fresh && (await sourceIsIntact(job.stored, prepared)))
       throw mismatchError(rival.jobId, requestOf(job.stored), prepared);
     await retire(home, rival, job);
     const why = options.fresh ? 'this one starts instead (--fresh)' : 'its source is not what it was';
@@ -49,18 +52,34 @@ export async function settleRivals(prepared: Prepared): Promise<string[]> {
   return warnings;
 }
 
+/** Refuses to go on with job `jobId` where what it was asked is another job now: what it reads is not what it was. */
+export async function refuseAnother(prepared: Prepared, jobId: string): Promise<void> {
+  if (prepared.jobId === jobId) return;
+  const stored = (await readDatabase(prepared.home, jobId))?.stored;
+  if (stored) refuseChangedInput(stored, sourceDifferences('resume', stored.files, prepared.facts.files));
+  const request = await readRequest(prepared.home, jobId);
+  if (request) throw mismatchError(jobId, request, prepared);
+}
+
 function unknownRival({ jobId, error }: UnreadableJob): string {
   return `${error.message}: whether job ${jobId} of this home writes to the same output is not known`;
 }
 
-/** Of files that are read now the footers are known too. */
-async function sourceIsIntact(stored: StoredJob, files: readonly FileIdentity[]): Promise<boolean> {
-  for (const file of stored.files) {
-    const read = files.find(({ path }) => path === file.path);
-    const now = read ?? (await statIdentity(file.path).catch(() => undefined));
-    if (!now || identityDifferences('resume', file, now).length > 0) return false;
+/** Whether what the job reads is there as it was: every file of it, in its place, and no other. */
+async function sourceIsIntact(stored: StoredJob, { output, home, facts }: Prepared): Promise<boolean> {
+  const { spec, sources, realPaths } = requestOf(stored);
+  try {
+    const paths = await inputFiles(spec.kind, sources, output, () => publications(home));
+    const places = await Promise.all(paths.map((path) => realpath(path)));
+    // Of files that are read now the footers are known too.
+    const read = new Map(facts.files.map((file) => [file.path, file]));
+    const now = await Promise.all(paths.map(async (path) => read.get(path) ?? { path, ...(await statIdentity(path)) }));
+    const moved = realPaths !== undefined && places.some((place, i) => place !== realPaths[i]);
+    return !moved && sourceDifferences('resume', stored.files, now).length === 0;
+  } catch {
+    // What cannot be looked at is not there as it was.
+    return false;
   }
-  return true;
 }
 
 /** It cannot go on: its finished chunks are of no more use. Its records stay. */

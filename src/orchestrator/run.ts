@@ -29,7 +29,7 @@ import { type Prepared, prepare } from './prepare.ts';
 import { releaseParts } from './publish.ts';
 import { recall } from './recall.ts';
 import { afterDeaths, type Budget } from './resources.ts';
-import { settleRivals } from './rivals.ts';
+import { refuseAnother, settleRivals } from './rivals.ts';
 import { checkRoom } from './room.ts';
 import { type ModelOrigin, saveModel } from './save.ts';
 import { sweepJob } from './sweep.ts';
@@ -40,8 +40,8 @@ export interface RunHooks extends Listener {
   signal?: AbortSignal | undefined;
   /** False only where a bench measures what durability costs. */
   durable?: boolean | undefined;
-  /** A person asked to go on: chunks that are given up get one more attempt. */
-  byPerson?: boolean | undefined;
+  /** The job that a person asked to go on with: it and no other, and chunks that are given up get one more attempt. */
+  resumes?: string | undefined;
 }
 
 /** Grace for what is in flight when a run is stopped; then it is interrupted. */
@@ -76,6 +76,7 @@ export async function runFitOf(
 }
 
 async function run(prepared: Prepared, hooks: RunHooks, timing: Timing): Promise<Report> {
+  if (hooks.resumes !== undefined) await refuseAnother(prepared, hooks.resumes);
   refusePlaces(prepared);
   // What is taken is refused before anything is made; only a job that exists may know better.
   if (!jobExists(prepared)) approveTargets(prepared, undefined);
@@ -111,9 +112,9 @@ async function begin(
   const request = requestFor(prepared, approveTargets(prepared, job));
   refuseUnwritable(prepared);
   const { files } = prepared.facts;
-  const [fresh, goOn] = [prepared.options.fresh ?? false, hooks.byPerson ?? false];
+  const [fresh, goOn] = [prepared.options.fresh ?? false, hooks.resumes !== undefined];
   const execution = await beginJob(job, { request, files, fresh, goOn });
-  if (hooks.byPerson) await job.store.allowOneMore();
+  if (goOn) await job.store.allowOneMore();
   prepared.budget = await budgetAfterDeaths(prepared, job);
   execution.warnings.unshift(...warnings);
   if (prepared.budget.warning) execution.warnings.push(prepared.budget.warning);

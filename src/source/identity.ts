@@ -59,12 +59,23 @@ export function sourceDifferences(
   stored: readonly FileIdentity[],
   now: readonly Partial<FileIdentity>[],
 ): FieldDifference[] {
-  return Array.from({ length: Math.max(stored.length, now.length) }).flatMap((_, i) => {
-    const [before, after] = [stored[i], now[i]];
-    if (before && after) return identityDifferences(when, before, after);
-    const path = before?.path ?? after?.path ?? '';
-    return [{ file: path, field: 'path', old: before ? path : 'none', new: after ? path : 'none' }];
-  });
+  if (stored.length !== now.length) return comeOrGone(stored, now);
+  return stored.flatMap((before, i) => identityDifferences(when, before, now[i] ?? {}));
+}
+
+/** The files that only one of the two has. */
+function comeOrGone(
+  stored: readonly Partial<FileIdentity>[],
+  now: readonly Partial<FileIdentity>[],
+): FieldDifference[] {
+  const before = new Set(stored.map(({ path = '' }) => path));
+  const after = new Set(now.map(({ path = '' }) => path));
+  const gone = [...before].filter((file) => !after.has(file));
+  const come = [...after].filter((file) => !before.has(file));
+  return [
+    ...gone.map((file) => ({ file, field: 'path' as const, old: file, new: 'none' })),
+    ...come.map((file) => ({ file, field: 'path' as const, old: 'none', new: file })),
+  ];
 }
 
 /** The differences in words. */

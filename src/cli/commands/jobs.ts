@@ -27,7 +27,7 @@ export async function jobsCommand(flags: StatusFlags): Promise<number> {
     printLines(
       tableLines(
         ['job', 'state', 'phase', 'done', 'updated', 'output'],
-        jobs.map((job) => [job.jobId, job.state, job.phase, shareText(job), job.updatedAt, job.out]),
+        jobs.map((job) => [job.jobId, stateText(job), job.phase, shareText(job), job.updatedAt, job.out]),
         [3],
         answerColumns(),
       ),
@@ -49,13 +49,18 @@ export async function statusCommand(id: string | undefined, flags: StatusFlags):
   }
 }
 
+/** A job that can never go on is not one that merely failed. */
+function stateText({ state, retired }: JobStatus): string {
+  return retired ? 'retired' : state;
+}
+
 function shareText({ progress }: JobStatus): string {
   return progress.rowsTotal > 0 ? `${Math.floor((100 * progress.rowsDone) / progress.rowsTotal)} %` : '';
 }
 
 function statusLine(status: JobStatus): string {
   const { progress, state } = status;
-  const parts = [status.jobId, state, status.phase, shareText(status)];
+  const parts = [status.jobId, stateText(status), status.phase, shareText(status)];
   if (state === 'running' || state === 'stopping') {
     if (progress.rowsPerSecond !== null) parts.push(rateText(progress.rowsPerSecond));
     if (progress.etaSeconds !== null) parts.push(`${secondsText(progress.etaSeconds)} left`);
