@@ -41,6 +41,8 @@ describe.each(takers)('%s', (taker, call) => {
     expect(refused.where).toEqual({ option: 'detectr' });
     expect((await usage(call(data, { chunk_rows: 1000 }))).hint).toContain('"chunkRows"');
     expect((await usage(call(data, { frobnicate: undefined }))).hint).toContain('contamination');
+    // As the command line calls it.
+    expect((await usage(call(data, { set: { n_bins: 3 } }))).hint).toBe('did you mean "parameters"?');
   });
 
   it.each<[string, unknown]>([
@@ -85,6 +87,14 @@ describe.each(takers)('%s', (taker, call) => {
       expect((await usage(call(source))).where).toEqual({ option: 'source' });
     },
   );
+
+  it('names the element that is wrong', async () => {
+    expect((await usage(call(['a.parquet', 3]))).message).toBe('source: element 1, 3, is not a path');
+    expect((await usage(call([]))).message).toBe('source: it names nothing');
+    const refused = await usage(call(data, { columns: ['f0', 3] }));
+    expect(refused.message).toBe('columns: element 1, 3, is not the name of a column');
+    expect((await usage(call(data, { columns: [] }))).message).toBe('columns: it names no column');
+  });
 
   it('refuses options that are no object', async () => {
     for (const options of [null, 'hbos', 3, ['hbos']]) await usage(call(data, options));

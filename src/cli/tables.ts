@@ -113,7 +113,10 @@ function noteLines(report: Report): Line[] {
 function anomalyLines({ anomalies, source }: Report): Line[] {
   if (!anomalies) return [];
   const share = ((100 * anomalies.count) / source.rows).toFixed(2);
-  const threshold = anomalies.threshold === null ? '' : `, score above ${numberText(anomalies.threshold)}`;
+  const least = anomalies.threshold === null ? '' : numberText(anomalies.threshold);
+  // With --top it is the score of the last row that is flagged, not one that a row must exceed.
+  const exceeded = anomalies.method.startsWith('top ') ? `, scores of ${least} and more` : `, score above ${least}`;
+  const threshold = least === '' ? '' : exceeded;
   const doubt = anomalies.shareError ? `, share known to ±${(100 * anomalies.shareError).toFixed(2)} %` : '';
   const lines: Line[] = [
     `  anomalies ${rowsText(anomalies.count)} (${share} %; ${anomalies.method}${threshold}${doubt})`,

@@ -57,13 +57,21 @@ export const choice =
 export const names: Check = (value) => {
   const wanted = 'an array of column names';
   // A copy has no holes, which `some` would step over.
-  if (!Array.isArray(value) || [...value].some((name) => typeof name !== 'string'))
-    return objection(value, wanted, `give ${wanted}, such as ["a", "b"]`);
+  const hint = `give ${wanted}, such as ["a", "b"]`;
+  if (!Array.isArray(value)) return objection(value, wanted, hint);
+  const wrong = [...value].findIndex((name) => typeof name !== 'string');
+  if (wrong >= 0) return { message: `element ${wrong}, ${shown(value[wrong])}, is not the name of a column`, hint };
   const twice = value.find((name, i) => value.indexOf(name) !== i);
   return twice === undefined
     ? undefined
     : { message: `column ${shown(twice)} is named twice`, hint: 'name each column once' };
 };
+
+/** The same, one at least. */
+export const someNames: Check = (value) =>
+  Array.isArray(value) && value.length === 0
+    ? { message: 'it names no column', hint: 'name one at least, or leave it out to score every numeric column' }
+    : names(value);
 
 export const namesOrAll: Check = (value) => {
   if (value === 'all') return undefined;

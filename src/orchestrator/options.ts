@@ -17,6 +17,7 @@ import {
   settings,
   share,
   shown,
+  someNames,
   text,
   whole,
 } from './optionChecks.ts';
@@ -147,7 +148,7 @@ const modelPath = text('the path of a model', 'save the model with model.save(pa
 export const OPTIONS: readonly OptionRow[] = [
   row('detector', 'string', text('the name of a detector'), RUNS, 'what scores the rows'),
   row('parameters', 'object', settings, RUNS, 'parameters of the detector', '--set'),
-  row('columns', 'string[]', names, RUNS, 'columns to score'),
+  row('columns', 'string[]', someNames, RUNS, 'columns to score'),
   row('exclude', 'string[]', names, RUNS, 'columns to leave out'),
   row(
     'missing',
@@ -224,6 +225,9 @@ function checkEach(given: object, taker: Taker, naming: Naming): void {
 }
 
 function nearestOption(name: string, taker: Taker): string {
+  // As the command line calls it.
+  const flagged = OPTIONS.find(({ flag, takers }) => flag === `--${name}` && takers.includes(taker));
+  if (flagged) return `did you mean "${flagged.name}"?`;
   const known = OPTIONS.filter((option) => option.takers.includes(taker)).map((option) => option.name);
   const distanceMax = Math.max(2, Math.floor(name.length / 3));
   const [nearest] = known
@@ -261,14 +265,17 @@ function checkTogether(options: ScoreOptions, label: (name: string) => string): 
 
 /** Refuses a source that names nothing. */
 export function checkSource(source: unknown): void {
-  const list = typeof source === 'string' ? [source] : source;
-  if (
-    Array.isArray(list) &&
-    list.length > 0 &&
-    [...list].every((path) => typeof path === 'string' && path !== '' && !path.includes('\0'))
-  )
-    return;
-  refuseArgument('source', source, 'a path or an array of paths', 'which name Parquet files, directories or globs');
+  const [wanted, more] = ['a path or an array of paths', 'which name Parquet files, directories or globs'];
+  if (!Array.isArray(source)) return void (isPath(source) || refuseArgument('source', source, wanted, more));
+  if (source.length === 0) refuse('source', 'it names nothing', `give ${wanted}, ${more}`);
+  // A copy has no holes, which would be stepped over.
+  const list: unknown[] = [...source];
+  const wrong = list.findIndex((path) => !isPath(path));
+  if (wrong >= 0) refuse('source', `element ${wrong}, ${shown(list[wrong])}, is not a path`, `give ${wanted}, ${more}`);
+}
+
+function isPath(value: unknown): boolean {
+  return typeof value === 'string' && value !== '' && !value.includes('\0');
 }
 
 /** Refuses what is no path of one file. */

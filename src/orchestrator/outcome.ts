@@ -9,6 +9,7 @@ import type { JobStatus } from '../store/status.ts';
 import { peakRssBytes } from '../system.ts';
 import type { Execution, OpenJob } from './job.ts';
 import type { Flagging } from './model.ts';
+import type { FlagRule } from './options.ts';
 import type { Prepared } from './prepare.ts';
 import { ActiveTime, type ChunkCounts } from './progress.ts';
 import { coarseWarnings, reportedSource, unscoredReason } from './reportedSource.ts';
@@ -69,6 +70,7 @@ export function reportOf(o: Outcome): Report {
   const cpu = process.cpuUsage(timing.cpu);
   const total = timing.total;
   const sum = (pick: (receipt: ChunkFindings) => number) => receipts.reduce((n, receipt) => n + pick(receipt), 0);
+  const flagged = sum((receipt) => receipt.flagged);
   const source = reportedSource(prepared, model.facts.columns, (column) => ignoredReason(column, prepared, model));
   return {
     schema: 'batch-core.report/1',
@@ -91,7 +93,7 @@ export function reportOf(o: Outcome): Report {
       sha256: o.output.sha256,
     },
     anomalies: flagging && {
-      count: sum((receipt) => receipt.flagged),
+      count: flagged,
       threshold: flagging.threshold ?? flagging.lastOfTop?.score ?? null,
       method: flagging.method,
       shareError: flagging.shareError,
@@ -115,9 +117,16 @@ export function reportOf(o: Outcome): Report {
     warnings: [
       ...source.ignored.filter(({ reason }) => reason === EQUAL_AS_DOUBLES).map(({ column }) => equalWarning(column)),
       ...coarseWarnings(prepared),
+      ...fewerWarnings(prepared.spec.score?.flag, flagged),
       ...(o.warnings ?? []),
     ],
   };
+}
+
+/** Fewer rows have a score than were asked for. */
+function fewerWarnings(flag: FlagRule | undefined, flagged: number): string[] {
+  if (flag?.kind !== 'top' || flagged === flag.rows) return [];
+  return [`--top ${flag.rows}: ${flagged} rows have a score, and all of them are flagged`];
 }
 
 /** What a job's last word was too early to say: it is completed. */

@@ -94,7 +94,10 @@ async function verifyPath(path: string, expected: Expected | undefined): Promise
 /** What could never be an output, or is not what a job made there. */
 function refuseKind(path: string, what: string, expected: Expected | undefined): never {
   if (expected) throw damaged(path, `it ${what}`, AWAY);
-  throw new BatchCoreError('USAGE', `${path} ${what}`, { where: { file: path } });
+  throw new BatchCoreError('USAGE', `${path} ${what}`, {
+    where: { file: path },
+    hint: 'name an output, a model or a job',
+  });
 }
 
 const LOOKS = { file: verifyFile, directory: verifyDirectory, model: verifyModel };

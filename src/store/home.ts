@@ -5,7 +5,7 @@
 import { lstatSync, mkdirSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createDirectories, lockHolder, writeDurable } from '../bindings/native.ts';
-import { BatchCoreError, systemError } from '../errors.ts';
+import { BatchCoreError, restate, systemError } from '../errors.ts';
 import type { Progress } from '../orchestrator/progress.ts';
 import { specialWords } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
@@ -88,7 +88,7 @@ export interface UnreadableJob {
 export function readHome(home: string): HomeContent {
   const jobs: JobStatus[] = [];
   const refused: UnreadableJob[] = [];
-  for (const jobId of namesIn(join(home, 'jobs'))) {
+  for (const jobId of jobNames(home)) {
     try {
       const status = readStatus(join(home, 'jobs', jobId));
       // A directory's name is the job's: a status that names another one would lead elsewhere.
@@ -100,6 +100,16 @@ export function readHome(home: string): HomeContent {
   }
   jobs.sort((a, b) => compare(b.startedAt, a.startedAt) || compare(a.jobId, b.jobId));
   return { jobs, unreadable: refused };
+}
+
+function jobNames(home: string): string[] {
+  try {
+    return namesIn(join(home, 'jobs'));
+  } catch (thrown) {
+    const error = BatchCoreError.from(thrown);
+    const another = 'or name another home with --home';
+    throw restate(error, { hint: error.hint === undefined ? another : `${error.hint}, ${another}` });
+  }
 }
 
 /** The jobs of a home that can be read. */

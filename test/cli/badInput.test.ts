@@ -228,6 +228,7 @@ describe.each(cases)('score: $name', ({ args, code, exit, says }) => {
     const ended = await run(directory, 'score', ...args, '--json', '--progress', 'none');
     const error = errorOf(ended);
     expect({ code: error.code, exit: ended.code }).toEqual({ code, exit });
+    expect(error.hint, error.message).toMatch(/\w/);
     expect(`${error.message} ${JSON.stringify(error.where)} ${error.hint}`).toMatch(says);
     expect(`${ended.stdout}${ended.stderr}`).not.toMatch(/\n\s+at |panicked|Error:/);
     expect(readdirSync(directory).filter((name) => name !== '.batch-core')).toEqual(before);

@@ -198,6 +198,10 @@ describe('a report for people', () => {
     expect(stdout.slice(stdout.indexOf('\n\n')).trim().split('\n')).toHaveLength(4);
     const many = await run(directory, 'score', 'data.parquet', '--top', '50', '-o', 'fifty.parquet');
     expect(many.stdout.trimEnd()).toMatch(/\nand 40 more rows: those with anomaly = true in the output$/);
+    // The last that is flagged has the threshold for its score.
+    expect(many.stdout).toMatch(/\n {2}anomalies 50 \(1\.00 %; top 50, scores of [\d.]+ and more\)\n/);
+    const few = await run(directory, 'score', 'data.parquet', '--top', '5001', '-o', 'few.parquet');
+    expect(few.stdout).toMatch(/\n {2}note {6}--top 5001: 5000 rows have a score, and all of them are flagged\n/);
     const none = await run(directory, 'score', 'data.parquet', '--threshold', '1e9', '-o', 'none.parquet');
     expect(none.stdout.trimEnd()).toMatch(/\n\nno row is flagged; the highest score is [\d.]+, of row \d+$/);
   });

@@ -49,7 +49,7 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('what m
     expect(errorOf(ended)).toMatchObject({
       code,
       message: expect.stringMatching(/^cannot read .*: permission denied$/),
-      hint: 'check its permissions and those of its directory',
+      hint: `check its permissions and those of its directory${line.includes('--home') ? ', or name another home with --home' : ''}`,
     });
   });
 

@@ -22,6 +22,9 @@ pub struct ChunkError {
     pub hint: Option<&'static str>,
 }
 
+/// What to do about a missing cell where none may be.
+pub(crate) const MISSING: &str = "write the cell, or count such cells as their column's centre (--missing center), or leave such rows without a score (--missing skip)";
+
 impl ChunkError {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), file: None, column: None, row_group: None, hint: None }

@@ -1,6 +1,7 @@
 //! Scores columns that a caller holds in memory: no scan, no part.
 
 use crate::ChunkError;
+use crate::error::MISSING;
 use batch_core_kernels::{Batch, Column, Level, Missing, Model};
 use batch_core_scan::{HeldArray, Numbers};
 
@@ -108,6 +109,7 @@ fn refuse_missing(column: Column<'_>, name: &str, first_row: usize) -> Result<()
         None => Ok(()),
         Some(row) => Err(ChunkError {
             column: Some(name.to_owned()),
+            hint: Some(MISSING),
             ..ChunkError::new(
                 "DATA",
                 format!("column \"{name}\" has a missing value in row {}, and none may be missing", first_row + row),

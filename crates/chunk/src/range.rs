@@ -1,5 +1,6 @@
 //! A planned chunk, and its rows as kernel batches.
 
+use crate::error::MISSING;
 use crate::{ChunkError, Watch};
 use arrow_array::{ArrayRef, RecordBatch};
 use batch_core_kernels::{Batch, Column, Missing};
@@ -137,6 +138,7 @@ fn refuse_missing(
             return Err(ChunkError {
                 file: Some(range.file.clone()),
                 column: Some(name.clone()),
+                hint: Some(MISSING),
                 ..ChunkError::new("DATA", message)
             });
         }

@@ -86,7 +86,8 @@ impl<'m> Panel<'m> {
         }
     }
 
-    /// Each column's part of a row's score.
+    /// Each column's part of a row's score. Those of a fusion add up to it, unless to every member the row is as ordinary as
+    /// can be: then all are 0.
     fn contributions(&self, cells: &[f64]) -> Vec<f64> {
         let of = |member: &Member<'_>| -> Vec<f64> {
             cells.iter().enumerate().map(|(column, cell)| member.contribution(column, *cell)).collect()
@@ -96,6 +97,8 @@ impl<'m> Panel<'m> {
             return of(member);
         };
         let mut parts = vec![0.0; cells.len()];
+        // The rarity of members to which every cell is the most ordinary: that rarity is not 0, for many rows share it.
+        let mut unshared = 0.0;
         for (member, tail) in members {
             // A member's rarity is shared out in proportion to what each cell added to its score.
             let own = of(member);
@@ -106,6 +109,14 @@ impl<'m> Panel<'m> {
             let total: f64 = own.iter().map(|own| own * unit).sum();
             if total > 0.0 {
                 parts.iter_mut().zip(&own).for_each(|(part, own)| *part += rarity * (own * unit / total));
+            } else {
+                unshared += rarity;
+            }
+        }
+        let shared: f64 = parts.iter().sum();
+        if shared > 0.0 {
+            for part in &mut parts {
+                *part += unshared * (*part / shared);
             }
         }
         parts

@@ -56,6 +56,27 @@ fn reasons_of_a_sum_add_up_to_the_score() {
     }
 }
 
+/// In a heavy tail the commonest bin of a histogram is so wide that HBOS finds rows ordinary which MAD does not.
+#[test]
+fn reasons_of_a_fusion_add_up_where_a_member_finds_the_row_ordinary() {
+    for columns in [1, 3] {
+        let table = Table::new(columns, 5000, |_, _, uniform| Some((2.0 * normal(uniform)).exp()));
+        let model = table.fit("auto", &json!({})).unwrap();
+        let scores = scores(&table, &model);
+        table.batch(&table.all(), 0, 5000, &mut |batch| {
+            let explainer = model.scorer(Level::detect(), Missing::Center);
+            for (row, score) in scores.iter().enumerate() {
+                let reasons = explainer.reasons(batch, row, usize::MAX);
+                let sum: f64 = reasons.iter().map(|reason| reason.contribution).sum();
+                assert!(
+                    reasons.is_empty() || (sum - score).abs() <= 1e-9 * score,
+                    "{columns}: row {row}: {sum} {score}"
+                );
+            }
+        });
+    }
+}
+
 #[test]
 fn infinities_score_highest_and_finite_and_do_not_disturb_the_fit() {
     let clean = Table::new(3, 4000, |_, _, uniform| Some(normal(uniform)));
