@@ -256,7 +256,14 @@ const ERRNO: Readonly<Record<string, ErrorCode>> = {
 };
 
 /** What the system refuses, and what comes to lie somewhere meanwhile. */
-const REMEDIED: ReadonlySet<ErrorCode> = new Set([...Object.values(ERRNO), 'OUTPUT_EXISTS']);
+const REMEDIED: ReadonlySet<ErrorCode> = new Set([
+  ...Object.values(ERRNO),
+  'OUTPUT_EXISTS',
+  'SOURCE_NOT_FOUND',
+  'SOURCE_EMPTY',
+  'JOB_NOT_FOUND',
+  'JOB_DAMAGED',
+]);
 
 /** What to do about that, whoever met it; nothing for other codes, whose remedy depends on the case. */
 export function remedyOf(code: ErrorCode): string | undefined {

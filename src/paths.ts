@@ -42,6 +42,7 @@ export function fromHere(path: string): string {
   if (path.includes('\0'))
     throw new BatchCoreError('USAGE', `the path ${JSON.stringify(path)} has a NUL in it, which no name can have`, {
       where: { file: path },
+      hint: 'give the path without it',
     });
   return isAbsolute(path) ? resolve(path) : resolve(workingDirectory(), path);
 }

@@ -47,7 +47,11 @@ function isPlain(given: object): boolean {
 
 function unreadable(name: string, cause: unknown): BatchCoreError {
   const words = cause instanceof Error ? cause.message : String(cause);
-  return new BatchCoreError('USAGE', `${name}: cannot be read: ${words}`, { where: { option: name }, cause });
+  return new BatchCoreError('USAGE', `${name}: cannot be read: ${words}`, {
+    where: { option: name },
+    hint: 'give a plain value: reading this one throws',
+    cause,
+  });
 }
 
 /** A signal of our own that is aborted with the caller's, until it is let go. */

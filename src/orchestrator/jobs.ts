@@ -96,6 +96,7 @@ export function requestOfJob(home: string | undefined, id: string, verb: 'pause'
   if (verb === 'pause' && isStopping(paths, status))
     throw new BatchCoreError('JOB_MISMATCH', `job ${status.jobId} is stopping: there is nothing to pause`, {
       where: { job: status.jobId },
+      hint: `"${jobCommand('status', status.jobId, path)}" tells when it has ended`,
     });
   requestControl(paths.directory, verb);
   return status;

@@ -217,6 +217,7 @@ export function featureColumns(facts: SourceFacts, options: Pick<ScoreOptions, '
   if (twice !== undefined)
     throw new BatchCoreError('USAGE', `--columns: column "${twice}" is named twice`, {
       where: { option: '--columns', column: twice },
+      hint: 'name each column once',
     });
   const candidates = asked ?? facts.columns.filter((column) => column.usable).map((column) => column.name);
   const chosen = candidates.filter((name) => !excluded.has(name));

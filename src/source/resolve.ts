@@ -94,7 +94,7 @@ async function dataFiles(directory: string, source: string): Promise<string[]> {
     hint:
       others.size > 0
         ? `it holds files with ${[...others].sort().slice(0, 5).join(', ')}; name them one by one`
-        : undefined,
+        : 'name a directory with Parquet files in it, or the files one by one',
   });
 }
 

@@ -121,6 +121,7 @@ export function requestControl(directory: string, request: ControlRequest): void
   if (to === undefined)
     throw new BatchCoreError('JOB_MISMATCH', `the job in ${directory} is not running: there is nothing to ${request}`, {
       where: { file: directory },
+      hint: 'it has ended a moment ago: see how it stands with "batch-core status"',
     });
   const path = join(directory, 'control.json');
   try {
