@@ -166,6 +166,16 @@ describe('room', () => {
     expect(oneDiskBytes).toBe(homeBytes + outputBytes);
     expect(roomNeeded({ ...job, layout: 'directory' }).oneDiskBytes).toBe(homeBytes);
   });
+
+  // Measured, all chunks together: 62,500 bytes a chunk of 16,384 rows and a column of the widest values.
+  it('of small chunks is not that of as many large ones', () => {
+    const small = { ...job, rows: 16_384 * 37, chunks: 37, columns: 1, flaggedRows: 0 };
+    const { homeBytes, outputBytes } = roomNeeded(small);
+    const sample = Math.min(17 * MIB, 16 * small.rows);
+    const summaries = homeBytes - outputBytes - sample - 6.02 * MIB;
+    expect(summaries).toBeGreaterThan(37 * 62_500);
+    expect(summaries).toBeLessThan(1.5 * 37 * 62_500);
+  });
 });
 
 it.each([
