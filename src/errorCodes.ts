@@ -261,6 +261,8 @@ const REMEDIED: ReadonlySet<ErrorCode> = new Set([
   'OUTPUT_EXISTS',
   'SOURCE_NOT_FOUND',
   'SOURCE_EMPTY',
+  'SOURCE_DAMAGED',
+  'DATA',
   'JOB_NOT_FOUND',
   'JOB_DAMAGED',
 ]);

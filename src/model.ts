@@ -46,7 +46,8 @@ export class Model {
    * Writes the model so that a crash leaves the old file or the new one. What lies at `path` is left alone, unless it is
    * this very model already.
    *
-   * @param options - `force` replaces another file; never a directory, nor a source that this model was fitted on.
+   * @param options - `force` replaces another file; never a directory, nor a source that this model was fitted on
+   * (one that was loaded does not know them).
    * @throws {@link BatchCoreError} `OUTPUT_EXISTS` when the place is taken.
    */
   async save(path: string, options: { force?: boolean | undefined } = {}, ...more: never[]): Promise<void> {

@@ -201,7 +201,8 @@ async function beginningOf(
   }
   const unfinished = !begin.fresh && !isFinished(stored.state);
   const changed = unfinished ? sourceDifferences('resume', stored.files, files) : [];
-  if (begin.goOn) refuseChangedInput(stored, changed);
+  const refused = begin.goOn ? changedInput(stored, changed) : undefined;
+  if (refused) throw refused;
   if (!unfinished || changed.length > 0) {
     await store.resetAll({ specJson, files: [...files] });
     retirePublication(job);
@@ -221,11 +222,11 @@ export function retirePublication(job: OpenJob): void {
   if (job.publication) job.publication = { ...job.publication, state: 'former' };
 }
 
-/** Refuses to go on with a job of whose source `differences` tell. */
-export function refuseChangedInput(stored: StoredJob, differences: readonly FieldDifference[]): void {
+/** Why a job whose source differs in `differences` cannot go on; nothing where there are none. */
+export function changedInput(stored: StoredJob, differences: readonly FieldDifference[]): BatchCoreError | undefined {
   const [first] = differences;
-  if (first === undefined) return;
-  throw new BatchCoreError(
+  if (first === undefined) return undefined;
+  return new BatchCoreError(
     'INPUT_CHANGED',
     `${first.file} is not what this job began to read: ${differencesText(differences)}`,
     {

@@ -22,7 +22,7 @@ import { checkOptions, checkParameters, DEFAULTS, type ScoreOptions } from './op
 import { inputFiles, type Output, outputAt, resolveOutput } from './output.ts';
 import { type Plan, type PlannedChunk, planPilot, planScan } from './plan.ts';
 import { type Budget, decideBudget, type MemoryNeeds, parseBytes, refuseAddressLimit } from './resources.ts';
-import { fingerprintOf, type JobSpec, jobIdOf, refuseRowNumbers, specOf } from './spec.ts';
+import { fingerprintOf, type JobSpec, jobIdOf, refuseNul, refuseRowNumbers, specOf } from './spec.ts';
 import { RESULT_VERSION } from './version.ts';
 
 export interface Prepared {
@@ -97,6 +97,7 @@ export async function prepare(
     layout: output.layout,
     versions: { result: RESULT_VERSION, duckdb: duckdbVersion() },
   });
+  refuseNul(spec, facts);
   const fingerprint = fingerprintOf(spec);
   const plan = planScan(facts.files, spec.chunkRows);
   const needs = needsOf(facts, spec.columns, spec.score?.keep ?? [], {

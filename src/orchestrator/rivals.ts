@@ -7,10 +7,10 @@ import { sourceDifferences } from '../source/identity.ts';
 import { outputPlace, type PlacedJob, publications, readHome, type UnreadableJob, withPlaces } from '../store/home.ts';
 import type { StoredJob } from '../store/job.ts';
 import { isFinished } from '../store/states.ts';
-import { type JobStatus, writeStatus } from '../store/status.ts';
+import { type JobStatus, readStatus, writeStatus } from '../store/status.ts';
 import { removeWorkFiles } from '../store/workFiles.ts';
 import { jobPaths } from './home.ts';
-import { busyHint, isAlive, type OpenJob, readDatabase, readRequest, refuseChangedInput, requestOf } from './job.ts';
+import { busyHint, changedInput, isAlive, type OpenJob, readDatabase, readRequest, requestOf } from './job.ts';
 import { mismatchError } from './mismatch.ts';
 import { inputFiles } from './output.ts';
 import type { Prepared } from './prepare.ts';
@@ -55,10 +55,21 @@ export async function settleRivals(prepared: Prepared): Promise<string[]> {
 /** Refuses to go on with job `jobId` where what it was asked is another job now: what it reads is not what it was. */
 export async function refuseAnother(prepared: Prepared, jobId: string): Promise<void> {
   if (prepared.jobId === jobId) return;
+  const error = await whyAnother(prepared, jobId);
+  const { directory } = jobPaths(prepared.home, jobId);
+  const status = readStatus(directory);
+  // Its last word, but for what has ended for good.
+  if (status && !isFinished(status.state) && !status.retired && !isAlive(prepared.home, jobId))
+    writeStatus(directory, { ...status, state: 'failed', exitCode: error.exitCode, error: error.toJSON() });
+  throw error;
+}
+
+async function whyAnother(prepared: Prepared, jobId: string): Promise<BatchCoreError> {
   const stored = (await readDatabase(prepared.home, jobId))?.stored;
-  if (stored) refuseChangedInput(stored, sourceDifferences('resume', stored.files, prepared.facts.files));
-  const request = await readRequest(prepared.home, jobId);
-  if (request) throw mismatchError(jobId, request, prepared);
+  const changed = stored && changedInput(stored, sourceDifferences('resume', stored.files, prepared.facts.files));
+  const request = changed ? undefined : await readRequest(prepared.home, jobId);
+  if (request) return mismatchError(jobId, request, prepared);
+  return changed ?? new BatchCoreError('JOB_NOT_FOUND', `job ${jobId} has no record to go on from`);
 }
 
 function unknownRival({ jobId, error }: UnreadableJob): string {

@@ -182,6 +182,20 @@ export function refuseRowNumbers({ columns, files }: SourceFacts): void {
     });
 }
 
+/** A statement ends where a NUL is. */
+export function refuseNul({ columns, score }: JobSpec, { files }: SourceFacts): void {
+  const column = [...columns, ...(score?.keep ?? [])].find((name) => name.includes('\0'));
+  if (column === undefined) return;
+  throw new BatchCoreError(
+    'CONFIG',
+    `the column ${JSON.stringify(column)} has a NUL in its name: it cannot be scanned`,
+    {
+      where: { column, ...(files[0] && { file: files[0].path }) },
+      hint: 'leave it out with --columns, or write the file again with another name for it',
+    },
+  );
+}
+
 function find(facts: SourceFacts, name: string, option: string): SourceColumn {
   const column = facts.columns.find((candidate) => candidate.name === name);
   if (column) return column;

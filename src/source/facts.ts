@@ -162,6 +162,11 @@ async function describe(database: Database, { file: { path }, misread }: ReadFil
 /** What the system refused is not what is wrong with the file. */
 function describeError(path: string, error: BatchCoreError): BatchCoreError {
   if (error.code === 'SOURCE_INVALID') return error;
+  if (/at least one non-root column/.test(error.message))
+    return new BatchCoreError('NO_USABLE_COLUMN', `"${path}" has no columns`, {
+      where: { file: path },
+      hint: 'check what wrote the file',
+    });
   const [message = ''] = error.message.split('\n', 1);
   const [, code] = REFUSALS.find(([said]) => said.test(message.replaceAll(path, ''))) ?? [];
   const plain = code ?? (REFUSED.includes(error.code) ? error.code : 'SOURCE_INVALID');

@@ -76,7 +76,11 @@ export async function readFooter(handle: FileHandle, path: string, size: number)
   if (first === 'PARE' || (first === 'PAR1' && last === 'PARE')) throw encrypted(path);
   if (first !== 'PAR1') throw invalid(path, 'is not Parquet (it does not begin with PAR1)', NOT_PARQUET);
   if (last !== 'PAR1') {
-    throw invalid(path, 'is truncated (it begins as Parquet but does not end with PAR1)', 'copy or write it again');
+    throw invalid(
+      path,
+      'begins as Parquet but does not end with PAR1: it was cut short, or something was appended to it',
+      'copy or write it again',
+    );
   }
   const length = tail.readUInt32LE(0);
   if (length === 0 || length > size - HEAD_BYTES - TAIL_BYTES || length > FOOTER_BYTES_MAX) {

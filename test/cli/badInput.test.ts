@@ -19,7 +19,13 @@ beforeAll(async () => {
   await parquet(at('spans.parquet'), 'SELECT i::DOUBLE AS a, {d: INTERVAL (i) DAY} AS s FROM range(100) r(i)');
   const good = readFileSync(at('good.parquet'));
   writeFileSync(at('truncated.parquet'), good.subarray(0, good.length - 100));
+  writeFileSync(at('appended.parquet'), Buffer.concat([good, Buffer.from('more')]));
   writeFileSync(at('zero.parquet'), '');
+  // As pyarrow writes a table of one row and no columns.
+  writeFileSync(at('nocolumns.parquet'), Buffer.from(NO_COLUMNS, 'base64'));
+  // In the footer, the statistics and the pages alike.
+  const nul = readFileSync(await parquet(at('nul.parquet'), 'SELECT i AS "a$$$b", i AS c FROM range(100) r(i)'));
+  writeFileSync(at('nul.parquet'), nul.toString('latin1').replaceAll('a$$$b', 'a\0\0\0b'), 'latin1');
   writeFileSync(at('notparquet.parquet'), 'this is not a Parquet file at all, only text that goes on for a while');
   writeFileSync(at('pickle.pkl'), 'x');
   writeFileSync(at('foreign.parquet'), good);
@@ -36,6 +42,9 @@ interface Case {
   /** The message, the place or the hint must say this. */
   says: RegExp;
 }
+
+const NO_COLUMNS =
+  'UEFSMRUEGRw1ABgGc2NoZW1hFQAAFgAZHBkMFgAWACYAFgAAKCBwYXJxdWV0LWNwcC1hcnJvdyB2ZXJzaW9uIDI2LjAuMRkMAEUAAABQQVIx';
 
 const WIDE = resolve(import.meta.dirname, '../fixtures/pages/wide-decimals.parquet');
 
@@ -74,6 +83,15 @@ const cases: Case[] = [
   { name: 'not Parquet', args: ['notparquet.parquet'], code: 'SOURCE_INVALID', exit: 65, says: /notparquet\.parquet/ },
   { name: 'empty file', args: ['zero.parquet'], code: 'SOURCE_INVALID', exit: 65, says: /zero\.parquet/ },
   { name: 'truncated', args: ['truncated.parquet'], code: 'SOURCE_INVALID', exit: 65, says: /truncated\.parquet/ },
+  { name: 'appended to', args: ['appended.parquet'], code: 'SOURCE_INVALID', exit: 65, says: /something was appended/ },
+  { name: 'no columns', args: ['nocolumns.parquet'], code: 'NO_USABLE_COLUMN', exit: 65, says: /has no columns/ },
+  {
+    name: 'a NUL in the name of a column',
+    args: ['nul.parquet'],
+    code: 'CONFIG',
+    exit: 78,
+    says: /"a\\u0000.*--columns/s,
+  },
   { name: 'pickle', args: ['pickle.pkl'], code: 'UNKNOWN_FORMAT', exit: 2, says: /pickle.*to_parquet/s },
   { name: 'no numeric column', args: ['text.parquet'], code: 'NO_USABLE_COLUMN', exit: 65, says: /name VARCHAR/ },
   { name: 'all constant', args: ['constant.parquet'], code: 'DATA', exit: 65, says: /constant/ },

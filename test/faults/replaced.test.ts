@@ -51,6 +51,10 @@ describe.each([
       const refused = await run(directory, 'resume', before, ...QUIET);
       expect([refused.code, errorOf(refused).code], refused.stdout).toEqual([78, 'INPUT_CHANGED']);
       expect(errorOf(refused).message).toMatch(says);
+      // Its last word: not the hint that led here.
+      const { state, error } = JSON.parse((await run(directory, 'status', before, '--json')).stdout);
+      const { code, message } = errorOf(refused);
+      expect([state, error]).toMatchObject(['failed', { code, message }]);
     }
     const again = await run(directory, ...args, ...QUIET);
     expect(again.code, again.stdout).toBe(0);
