@@ -90,9 +90,10 @@ export async function fit(
 }
 
 /**
- * What {@link score} would do: chunks, phases, workers and memory. Reads footers only and touches nothing.
+ * What {@link score} would do: chunks, phases, workers and memory. Reads footers only and touches nothing. What lies at the
+ * output's place, and an unfinished job for it, are looked at by `score` alone.
  *
- * @throws {@link BatchCoreError} for whatever can be known before work.
+ * @throws {@link BatchCoreError} for what is wrong with source, options, model and memory.
  */
 export async function plan(
   source: string | readonly string[],
