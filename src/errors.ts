@@ -115,7 +115,7 @@ export function ofLook(error: BatchCoreError): BatchCoreError {
   return new BatchCoreError('UNREADABLE', message, { where, cause, hint: READABLE });
 }
 
-const READABLE = 'check its permissions and those of its directory';
+const READABLE = plainRemedy('UNREADABLE');
 
 /** The text of an error's cause, unless the message holds it. */
 function causeOf({ cause, message }: Error): { cause?: string } {

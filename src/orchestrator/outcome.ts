@@ -1,7 +1,7 @@
 /** What a run found and took, and the report made of it. */
 import type { LeftOut, NativeModel, ScoreReceipt } from '../bindings/native.ts';
 import type { Engine } from '../engines/engine.ts';
-import { EXIT } from '../errors.ts';
+import { type BatchCoreError, EXIT } from '../errors.ts';
 import { mergeTop, type Report } from '../report.ts';
 import type { SourceColumn, SourceFacts } from '../source/facts.ts';
 import type { StoredOutput } from '../store/job.ts';
@@ -127,6 +127,12 @@ export function reportOf(o: Outcome): Report {
 function fewerWarnings(flag: FlagRule | undefined, flagged: number): string[] {
   if (flag?.kind !== 'top' || flagged === flag.rows) return [];
   return [`--top ${flag.rows}: ${flagged} rows have a score, and all of them are flagged`];
+}
+
+/** What could not even begin is the last word of a job that is not finished; how far it had come stays. */
+export function refusedStatus(status: JobStatus, error: BatchCoreError): JobStatus {
+  const end = { exitCode: error.exitCode, error: error.toJSON(), updatedAt: new Date().toISOString() };
+  return { ...status, state: 'failed', ...end };
 }
 
 /** What a job's last word was too early to say: it is completed. */

@@ -12,6 +12,7 @@ import { removeWorkFiles } from '../store/workFiles.ts';
 import { jobPaths } from './home.ts';
 import { busyHint, changedInput, isAlive, type OpenJob, readDatabase, readRequest, requestOf } from './job.ts';
 import { mismatchError } from './mismatch.ts';
+import { refusedStatus } from './outcome.ts';
 import { inputFiles } from './output.ts';
 import type { Prepared } from './prepare.ts';
 import { isOwnLeftover } from './sweep.ts';
@@ -60,7 +61,7 @@ export async function refuseAnother(prepared: Prepared, jobId: string): Promise<
   const status = readStatus(directory);
   // Its last word, but for what has ended for good.
   if (status && !isFinished(status.state) && !status.retired && !isAlive(prepared.home, jobId))
-    writeStatus(directory, { ...status, state: 'failed', exitCode: error.exitCode, error: error.toJSON() });
+    writeStatus(directory, refusedStatus(status, error));
   throw error;
 }
 

@@ -23,7 +23,7 @@ import {
 } from './job.ts';
 import { type Listener, Monitor } from './monitor.ts';
 import type { ScoreOptions } from './options.ts';
-import { completedStatus, reportOf, Timing } from './outcome.ts';
+import { completedStatus, refusedStatus, reportOf, Timing } from './outcome.ts';
 import { readOwnModel } from './ownModel.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { releaseParts } from './publish.ts';
@@ -254,12 +254,10 @@ function tellCompleted({ paths }: OpenJob, report: Report): void {
   if (told && told.state !== 'completed') writeStatus(paths.directory, completedStatus(told, report));
 }
 
-/** What could not even begin is the last word of a job that is not finished; how far it had come stays. */
 function recordRefusal(prepared: Prepared, { paths, stored }: OpenJob, error: BatchCoreError): void {
   const before = readStatus(paths.directory);
   if (!before || !stored || isFinished(stored.state)) return;
-  const end = { exitCode: error.exitCode, error: error.toJSON(), updatedAt: new Date().toISOString() };
-  writeStatus(paths.directory, { ...before, ...statusBase(prepared), state: 'failed', ...end });
+  writeStatus(paths.directory, refusedStatus({ ...before, ...statusBase(prepared) }, error));
 }
 
 /** Leaves a failed or stopped run resumable. What goes wrong here must not hide why it ended. */

@@ -68,9 +68,12 @@ export async function withCure(
   }
 }
 
+/** What there is to verify. */
+export const VERIFIABLE = 'name an output, a model or a job';
+
 export function notOurs(path: string): BatchCoreError {
   return new BatchCoreError('USAGE', `${path} is no output of batch-core: there is nothing to compare it with`, {
     where: { file: path },
-    hint: 'name an output, a model or a job',
+    hint: VERIFIABLE,
   });
 }

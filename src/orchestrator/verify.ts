@@ -10,7 +10,17 @@ import { isFinished } from '../store/states.ts';
 import type { JobStatus } from '../store/status.ts';
 import { homeOf, jobStatus } from './jobs.ts';
 import { loadModelFile } from './prepare.ts';
-import { AGAIN, AWAY, damaged, type Expected, NO_JOB, notOurs, type Verified, withCure } from './verified.ts';
+import {
+  AGAIN,
+  AWAY,
+  damaged,
+  type Expected,
+  NO_JOB,
+  notOurs,
+  VERIFIABLE,
+  type Verified,
+  withCure,
+} from './verified.ts';
 import { verifyDirectory } from './verifyDirectory.ts';
 import { expectedOf, placeAt, refuseAnothers, savedModel, writerOf } from './writers.ts';
 
@@ -96,7 +106,7 @@ function refuseKind(path: string, what: string, expected: Expected | undefined):
   if (expected) throw damaged(path, `it ${what}`, AWAY);
   throw new BatchCoreError('USAGE', `${path} ${what}`, {
     where: { file: path },
-    hint: 'name an output, a model or a job',
+    hint: VERIFIABLE,
   });
 }
 

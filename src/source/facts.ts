@@ -142,7 +142,8 @@ export function quickIdentity(stats: BigIntStats): QuickIdentity {
   };
 }
 
-function unreadable(path: string, cause: unknown): BatchCoreError {
+/** What the system said when a file of the source, or what leads to it, was looked at. */
+export function unreadable(path: string, cause: unknown): BatchCoreError {
   return readError(cause, `"${path}"`, { path, absent: 'SOURCE_NOT_FOUND', refused: 'SOURCE_UNREADABLE' });
 }
 

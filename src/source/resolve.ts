@@ -4,9 +4,10 @@ import { access, constants, lstat, readdir, readlink, realpath, stat } from 'nod
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { editDistance } from '../distance.ts';
 import { quoteText } from '../duckdb/client.ts';
-import { BatchCoreError, readError } from '../errors.ts';
+import { BatchCoreError } from '../errors.ts';
 import { isLost, notUtf8 } from '../paths.ts';
 import { tooLong } from '../sink/names.ts';
+import { unreadable } from './facts.ts';
 import { glob, isPattern } from './glob.ts';
 
 /**
@@ -166,10 +167,6 @@ function refuseFormat(file: string): void {
       `convert it once: pandas.${reader}(${JSON.stringify(name)}).to_parquet(${JSON.stringify(target)})`,
     );
   if (OTHERS.includes(extension)) throw refuse(why, 'unpack or convert it to Parquet first');
-}
-
-function unreadable(path: string, cause: unknown): BatchCoreError {
-  return readError(cause, `"${path}"`, { path, absent: 'SOURCE_NOT_FOUND', refused: 'SOURCE_UNREADABLE' });
 }
 
 async function notFound(source: string, path: string, cwd: string): Promise<BatchCoreError> {

@@ -1,12 +1,12 @@
 /** The pool, with threads that die in every way a thread can. */
 import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engines/engine.ts';
 import { ENTRY, openThreads } from '../../src/engines/threads.ts';
 import type { Reply, Task } from '../../src/worker/protocol.ts';
+import { ending } from '../cli/harness.ts';
 
 const entries = join(import.meta.dirname, 'entries');
 const open = new Set<Engine>();
@@ -20,17 +20,6 @@ function engine(entry: string, workers = 1): Engine {
   const made = openThreads(options, pathToFileURL(join(entries, entry)));
   open.add(made);
   return made;
-}
-
-/** How a process of Node ended, and what it said. */
-async function ended(args: readonly string[]): Promise<{ code: unknown; signal: unknown; stderr: string }> {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  let stderr = '';
-  child.stderr.on('data', (text) => {
-    stderr += text;
-  });
-  const [code, signal] = await once(child, 'close');
-  return { code, signal, stderr };
 }
 
 /** A task of a kind that only the entries here know. */
@@ -109,8 +98,8 @@ describe('the process', () => {
 
   it('outlives workers that are ended while they load their modules, on a busy machine', async () => {
     const args = [join(entries, 'teardown.mjs'), fixture, '400,200', '40', 'loading'];
-    const children = await Promise.all(Array.from({ length: 8 }, () => ended(args)));
-    for (const child of children) expect(child).toEqual({ code: 0, signal: null, stderr: '' });
+    const children = await Promise.all(Array.from({ length: 8 }, () => ending(spawn(process.execPath, args))));
+    for (const child of children) expect(child).toEqual({ code: 0, signal: null, stdout: '40 rounds\n', stderr: '' });
   }, 120_000);
 
   it('loads no ES module by require(): Node aborts when a thread is ended in there', () => {
