@@ -15,13 +15,12 @@ import {
   type ScoreOptions,
 } from './orchestrator/options.ts';
 import { loadModelFile, prepare } from './orchestrator/prepare.ts';
-import { type PlanReport, planReport } from './orchestrator/preview.ts';
+import { type PlanReport, preview } from './orchestrator/preview.ts';
 import type { Progress, RunEvent } from './orchestrator/progress.ts';
 import { type RunHooks, runFitOf, runScore } from './orchestrator/run.ts';
 import type { ModelOrigin } from './orchestrator/save.ts';
 import { fromHere } from './paths.ts';
 import type { Report } from './report.ts';
-import { recentReports } from './store/reports.ts';
 
 export { BatchCoreError, ERROR_CODES, type ErrorClass, type ErrorCode, type ErrorPlace } from './errors.ts';
 export { Model } from './model.ts';
@@ -90,8 +89,8 @@ export async function fit(
 }
 
 /**
- * What {@link score} would do: chunks, phases, workers and memory. Reads footers only and touches nothing. What lies at the
- * output's place, and an unfinished job for it, are looked at by `score` alone.
+ * What {@link score} would do: chunks, phases, workers and memory. Reads footers only and touches nothing. Its `warnings` say
+ * what `score` would refuse as things lie now: what lies at the output's place, another job that runs or is unfinished there.
  *
  * @throws {@link BatchCoreError} for what is wrong with source, options, model and memory.
  */
@@ -102,7 +101,7 @@ export async function plan(
 ): Promise<PlanReport> {
   return called('plan', source, options, more, async ({ sources, rest }) => {
     const prepared = await prepare('score', sources, rest);
-    const report = planReport(prepared, recentReports(prepared.home));
+    const report = await preview(prepared);
     return { ...report, warnings: packageWords(report.warnings, 'plan') };
   });
 }

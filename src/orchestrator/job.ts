@@ -2,12 +2,12 @@
 import { existsSync, lstatSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { JobLock, lockIsHeld } from '../bindings/native.ts';
+import { JobLock, lockHolder, lockIsHeld } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import { type Approved, NOTHING_APPROVED } from '../sink/target.ts';
 import { temporaryPrefix } from '../sink/temporaries.ts';
 import { differencesText, type FieldDifference, type FileIdentity, sourceDifferences } from '../source/identity.ts';
-import { makeJobDirectories, makeWorkDirectories, readHome, readRecord, writeRecord } from '../store/home.ts';
+import { makeJobDirectories, makeWorkDirectories, readHome, writeRecord } from '../store/home.ts';
 import { JobStore, type StoredJob, type StoredPublication } from '../store/job.ts';
 import { isThere } from '../store/smallFile.ts';
 import { isFinished } from '../store/states.ts';
@@ -138,6 +138,12 @@ export async function takenAway({ jobId, paths }: OpenJob, error: BatchCoreError
   });
 }
 
+/** Refuses while another process has the job, without taking its lock. */
+export function refuseBusy({ home, jobId }: Pick<Prepared, 'home' | 'jobId'>): void {
+  const holder = lockHolder(jobPaths(home, jobId).lock);
+  if (holder !== undefined) throw busy(home, jobId, holder);
+}
+
 /** A holder that has the lock since an instant has not said who it is. */
 function busy(home: string, jobId: string, holder: string): BatchCoreError {
   return new BatchCoreError('JOB_BUSY', `job ${jobId} is already running: held by ${holder || 'another process'}`, {
@@ -181,6 +187,7 @@ export async function beginJob(
   const createdAt = job.stored?.createdAt ?? new Date().toISOString();
   writeRecord(job.home, {
     ...{ jobId: job.jobId, fingerprint: job.fingerprint, createdAt },
+    mtimesNs: begin.files.map((file) => file.mtimeNs),
     request: { ...begin.request },
   });
   const execution = await job.store.beginExecution({ ...identify(), out: begin.request.out });
@@ -243,18 +250,6 @@ function touchedInput(stored: StoredJob, files: readonly FileIdentity[]): string
     if (differences.length === 0) return [];
     return `${before.path} was touched since this job began (${differencesText(differences)}), and has the size, footer and time that it had: finished chunks are kept; --fresh scores it anew`;
   });
-}
-
-/** What a job was asked to do: by its record, which outlives its database; else by that. */
-export async function readRequest(home: string, jobId: string): Promise<StoredRequest | undefined> {
-  const recorded = readRecord(home, jobId)?.request as Partial<StoredRequest> | undefined;
-  if (isObject(recorded?.spec) && isObject(recorded?.options)) return recorded as StoredRequest;
-  const stored = (await readDatabase(home, jobId))?.stored;
-  return stored && requestOf(stored);
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** What the database knows of what the job published. */

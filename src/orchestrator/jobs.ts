@@ -6,9 +6,10 @@ import { type HomeContent, outputPlace, readHome } from '../store/home.ts';
 import { readReport } from '../store/reports.ts';
 import { isThere } from '../store/smallFile.ts';
 import { type JobStatus, pendingControl, requestControl } from '../store/status.ts';
+import { readRequest } from './beginning.ts';
 import { goOnHint, jobCommand } from './commands.ts';
 import { type JobPaths, jobPaths, resolveHome } from './home.ts';
-import { findJob, readRequest } from './job.ts';
+import { findJob } from './job.ts';
 import { completedStatus } from './outcome.ts';
 import { type RunHooks, runFit, runScore } from './run.ts';
 

@@ -1,7 +1,9 @@
 /** What a run would do, for people and programs. */
 import type { FitStep } from '../bindings/native.ts';
 import type { Report } from '../report.ts';
+import { recentReports } from '../store/reports.ts';
 import { type Expected, expectedTime } from './expected.ts';
+import { foreseen } from './foreseen.ts';
 import { DEFAULTS } from './options.ts';
 import type { Prepared } from './prepare.ts';
 import { coarseWarnings, reportedSource } from './reportedSource.ts';
@@ -20,7 +22,14 @@ export interface PlanReport {
   resources: { engine: string; workers: number; memoryBudgetBytes: number };
   /** How long it would take, were nothing finished yet. */
   expected: Expected;
+  /** Of what is planned, and of what `score` would refuse as things lie now. */
   warnings: string[];
+}
+
+/** What a run would do, and what it would refuse, by all that can be seen without touching anything. */
+export async function preview(prepared: Prepared): Promise<PlanReport> {
+  const report = planReport(prepared, recentReports(prepared.home));
+  return { ...report, warnings: [...(await foreseen(prepared)), ...report.warnings] };
 }
 
 /** `recent`: the reports of the home's latest runs, which tell how long one takes. */

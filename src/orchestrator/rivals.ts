@@ -5,12 +5,13 @@ import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
 import { statIdentity } from '../source/facts.ts';
 import { sourceDifferences } from '../source/identity.ts';
 import { outputPlace, type PlacedJob, publications, readHome, type UnreadableJob, withPlaces } from '../store/home.ts';
-import type { StoredJob } from '../store/job.ts';
+import { readReport } from '../store/reports.ts';
 import { isFinished } from '../store/states.ts';
 import { type JobStatus, readStatus, writeStatus } from '../store/status.ts';
 import { removeWorkFiles } from '../store/workFiles.ts';
+import { type Beginning, readBeginning, readRequest } from './beginning.ts';
 import { jobPaths } from './home.ts';
-import { busyHint, changedInput, isAlive, type OpenJob, readDatabase, readRequest, requestOf } from './job.ts';
+import { busyHint, changedInput, isAlive, type OpenJob, readDatabase, requestOf } from './job.ts';
 import { mismatchError } from './mismatch.ts';
 import { refusedStatus } from './outcome.ts';
 import { inputFiles } from './output.ts';
@@ -24,33 +25,67 @@ import { isOwnLeftover } from './sweep.ts';
  * with `--fresh` every one that is unfinished.
  */
 export async function settleRivals(prepared: Prepared): Promise<string[]> {
-  const { home, jobId, output, options } = prepared;
-  const { placed, unreadable } = withPlaces(readHome(home), home);
-  const isRival = ({ job, place }: PlacedJob) => job.jobId !== jobId && place === output.place;
-  const rivals = placed.filter(isRival).map(({ job }) => job);
-  const running = rivals.find((rival) => isAlive(home, rival.jobId));
-  if (running)
-    throw new BatchCoreError(
-      'JOB_BUSY',
-      `job ${running.jobId} is writing ${output.path}: pid ${running.pid} on host ${running.host} since ${running.startedAt}`,
-      {
-        where: { job: running.jobId, file: output.path },
-        hint: busyHint(home, running.jobId),
-      },
-    );
-  const warnings = unreadable.filter((job) => job.jobId !== jobId).map(unknownRival);
+  const { home, options } = prepared;
+  const { rivals, warnings } = rivalsOf(prepared);
+  refuseRunning(prepared, rivals);
   // Of several the latest counts, unless all are given up for this one.
   for (const rival of options.fresh ? rivals : rivals.slice(0, 1)) {
     if (isFinished(rival.state) || rival.retired) continue;
     const job = await readDatabase(home, rival.jobId);
     if (!job?.stored || isFinished(job.stored.state)) continue;
-    if (!options.fresh && (await sourceIsIntact(job.stored, prepared)))
-      throw mismatchError(rival.jobId, requestOf(job.stored), prepared);
+    const request = requestOf(job.stored);
+    if (!options.fresh && (await sourceIsIntact({ request, files: job.stored.files }, prepared)))
+      throw mismatchError(rival.jobId, request, prepared);
     await retire(home, rival, job);
-    const why = options.fresh ? 'this one starts instead (--fresh)' : 'its source is not what it was';
-    warnings.push(`job ${rival.jobId}, left unfinished for this output, was retired: ${why}`);
+    warnings.push(retiredWords('was', rival.jobId, options.fresh ?? false));
   }
   return warnings;
+}
+
+/** What {@link settleRivals} would warn of or refuse, told by what lies on disk alone: nothing is opened, locked or written. */
+export async function foreseeRivals(prepared: Prepared): Promise<string[]> {
+  const { home, options } = prepared;
+  const { rivals, warnings } = rivalsOf(prepared);
+  refuseRunning(prepared, rivals);
+  for (const rival of options.fresh ? rivals : rivals.slice(0, 1)) {
+    const beginning = isOver(home, rival) ? undefined : readBeginning(home, rival.jobId);
+    if (!beginning) continue;
+    if (!options.fresh && (await sourceIsIntact(beginning, prepared)))
+      throw mismatchError(rival.jobId, beginning.request, prepared);
+    warnings.push(retiredWords('would be', rival.jobId, options.fresh ?? false));
+  }
+  return warnings;
+}
+
+/** The other jobs that write to the same place, the latest first, and which of the home may be such. */
+function rivalsOf({ home, jobId, output }: Prepared): { rivals: JobStatus[]; warnings: string[] } {
+  const { placed, unreadable } = withPlaces(readHome(home), home);
+  const isRival = ({ job, place }: PlacedJob) => job.jobId !== jobId && place === output.place;
+  return {
+    rivals: placed.filter(isRival).map(({ job }) => job),
+    warnings: unreadable.filter((job) => job.jobId !== jobId).map(unknownRival),
+  };
+}
+
+function refuseRunning({ home, output }: Prepared, rivals: readonly JobStatus[]): void {
+  const running = rivals.find((rival) => isAlive(home, rival.jobId));
+  if (!running) return;
+  throw new BatchCoreError(
+    'JOB_BUSY',
+    `job ${running.jobId} is writing ${output.path}: pid ${running.pid} on host ${running.host} since ${running.startedAt}`,
+    { where: { job: running.jobId, file: output.path }, hint: busyHint(home, running.jobId) },
+  );
+}
+
+/** Whether the job is over, by what it told; one that ended without a word has left its report. */
+function isOver(home: string, { jobId, state, retired }: JobStatus): boolean {
+  if (isFinished(state) || retired) return true;
+  return readReport(jobPaths(home, jobId).report)?.status === 'completed';
+}
+
+function retiredWords(was: 'was' | 'would be', jobId: string, fresh: boolean): string {
+  const why = fresh ? 'this one starts instead (--fresh)' : 'its source is not what it was';
+  return `job ${jobId}, left unfinished for this output, ${was} retired: ${why}`;
 }
 
 /** Refuses to go on with job `jobId` where what it was asked is another job now: what it reads is not what it was. */
@@ -78,8 +113,8 @@ function unknownRival({ jobId, error }: UnreadableJob): string {
 }
 
 /** Whether what the job reads is there as it was: every file of it, in its place, and no other. */
-async function sourceIsIntact(stored: StoredJob, { output, home, facts }: Prepared): Promise<boolean> {
-  const { spec, sources, realPaths } = requestOf(stored);
+async function sourceIsIntact({ request, files }: Beginning, { output, home, facts }: Prepared): Promise<boolean> {
+  const { spec, sources, realPaths } = request;
   try {
     const paths = await inputFiles(spec.kind, sources, output, () => publications(home));
     const places = await Promise.all(paths.map((path) => realpath(path)));
@@ -87,7 +122,7 @@ async function sourceIsIntact(stored: StoredJob, { output, home, facts }: Prepar
     const read = new Map(facts.files.map((file) => [file.path, file]));
     const now = await Promise.all(paths.map(async (path) => read.get(path) ?? { path, ...(await statIdentity(path)) }));
     const moved = realPaths !== undefined && places.some((place, i) => place !== realPaths[i]);
-    return !moved && sourceDifferences('resume', stored.files, now).length === 0;
+    return !moved && sourceDifferences('resume', files, now).length === 0;
   } catch {
     // What cannot be looked at is not there as it was.
     return false;

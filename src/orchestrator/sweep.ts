@@ -75,5 +75,6 @@ function isDirectory(path: string): boolean {
 function keepRecord({ home, jobId, fingerprint, stored }: OpenJob): void {
   if (!stored || readRecord(home, jobId)) return;
   const { createdAt } = stored;
-  writeRecord(home, { jobId, fingerprint, createdAt, request: { ...requestOf(stored) } });
+  const mtimesNs = stored.files.map((file) => file.mtimeNs);
+  writeRecord(home, { jobId, fingerprint, createdAt, mtimesNs, request: { ...requestOf(stored) } });
 }

@@ -44,19 +44,21 @@ const FIELDS = {
 /** The fields that differ between one file `stored` and the same file `now`, of those that both know. */
 export function identityDifferences(
   when: keyof typeof FIELDS,
-  stored: FileIdentity,
+  stored: Partial<FileIdentity>,
   now: Partial<FileIdentity>,
 ): FieldDifference[] {
+  const { path: file = '' } = stored;
   return FIELDS[when].flatMap((field) => {
     const [before, after] = [stored[field], now[field]];
-    return after === undefined || before === after ? [] : [{ file: stored.path, field, old: before, new: after }];
+    if (before === undefined || after === undefined || before === after) return [];
+    return [{ file, field, old: before, new: after }];
   });
 }
 
 /** All the fields that differ between the files `stored` and the files `now`, in order. Empty: it is the same source. */
 export function sourceDifferences(
   when: keyof typeof FIELDS,
-  stored: readonly FileIdentity[],
+  stored: readonly Partial<FileIdentity>[],
   now: readonly Partial<FileIdentity>[],
 ): FieldDifference[] {
   if (stored.length !== now.length) return comeOrGone(stored, now);

@@ -50,6 +50,8 @@ export interface JobRecord {
   jobId: string;
   fingerprint: string;
   createdAt: string;
+  /** Of each file of the source, when it began; a job of an earlier version did not say. */
+  mtimesNs?: string[];
   /** What was asked: sources, output, options, spec. */
   request: { sources: string[]; out: string; [field: string]: unknown };
 }
@@ -64,11 +66,12 @@ export function writeRecord(home: string, record: JobRecord): void {
 export function readRecord(home: string, jobId: string): JobRecord | undefined {
   const record = Object(readJson(jobPaths(home, jobId).request)) as Partial<JobRecord> & { schema?: string };
   if (record.schema !== SCHEMA || record.jobId !== jobId) return undefined;
-  const { fingerprint, createdAt, request } = record;
+  const { fingerprint, createdAt, mtimesNs, request } = record;
   const { sources, out } = Object(request) as Partial<JobRecord['request']>;
   if (typeof fingerprint !== 'string' || typeof createdAt !== 'string' || typeof out !== 'string') return undefined;
   if (!Array.isArray(sources) || !sources.every((source) => typeof source === 'string') || !request) return undefined;
-  return { jobId, fingerprint, createdAt, request };
+  const timed = Array.isArray(mtimesNs) && mtimesNs.every((time) => typeof time === 'string');
+  return { jobId, fingerprint, createdAt, ...(timed && { mtimesNs }), request };
 }
 
 /** What there is in a home. */

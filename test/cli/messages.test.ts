@@ -378,14 +378,3 @@ describe('outputs among sources', () => {
     expect((await score(directory, '?a?.parquet')).output.path).toBe(at('?a?.scores.parquet'));
   });
 });
-
-it('plan says how long a run takes: a guess at first, then as runs of the home took', async () => {
-  await parquet(at('timed.parquet'), gaussian(400_000));
-  const args = ['timed.parquet', '-d', 'zscore', '--home', 'home-timed'];
-  const guess = await run(directory, 'plan', ...args);
-  expect(guess.stdout).toMatch(/^time {6}about [\d.]+ s \(a guess: no run of this home tells yet\)$/m);
-  expect(existsSync(at('home-timed'))).toBe(false);
-  await score(directory, ...args);
-  const known = await run(directory, 'plan', ...args);
-  expect(known.stdout).toMatch(/^time {6}about [\d.]+ s \(as runs of this home took\)$/m);
-});

@@ -2,8 +2,7 @@
 import { EXIT } from '../../errors.ts';
 import type { ScoreOptions } from '../../orchestrator/options.ts';
 import { prepare } from '../../orchestrator/prepare.ts';
-import { planReport } from '../../orchestrator/preview.ts';
-import { recentReports } from '../../store/reports.ts';
+import { preview } from '../../orchestrator/preview.ts';
 import { bytesText, countText, rowsText, secondsText, shortList } from '../print.ts';
 import { printJson, printLines } from '../streams.ts';
 
@@ -12,7 +11,7 @@ const NAMES_MAX = 20;
 
 export async function planCommand(sources: string[], options: ScoreOptions, json: boolean): Promise<number> {
   const prepared = await prepare('score', sources, options);
-  const report = planReport(prepared, recentReports(prepared.home));
+  const report = await preview(prepared);
   if (json) {
     printJson(report);
     return EXIT.ok;

@@ -1,0 +1,137 @@
+/** `plan` says what `score` would do and refuse, and touches nothing. */
+import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { errorOf, gaussian, parquet, run, score, scratch, start } from './harness.ts';
+
+const directory = scratch();
+const at = (...names: string[]) => join(directory, ...names);
+
+beforeAll(async () => {
+  await parquet(at('data.parquet'), gaussian(400_000));
+});
+
+it('plan says how long a run takes: a guess at first, then as runs of the home took', async () => {
+  await parquet(at('timed.parquet'), gaussian(400_000));
+  const args = ['timed.parquet', '-d', 'zscore', '--home', 'home-timed'];
+  const guess = await run(directory, 'plan', ...args);
+  expect(guess.stdout).toMatch(/^time {6}about [\d.]+ s \(a guess: no run of this home tells yet\)$/m);
+  expect(existsSync(at('home-timed'))).toBe(false);
+  await score(directory, ...args);
+  const known = await run(directory, 'plan', ...args);
+  expect(known.stdout).toMatch(/^time {6}about [\d.]+ s \(as runs of this home took\)$/m);
+});
+
+/** Everything below a directory, and when it was last touched. */
+function tree(path: string): string[] {
+  if (!existsSync(path)) return [];
+  const below = readdirSync(path, { recursive: true }) as string[];
+  return ['', ...below].sort().map((name) => {
+    const { size, mtimeNs, ctimeNs } = lstatSync(join(path, name), { bigint: true });
+    return `${name} ${size} ${mtimeNs} ${ctimeNs}`;
+  });
+}
+
+/** The warnings of `plan ...args`, which must not touch the home, nor what lies at the output. */
+async function warningsOf(home: string, ...args: string[]): Promise<string[]> {
+  const before = [tree(at(home)), tree(at('out'))];
+  const { code, stdout } = await run(directory, 'plan', ...args, '--home', home, '--json');
+  expect(code).toBe(0);
+  expect([tree(at(home)), tree(at('out'))]).toEqual(before);
+  return JSON.parse(stdout).warnings;
+}
+
+/** The refusal of `score ...args`, as `plan` tells it. */
+async function refusalOf(home: string, ...args: string[]): Promise<string> {
+  const ended = await run(directory, 'score', ...args, '--home', home, '--json', '--progress', 'none');
+  expect(ended.code).not.toBe(0);
+  const { message, hint } = errorOf(ended);
+  return `score would refuse: ${message}${hint === undefined ? '' : ` (${hint})`}`;
+}
+
+/** A job that was killed after some of its chunks: it scores a copy of the data into `output`. */
+async function killed(home: string, source: string, output: string): Promise<string> {
+  cpSync(at('data.parquet'), at(source));
+  const { child, ended } = start(directory, command(source, output, 'zscore').concat('--home', home));
+  const jobs = at(home, 'jobs');
+  const parts = () => readdirSync(jobs).flatMap((job) => partsOf(join(jobs, job, 'parts')));
+  while (!existsSync(jobs) || parts().length < 3) await sleep(2);
+  child.kill('SIGKILL');
+  expect((await ended).signal).toBe('SIGKILL');
+  return readdirSync(jobs)[0] ?? '';
+}
+
+const partsOf = (path: string) => (existsSync(path) ? readdirSync(path) : []);
+
+function command(source: string, output: string, detector: string): string[] {
+  return ['score', source, '-o', output, '-d', detector, '--chunk-rows', '4096'];
+}
+
+describe('what score would refuse', () => {
+  it('for what lies at the output', async () => {
+    mkdirSync(at('out'));
+    writeFileSync(at('out', 'notes.parquet'), 'not ours');
+    await parquet(at('out', 'other.parquet'), 'SELECT 1 AS x');
+    const places = [
+      ['-o', 'out/notes.parquet'],
+      ['-o', 'out/other.parquet'],
+      ['-o', 'out/'],
+      ['-o', 'data.parquet', '--force'],
+      ['-o', 'nowhere/scores.parquet'],
+      ['-o', 'out/scores.parquet', '--save-model', 'out/notes.parquet'],
+    ];
+    for (const place of places)
+      expect(await warningsOf('home-places', 'data.parquet', ...place), place.join(' ')).toEqual([
+        await refusalOf('home-places', 'data.parquet', ...place),
+      ]);
+    expect(await warningsOf('home-places', 'data.parquet', '-o', 'out/other.parquet', '--force')).toEqual([]);
+    expect(existsSync(at('home-places'))).toBe(false);
+  });
+
+  it('for another job that is unfinished there, unless its source is not what it was', async () => {
+    const job = await killed('home-rival', 'rival.parquet', 'rival.scores.parquet');
+    const [, ...other] = command('rival.parquet', 'rival.scores.parquet', 'mad');
+    const [, ...elsewhere] = command('data.parquet', 'rival.scores.parquet', 'mad');
+    const [, ...same] = command('rival.parquet', 'rival.scores.parquet', 'zscore');
+    expect(await warningsOf('home-rival', ...same)).toEqual([]);
+    for (const args of [other, elsewhere]) {
+      const [warning, ...more] = await warningsOf('home-rival', ...args);
+      expect(more).toEqual([]);
+      expect(warning).toMatch(new RegExp(`^score would refuse: job ${job} .* fit.detector: "zscore" -> "mad"`));
+      expect(warning).toBe(await refusalOf('home-rival', ...args));
+    }
+    const retired = `job ${job}, left unfinished for this output, would be retired: `;
+    expect(await warningsOf('home-rival', ...other, '--fresh')).toEqual([
+      `${retired}this one starts instead (--fresh)`,
+    ]);
+    utimesSync(at('rival.parquet'), 1e9, 1e9);
+    for (const args of [other, elsewhere])
+      expect(await warningsOf('home-rival', ...args)).toEqual([`${retired}its source is not what it was`]);
+    const { warnings } = await score(directory, ...elsewhere, '--home', 'home-rival');
+    expect(warnings.join()).toContain(`job ${job}, left unfinished for this output, was retired`);
+    const [, ...third] = command('rival.parquet', 'rival.scores.parquet', 'hbos');
+    expect(await warningsOf('home-rival', ...third)).toEqual([await refusalOf('home-rival', ...third)]);
+  });
+
+  it('while a job runs there, be it the same', async () => {
+    const { child, ended } = start(
+      directory,
+      command('data.parquet', 'busy.parquet', 'zscore').concat('--home', 'home-busy'),
+    );
+    const jobs = at('home-busy', 'jobs');
+    while (!existsSync(jobs) || !readdirSync(jobs).some((job) => partsOf(join(jobs, job, 'parts')).length > 0))
+      await sleep(2);
+    child.kill('SIGSTOP');
+    try {
+      for (const detector of ['zscore', 'mad']) {
+        const [, ...args] = command('data.parquet', 'busy.parquet', detector);
+        const warnings = await run(directory, 'plan', ...args, '--home', 'home-busy', '--json');
+        expect(JSON.parse(warnings.stdout).warnings).toEqual([await refusalOf('home-busy', ...args)]);
+      }
+    } finally {
+      child.kill('SIGCONT');
+    }
+    expect((await ended).code).toBe(0);
+  });
+});
