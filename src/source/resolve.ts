@@ -9,6 +9,7 @@ import { isLost, notUtf8 } from '../paths.ts';
 import { tooLong } from '../sink/names.ts';
 import { unreadable } from './facts.ts';
 import { glob, isPattern } from './glob.ts';
+import { isOfJob } from './jobFiles.ts';
 
 /**
  * The absolute paths of the files of `sources`. A path that exists is that file or directory, whatever characters it
@@ -34,7 +35,7 @@ async function resolveOne(source: string, cwd: string): Promise<string[]> {
     return [path];
   }
   if (!isPattern(source)) throw await notFound(source, path, cwd);
-  const matched = sortByBytes(await glob(source, cwd));
+  const matched = sortByBytes((await glob(source, cwd)).filter((file) => !isOfJob(file, '/')));
   if (matched.length === 0) {
     throw new BatchCoreError('SOURCE_NOT_FOUND', `no file matches "${source}"`, {
       where: { file: path },
@@ -89,13 +90,16 @@ async function dataFiles(directory: string, source: string): Promise<string[]> {
       } else others.add(extname(entry.name) || 'no extension');
     }
   }
-  if (files.length > 0) return sortByBytes(files);
+  const data = files.filter((file) => !isOfJob(file, directory));
+  if (data.length > 0) return sortByBytes(data);
   throw new BatchCoreError('SOURCE_NOT_FOUND', `the directory "${source}" holds no *.parquet file`, {
     where: { file: directory },
     hint:
-      others.size > 0
-        ? `it holds files with ${[...others].sort().slice(0, 5).join(', ')}; name them one by one`
-        : 'name a directory with Parquet files in it, or the files one by one',
+      files.length > 0
+        ? 'what it holds belongs to jobs of batch-core, which is no source'
+        : others.size > 0
+          ? `it holds files with ${[...others].sort().slice(0, 5).join(', ')}; name them one by one`
+          : 'name a directory with Parquet files in it, or the files one by one',
   });
 }
 

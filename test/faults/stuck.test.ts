@@ -196,3 +196,27 @@ it('a damaged summary of a fit is made again', async () => {
   const fresh = await score(directory, 'data.parquet', '-d', 'auto', '--chunk-rows', '4096', '-o', 'fresh/a.parquet');
   expect(sha256(at('auto.parquet'))).toBe(fresh.output.sha256);
 });
+
+it('a home in the directory that is scored is no part of the source, whatever its jobs have made', async () => {
+  const inside = scratch();
+  mkdirSync(join(inside, 'src'));
+  // Scores of scores: a part has the columns of the source.
+  await score(directory, 'data.parquet', '-d', 'zscore', '--explain', '0', '-o', join(inside, 'scores.parquet'));
+  await parquet(join(inside, 'src/x.parquet'), `FROM '${join(inside, 'scores.parquet')}'`);
+  const flags = ['-d', 'zscore', '--columns', 'score', '--explain', '0', '--chunk-rows', '4096', '--home', 'src/work'];
+  const args = (source: string, out: string) => [source, '-o', out, ...flags];
+  const expected = sha256(
+    join(inside, (await score(inside, 'src', '-o', 'e.parquet', ...flags.slice(0, -2))) && 'e.parquet'),
+  );
+  const { child, ended } = start(inside, ['score', ...args('src', 'a.parquet')]);
+  const jobs = join(inside, 'src/work/jobs');
+  const parts = () => (existsSync(jobs) ? readdirSync(jobs, { recursive: true }) : []).map(String);
+  await until(() => parts().some((name) => name.endsWith('part-0000009.parquet')));
+  child.kill('SIGKILL');
+  expect((await ended).signal).toBe('SIGKILL');
+  const other = await score(inside, ...args('src/**/*.parquet', 'b.parquet'));
+  expect([other.source.files, other.source.rows]).toEqual([1, 300_000]);
+  const report = await score(inside, ...args('src', 'a.parquet'));
+  expect(report.chunks.resumed).toBeGreaterThan(0);
+  expect(sha256(join(inside, 'a.parquet'))).toBe(expected);
+});

@@ -104,6 +104,22 @@ describe('a directory means its data files', () => {
     await fails('nothing').toMatchObject({ code: 'SOURCE_NOT_FOUND' });
   });
 
+  it('and so does a pattern, without what jobs have made and not yet published', async () => {
+    for (const job of ['shop/work/jobs/0123456789abcdef', 'shop/jobs/fedcba9876543210']) {
+      mkdirSync(join(cwd, job, 'parts'), { recursive: true });
+      writeFileSync(join(cwd, job, 'parts/part-0000000.parquet'), '');
+    }
+    writeFileSync(join(cwd, 'shop/work/jobs/0123456789abcdef/job.lock'), '');
+    // A name alone makes no job.
+    const others = ['shop/jobs/fedcba9876543210/parts/part-0000000.parquet'];
+    expect(await resolve('shop')).toEqual(others);
+    expect(await resolve('shop/**/*.parquet')).toEqual(others);
+    await fails('shop/work').toMatchObject({ code: 'SOURCE_NOT_FOUND', hint: expect.stringContaining('jobs') });
+    // What is asked for by name is meant.
+    const parts = 'shop/work/jobs/0123456789abcdef/parts';
+    expect(await resolve(parts)).toEqual([`${parts}/part-0000000.parquet`]);
+  });
+
   it('links to files are followed, links to directories are not', async () => {
     mkdirSync(join(cwd, 'links'));
     symlinkSync('../data1.parquet', join(cwd, 'links/one.parquet'));
