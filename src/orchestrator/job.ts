@@ -2,12 +2,13 @@
 import { existsSync, lstatSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { JobLock, lockHolder, lockIsHeld } from '../bindings/native.ts';
+import { JobLock, lockIsHeld } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import { type Approved, NOTHING_APPROVED } from '../sink/target.ts';
 import { temporaryPrefix } from '../sink/temporaries.ts';
 import { differencesText, type FieldDifference, type FileIdentity, sourceDifferences } from '../source/identity.ts';
-import { makeJobDirectories, makeWorkDirectories, readHome, writeRecord } from '../store/home.ts';
+import { makeJobDirectories, makeWorkDirectories } from '../store/directories.ts';
+import { readHome, writeRecord } from '../store/home.ts';
 import { JobStore, type StoredJob, type StoredPublication } from '../store/job.ts';
 import { isThere } from '../store/smallFile.ts';
 import { isFinished } from '../store/states.ts';
@@ -78,7 +79,7 @@ export async function openJob(
   makeJobDirectories(home, jobId);
   const { pid, host } = identify();
   const holder = `pid ${pid} on host ${host} since ${new Date().toISOString()}`;
-  const lock = takeLock(paths, holder);
+  const lock = takeLock(paths.lock, holder);
   if (lock.holder !== undefined) throw busy(home, jobId, lock.holder);
   try {
     const store = await JobStore.open(paths.database, { jobId, fresh });
@@ -101,7 +102,7 @@ export async function openJob(
 }
 
 /** A lock that is no file, or has another name, is never written into nor removed: somebody else may just have made it a lock. */
-function takeLock({ lock }: JobPaths, holder: string): JobLock {
+export function takeLock(lock: string, holder: string): JobLock {
   try {
     return new JobLock(lock, holder);
   } catch (thrown) {
@@ -138,14 +139,8 @@ export async function takenAway({ jobId, paths }: OpenJob, error: BatchCoreError
   });
 }
 
-/** Refuses while another process has the job, without taking its lock. */
-export function refuseBusy({ home, jobId }: Pick<Prepared, 'home' | 'jobId'>): void {
-  const holder = lockHolder(jobPaths(home, jobId).lock);
-  if (holder !== undefined) throw busy(home, jobId, holder);
-}
-
 /** A holder that has the lock since an instant has not said who it is. */
-function busy(home: string, jobId: string, holder: string): BatchCoreError {
+export function busy(home: string, jobId: string, holder: string): BatchCoreError {
   return new BatchCoreError('JOB_BUSY', `job ${jobId} is already running: held by ${holder || 'another process'}`, {
     where: { job: jobId },
     hint: busyHint(home, jobId),

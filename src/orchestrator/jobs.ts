@@ -1,17 +1,14 @@
 /** The jobs of a home, from outside their processes. */
-import { lockIsHeld } from '../bindings/native.ts';
-import { BatchCoreError, ofLook, restate } from '../errors.ts';
+import { BatchCoreError, restate } from '../errors.ts';
 import type { Report } from '../report.ts';
-import { type HomeContent, outputPlace, readHome } from '../store/home.ts';
-import { readReport } from '../store/reports.ts';
-import { isThere } from '../store/smallFile.ts';
+import { type HomeContent, readHome } from '../store/home.ts';
 import { type JobStatus, pendingControl, requestControl } from '../store/status.ts';
 import { readRequest } from './beginning.ts';
-import { goOnHint, jobCommand } from './commands.ts';
+import { jobCommand } from './commands.ts';
 import { type JobPaths, jobPaths, resolveHome } from './home.ts';
 import { findJob } from './job.ts';
-import { completedStatus } from './outcome.ts';
 import { type RunHooks, runFit, runScore } from './run.ts';
+import { isHeld, truthful } from './told.ts';
 
 /** The home named, that of the environment, or the one in the current directory. */
 export function homeOf(home: string | undefined): string {
@@ -45,39 +42,6 @@ export function jobStatus(home: string | undefined, id: string | undefined): Job
     where: { file: path },
     hint: 'run "batch-core score <source>", or name another home with --home',
   });
-}
-
-/** The kernel's lock is the proof of life: a status that says "running" without it is the last word of a dead process. */
-function truthful(home: string, status: JobStatus): JobStatus {
-  const alive = ['created', 'running', 'paused', 'stopping'].includes(status.state);
-  const paths = jobPaths(home, status.jobId);
-  if (!alive || isHeld(paths.lock)) return retold(home, status);
-  const report = readReport(paths.report);
-  if (report?.status === 'completed' && isThere(outputPlace(home, status))) return completedStatus(status, report);
-  const error = {
-    code: 'CANCELLED' as const,
-    message: `${status.lost ? 'its process' : `process ${status.pid}`} ended without a word; finished chunks are kept`,
-    hint: `"${jobCommand('resume', status.jobId, home)}" goes on`,
-  };
-  return { ...status, state: 'failed', error };
-}
-
-/** What to do was said from where the job ran: from here it may need the home's name. */
-function retold(home: string, { error, ...status }: JobStatus): JobStatus {
-  if (error === undefined) return status;
-  // One that can never go on has no next step.
-  const hint = status.retired ? undefined : (goOnHint(error.code, status.jobId, home) ?? error.hint);
-  const { hint: _stale, ...plain } = error;
-  return { ...status, error: { ...plain, ...(hint !== undefined && { hint }) } };
-}
-
-/** Whether a process has the lock; one that may not be looked at is not one that nobody has. */
-function isHeld(path: string): boolean {
-  try {
-    return lockIsHeld(path);
-  } catch (thrown) {
-    throw ofLook(BatchCoreError.from(thrown));
-  }
 }
 
 /** Leaves a request for the job's process, which must be alive. */

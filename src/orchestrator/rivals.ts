@@ -5,54 +5,64 @@ import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
 import { statIdentity } from '../source/facts.ts';
 import { sourceDifferences } from '../source/identity.ts';
 import { outputPlace, type PlacedJob, publications, readHome, type UnreadableJob, withPlaces } from '../store/home.ts';
-import { readReport } from '../store/reports.ts';
+import { isThere } from '../store/smallFile.ts';
 import { isFinished } from '../store/states.ts';
 import { type JobStatus, readStatus, writeStatus } from '../store/status.ts';
 import { removeWorkFiles } from '../store/workFiles.ts';
 import { type Beginning, readBeginning, readRequest } from './beginning.ts';
 import { jobPaths } from './home.ts';
-import { busyHint, changedInput, isAlive, type OpenJob, readDatabase, requestOf } from './job.ts';
+import { changedInput, isAlive, type OpenJob, readDatabase, requestOf } from './job.ts';
 import { mismatchError } from './mismatch.ts';
 import { refusedStatus } from './outcome.ts';
 import { inputFiles } from './output.ts';
 import type { Prepared } from './prepare.ts';
 import { isOwnLeftover } from './sweep.ts';
+import { truthful } from './told.ts';
 
 /**
- * Refuses while another job runs for the same output, and while one is unfinished that could still be gone on with,
- * saying in which fields the two differ. One whose source is not there any more as it was (a file of it is another, is gone
- * or came to it) is retired, which is said, and
- * with `--fresh` every one that is unfinished.
+ * Refuses while another job is unfinished for the same output that could still be gone on with, saying in which fields the
+ * two differ, unless this one is unfinished too: then it is the one that goes on. A job whose source is not there any more
+ * as it was (a file of it is another, is gone or came to it) is retired, which is said, and with `--fresh` every one that
+ * is unfinished. None of them runs: the place's lock is ours.
  */
 export async function settleRivals(prepared: Prepared): Promise<string[]> {
-  const { home, options } = prepared;
+  const { home, jobId, options } = prepared;
   const { rivals, warnings } = rivalsOf(prepared);
-  refuseRunning(prepared, rivals);
   // Of several the latest counts, unless all are given up for this one.
   for (const rival of options.fresh ? rivals : rivals.slice(0, 1)) {
     if (isFinished(rival.state) || rival.retired) continue;
     const job = await readDatabase(home, rival.jobId);
     if (!job?.stored || isFinished(job.stored.state)) continue;
     const request = requestOf(job.stored);
-    if (!options.fresh && (await sourceIsIntact({ request, files: job.stored.files }, prepared)))
+    if (!options.fresh && (await sourceIsIntact({ request, files: job.stored.files }, prepared))) {
+      const own = (await readDatabase(home, jobId))?.stored;
+      if (own && !isFinished(own.state)) continue;
       throw mismatchError(rival.jobId, request, prepared);
+    }
     await retire(home, rival, job);
     warnings.push(retiredWords('was', rival.jobId, options.fresh ?? false));
   }
   return warnings;
 }
 
-/** What {@link settleRivals} would warn of or refuse, told by what lies on disk alone: nothing is opened, locked or written. */
+/**
+ * What {@link settleRivals} would warn of or refuse, told by what lies on disk alone: nothing is opened, locked or written.
+ * What only a database knows is said to be unknown.
+ */
 export async function foreseeRivals(prepared: Prepared): Promise<string[]> {
-  const { home, options } = prepared;
+  const { home, jobId, options } = prepared;
   const { rivals, warnings } = rivalsOf(prepared);
-  refuseRunning(prepared, rivals);
   for (const rival of options.fresh ? rivals : rivals.slice(0, 1)) {
-    const beginning = isOver(home, rival) ? undefined : readBeginning(home, rival.jobId);
-    if (!beginning) continue;
-    if (!options.fresh && (await sourceIsIntact(beginning, prepared)))
-      throw mismatchError(rival.jobId, beginning.request, prepared);
-    warnings.push(retiredWords('would be', rival.jobId, options.fresh ?? false));
+    if (isOver(home, rival) || !isThere(jobPaths(home, rival.jobId).database)) continue;
+    const beginning = readBeginning(home, rival.jobId);
+    const unknown = `job ${rival.jobId} of this home may be unfinished for this output`;
+    if (!beginning) warnings.push(`${unknown}: its record is lost, and only its database knows`);
+    else if (options.fresh || !(await sourceIsIntact(beginning, prepared)))
+      warnings.push(retiredWords('would be', rival.jobId, options.fresh ?? false));
+    else if (isUnfinished(home, jobId)) continue;
+    else if (rival.phase === 'publish' && isThere(prepared.output.place))
+      warnings.push(`${unknown}: it was stopped while it published`);
+    else throw mismatchError(rival.jobId, beginning.request, prepared);
   }
   return warnings;
 }
@@ -67,20 +77,13 @@ function rivalsOf({ home, jobId, output }: Prepared): { rivals: JobStatus[]; war
   };
 }
 
-function refuseRunning({ home, output }: Prepared, rivals: readonly JobStatus[]): void {
-  const running = rivals.find((rival) => isAlive(home, rival.jobId));
-  if (!running) return;
-  throw new BatchCoreError(
-    'JOB_BUSY',
-    `job ${running.jobId} is writing ${output.path}: pid ${running.pid} on host ${running.host} since ${running.startedAt}`,
-    { where: { job: running.jobId, file: output.path }, hint: busyHint(home, running.jobId) },
-  );
-}
+const isOver = (home: string, status: JobStatus): boolean =>
+  isFinished(truthful(home, status).state) || status.retired === true;
 
-/** Whether the job is over, by what it told; one that ended without a word has left its report. */
-function isOver(home: string, { jobId, state, retired }: JobStatus): boolean {
-  if (isFinished(state) || retired) return true;
-  return readReport(jobPaths(home, jobId).report)?.status === 'completed';
+/** Whether the job is there and could go on, by what it told. */
+function isUnfinished(home: string, jobId: string): boolean {
+  const status = readStatus(jobPaths(home, jobId).directory);
+  return status !== undefined && !isOver(home, status);
 }
 
 function retiredWords(was: 'was' | 'would be', jobId: string, fresh: boolean): string {

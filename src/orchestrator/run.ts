@@ -25,6 +25,7 @@ import { type Listener, Monitor } from './monitor.ts';
 import type { ScoreOptions } from './options.ts';
 import { completedStatus, refusedStatus, reportOf, Timing } from './outcome.ts';
 import { readOwnModel } from './ownModel.ts';
+import { lockPlaces } from './placeLocks.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { releaseParts } from './publish.ts';
 import { recall } from './recall.ts';
@@ -80,6 +81,16 @@ async function run(prepared: Prepared, hooks: RunHooks, timing: Timing): Promise
   refusePlaces(prepared);
   // What is taken is refused before anything is made; only a job that exists may know better.
   if (!jobExists(prepared)) approveTargets(prepared, undefined);
+  const places = lockPlaces(prepared);
+  try {
+    return await runAlone(prepared, hooks, timing);
+  } finally {
+    places.release();
+  }
+}
+
+/** The run, while no other of this home writes to its places. */
+async function runAlone(prepared: Prepared, hooks: RunHooks, timing: Timing): Promise<Report> {
   const warnings = await settleRivals(prepared);
   const job = await openJob(prepared, prepared.options.fresh ?? false);
   try {

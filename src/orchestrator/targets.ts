@@ -5,6 +5,7 @@ import { systemError } from '../errors.ts';
 import { lookAt } from '../sink/look.ts';
 import { checkPlaces, type Place, realPlace } from '../sink/place.ts';
 import { type Approved, expectLayout, judge, takenError } from '../sink/target.ts';
+import { readBeginning } from './beginning.ts';
 import { claimAt } from './claims.ts';
 import { jobPaths } from './home.ts';
 import type { OpenJob } from './job.ts';
@@ -46,6 +47,16 @@ export function refuseUnwritable(prepared: Prepared): void {
       throw systemError(cause, `write into ${directory}`, { path: directory, option });
     }
   }
+}
+
+/** Refuses, where a model was not to be saved when the job began, what is taken at its place. */
+export function refuseSavedModel(prepared: Prepared): void {
+  const place = savedPlace(prepared);
+  const before = readBeginning(prepared.home, prepared.jobId)?.request.options['saveModel'];
+  if (!place || (typeof before === 'string' && realPlace(before) === place.place)) return;
+  const own = ownModelDigest({ model: undefined, paths: jobPaths(prepared.home, prepared.jobId) });
+  const verdict = judgeModel(place.place, claimAt(place.place, undefined, prepared.options.force), own);
+  if (verdict.kind === 'taken') throw takenError(place.path, place.option, verdict);
 }
 
 /**

@@ -2,12 +2,12 @@
  * The home of jobs: where the things of a job lie, which directories may be used, and what a job is. Its `job.json` is the
  * authority for that: other processes never open a job's database, and `status.json` is not durable.
  */
-import { lstatSync, mkdirSync, type Stats, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { createDirectories, lockHolder, writeDurable } from '../bindings/native.ts';
-import { BatchCoreError, restate, systemError } from '../errors.ts';
+import { createHash } from 'node:crypto';
+import { lstatSync, type Stats } from 'node:fs';
+import { join } from 'node:path';
+import { lockHolder, writeDurable } from '../bindings/native.ts';
+import { BatchCoreError, restate } from '../errors.ts';
 import type { Progress } from '../orchestrator/progress.ts';
-import { specialWords } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
 import { namesIn, readJson } from './smallFile.ts';
 import { type JobStatus, readStatus } from './status.ts';
@@ -41,6 +41,12 @@ export function jobPaths(home: string, jobId: string): JobPaths {
     parts: join(directory, 'parts'),
     summaries: join(directory, 'summaries'),
   };
+}
+
+/** The lock of a place where jobs of the home write: it stays when nobody has it, for removing it could take it from a successor. */
+export function placeLock(home: string, place: string): string {
+  const name = createHash('sha256').update(place).digest('hex').slice(0, 16);
+  return join(home, 'locks', `${name}.lock`);
 }
 
 const SCHEMA = 'batch-core.job/1';
@@ -231,87 +237,8 @@ function holderOf(path: string): { pid: number; host: string; startedAt: string 
   return { pid: Number(pid), host, startedAt };
 }
 
-/**
- * Makes the directories of a job, each for its owner only and durable in its parent before the next, and refuses those
- * that somebody else could have laid out for us.
- */
-export function makeJobDirectories(home: string, jobId: string): void {
-  const { directory } = jobPaths(home, jobId);
-  makeDirectories(directory, [home, dirname(directory), directory]);
-}
-
-/** Makes the directories that a job has while it works: what its workers write into them rests on their names. */
-export function makeWorkDirectories({ directory, parts, summaries }: JobPaths): void {
-  makeDirectories(directory, [parts, summaries]);
-}
-
-function makeDirectories(directory: string, paths: readonly string[]): void {
-  try {
-    for (const path of paths) {
-      makeDirectory(path);
-      refuseForeign(path);
-    }
-  } catch (cause) {
-    if (cause instanceof BatchCoreError) throw cause;
-    throw systemError(cause, `create the job's directory ${directory}`, {
-      path: directory,
-      option: '--home',
-      ...unwritable(cause),
-    });
-  }
-}
-
-/** Where it is not the machine that fails, it is the place that was chosen. */
-function unwritable(cause: unknown): { code?: 'OUTPUT_UNWRITABLE'; hint?: string } {
-  const hint = 'choose a directory that can be written with --out or --home';
-  const { code = '' } = cause as NodeJS.ErrnoException;
-  if (['ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP'].includes(code)) return { code: 'OUTPUT_UNWRITABLE', hint };
-  return ['EACCES', 'EPERM', 'EROFS'].includes(code) ? { hint } : {};
-}
-
-/** Node's own `recursive` spins for ever where a file system refuses with ENOENT (/proc). */
-function makeDirectory(path: string): void {
-  if (!statsOf(path, statSync)?.isDirectory()) {
-    refuseOccupied(path);
-    if (!statsOf(dirname(path), statSync)) makeDirectory(dirname(path));
-    try {
-      mkdirSync(path, { mode: 0o700 });
-    } catch (error) {
-      // Another process was faster.
-      if (!statsOf(path, statSync)?.isDirectory()) throw error;
-    }
-  }
-  // It is there; this makes its name durable, also where whoever made it was stopped before that.
-  createDirectories(path);
-}
-
-function refuseOccupied(path: string): void {
-  const found = statsOf(path);
-  // Another process may just have made it.
-  if (!found || found.isDirectory()) return;
-  const what = found.isSymbolicLink() ? 'a link to no directory' : found.isFile() ? 'a file' : specialWords(found);
-  throw new BatchCoreError('OUTPUT_UNWRITABLE', `a directory is needed at ${path}, where ${what} lies`, {
-    where: { file: path, option: '--home' },
-    hint: 'move it away, or choose another directory with --home',
-  });
-}
-
-/** In a directory like /tmp anybody may lay out a home, or a link to a place of their own, and wait for us to write there. */
-function refuseForeign(path: string): void {
-  const user = process.geteuid?.();
-  if (user === undefined) return;
-  const [own, target, parent] = [lstatSync(path), statSync(path), statSync(dirname(path))];
-  const link = own.isSymbolicLink();
-  const sticky = (parent.mode & 0o1000) !== 0;
-  if ((!link || target.uid === user) && (!sticky || (own.uid === user && target.uid === user))) return;
-  const what = link ? "is another user's link, or leads to another user's directory" : 'belongs to another user';
-  throw new BatchCoreError('OUTPUT_UNWRITABLE', `${path} ${what} (uid ${link ? target.uid : own.uid})`, {
-    where: { file: path, option: '--home' },
-    hint: 'choose a directory of your own with --home',
-  });
-}
-
-function statsOf(path: string, look: typeof lstatSync = lstatSync): Stats | undefined {
+/** What lies there; nothing where that cannot be told. */
+export function statsOf(path: string, look: typeof lstatSync = lstatSync): Stats | undefined {
   try {
     return look(path);
   } catch {

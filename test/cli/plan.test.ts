@@ -1,5 +1,16 @@
 /** `plan` says what `score` would do and refuse, and touches nothing. */
-import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -25,7 +36,7 @@ it('plan says how long a run takes: a guess at first, then as runs of the home t
 
 /** Everything below a directory, and when it was last touched. */
 function tree(path: string): string[] {
-  if (!existsSync(path)) return [];
+  if (!existsSync(path) || !lstatSync(path).isDirectory()) return [];
   const below = readdirSync(path, { recursive: true }) as string[];
   return ['', ...below].sort().map((name) => {
     const { size, mtimeNs, ctimeNs } = lstatSync(join(path, name), { bigint: true });
@@ -94,7 +105,7 @@ describe('what score would refuse', () => {
     const [, ...other] = command('rival.parquet', 'rival.scores.parquet', 'mad');
     const [, ...elsewhere] = command('data.parquet', 'rival.scores.parquet', 'mad');
     const [, ...same] = command('rival.parquet', 'rival.scores.parquet', 'zscore');
-    expect(await warningsOf('home-rival', ...same)).toEqual([]);
+    expect(await warningsOf('home-rival', ...same)).toEqual([`job ${job} was left unfinished: score goes on with it`]);
     for (const args of [other, elsewhere]) {
       const [warning, ...more] = await warningsOf('home-rival', ...args);
       expect(more).toEqual([]);
@@ -108,10 +119,53 @@ describe('what score would refuse', () => {
     utimesSync(at('rival.parquet'), 1e9, 1e9);
     for (const args of [other, elsewhere])
       expect(await warningsOf('home-rival', ...args)).toEqual([`${retired}its source is not what it was`]);
+    expect(await warningsOf('home-rival', ...same)).toEqual([
+      `job ${job} was begun before, and would begin anew: its source is not what it was`,
+    ]);
     const { warnings } = await score(directory, ...elsewhere, '--home', 'home-rival');
     expect(warnings.join()).toContain(`job ${job}, left unfinished for this output, was retired`);
     const [, ...third] = command('rival.parquet', 'rival.scores.parquet', 'hbos');
     expect(await warningsOf('home-rival', ...third)).toEqual([await refusalOf('home-rival', ...third)]);
+  });
+
+  it('for another job of which too little is left, no more than is known', async () => {
+    const job = await killed('home-lost', 'lost.parquet', 'lost.scores.parquet');
+    const [, ...other] = command('lost.parquet', 'lost.scores.parquet', 'mad');
+    const record = at('home-lost', 'jobs', job, 'job.json');
+    const text = readFileSync(record, 'utf8');
+    for (const lost of ['', '{"schema":']) {
+      writeFileSync(record, lost);
+      expect(await warningsOf('home-lost', ...other)).toEqual([
+        `job ${job} of this home may be unfinished for this output: its record is lost, and only its database knows`,
+      ]);
+    }
+    writeFileSync(record, text);
+    for (const name of ['job.duckdb', 'job.duckdb.wal']) rmSync(at('home-lost', 'jobs', job, name), { force: true });
+    expect(await warningsOf('home-lost', ...other)).toEqual([]);
+    expect((await score(directory, ...other, '--home', 'home-lost')).output.rows).toBe(400_000);
+  });
+
+  it('for a home that cannot be made', async () => {
+    symlinkSync('nowhere', at('dead'));
+    mkdirSync(at('half'));
+    writeFileSync(at('half', 'jobs'), '');
+    for (const home of ['dead', 'data.parquet', 'data.parquet/x', 'half'])
+      expect(await warningsOf(home, 'data.parquet', '-o', 'out/scores.parquet'), home).toEqual([
+        await refusalOf(home, 'data.parquet', '-o', 'out/scores.parquet'),
+      ]);
+  });
+
+  it('for a model to be saved beside the scores of a job that was begun without', async () => {
+    const [, ...args] = command('data.parquet', 'out/saved.parquet', 'zscore');
+    await score(directory, ...args, '--home', 'home-saved');
+    const saving = (path: string) => [...args, '--save-model', path];
+    expect(await warningsOf('home-saved', ...saving('out/notes.parquet'))).toEqual([
+      await refusalOf('home-saved', ...saving('out/notes.parquet')),
+    ]);
+    const [finished, ...more] = await warningsOf('home-saved', ...saving('out/model.bcm'));
+    expect([finished, more]).toEqual([expect.stringMatching(/is finished: .* nothing is run/), []]);
+    await score(directory, ...saving('out/model.bcm'), '--home', 'home-saved');
+    expect(await warningsOf('home-saved', ...saving('out/model.bcm'))).toEqual([finished]);
   });
 
   it('while a job runs there, be it the same', async () => {

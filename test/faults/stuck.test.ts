@@ -169,6 +169,9 @@ it('a chunk whose process died three times ends the job, resumable, until a pers
   for (let again = 0; again < 2; again += 1) {
     const ended = await run(directory, ...args, ...QUIET);
     expect([ended.code, errorOf(ended).code]).toEqual([1, 'CHUNK_CRASHED']);
+    const planned = await run(directory, 'plan', ...args.slice(1), '--json');
+    const { message, hint } = errorOf(ended);
+    expect(JSON.parse(planned.stdout).warnings).toEqual([`score would refuse: ${message} (${hint})`]);
   }
   const id = (jobOf('home-one') ?? '').split('/').at(-1) ?? '';
   const resumed = await run(directory, 'resume', id, '--home', 'home-one', ...QUIET);

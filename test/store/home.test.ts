@@ -2,15 +2,8 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, rmSync, symli
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { JobLock } from '../../src/bindings/native.ts';
-import {
-  type JobRecord,
-  jobPaths,
-  listJobs,
-  makeJobDirectories,
-  makeWorkDirectories,
-  readRecord,
-  writeRecord,
-} from '../../src/store/home.ts';
+import { makeJobDirectories, makeWorkDirectories } from '../../src/store/directories.ts';
+import { type JobRecord, jobPaths, listJobs, readRecord, writeRecord } from '../../src/store/home.ts';
 import { type JobStatus, writeStatus } from '../../src/store/status.ts';
 import { scratch } from '../cli/harness.ts';
 import { strangersTo } from './strangers.ts';

@@ -1,0 +1,95 @@
+/** Jobs of one home that write to one place: one at a time, and none keeps another that was begun from going on. */
+import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type * as Package from '../../src/index.ts';
+import { errorOf, gaussian, parquet, run, score, scratch, start } from '../cli/harness.ts';
+
+const directory = scratch();
+const at = (...names: string[]) => join(directory, ...names);
+const DETECTORS = ['zscore', 'hbos', 'mad'] as const;
+const { score: scoreHere }: typeof Package = await import(resolve('dist/index.js'));
+
+beforeAll(() => parquet(at('data.parquet'), gaussian(300_000)));
+
+describe('of those that begin at once one goes on, and the others are told of it', () => {
+  const busy = (out: string) =>
+    expect.stringMatching(new RegExp(`^job [0-9a-f]{16} is writing ${at(out)}: pid \\d+ on host `));
+
+  it('in one process', async () => {
+    const [out, home] = [at('here.parquet'), at('home-here')];
+    const begun = DETECTORS.map((detector) =>
+      scoreHere(at('data.parquet'), { out, home, detector, chunkRows: 20_000 }),
+    );
+    const settled = await Promise.allSettled(begun);
+    const refused = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+    expect(refused).toMatchObject(Array(2).fill({ code: 'JOB_BUSY', exitCode: 75, message: busy('here.parquet') }));
+    // They were refused before anything of theirs was made.
+    expect(readdirSync(join(home, 'jobs'))).toHaveLength(1);
+    // The place is free again.
+    for (const detector of DETECTORS) await scoreHere(at('data.parquet'), { out, home, detector, force: true });
+  });
+
+  it('in several', async () => {
+    const args = (detector: string) => [
+      'score',
+      'data.parquet',
+      '-o',
+      'there.parquet',
+      '-d',
+      detector,
+      '--home',
+      'home-there',
+      '--json',
+    ];
+    const ended = await Promise.all(DETECTORS.map((detector) => start(directory, args(detector)).ended));
+    expect(ended.map(({ code }) => code).sort()).toEqual([0, 75, 75]);
+    for (const one of ended.filter(({ code }) => code === 75))
+      expect(errorOf(one).message).toEqual(busy('there.parquet'));
+  });
+
+  it('also where only the saved model is the same', async () => {
+    const [saveModel, home] = [at('model.bcm'), at('home-model')];
+    const begun = DETECTORS.map((detector) =>
+      scoreHere(at('data.parquet'), { out: at(`${detector}.parquet`), home, detector, saveModel }),
+    );
+    const settled = await Promise.allSettled(begun);
+    expect(settled.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected']);
+    for (const one of settled) if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'JOB_BUSY' });
+  });
+});
+
+it('of two that are unfinished each goes on when it is asked for', async () => {
+  const command = (detector: string) => [
+    'score',
+    'data.parquet',
+    '-o',
+    'both.parquet',
+    '-d',
+    detector,
+    '--chunk-rows',
+    '4096',
+    '--home',
+    'home-both',
+  ];
+  const jobs = at('home-both', 'jobs');
+  const kill = async (detector: string) => {
+    const { child, ended } = start(directory, command(detector));
+    const names = () => (existsSync(jobs) ? (readdirSync(jobs, { recursive: true }) as string[]) : []);
+    while (!names().some((name) => name.endsWith('part-0000002.parquet'))) await sleep(2);
+    child.kill('SIGKILL');
+    expect((await ended).signal).toBe('SIGKILL');
+    return readdirSync(jobs)[0] ?? '';
+  };
+  const first = await kill('zscore');
+  renameSync(join(jobs, first), at('kept'));
+  const second = await kill('hbos');
+  renameSync(at('kept'), join(jobs, first));
+  const third = await run(directory, ...command('mad'), '--json');
+  expect(errorOf(third)).toMatchObject({ code: 'JOB_MISMATCH', hint: expect.stringContaining(`resume ${second}`) });
+  expect((await run(directory, 'resume', first, '--home', 'home-both')).code).toBe(0);
+  const [, ...args] = command('hbos');
+  expect((await score(directory, ...args, '--force')).jobId).toBe(second);
+  expect((await run(directory, 'verify', 'both.parquet', '--home', 'home-both')).code).toBe(0);
+});
