@@ -2,7 +2,7 @@
 import { piecesOf, type RecordBatch, type Table, type Vector, vectorOf } from './arrow.ts';
 import type { ColumnPiece, NativeModel } from './bindings/native.ts';
 import { BatchCoreError } from './errors.ts';
-import { inPackageWords, readOnce } from './orchestrator/call.ts';
+import { inPackageWords, reading, readOnce } from './orchestrator/call.ts';
 import { checkOptions, checkPath, checkShare, type Missing, refuseMore } from './orchestrator/options.ts';
 import { type ModelOrigin, saveModelCopy } from './orchestrator/save.ts';
 import { placeOf } from './paths.ts';
@@ -97,10 +97,12 @@ export class Model {
         where: { option: 'data' },
         hint: 'give what apache-arrow makes, such as tableFromArrays({ x: new Float64Array(3) }) or tableFromIPC(bytes)',
       });
-    const vectors = this.columns.map((name) => childOf(data, name));
-    const columns = vectors.map((vector, i) => numbersOf(vector, this.columns[i] ?? ''));
+    const { vectors, columns } = reading('data', () => {
+      const vectors = this.columns.map((name) => childOf(data, name));
+      return { vectors, columns: vectors.map((vector, i) => numbersOf(vector, this.columns[i] ?? '')) };
+    });
     const scores = this.#native.score(columns, this.#missing(options.missing));
-    return vectorOf(scores, vectors[0] as Vector, data.schema);
+    return reading('data', () => vectorOf(scores, vectors[0] as Vector, data.schema));
   }
 
   #missing(asked: Missing | undefined): Missing {

@@ -136,6 +136,14 @@ it('what a model shows of itself cannot be changed', async () => {
   expect(model.score(table).toArray()).toEqual(before);
 });
 
+it('what only looks like a table is refused in words', async () => {
+  const model = await fitModel(at('data.parquet'), { ...FAST, columns: ['f0'], out: at('like.bcm') });
+  const like = (getChild: () => unknown) => ({ getChild, schema: { fields: [] } }) as unknown as Table;
+  const children = [() => ({}), () => ({ type: { typeId: 3, precision: 2 }, data: [] }), thrower, () => null];
+  for (const child of children) expect(() => model.score(like(child))).toThrow(BatchCoreError);
+  expect(() => model.score(like(thrower))).toThrow(/^data: cannot be read: mine$/);
+});
+
 it('a vector is no table, and a column that Arrow padded is one with nulls', async () => {
   const model = await fitModel(at('data.parquet'), { ...FAST, columns: ['f0', 'f1'], out: at('two.bcm') });
   for (const data of [vectorFromArray([1, 2]), vectorFromArray([{ f0: 1, f1: 2 }])])

@@ -45,6 +45,15 @@ function isPlain(given: object): boolean {
   return prototype === null || prototypeOf(prototype) === null;
 }
 
+/** What `read` makes of what was given as `name`; what throws meanwhile is the caller's. */
+export function reading<Answer>(name: string, read: () => Answer): Answer {
+  try {
+    return read();
+  } catch (cause) {
+    throw cause instanceof BatchCoreError ? cause : unreadable(name, cause);
+  }
+}
+
 function unreadable(name: string, cause: unknown): BatchCoreError {
   const words = cause instanceof Error ? cause.message : String(cause);
   return new BatchCoreError('USAGE', `${name}: cannot be read: ${words}`, {

@@ -200,11 +200,15 @@ function find(facts: SourceFacts, name: string, option: string): SourceColumn {
   const column = facts.columns.find((candidate) => candidate.name === name);
   if (column) return column;
   const near = facts.columns.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
+  // So DuckDB calls all but the first of several that differ only in case.
+  const numbered = facts.columns.find(
+    (candidate) => /^_\d+$/.test(candidate.name.slice(name.length)) && candidate.name.startsWith(name),
+  );
   const known = facts.columns.slice(0, 20).map((candidate) => candidate.name);
   throw new BatchCoreError('COLUMN_NOT_FOUND', `${option}: there is no column "${name}"`, {
     where: { column: name, ...(facts.files[0] && { file: facts.files[0].path }), option },
     hint: near
-      ? `did you mean "${near.name}"?`
+      ? `did you mean "${near.name}"${numbered ? `, or "${numbered.name}"? (of names that differ only in case all but the first have a number)` : '?'}`
       : `columns: ${known.join(', ')}${facts.columns.length > 20 ? ', ...' : ''}`,
   });
 }

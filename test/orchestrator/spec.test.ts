@@ -110,6 +110,12 @@ describe('columns', () => {
     expect(() => specOf(request(options))).toThrow(expect.objectContaining({ code }));
   });
 
+  it('that differ only in case have numbers but for the first, and the hint says so', () => {
+    const both = { ...facts, columns: [...facts.columns, column('X_1')] };
+    const hint = expect.stringMatching(/^did you mean "x", or "X_1"\? \(of names that differ only in case/);
+    expect(() => specOf(request({ columns: ['X'] }, { facts: both }))).toThrow(expect.objectContaining({ hint }));
+  });
+
   it("kept may not take an output column's name", () => {
     const clash = { ...facts, columns: [...facts.columns, column('score')] };
     expect(() => specOf(request({ keep: 'all' }, { facts: clash }))).toThrow(/output column/);
