@@ -7,7 +7,7 @@ import { isFinished } from '../store/states.ts';
 import { type JobStatus, readStatus } from '../store/status.ts';
 import { readBeginning } from './beginning.ts';
 import { jobPaths } from './home.ts';
-import { refuseLockedPlaces } from './placeLocks.ts';
+import { refuseLocked } from './placeLocks.ts';
 import type { Prepared } from './prepare.ts';
 import { foreseeRivals } from './rivals.ts';
 import { approveTargets, refusePlaces, refuseSavedModel, refuseUnwritable } from './targets.ts';
@@ -23,7 +23,7 @@ export async function foreseen(prepared: Prepared): Promise<string[]> {
     if (own) refuseSavedModel(prepared);
     else approveTargets(prepared, undefined);
     refuseJobDirectories(prepared.home, prepared.jobId);
-    refuseLockedPlaces(prepared);
+    refuseLocked(prepared);
     warnings.push(...(await foreseeRivals(prepared)));
     if (own) warnings.push(...goesOn(prepared, own));
     if (!own || !isFinished(own.state)) refuseUnwritable(prepared);

@@ -107,11 +107,21 @@ export function takeLock(lock: string, holder: string): JobLock {
     return new JobLock(lock, holder);
   } catch (thrown) {
     const { code, message } = BatchCoreError.from(thrown);
-    const found = lstatSync(lock, { throwIfNoEntry: false });
-    if (code !== 'OUTPUT_UNWRITABLE' || !found || (found.isFile() && found.nlink === 1)) throw thrown;
-    const hint = `remove ${lock}, then run the same command again`;
-    throw new BatchCoreError(code, message, { where: { file: lock }, hint, cause: thrown });
+    throw (code === 'OUTPUT_UNWRITABLE' && foreignLock(lock, message, thrown)) || thrown;
   }
+}
+
+/** Refuses what could not be taken as a lock, without taking it. */
+export function refuseForeignLock(lock: string): void {
+  const error = foreignLock(lock, `${lock} is no lock file of batch-core`);
+  if (error) throw error;
+}
+
+function foreignLock(lock: string, message: string, cause?: unknown): BatchCoreError | undefined {
+  const found = lstatSync(lock, { throwIfNoEntry: false });
+  if (!found || (found.isFile() && found.nlink === 1)) return undefined;
+  const hint = `remove ${lock}, then run the same command again`;
+  return new BatchCoreError('OUTPUT_UNWRITABLE', message, { where: { file: lock }, hint, cause });
 }
 
 /** Lets go of the job, whatever goes wrong with it. */

@@ -104,7 +104,7 @@ export async function resumeJob(home: string | undefined, id: string): Promise<R
   if (!request)
     throw new BatchCoreError('JOB_NOT_FOUND', `job ${status.jobId} has no record to go on from`, {
       where: { job: id },
-      hint: `"${jobCommand('jobs', '', path)}" lists those of this home`,
+      hint: 'run the command that began it',
     });
   return {
     kind: 'here',

@@ -46,31 +46,38 @@ export function outputAt(path: string, layout: Output['layout']): Output {
   return { path, place: path && realPlace(path, layout), layout };
 }
 
-/** The files that a job of `kind` reads which is asked for `asked`, with `jobs` of its home. */
-export async function inputFiles(
-  kind: 'score' | 'fit',
-  asked: readonly string[],
-  output: Output,
-  jobs: Parameters<typeof exceptOutput>[3],
-): Promise<string[]> {
-  const found = await resolveSource(asked, lookFrom(asked));
-  return kind === 'score' ? exceptOutput(found, asked, output, jobs) : found;
+/** What a command writes, and where the files lie that others of its home made from which sources. */
+export interface Written {
+  /** The places of its output and models. */
+  places: readonly string[];
+  /** Asked only where something lies at one of them. */
+  jobs: () => readonly (Pick<JobStatus, 'source'> & { places: readonly string[] })[];
+}
+
+/** The places that a command writes to. */
+export function writtenPlaces(output: Pick<Output, 'place'>, saveModel: unknown): string[] {
+  return [output.place, ...(typeof saveModel === 'string' ? [realPlace(saveModel)] : [])].filter(Boolean);
+}
+
+/** The files of `asked`, without what the same command wrote among them. */
+export function inputFiles(asked: readonly string[], written: Written): Promise<string[]> {
+  return resolveSource(asked, lookFrom(asked), (files) => exceptWritten(files, asked, written));
 }
 
 /**
- * The files of a directory or pattern but for what this very command published among them before: it was not there when it
- * was asked for first, and a source that grew by it would be another. `jobs` are those of the home, asked only then.
+ * The files of a directory or pattern but for what this very command wrote among them before: it was not there when it was
+ * asked for first, and a source that grew by it would be another.
  */
-function exceptOutput(
-  files: string[],
-  asked: readonly string[],
-  { place }: Output,
-  jobs: () => readonly (Pick<JobStatus, 'source'> & Pick<Output, 'place'>)[],
-): string[] {
+function exceptWritten(files: string[], asked: readonly string[], { places, jobs }: Written): string[] {
   const sources = asked.map((source) => fromHere(source));
-  const isAt = (file: string) => file === place || file.startsWith(place + sep);
-  const others = files.filter((file) => sources.includes(file) || !isAt(realPlace(file)));
-  if (others.length === files.length) return files;
-  const same = (job: Pick<JobStatus, 'source'>) => JSON.stringify(job.source) === JSON.stringify(sources);
-  return jobs().some((job) => same(job) && job.place === place) ? others : files;
+  const isAt = (place: string, file: string) => file === place || file.startsWith(place + sep);
+  const theirs = files.filter((file) => {
+    const real = realPlace(file);
+    return !sources.includes(file) && places.some((place) => isAt(place, real));
+  });
+  if (theirs.length === 0) return files;
+  const same = jobs().filter(({ source }) => JSON.stringify(source) === JSON.stringify(sources));
+  const made = new Set(same.flatMap((job) => job.places));
+  const out = new Set(theirs.filter((file) => places.some((place) => made.has(place) && isAt(place, realPlace(file)))));
+  return files.filter((file) => !out.has(file));
 }

@@ -3,10 +3,10 @@ import { type JobLock, lockHolder } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import type { Place } from '../sink/place.ts';
 import { makeLockDirectory } from '../store/directories.ts';
-import { placeLock } from '../store/home.ts';
+import { jobPaths, placeLock } from '../store/home.ts';
 import { identify } from '../system.ts';
 import { jobCommand } from './commands.ts';
-import { busy, busyHint, takeLock } from './job.ts';
+import { busy, busyHint, refuseForeignLock, takeLock } from './job.ts';
 import type { Prepared } from './prepare.ts';
 import { placesOf } from './targets.ts';
 
@@ -39,12 +39,16 @@ export function lockPlaces(prepared: Prepared): PlaceLocks {
   return { release };
 }
 
-/** Refuses while another job writes to a place of this one, without taking a lock. */
-export function refuseLockedPlaces(prepared: Prepared): void {
+/** Refuses where {@link lockPlaces} or the job's own lock would be refused, without taking one. */
+export function refuseLocked(prepared: Prepared): void {
+  const { home, jobId } = prepared;
   for (const place of placesOf(prepared)) {
-    const holder = lockHolder(placeLock(prepared.home, place.place));
+    const lock = placeLock(home, place.place);
+    refuseForeignLock(lock);
+    const holder = lockHolder(lock);
     if (holder !== undefined) throw locked(prepared, place, holder);
   }
+  refuseForeignLock(jobPaths(home, jobId).lock);
 }
 
 /** A holder that has the lock since an instant has not said which job it is. */

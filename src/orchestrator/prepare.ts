@@ -19,7 +19,7 @@ import { measureCapacity } from '../system.ts';
 import { jobPaths, refuseHome, resolveHome } from './home.ts';
 import { needsOf } from './needs.ts';
 import { checkOptions, checkParameters, DEFAULTS, type ScoreOptions } from './options.ts';
-import { inputFiles, type Output, outputAt, resolveOutput } from './output.ts';
+import { inputFiles, type Output, outputAt, resolveOutput, writtenPlaces } from './output.ts';
 import { type Plan, type PlannedChunk, planPilot, planScan } from './plan.ts';
 import { type Budget, decideBudget, type MemoryNeeds, parseBytes, refuseAddressLimit } from './resources.ts';
 import { fingerprintOf, type JobSpec, jobIdOf, refuseNul, refuseRowNumbers, specOf } from './spec.ts';
@@ -74,7 +74,8 @@ export async function prepare(
       : resolveOutput(options.out, asked);
   const home = resolveHome(options.home, output.path);
   refuseHome(home);
-  const files = await inputFiles(kind, asked, output, () => publications(home));
+  const places = writtenPlaces(output, options.saveModel);
+  const files = await inputFiles(asked, { places, jobs: () => publications(home) });
   const facts = await readFacts(files);
   const rows = facts.files.reduce((sum, file) => sum + file.rows, 0);
   if (rows === 0)

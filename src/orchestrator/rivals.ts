@@ -14,7 +14,7 @@ import { jobPaths } from './home.ts';
 import { changedInput, isAlive, type OpenJob, readDatabase, requestOf } from './job.ts';
 import { mismatchError } from './mismatch.ts';
 import { refusedStatus } from './outcome.ts';
-import { inputFiles } from './output.ts';
+import { inputFiles, writtenPlaces } from './output.ts';
 import type { Prepared } from './prepare.ts';
 import { isOwnLeftover } from './sweep.ts';
 import { truthful } from './told.ts';
@@ -35,8 +35,8 @@ export async function settleRivals(prepared: Prepared): Promise<string[]> {
     if (!job?.stored || isFinished(job.stored.state)) continue;
     const request = requestOf(job.stored);
     if (!options.fresh && (await sourceIsIntact({ request, files: job.stored.files }, prepared))) {
-      const own = (await readDatabase(home, jobId))?.stored;
-      if (own && !isFinished(own.state)) continue;
+      const own = readStatus(jobPaths(home, jobId).directory)?.retired ? undefined : await readDatabase(home, jobId);
+      if (own?.stored && !isFinished(own.stored.state)) continue;
       throw mismatchError(rival.jobId, request, prepared);
     }
     await retire(home, rival, job);
@@ -117,9 +117,10 @@ function unknownRival({ jobId, error }: UnreadableJob): string {
 
 /** Whether what the job reads is there as it was: every file of it, in its place, and no other. */
 async function sourceIsIntact({ request, files }: Beginning, { output, home, facts }: Prepared): Promise<boolean> {
-  const { spec, sources, realPaths } = request;
+  const { sources, realPaths, options } = request;
   try {
-    const paths = await inputFiles(spec.kind, sources, output, () => publications(home));
+    const written = writtenPlaces(output, options['saveModel']);
+    const paths = await inputFiles(sources, { places: written, jobs: () => publications(home) });
     const places = await Promise.all(paths.map((path) => realpath(path)));
     // Of files that are read now the footers are known too.
     const read = new Map(facts.files.map((file) => [file.path, file]));

@@ -1,7 +1,7 @@
 /** How a job stands, told from outside its process: by the kernel's lock and what lies on disk, and then by its last word. */
 import { lockIsHeld } from '../bindings/native.ts';
 import { BatchCoreError, ofLook } from '../errors.ts';
-import { outputPlace } from '../store/home.ts';
+import { outputPlace, readRecord } from '../store/home.ts';
 import { readReport } from '../store/reports.ts';
 import { isThere } from '../store/smallFile.ts';
 import type { JobStatus } from '../store/status.ts';
@@ -19,7 +19,9 @@ export function truthful(home: string, status: JobStatus): JobStatus {
   const error = {
     code: 'CANCELLED' as const,
     message: `${status.lost ? 'its process' : `process ${status.pid}`} ended without a word; finished chunks are kept`,
-    hint: `"${jobCommand('resume', status.jobId, home)}" goes on`,
+    hint: readRecord(home, status.jobId)
+      ? `"${jobCommand('resume', status.jobId, home)}" goes on`
+      : 'the command that began it goes on: what it was has not been recorded',
   };
   return { ...status, state: 'failed', error };
 }

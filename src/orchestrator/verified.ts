@@ -1,7 +1,7 @@
 /** What `verify` compares with, and what it says. */
 import { BatchCoreError, ofLook, restate } from '../errors.ts';
 import type { Report } from '../report.ts';
-import { lookAt } from '../sink/look.ts';
+import { lookAt, SUCCESS } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
 import { judge, NOTHING_APPROVED } from '../sink/target.ts';
 import { readRecord } from '../store/home.ts';
@@ -40,6 +40,15 @@ export const AWAY = `move it away, then ${AGAIN}`;
 
 export function damaged(path: string, what: string, hint?: string): BatchCoreError {
   return new BatchCoreError('OUTPUT_DAMAGED', `${path}: ${what}`, { where: { file: path }, hint });
+}
+
+/** A directory of parts that no publication has ended. `known`: its job is, which knows better what to do. */
+export function unfinished(path: string, known: boolean): BatchCoreError {
+  return damaged(
+    path,
+    `it has no ${SUCCESS}: it was never finished`,
+    known ? undefined : 'run the command again that writes it',
+  );
 }
 
 /** What its job would do about an output that is not what was written. */

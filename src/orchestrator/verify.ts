@@ -4,7 +4,7 @@ import { fileDigest, type NativeModel, partFacts, rowGroupChecksums } from '../b
 import { BatchCoreError, readError } from '../errors.ts';
 import { fromHere, isLost, notUtf8 } from '../paths.ts';
 import { isModel, lookAt, METADATA_FINGERPRINT } from '../sink/look.ts';
-import { outputPlace, readRecord } from '../store/home.ts';
+import { outputPlace, readRecord, savedModel } from '../store/home.ts';
 import { readJson } from '../store/smallFile.ts';
 import { isFinished } from '../store/states.ts';
 import type { JobStatus } from '../store/status.ts';
@@ -22,7 +22,7 @@ import {
   withCure,
 } from './verified.ts';
 import { verifyDirectory } from './verifyDirectory.ts';
-import { expectedOf, placeAt, refuseAnothers, savedModel, writerOf } from './writers.ts';
+import { expectedOf, placeAt, refuseAnothers, writerOf } from './writers.ts';
 
 /** An output, a directory of parts, a model, or a job by its id. */
 export async function verify(target: string, home: string | undefined): Promise<Verified> {

@@ -5,7 +5,7 @@ import { fileDigest, partFacts } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import { type Found, METADATA_CHUNK, METADATA_FINGERPRINT, SUCCESS } from '../sink/look.ts';
 import { MANIFEST, type Manifest, readManifest } from '../sink/manifest.ts';
-import { damaged, type Expected, NO_JOB, notOurs, type Verified } from './verified.ts';
+import { damaged, type Expected, NO_JOB, notOurs, unfinished, type Verified } from './verified.ts';
 
 interface ManifestPart {
   name: string;
@@ -17,7 +17,7 @@ interface ManifestPart {
 export async function verifyDirectory(path: string, expected: Expected | undefined, found: Found): Promise<Verified> {
   if (!expected && (found.kind !== 'directory' || found.fingerprint === undefined)) throw notOurs(path);
   const success = statSync(join(path, SUCCESS), { throwIfNoEntry: false });
-  if (!success?.isFile()) throw damaged(path, `it has no ${SUCCESS}: it was never finished`);
+  if (!success?.isFile()) throw unfinished(path, expected !== undefined);
   if (success.size > 0) throw damaged(join(path, SUCCESS), 'it is not empty');
   const manifest = readManifest(join(path, MANIFEST));
   if (!manifest) throw damaged(path, `it has no readable ${MANIFEST}`);

@@ -4,7 +4,7 @@ import { canLookAround } from '../paths.ts';
 import type { Report } from '../report.ts';
 import { type Found, isModelFile, lookAt } from '../sink/look.ts';
 import { realPlace } from '../sink/place.ts';
-import { type HomeContent, type JobRecord, outputPlace, readRecord } from '../store/home.ts';
+import { type HomeContent, outputPlace, readRecord, savedModel } from '../store/home.ts';
 import { readReport } from '../store/reports.ts';
 import { statsAt } from '../store/smallFile.ts';
 import { jobPaths, resolveHome } from './home.ts';
@@ -55,12 +55,6 @@ async function writtenBy(home: string, jobId: string, places: readonly string[])
   if (!isOutput && (saved === undefined || !places.includes(realPlace(saved)))) return [];
   const expected = await expectedOf(home, jobId);
   return expected ? [isOutput ? expected : { ...expected, kind: 'model' }] : [];
-}
-
-/** Where a job that scores was asked to save its model. */
-export function savedModel(record: JobRecord | undefined): string | undefined {
-  const { saveModel } = Object(record?.request['options']) as { saveModel?: unknown };
-  return typeof saveModel === 'string' ? saveModel : undefined;
 }
 
 /** Of several the one that the bytes name; else the newest, whose they should be. */

@@ -1,26 +1,46 @@
 /** From what the user wrote to the files that are meant, in the order in which they are read. */
-import type { Stats } from 'node:fs';
+import { existsSync, type Stats } from 'node:fs';
 import { access, constants, lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { editDistance } from '../distance.ts';
 import { quoteText } from '../duckdb/client.ts';
 import { BatchCoreError } from '../errors.ts';
 import { isLost, notUtf8 } from '../paths.ts';
+import { INTENT } from '../sink/look.ts';
 import { tooLong } from '../sink/names.ts';
 import { unreadable } from './facts.ts';
 import { glob, isPattern } from './glob.ts';
-import { isOfJob } from './jobFiles.ts';
+import { exceptJobs } from './jobFiles.ts';
 
 /**
  * The absolute paths of the files of `sources`. A path that exists is that file or directory, whatever characters it
- * holds; only one that does not may be a pattern. The files of a directory or pattern are sorted by their bytes.
+ * holds; only one that does not may be a pattern. The files of a directory or pattern are sorted by their bytes, and are
+ * none of a job's. `except` takes out what is not meant, before any of it is refused for what it is.
  */
-export async function resolveSource(sources: readonly string[], cwd: string): Promise<string[]> {
-  const files: string[] = [];
-  for (const source of sources) for (const file of await resolveOne(source, cwd)) files.push(file);
+export async function resolveSource(
+  sources: readonly string[],
+  cwd: string,
+  except: (files: string[]) => string[] = (files) => files,
+): Promise<string[]> {
+  const found: string[] = [];
+  for (const source of sources) for (const file of await resolveOne(source, cwd)) found.push(file);
+  const files = except(found);
   for (const file of files) refuseFormat(file);
+  const named = new Set(sources.map((source) => resolve(cwd, source)));
+  refuseUnpublished(files.filter((file) => !named.has(file)));
   await refuseDuplicates(files);
   return files;
+}
+
+/** A directory of parts that is not finished has not all its rows. */
+function refuseUnpublished(files: readonly string[]): void {
+  for (const directory of new Set(files.map((file) => dirname(file)))) {
+    if (!existsSync(join(directory, INTENT))) continue;
+    throw new BatchCoreError('SOURCE_INVALID', `${directory} is an output that is not finished`, {
+      where: { file: directory },
+      hint: 'run the command again that writes it, or name the sources without it',
+    });
+  }
 }
 
 async function resolveOne(source: string, cwd: string): Promise<string[]> {
@@ -35,9 +55,10 @@ async function resolveOne(source: string, cwd: string): Promise<string[]> {
     return [path];
   }
   if (!isPattern(source)) throw await notFound(source, path, cwd);
-  const matched = sortByBytes((await glob(source, cwd)).filter((file) => !isOfJob(file, '/')));
+  const all = await glob(source, cwd);
+  const matched = sortByBytes(exceptJobs(all));
   if (matched.length === 0) {
-    throw new BatchCoreError('SOURCE_NOT_FOUND', `no file matches "${source}"`, {
+    throw new BatchCoreError('SOURCE_NOT_FOUND', `no file matches "${source}"${all.length > 0 ? OF_JOBS : ''}`, {
       where: { file: path },
       hint: 'quote the pattern if the shell should not see it; ** matches any directories',
     });
@@ -90,18 +111,20 @@ async function dataFiles(directory: string, source: string): Promise<string[]> {
       } else others.add(extname(entry.name) || 'no extension');
     }
   }
-  const data = files.filter((file) => !isOfJob(file, directory));
+  const data = exceptJobs(files);
   if (data.length > 0) return sortByBytes(data);
-  throw new BatchCoreError('SOURCE_NOT_FOUND', `the directory "${source}" holds no *.parquet file`, {
+  const ofJobs = files.length > 0 ? OF_JOBS : '';
+  throw new BatchCoreError('SOURCE_NOT_FOUND', `the directory "${source}" holds no *.parquet file${ofJobs}`, {
     where: { file: directory },
     hint:
-      files.length > 0
-        ? 'what it holds belongs to jobs of batch-core, which is no source'
-        : others.size > 0
-          ? `it holds files with ${[...others].sort().slice(0, 5).join(', ')}; name them one by one`
-          : 'name a directory with Parquet files in it, or the files one by one',
+      others.size > 0
+        ? `it holds files with ${[...others].sort().slice(0, 5).join(', ')}; name them one by one`
+        : 'name a directory with Parquet files in it, or the files one by one',
   });
 }
+
+/** Said where all there is was left out. */
+const OF_JOBS = ' but those of jobs of batch-core, which are no source';
 
 async function entriesOf(directory: string) {
   try {

@@ -1,10 +1,10 @@
 /** The directories of a home: each for its owner only, durable in its parent, and refused where somebody else laid it out for us. */
 import { accessSync, constants, lstatSync, mkdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { createDirectories } from '../bindings/native.ts';
 import { BatchCoreError, systemError } from '../errors.ts';
 import { specialWords } from '../sink/look.ts';
-import { type JobPaths, jobPaths, statsOf } from './home.ts';
+import { type JobPaths, jobPaths, lockDirectory, statsOf } from './home.ts';
 
 /**
  * Makes the directories of a job, each for its owner only and durable in its parent before the next, and refuses those
@@ -17,14 +17,14 @@ export function makeJobDirectories(home: string, jobId: string): void {
 
 /** Makes the directory of the locks of places, for a job. */
 export function makeLockDirectory(home: string, jobId: string): void {
-  makeDirectories(jobPaths(home, jobId).directory, [home, join(home, 'locks')]);
+  makeDirectories(jobPaths(home, jobId).directory, [home, lockDirectory(home)]);
 }
 
 /** Refuses where the directories of a job could not be made, without making any. */
 export function refuseJobDirectories(home: string, jobId: string): void {
   const { directory } = jobPaths(home, jobId);
   inMakingOf(directory, () => {
-    for (const path of [home, join(home, 'locks'), dirname(directory), directory]) {
+    for (const path of [home, lockDirectory(home), dirname(directory), directory]) {
       if (statsOf(path, statSync)?.isDirectory()) refuseForeign(path);
       else refuseOccupied(path);
       let there = path;

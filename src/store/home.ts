@@ -43,10 +43,13 @@ export function jobPaths(home: string, jobId: string): JobPaths {
   };
 }
 
+/** Hidden: a home may lie where a pattern looks for sources. */
+export const lockDirectory = (home: string): string => join(home, '.locks');
+
 /** The lock of a place where jobs of the home write: it stays when nobody has it, for removing it could take it from a successor. */
 export function placeLock(home: string, place: string): string {
   const name = createHash('sha256').update(place).digest('hex').slice(0, 16);
-  return join(home, 'locks', `${name}.lock`);
+  return join(lockDirectory(home), `${name}.lock`);
 }
 
 const SCHEMA = 'batch-core.job/1';
@@ -169,10 +172,19 @@ export interface PlacedJob {
   place: string;
 }
 
-/** From what the jobs of a home make which outputs; none where it may not be read. */
-export function publications(home: string): { source: string[]; place: string }[] {
+/** Where a job that scores was asked to save its model. */
+export function savedModel(record: JobRecord | undefined): string | undefined {
+  const { saveModel } = Object(record?.request['options']) as { saveModel?: unknown };
+  return typeof saveModel === 'string' ? saveModel : undefined;
+}
+
+/** From what the jobs of a home make which files; none where it may not be read. */
+export function publications(home: string): { source: string[]; places: string[] }[] {
   const { placed } = withPlaces({ jobs: readableJobs(home), unreadable: [] }, home);
-  return placed.map(({ job, place }) => ({ source: job.source, place }));
+  return placed.map(({ job, place }) => {
+    const saved = savedModel(readRecord(home, job.jobId));
+    return { source: job.source, places: [place, ...(saved === undefined ? [] : [realPlace(saved)])] };
+  });
 }
 
 /**

@@ -29,7 +29,7 @@ export interface JobStatus {
   progress: Progress;
   exitCode?: number;
   error?: ErrorRecord;
-  /** It can never go on: its source is not what it was. */
+  /** It was given up: its source is not what it was, or another job began in its place. */
   retired?: true;
   /** What it said of itself is lost: this is told by what else lies in its directory. */
   lost?: true;

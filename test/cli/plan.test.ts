@@ -155,6 +155,19 @@ describe('what score would refuse', () => {
       ]);
   });
 
+  it('for a lock that is none of ours', async () => {
+    const [, ...args] = command('data.parquet', 'out/locked.parquet', 'zscore');
+    await score(directory, ...args, '--home', 'home-locked');
+    const [lock = ''] = readdirSync(at('home-locked', '.locks'));
+    rmSync(at('home-locked', '.locks', lock));
+    symlinkSync('nowhere', at('home-locked', '.locks', lock));
+    const [warning] = await warningsOf('home-locked', ...args);
+    const refusal = await run(directory, 'score', ...args, '--home', 'home-locked', '--json');
+    expect(refusal.code).toBe(74);
+    expect(warning).toMatch(/^score would refuse: /);
+    expect(warning).toContain(errorOf(refusal).hint);
+  });
+
   it('for a model to be saved beside the scores of a job that was begun without', async () => {
     const [, ...args] = command('data.parquet', 'out/saved.parquet', 'zscore');
     await score(directory, ...args, '--home', 'home-saved');

@@ -60,36 +60,55 @@ describe('of those that begin at once one goes on, and the others are told of it
   });
 });
 
-it('of two that are unfinished each goes on when it is asked for', async () => {
-  const command = (detector: string) => [
-    'score',
-    'data.parquet',
-    '-o',
-    'both.parquet',
-    '-d',
-    detector,
-    '--chunk-rows',
-    '4096',
-    '--home',
-    'home-both',
-  ];
-  const jobs = at('home-both', 'jobs');
-  const kill = async (detector: string) => {
-    const { child, ended } = start(directory, command(detector));
-    const names = () => (existsSync(jobs) ? (readdirSync(jobs, { recursive: true }) as string[]) : []);
-    while (!names().some((name) => name.endsWith('part-0000002.parquet'))) await sleep(2);
+function options(name: string, detector: string): string[] {
+  return ['data.parquet', '-o', `${name}.parquet`, '-d', detector, '--chunk-rows', '4096', '--home', `home-${name}`];
+}
+
+/** Begins a job and kills it after some of its chunks; its id. */
+async function kill(name: string, detector: string, ...flags: string[]): Promise<string> {
+  const jobs = at(`home-${name}`, 'jobs');
+  const parts = () => {
+    const names = existsSync(jobs) ? (readdirSync(jobs, { recursive: true }) as string[]) : [];
+    return names.filter((one) => one.endsWith('part-0000002.parquet')).map((one) => one.split('/')[0] ?? '');
+  };
+  const before = parts();
+  const { child, ended } = start(directory, ['score', ...options(name, detector), ...flags]);
+  for (;;) {
+    const [job] = parts().filter((one) => !before.includes(one));
+    await sleep(2);
+    if (job === undefined) continue;
     child.kill('SIGKILL');
     expect((await ended).signal).toBe('SIGKILL');
-    return readdirSync(jobs)[0] ?? '';
-  };
-  const first = await kill('zscore');
+    return job;
+  }
+}
+
+it('of two that are unfinished each goes on when it is asked for', async () => {
+  const jobs = at('home-both', 'jobs');
+  const first = await kill('both', 'zscore');
   renameSync(join(jobs, first), at('kept'));
-  const second = await kill('hbos');
+  const second = await kill('both', 'hbos');
   renameSync(at('kept'), join(jobs, first));
-  const third = await run(directory, ...command('mad'), '--json');
+  const third = await run(directory, 'score', ...options('both', 'mad'), '--json');
   expect(errorOf(third)).toMatchObject({ code: 'JOB_MISMATCH', hint: expect.stringContaining(`resume ${second}`) });
   expect((await run(directory, 'resume', first, '--home', 'home-both')).code).toBe(0);
-  const [, ...args] = command('hbos');
-  expect((await score(directory, ...args, '--force')).jobId).toBe(second);
+  expect((await score(directory, ...options('both', 'hbos'), '--force')).jobId).toBe(second);
   expect((await run(directory, 'verify', 'both.parquet', '--home', 'home-both')).code).toBe(0);
+});
+
+it('one that was given up for another does not go on in its place', async () => {
+  const first = await kill('given-up', 'zscore');
+  const second = await kill('given-up', 'hbos', '--fresh');
+  for (const args of [
+    ['score', ...options('given-up', 'zscore')],
+    ['resume', first, '--home', 'home-given-up'],
+  ]) {
+    const refused = await run(directory, ...args, '--json');
+    expect(errorOf(refused)).toMatchObject({ code: 'JOB_MISMATCH', hint: expect.stringContaining(`resume ${second}`) });
+  }
+  const planned = await run(directory, 'plan', ...options('given-up', 'zscore'), '--json');
+  expect(JSON.parse(planned.stdout).warnings.join()).toContain(
+    `job ${second} for ${at('given-up.parquet')} is unfinished`,
+  );
+  expect((await run(directory, 'resume', second, '--home', 'home-given-up')).code).toBe(0);
 });

@@ -1,6 +1,16 @@
 /** The same command goes on, whatever was left: nothing is stuck for ever, and nothing is tried for ever. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -171,7 +181,7 @@ it('a chunk whose process died three times ends the job, resumable, until a pers
     expect([ended.code, errorOf(ended).code]).toEqual([1, 'CHUNK_CRASHED']);
     const planned = await run(directory, 'plan', ...args.slice(1), '--json');
     const { message, hint } = errorOf(ended);
-    expect(JSON.parse(planned.stdout).warnings).toEqual([`score would refuse: ${message} (${hint})`]);
+    expect(JSON.parse(planned.stdout).warnings[0]).toBe(`score would refuse: ${message} (${hint})`);
   }
   const id = (jobOf('home-one') ?? '').split('/').at(-1) ?? '';
   const resumed = await run(directory, 'resume', id, '--home', 'home-one', ...QUIET);
@@ -222,4 +232,60 @@ it('a home in the directory that is scored is no part of the source, whatever it
   const report = await score(inside, ...args('src', 'a.parquet'));
   expect(report.chunks.resumed).toBeGreaterThan(0);
   expect(sha256(join(inside, 'a.parquet'))).toBe(expected);
+});
+
+describe('what a command writes among its own sources is no source of it the next time', () => {
+  const inside = scratch();
+  const fast = ['-d', 'zscore', '--chunk-rows', '4096', '--home', 'src/work'];
+
+  beforeAll(async () => {
+    mkdirSync(join(inside, 'src'));
+    await parquet(join(inside, 'src/a.parquet'), gaussian(60_000));
+  });
+
+  it.each([
+    ['a pattern over the home', ['score', 'src/**', '-o', 'o.parquet']],
+    ['a pattern over the directory of parts', ['score', 'src/**', '-o', 'src/out/']],
+    [
+      'a pattern over the file and the saved model',
+      ['score', 'src/*', '-o', 'src/o.parquet', '--save-model', 'src/m.bcm'],
+    ],
+    ['a pattern over the model', ['fit', 'src/*', '-m', 'src/f.bcm']],
+    ['a directory with the models', ['score', 'src', '-o', 'd.parquet', '--save-model', 'src/m.parquet']],
+    ['a directory with the model of a fit', ['fit', 'src', '-m', 'src/f.parquet']],
+  ])('%s', async (_, args) => {
+    const command = [...args, ...fast, ...QUIET];
+    const first = await run(inside, ...command);
+    expect(first.code, first.stdout).toBe(0);
+    const { source, jobId } = JSON.parse(first.stdout);
+    const second = await run(inside, ...command);
+    expect(second.code, second.stdout).toBe(0);
+    expect(JSON.parse(second.stdout)).toMatchObject({ source, jobId, recalled: true });
+    expect((await run(inside, 'resume', jobId, '--home', 'src/work')).code).toBe(0);
+    for (const name of readdirSync(join(inside, 'src')))
+      if (!['a.parquet', 'work'].includes(name)) rmSync(join(inside, 'src', name), { recursive: true });
+  });
+});
+
+it('a directory of parts that is not finished is no source', async () => {
+  await score(directory, 'data.parquet', '-d', 'zscore', '-o', 'half/', '--home', 'home-half');
+  rmSync(at('half/_SUCCESS'));
+  renameSync(at('half/manifest.json'), at('half/.batch-core-publishing.json'));
+  for (const source of ['half', 'half/*', '.']) {
+    const refused = await run(directory, 'plan', source, '-o', 'of.parquet', '--columns', 'score', '--json');
+    expect(errorOf(refused)).toMatchObject({
+      code: 'SOURCE_INVALID',
+      message: expect.stringMatching(/half is an output that is not finished$/),
+    });
+  }
+});
+
+it('a job that has not recorded what it is goes on by its command, and status says so', async () => {
+  const args = ['data.parquet', '-d', 'zscore', '-o', 'unrecorded.parquet', '--home', 'home-unrecorded'];
+  await score(directory, ...args);
+  const job = jobOf('home-unrecorded') ?? '';
+  for (const name of readdirSync(job))
+    if (!/^job\.(duckdb|lock)/.test(name)) rmSync(join(job, name), { recursive: true });
+  const { stdout } = await run(directory, 'status', '--home', 'home-unrecorded', '--json');
+  expect(JSON.parse(stdout).error.hint).toMatch(/^the command that began it goes on/);
 });

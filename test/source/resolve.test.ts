@@ -105,19 +105,27 @@ describe('a directory means its data files', () => {
   });
 
   it('and so does a pattern, without what jobs have made and not yet published', async () => {
-    for (const job of ['shop/work/jobs/0123456789abcdef', 'shop/jobs/fedcba9876543210']) {
+    const [ours, others] = ['shop/work/jobs/0123456789abcdef', 'shop/jobs/fedcba9876543210'];
+    for (const job of [ours, 'shop/work/jobs/1123456789abcdef', others]) {
       mkdirSync(join(cwd, job, 'parts'), { recursive: true });
       writeFileSync(join(cwd, job, 'parts/part-0000000.parquet'), '');
     }
-    writeFileSync(join(cwd, 'shop/work/jobs/0123456789abcdef/job.lock'), '');
-    // A name alone makes no job.
-    const others = ['shop/jobs/fedcba9876543210/parts/part-0000000.parquet'];
-    expect(await resolve('shop')).toEqual(others);
-    expect(await resolve('shop/**/*.parquet')).toEqual(others);
-    await fails('shop/work').toMatchObject({ code: 'SOURCE_NOT_FOUND', hint: expect.stringContaining('jobs') });
-    // What is asked for by name is meant.
-    const parts = 'shop/work/jobs/0123456789abcdef/parts';
-    expect(await resolve(parts)).toEqual([`${parts}/part-0000000.parquet`]);
+    writeFileSync(join(cwd, ours, 'job.json'), '{\n  "schema": "batch-core.job/1",\n');
+    writeFileSync(join(cwd, 'shop/work/jobs/1123456789abcdef/job.lock'), 'pid 7 on host h since 2026');
+    // Names alone make no job.
+    writeFileSync(join(cwd, others, 'job.json'), '{"mine":1}');
+    mkdirSync(join(cwd, others, 'job.lock'));
+    const data = [`${others}/parts/part-0000000.parquet`];
+    expect(await resolve('shop')).toEqual(data);
+    expect(await resolve('shop/**/*.parquet')).toEqual(data);
+    expect(await resolve(`${others}/parts/*`)).toEqual(data);
+    for (const source of ['shop/work', `${ours}/parts`, 'shop/work/**/*.parquet', `${ours}/parts/*`])
+      await fails(source).toMatchObject({
+        code: 'SOURCE_NOT_FOUND',
+        message: expect.stringMatching(/but those of jobs of batch-core, which are no source$/),
+      });
+    // What is asked for by its own name is meant.
+    expect(await resolve(`${ours}/parts/part-0000000.parquet`)).toEqual([`${ours}/parts/part-0000000.parquet`]);
   });
 
   it('links to files are followed, links to directories are not', async () => {

@@ -50,8 +50,11 @@ impl JobLock {
             }
             match file.try_lock() {
                 Ok(()) => {
-                    let written =
-                        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder.as_bytes()));
+                    // Over what is there: on a full disk a block that was given back would not be had again.
+                    let written = file
+                        .rewind()
+                        .and_then(|()| file.write_all(holder.as_bytes()))
+                        .and_then(|()| file.set_len(holder.len() as u64));
                     return written.map(|()| Ok(Self { file })).at("write", path);
                 }
                 Err(TryLockError::WouldBlock) => text = read(&mut file).at("read", path)?,

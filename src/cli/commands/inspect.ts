@@ -6,7 +6,7 @@ import { BatchCoreError, EXIT } from '../../errors.ts';
 import { lookFrom } from '../../orchestrator/home.ts';
 import { jobStatus } from '../../orchestrator/jobs.ts';
 import { loadModelFile } from '../../orchestrator/prepare.ts';
-import { damaged } from '../../orchestrator/verified.ts';
+import { damaged, unfinished } from '../../orchestrator/verified.ts';
 import { fromHere } from '../../paths.ts';
 import { isModelFile, METADATA_FINGERPRINT, SUCCESS } from '../../sink/look.ts';
 import { MANIFEST, readManifest } from '../../sink/manifest.ts';
@@ -89,7 +89,7 @@ interface ManifestFacts {
 }
 
 async function inspectOutputDirectory(path: string, manifest: ManifestFacts): Promise<Inspected> {
-  if (!existsSync(join(path, SUCCESS))) throw damaged(path, `it has no ${SUCCESS}: it was never finished`);
+  if (!existsSync(join(path, SUCCESS))) throw unfinished(path, false);
   const parts = Array.isArray(manifest.parts) ? manifest.parts.map((part) => String(Object(part).name)) : [];
   const files = parts.map((name) => join(path, basename(name)));
   const flags = await readFlagFacts(files);
