@@ -27,6 +27,15 @@ export function identify(): Identity {
   return { pid: process.pid, host: hostname(), bootId: read('/proc/sys/kernel/random/boot_id')?.trim() ?? '' };
 }
 
+/** Memory of the process in bytes; where there is no /proc to tell, the most it has had. */
+export function rssBytes(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return peakRssBytes();
+  }
+}
+
 /** Most memory this process ever held, in bytes. */
 export function peakRssBytes(): number {
   const peak = /^VmHWM:\s+(\d+) kB/m.exec(read('/proc/self/status') ?? '');

@@ -101,7 +101,7 @@ export async function openJob(
   }
 }
 
-/** A lock that is no file, or has another name, is never written into nor removed: somebody else may just have made it a lock. */
+/** A lock that is no file is never written into nor removed: somebody else may just have made it a lock. */
 export function takeLock(lock: string, holder: string): JobLock {
   try {
     return new JobLock(lock, holder);
@@ -119,7 +119,7 @@ export function refuseForeignLock(lock: string): void {
 
 function foreignLock(lock: string, message: string, cause?: unknown): BatchCoreError | undefined {
   const found = lstatSync(lock, { throwIfNoEntry: false });
-  if (!found || (found.isFile() && found.nlink === 1)) return undefined;
+  if (!found || found.isFile()) return undefined;
   const hint = `remove ${lock}, then run the same command again`;
   return new BatchCoreError('OUTPUT_UNWRITABLE', message, { where: { file: lock }, hint, cause });
 }

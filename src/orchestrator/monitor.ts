@@ -2,6 +2,7 @@
 import { Watch } from '../bindings/native.ts';
 import type { JobState } from '../store/states.ts';
 import { type JobStatus, writeStatus } from '../store/status.ts';
+import { rssBytes } from '../system.ts';
 import {
   type ChunkCounts,
   DecayedRate,
@@ -105,7 +106,7 @@ export class Monitor {
       rowsTotal: this.#rows.total,
       rowsPerSecond: rate === null ? null : Math.round(rate),
       etaSeconds: remainingSeconds(this.#rows.total - rowsDone, rate),
-      rssBytes: process.memoryUsage.rss(),
+      rssBytes: rssBytes(),
       workers: this.workers,
       retried: this.#counts?.retried ?? 0,
       quarantined: this.#counts?.quarantined ?? 0,

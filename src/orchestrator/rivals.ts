@@ -1,6 +1,6 @@
 /** Other jobs that write where this one is to write: one that runs is waited for, one that was left unfinished is looked at. */
 import { realpath } from 'node:fs/promises';
-import { BatchCoreError } from '../errors.ts';
+import { BatchCoreError, type ErrorCode } from '../errors.ts';
 import { sweepBeside, temporaryPrefix } from '../sink/temporaries.ts';
 import { statIdentity } from '../source/facts.ts';
 import { sourceDifferences } from '../source/identity.ts';
@@ -22,8 +22,8 @@ import { truthful } from './told.ts';
 /**
  * Refuses while another job is unfinished for the same output that could still be gone on with, saying in which fields the
  * two differ, unless this one is unfinished too: then it is the one that goes on. A job whose source is not there any more
- * as it was (a file of it is another, is gone or came to it) is retired, which is said, and with `--fresh` every one that
- * is unfinished. None of them runs: the place's lock is ours.
+ * as it was (a file of it is another, is gone or came to it), or that ended because its data are bad, is retired, which is
+ * said, and with `--fresh` every one that is unfinished. None of them runs: the place's lock is ours.
  */
 export async function settleRivals(prepared: Prepared): Promise<string[]> {
   const { home, jobId, options } = prepared;
@@ -34,13 +34,14 @@ export async function settleRivals(prepared: Prepared): Promise<string[]> {
     const job = await readDatabase(home, rival.jobId);
     if (!job?.stored || isFinished(job.stored.state)) continue;
     const request = requestOf(job.stored);
-    if (!options.fresh && (await sourceIsIntact({ request, files: job.stored.files }, prepared))) {
+    const why = givenUp(rival, options.fresh);
+    if (!why && (await sourceIsIntact({ request, files: job.stored.files }, prepared))) {
       const own = readStatus(jobPaths(home, jobId).directory)?.retired ? undefined : await readDatabase(home, jobId);
       if (own?.stored && !isFinished(own.stored.state)) continue;
       throw mismatchError(rival.jobId, request, prepared);
     }
     await retire(home, rival, job);
-    warnings.push(retiredWords('was', rival.jobId, options.fresh ?? false));
+    warnings.push(retiredWords('was', rival.jobId, why));
   }
   return warnings;
 }
@@ -55,10 +56,11 @@ export async function foreseeRivals(prepared: Prepared): Promise<string[]> {
   for (const rival of options.fresh ? rivals : rivals.slice(0, 1)) {
     if (isOver(home, rival) || !isThere(jobPaths(home, rival.jobId).database)) continue;
     const beginning = readBeginning(home, rival.jobId);
+    const why = givenUp(rival, options.fresh);
     const unknown = `job ${rival.jobId} of this home may be unfinished for this output`;
     if (!beginning) warnings.push(`${unknown}: its record is lost, and only its database knows`);
-    else if (options.fresh || !(await sourceIsIntact(beginning, prepared)))
-      warnings.push(retiredWords('would be', rival.jobId, options.fresh ?? false));
+    else if (why || !(await sourceIsIntact(beginning, prepared)))
+      warnings.push(retiredWords('would be', rival.jobId, why));
     else if (isUnfinished(home, jobId)) continue;
     else if (rival.phase === 'publish' && isThere(prepared.output.place))
       warnings.push(`${unknown}: it was stopped while it published`);
@@ -86,8 +88,23 @@ function isUnfinished(home: string, jobId: string): boolean {
   return status !== undefined && !isOver(home, status);
 }
 
-function retiredWords(was: 'was' | 'would be', jobId: string, fresh: boolean): string {
-  const why = fresh ? 'this one starts instead (--fresh)' : 'its source is not what it was';
+/** Why an unfinished job is given up whose source is what it was; nothing where it could go on. */
+function givenUp({ error }: JobStatus, fresh = false): string | undefined {
+  if (fresh) return 'this one starts instead (--fresh)';
+  return error && LASTING.includes(error.code) ? `it cannot do what it was asked (${error.message})` : undefined;
+}
+
+/** A source that is what it was is as bad the next time. */
+const LASTING: readonly string[] = [
+  'DATA',
+  'SOURCE_INVALID',
+  'SOURCE_DAMAGED',
+  'SOURCE_EMPTY',
+  'SCHEMA_MISMATCH',
+  'NO_USABLE_COLUMN',
+] satisfies ErrorCode[];
+
+function retiredWords(was: 'was' | 'would be', jobId: string, why = 'its source is not what it was'): string {
   return `job ${jobId}, left unfinished for this output, ${was} retired: ${why}`;
 }
 

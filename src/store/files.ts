@@ -65,6 +65,22 @@ export class DatabaseFiles {
     return stat(path)?.isFile() ? readFileSync(path) : Buffer.alloc(0);
   }
 
+  /**
+   * Gives the database files of its own, where one has another name too: DuckDB writes in place, and under that name the
+   * file may belong to a backup made of hard links.
+   */
+  unshare(): void {
+    for (const suffix of SUFFIXES) {
+      const [from, copy] = [this.path + suffix, this.trial + suffix];
+      const found = stat(from);
+      if (!found?.isFile() || found.nlink < 2) continue;
+      copyFileSync(from, copy, constants.COPYFILE_EXCL);
+      withFile(copy, 'r+', fsyncSync);
+      renameSync(copy, from);
+      syncDirectory(this.#directory);
+    }
+  }
+
   remove(): void {
     for (const suffix of SUFFIXES) rmSync(this.path + suffix, { force: true });
     syncDirectory(this.#directory);

@@ -42,6 +42,7 @@ export async function openJobDatabase(
   claimFile(path).release();
   const files = new DatabaseFiles(path);
   files.endTrial();
+  files.unshare();
   const begun = beginAgain(files);
   try {
     if (!fresh && logExtent(files.log()).lost) throw damaged(path, 'its log cannot be followed to the end');

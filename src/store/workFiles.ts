@@ -17,7 +17,8 @@ const ATTEMPT_NAME = /^\d+\.\d+\.\d+$/;
 const DURABLE_NAME = /^(job\.json|model\.bcm|report\.json|row-groups\.json)$/;
 const SUMMARY_NAME = /^[a-z]+(-\d+)?\.\d+$/;
 /** Of small files, of DuckDB, and of links that lend names. */
-const LEFT_NAME = /^(status|control)\.json\.\d+\.(tmp|taken)$|^duckdb_temp_|^batch-core-links-\d+-\d+$/;
+const LEFT_NAME =
+  /^(status|control)\.json\.\d+\.(tmp|taken)$|^job\.lock\.tmp$|^duckdb_temp_|^batch-core-links-\d+-\d+$/;
 const FIT_STATE = /^fit-\d+\.state$/;
 
 /** Removes parts and summaries: gigabytes, which the event loop does not wait for. Returns the paths that are not the job's. */

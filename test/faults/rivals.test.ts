@@ -112,3 +112,27 @@ it('one that was given up for another does not go on in its place', async () => 
   );
   expect((await run(directory, 'resume', second, '--home', 'home-given-up')).code).toBe(0);
 });
+
+it('one that cannot do what it was asked does not hold the command of the next night', async () => {
+  await parquet(
+    at('day-1.parquet'),
+    "SELECT i::DOUBLE AS x, CASE i WHEN 77 THEN 'NaN'::DOUBLE ELSE sin(i) END AS y FROM range(20000) r(i)",
+  );
+  await parquet(at('day-2.parquet'), 'SELECT i::DOUBLE AS x, cos(i) AS y FROM range(20000) r(i)');
+  const args = (day: number, ...flags: string[]) => [
+    `day-${day}.parquet`,
+    '-o',
+    'latest.parquet',
+    '--home',
+    'home-nightly',
+    ...flags,
+  ];
+  const first = await run(directory, 'score', ...args(1, '--missing', 'error'), '--json');
+  expect([first.code, errorOf(first).code]).toEqual([65, 'DATA']);
+  const { jobId } = JSON.parse((await run(directory, 'status', '--home', 'home-nightly', '--json')).stdout);
+  const words = (was: string) =>
+    `job ${jobId}, left unfinished for this output, ${was} retired: it cannot do what it was asked (${errorOf(first).message})`;
+  const planned = await run(directory, 'plan', ...args(2), '--json');
+  expect(JSON.parse(planned.stdout).warnings).toEqual([words('would be')]);
+  expect((await score(directory, ...args(2))).warnings).toContain(words('was'));
+});

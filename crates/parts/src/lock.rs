@@ -41,21 +41,21 @@ impl JobLock {
     /// file that is not to be written into, a pipe, another user's. That somebody holds the lock is no error but the inner
     /// `Err`.
     pub fn acquire(path: &Path, holder: &str) -> Result<Result<Self, Held>> {
-        let mut options = OpenOptions::new();
-        let mut file = ours(options.read(true).write(true).create(true).truncate(false), path)?;
         let mut text = String::new();
         for attempt in 0..TRIES {
             if attempt > 0 {
                 std::thread::sleep(PAUSE);
             }
+            let mut file = ours(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)?;
             match file.try_lock() {
+                // Whoever held it may have put another file in its place.
+                Ok(()) if !is_at(&file, path)? => {}
                 Ok(()) => {
-                    // Over what is there: on a full disk a block that was given back would not be had again.
-                    let written = file
-                        .rewind()
-                        .and_then(|()| file.write_all(holder.as_bytes()))
-                        .and_then(|()| file.set_len(holder.len() as u64));
-                    return written.map(|()| Ok(Self { file })).at("write", path);
+                    if names(&file).at("look at", path)? > 1 {
+                        file = replaced(path)?;
+                    }
+                    tell(&mut file, holder).at("write", path)?;
+                    return Ok(Ok(Self { file }));
                 }
                 Err(TryLockError::WouldBlock) => text = read(&mut file).at("read", path)?,
                 Err(TryLockError::Error(error)) => return Err(error).at("lock", path),
@@ -129,11 +129,59 @@ fn ours(options: &mut OpenOptions, path: &Path) -> Result<File> {
         if user != 0 && facts.uid() != user {
             return Err(PartsError::foreign(path, "belongs to another user"));
         }
-        if facts.nlink() > 1 {
-            return Err(PartsError::foreign(path, "has another name, under which it may be something else"));
-        }
     }
     Ok(file)
+}
+
+/// The text is for people alone: a full disk keeps nobody from the lock.
+fn tell(file: &mut File, holder: &str) -> std::io::Result<()> {
+    let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder.as_bytes()));
+    match written {
+        Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => Ok(()),
+        written => written,
+    }
+}
+
+/// A file of its own, locked, in the place of one that has another name too: under that it may be something else, or belong
+/// to a backup made of hard links. To be called by whoever holds the lock of that one.
+fn replaced(path: &Path) -> Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    let temporary = Path::new(&name);
+    match std::fs::remove_file(temporary) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).at("remove", temporary),
+        _ => {}
+    }
+    let file =
+        plain(OpenOptions::new().read(true).write(true).create_new(true)).open(temporary).at("create", temporary)?;
+    // Nobody else knows the name: nobody has it.
+    file.lock().at("lock", temporary)?;
+    std::fs::rename(temporary, path).at("rename", temporary)?;
+    Ok(file)
+}
+
+/// Whether `file` is what lies at `path` now.
+fn is_at(file: &File, path: &Path) -> Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let there = match std::fs::symlink_metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            there => there.at("look at", path)?,
+        };
+        let own = file.metadata().at("look at", path)?;
+        Ok(there.dev() == own.dev() && there.ino() == own.ino())
+    }
+    #[cfg(not(unix))]
+    Ok(true)
+}
+
+/// How many names `file` has.
+fn names(file: &File) -> std::io::Result<u64> {
+    #[cfg(unix)]
+    return file.metadata().map(|facts| std::os::unix::fs::MetadataExt::nlink(&facts));
+    #[cfg(not(unix))]
+    Ok(1)
 }
 
 /// Follows no link at the last name, and waits for nobody at a pipe.
@@ -170,8 +218,11 @@ fn read(file: &mut File) -> std::io::Result<String> {
 
 impl Drop for JobLock {
     fn drop(&mut self) {
-        // Closing the file releases the lock; an empty file says that it was released in order.
-        let _ = self.file.set_len(0);
+        // Closing the file releases the lock; an empty file says that it was released in order. One that was given another
+        // name meanwhile is left as it is there.
+        if names(&self.file).is_ok_and(|names| names == 1) {
+            let _ = self.file.set_len(0);
+        }
     }
 }
 
@@ -336,9 +387,6 @@ mod tests {
         refused("a link to nowhere", "symbolic link");
         assert!(!home.path().join("not-there").exists());
         std::fs::remove_file(&path).unwrap();
-        std::fs::hard_link(&precious, &path).unwrap();
-        refused("a hard link", "another name");
-        std::fs::remove_file(&path).unwrap();
         std::fs::create_dir(&path).unwrap();
         refused("a directory", "not a regular file");
         std::fs::remove_dir(&path).unwrap();
@@ -346,5 +394,43 @@ mod tests {
         refused("a pipe", "not a regular file");
         std::fs::remove_file(&path).unwrap();
         JobLock::acquire(&path, "the owner").unwrap().unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_has_another_name_is_left_to_that() {
+        let home = tempfile::tempdir().unwrap();
+        let (other, path) = (home.path().join("other"), home.path().join("job.lock"));
+        std::fs::write(&other, "not to be touched").unwrap();
+        std::fs::hard_link(&other, &path).unwrap();
+        // What a kill left.
+        std::fs::write(home.path().join("job.lock.tmp"), "stale").unwrap();
+        let lock = JobLock::acquire(&path, "the owner").unwrap().unwrap();
+        assert_eq!(JobLock::acquire(&path, "another").unwrap().unwrap_err().holder, "the owner");
+        assert_eq!(JobLock::holder(&path).unwrap().as_deref(), Some("the owner"));
+        assert!(!JobLock::is_held(&other).unwrap());
+        drop(lock);
+        JobLock::acquire(&path, "another").unwrap().unwrap();
+        assert_eq!(std::fs::read(&other).unwrap(), b"not to be touched");
+        assert!(!home.path().join("job.lock.tmp").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn of_many_that_meet_a_file_with_another_name_one_wins() {
+        for _ in 0..50 {
+            let home = tempfile::tempdir().unwrap();
+            let path = home.path().join("job.lock");
+            std::fs::write(&path, "").unwrap();
+            std::fs::hard_link(&path, home.path().join("other")).unwrap();
+            let threads: Vec<_> = (0..8)
+                .map(|_| {
+                    let path = path.clone();
+                    std::thread::spawn(move || JobLock::acquire(&path, "one of many").unwrap().ok())
+                })
+                .collect();
+            let won: Vec<_> = threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect();
+            assert_eq!(won.len(), 1);
+        }
     }
 }
