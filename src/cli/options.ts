@@ -46,6 +46,8 @@ function countOf(text: string, kilo: number): number {
   const unit = { '': 1, k: kilo, m: kilo ** 2 }[(match?.[2] ?? '').toLowerCase()] ?? 1;
   const value = Number(match?.[1] ?? Number.NaN) * unit;
   if (!Number.isInteger(value)) throw new InvalidArgumentError('It is not a count such as 500, 64K or 1M.');
+  // What was typed would be told as another number.
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError(`It is more than ${Number.MAX_SAFE_INTEGER}.`);
   return value;
 }
 

@@ -189,7 +189,6 @@ function addHelpCommand(program: Command): void {
     .command('help')
     .description('show how a command is used')
     .argument('[command]', 'the command')
-    .helpOption(false)
     .action((name: string | undefined) => {
       const command = name === undefined ? program : program.commands.find((known) => known.name() === name);
       if (command === undefined) throw unknownCommand(program, name ?? '');

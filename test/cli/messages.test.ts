@@ -378,3 +378,22 @@ describe('outputs among sources', () => {
     expect((await score(directory, '?a?.parquet')).output.path).toBe(at('?a?.scores.parquet'));
   });
 });
+
+it('inspect says that score refuses a file, whatever is asked', async () => {
+  await parquet(at('numbers.parquet'), 'SELECT i::DOUBLE AS file_row_number, sin(i) AS x FROM range(100) r(i)');
+  const refused = errorOf(await run(directory, 'score', 'numbers.parquet', '--json'));
+  const told = await run(directory, 'inspect', 'numbers.parquet');
+  expect(told.stdout).toContain(`score refuses it: ${refused.message} (${refused.hint})`);
+  const { refusal } = JSON.parse((await run(directory, 'inspect', 'numbers.parquet', '--json')).stdout);
+  expect(refusal).toMatchObject({ code: refused.code, message: refused.message });
+});
+
+it('a count that no double tells from the next is refused as it was typed', async () => {
+  const { stderr } = await run(directory, 'score', 'data.parquet', '--seed', '9007199254740993');
+  expect(stderr).toContain("'9007199254740993' is invalid. It is more than 9007199254740991.");
+});
+
+it('help has help', async () => {
+  const { code, stdout } = await run(directory, 'help', '--help');
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/^Usage: batch-core help /)]);
+});

@@ -6,6 +6,7 @@ import { BatchCoreError, EXIT } from '../../errors.ts';
 import { lookFrom } from '../../orchestrator/home.ts';
 import { jobStatus } from '../../orchestrator/jobs.ts';
 import { loadModelFile } from '../../orchestrator/prepare.ts';
+import { refuseRowNumbers } from '../../orchestrator/spec.ts';
 import { damaged, unfinished } from '../../orchestrator/verified.ts';
 import { fromHere } from '../../paths.ts';
 import { isModelFile, METADATA_FINGERPRINT, SUCCESS } from '../../sink/look.ts';
@@ -190,6 +191,7 @@ async function describeSource(facts: SourceFacts, more: object = {}): Promise<In
   if (!first) throw new BatchCoreError('BUG', 'a source without files');
   const names = await fileColumnNames(first.path);
   const renamed = (i: number) => (names[i] !== undefined && names[i] !== columns[i]?.name ? names[i] : undefined);
+  const refusal = refusalOf(facts);
   const rows = files.reduce((sum, file) => sum + file.rows, 0);
   const bytes = files.reduce((sum, file) => sum + file.size, 0);
   return {
@@ -202,6 +204,7 @@ async function describeSource(facts: SourceFacts, more: object = {}): Promise<In
       bytes,
       rowGroups: files.flatMap((file) => file.rowGroups),
       columns: columns.map((column, i) => ({ ...column, ...(renamed(i) !== undefined && { nameInFile: renamed(i) }) })),
+      ...(refusal && { refusal: refusal.toJSON() }),
     },
     lines: [
       files.length === 1
@@ -227,9 +230,20 @@ async function describeSource(facts: SourceFacts, more: object = {}): Promise<In
         answerColumns(),
       ),
       '',
+      ...(refusal ? [`score refuses it: ${refusal.message} (${refusal.hint})`] : []),
       'columns of a single value are left out when a fit finds them',
     ],
   };
+}
+
+/** Why a source cannot be scored, whatever is asked. */
+function refusalOf(facts: SourceFacts): BatchCoreError | undefined {
+  try {
+    refuseRowNumbers(facts);
+    return undefined;
+  } catch (thrown) {
+    return BatchCoreError.from(thrown);
+  }
 }
 
 function usableText({ usable, convertible, reason, type }: SourceFacts['columns'][number]): string {
