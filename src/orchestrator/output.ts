@@ -70,14 +70,12 @@ export function inputFiles(asked: readonly string[], written: Written): Promise<
  */
 function exceptWritten(files: string[], asked: readonly string[], { places, jobs }: Written): string[] {
   const sources = asked.map((source) => fromHere(source));
-  const isAt = (place: string, file: string) => file === place || file.startsWith(place + sep);
-  const theirs = files.filter((file) => {
+  const written = (file: string, at: readonly string[]) => {
     const real = realPlace(file);
-    return !sources.includes(file) && places.some((place) => isAt(place, real));
-  });
-  if (theirs.length === 0) return files;
+    return !sources.includes(file) && at.some((place) => real === place || real.startsWith(place + sep));
+  };
+  if (!files.some((file) => written(file, places))) return files;
   const same = jobs().filter(({ source }) => JSON.stringify(source) === JSON.stringify(sources));
-  const made = new Set(same.flatMap((job) => job.places));
-  const out = new Set(theirs.filter((file) => places.some((place) => made.has(place) && isAt(place, realPlace(file)))));
-  return files.filter((file) => !out.has(file));
+  const made = places.filter((place) => same.some((job) => job.places.includes(place)));
+  return files.filter((file) => !written(file, made));
 }

@@ -1,11 +1,12 @@
 /** Runs the built command as a user does, on files made by DuckDB. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { afterAll } from 'vitest';
+import { afterAll, expect } from 'vitest';
 import type { Report } from '../../src/report.ts';
 
 /** The built command. */
@@ -50,6 +51,36 @@ export function ending(child: ChildProcess): Promise<Ended> {
 
 export function run(cwd: string, ...args: string[]): Promise<Ended> {
   return start(cwd, args).ended;
+}
+
+/** Starts a command and kills it once part `part` of a job of `home` lies there that had none before; the job's id. */
+export async function killAtPart(cwd: string, args: readonly string[], home: string, part: number): Promise<string> {
+  const jobs = join(cwd, home, 'jobs');
+  const name = `part-${String(part).padStart(7, '0')}.parquet`;
+  const withPart = () =>
+    (existsSync(jobs) ? readdirSync(jobs) : []).filter((job) => existsSync(join(jobs, job, 'parts', name)));
+  const before = withPart();
+  const { child, ended } = start(cwd, args);
+  for (;;) {
+    const job = withPart().find((one) => !before.includes(one));
+    if (job === undefined) {
+      await sleep(2);
+      continue;
+    }
+    child.kill('SIGKILL');
+    expect((await ended).signal).toBe('SIGKILL');
+    return job;
+  }
+}
+
+/** Everything below a directory, and when it was last touched. */
+export function tree(path: string): string[] {
+  if (!existsSync(path) || !lstatSync(path).isDirectory()) return [];
+  const below = readdirSync(path, { recursive: true }) as string[];
+  return ['', ...below].sort().map((name) => {
+    const { size, mtimeNs, ctimeNs } = lstatSync(join(path, name), { bigint: true });
+    return `${name} ${size} ${mtimeNs} ${ctimeNs}`;
+  });
 }
 
 /** Runs a line of bash, in which `"$@"` stands for the command: for redirections that only a shell can make. */

@@ -2,7 +2,6 @@
 import {
   cpSync,
   existsSync,
-  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -14,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { errorOf, gaussian, parquet, run, score, scratch, start } from './harness.ts';
+import { errorOf, gaussian, killAtPart, parquet, run, score, scratch, start, tree } from './harness.ts';
 
 const directory = scratch();
 const at = (...names: string[]) => join(directory, ...names);
@@ -33,16 +32,6 @@ it('plan says how long a run takes: a guess at first, then as runs of the home t
   const known = await run(directory, 'plan', ...args);
   expect(known.stdout).toMatch(/^time {6}about [\d.]+ s \(as runs of this home took\)$/m);
 });
-
-/** Everything below a directory, and when it was last touched. */
-function tree(path: string): string[] {
-  if (!existsSync(path) || !lstatSync(path).isDirectory()) return [];
-  const below = readdirSync(path, { recursive: true }) as string[];
-  return ['', ...below].sort().map((name) => {
-    const { size, mtimeNs, ctimeNs } = lstatSync(join(path, name), { bigint: true });
-    return `${name} ${size} ${mtimeNs} ${ctimeNs}`;
-  });
-}
 
 /** The warnings of `plan ...args`, which must not touch the home, nor what lies at the output. */
 async function warningsOf(home: string, ...args: string[]): Promise<string[]> {
@@ -64,13 +53,7 @@ async function refusalOf(home: string, ...args: string[]): Promise<string> {
 /** A job that was killed after some of its chunks: it scores a copy of the data into `output`. */
 async function killed(home: string, source: string, output: string): Promise<string> {
   cpSync(at('data.parquet'), at(source));
-  const { child, ended } = start(directory, command(source, output, 'zscore').concat('--home', home));
-  const jobs = at(home, 'jobs');
-  const parts = () => readdirSync(jobs).flatMap((job) => partsOf(join(jobs, job, 'parts')));
-  while (!existsSync(jobs) || parts().length < 3) await sleep(2);
-  child.kill('SIGKILL');
-  expect((await ended).signal).toBe('SIGKILL');
-  return readdirSync(jobs)[0] ?? '';
+  return killAtPart(directory, command(source, output, 'zscore').concat('--home', home), home, 2);
 }
 
 const partsOf = (path: string) => (existsSync(path) ? readdirSync(path) : []);

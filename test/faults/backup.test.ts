@@ -1,9 +1,8 @@
 /** A backup made of hard links keeps its bytes, whatever the job does afterwards, and what is restored of it goes on. */
-import { cpSync, existsSync, linkSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { cpSync, linkSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, it } from 'vitest';
-import { gaussian, parquet, run, score, scratch, sha256, start } from '../cli/harness.ts';
+import { gaussian, killAtPart, parquet, run, score, scratch, sha256 } from '../cli/harness.ts';
 
 const directory = scratch();
 const at = (...names: string[]) => join(directory, ...names);
@@ -36,11 +35,7 @@ function linked(from: string, to: string): void {
 
 it('of a job that was killed', async () => {
   cpSync(at('data.parquet'), at('killed', 'data.parquet'), { recursive: true });
-  const { child, ended } = start(at('killed'), ['score', ...COMMAND]);
-  const names = () => (existsSync(at('killed/.batch-core')) ? entries(at('killed/.batch-core')) : []);
-  while (!names().some((name) => name.endsWith('part-0000009.parquet'))) await sleep(2);
-  child.kill('SIGKILL');
-  await ended;
+  await killAtPart(at('killed'), ['score', ...COMMAND], '.batch-core', 9);
   linked(at('killed'), at('backup'));
   const before = digests(at('backup'));
   expect((await score(at('killed'), ...COMMAND)).output.rows).toBe(HEAVY);

@@ -1,10 +1,9 @@
 /** Jobs of one home that write to one place: one at a time, and none keeps another that was begun from going on. */
-import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { readdirSync, renameSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type * as Package from '../../src/index.ts';
-import { errorOf, gaussian, parquet, run, score, scratch, start } from '../cli/harness.ts';
+import { errorOf, gaussian, killAtPart, parquet, run, score, scratch, start } from '../cli/harness.ts';
 
 const directory = scratch();
 const at = (...names: string[]) => join(directory, ...names);
@@ -65,22 +64,8 @@ function options(name: string, detector: string): string[] {
 }
 
 /** Begins a job and kills it after some of its chunks; its id. */
-async function kill(name: string, detector: string, ...flags: string[]): Promise<string> {
-  const jobs = at(`home-${name}`, 'jobs');
-  const parts = () => {
-    const names = existsSync(jobs) ? (readdirSync(jobs, { recursive: true }) as string[]) : [];
-    return names.filter((one) => one.endsWith('part-0000002.parquet')).map((one) => one.split('/')[0] ?? '');
-  };
-  const before = parts();
-  const { child, ended } = start(directory, ['score', ...options(name, detector), ...flags]);
-  for (;;) {
-    const [job] = parts().filter((one) => !before.includes(one));
-    await sleep(2);
-    if (job === undefined) continue;
-    child.kill('SIGKILL');
-    expect((await ended).signal).toBe('SIGKILL');
-    return job;
-  }
+function kill(name: string, detector: string, ...flags: string[]): Promise<string> {
+  return killAtPart(directory, ['score', ...options(name, detector), ...flags], `home-${name}`, 2);
 }
 
 it('of two that are unfinished each goes on when it is asked for', async () => {

@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { gaussian, parquet, score, scratch } from '../cli/harness.ts';
-import { DETECTORS, Dice, digestOf, OUTPUTS, type References, referenceKey, World } from './sequences/world.ts';
+import { DETECTORS, Dice, digestOf, OUTPUTS, referenceKey, World } from './sequences/world.ts';
 
 const [seed = 1, steps = 25] = (process.env['BATCH_CORE_SEQUENCE'] ?? '').split(':').filter(Boolean).map(Number);
 const directory = scratch();
@@ -34,8 +34,7 @@ async function reference(version: string, detector: string, output: string): Pro
 it('in any order, nothing is lost, nothing is stuck, nothing is said that is not so', {
   timeout: 36_000_000,
 }, async () => {
-  const given: References = references;
-  const world = new World(join(directory, 'world'), directory, given, new Dice(seed));
+  const world = new World(join(directory, 'world'), directory, references, new Dice(seed));
   for (let step = 0; step < steps; step += 1) await world.step();
   // Something was done.
   expect(world.log.filter((line) => line.startsWith('score ')).length).toBeGreaterThan(steps / 5);

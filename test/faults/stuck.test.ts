@@ -15,7 +15,7 @@ import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { errorOf, gaussian, parquet, run, score, scratch, sha256, start } from '../cli/harness.ts';
+import { errorOf, gaussian, killAtPart, parquet, run, score, scratch, sha256, start } from '../cli/harness.ts';
 
 const directory = scratch();
 const at = (...names: string[]) => join(directory, ...names);
@@ -218,15 +218,9 @@ it('a home in the directory that is scored is no part of the source, whatever it
   await parquet(join(inside, 'src/x.parquet'), `FROM '${join(inside, 'scores.parquet')}'`);
   const flags = ['-d', 'zscore', '--columns', 'score', '--explain', '0', '--chunk-rows', '4096', '--home', 'src/work'];
   const args = (source: string, out: string) => [source, '-o', out, ...flags];
-  const expected = sha256(
-    join(inside, (await score(inside, 'src', '-o', 'e.parquet', ...flags.slice(0, -2))) && 'e.parquet'),
-  );
-  const { child, ended } = start(inside, ['score', ...args('src', 'a.parquet')]);
-  const jobs = join(inside, 'src/work/jobs');
-  const parts = () => (existsSync(jobs) ? readdirSync(jobs, { recursive: true }) : []).map(String);
-  await until(() => parts().some((name) => name.endsWith('part-0000009.parquet')));
-  child.kill('SIGKILL');
-  expect((await ended).signal).toBe('SIGKILL');
+  await score(inside, 'src', '-o', 'e.parquet', ...flags.slice(0, -2));
+  const expected = sha256(join(inside, 'e.parquet'));
+  await killAtPart(inside, ['score', ...args('src', 'a.parquet')], 'src/work', 9);
   const other = await score(inside, ...args('src/**/*.parquet', 'b.parquet'));
   expect([other.source.files, other.source.rows]).toEqual([1, 300_000]);
   const report = await score(inside, ...args('src', 'a.parquet'));

@@ -35,6 +35,7 @@ pub struct Held {
 impl JobLock {
     /// Takes the lock file at `path`, creating it if need be, and writes `holder` into it ("pid P on host H since T").
     /// The directory must exist. The file stays when the lock is released: removing it could take it from a successor.
+    /// A file that has another name too is left to that, and a new one takes its place.
     ///
     /// # Errors
     /// As the operating system says; `OUTPUT_UNWRITABLE` for what is no lock file of ours: a link, which might lead to a
@@ -133,7 +134,7 @@ fn ours(options: &mut OpenOptions, path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// The text is for people alone: a full disk keeps nobody from the lock.
+/// The text is for people and for what they ask of a holder, and proves nothing: a full disk keeps nobody from the lock.
 fn tell(file: &mut File, holder: &str) -> std::io::Result<()> {
     let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder.as_bytes()));
     match written {

@@ -15,7 +15,7 @@ import {
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CODES, type ErrorCode, isErrorCode } from '../../../src/errorCodes.ts';
-import { type Ended, sha256, start } from '../../cli/harness.ts';
+import { type Ended, sha256, start, tree } from '../../cli/harness.ts';
 
 /** Whatever one seed gives is given again. */
 export class Dice {
@@ -184,20 +184,11 @@ export class World {
   async #look(): Promise<void> {
     await this.#run(['jobs']);
     await this.#run(['status']);
-    const before = this.#seen();
+    const before = tree(this.#directory).join('\n');
     const { args } = this.#command();
     await this.#run(['plan', ...args.slice(1)]);
-    if (this.#seen() !== before) throw this.#failure('plan touched something');
+    if (tree(this.#directory).join('\n') !== before) throw this.#failure('plan touched something');
     for (const output of OUTPUTS) await this.#run(['verify', output]);
-  }
-
-  #seen(): string {
-    const names = readdirSync(this.#directory, { recursive: true }) as string[];
-    const told = names.sort().map((name) => {
-      const { size, mtimeNs, ctimeNs } = lstatSync(this.#at(name), { bigint: true });
-      return `${name} ${size} ${mtimeNs} ${ctimeNs}`;
-    });
-    return told.join('\n');
   }
 
   #replace(source: string, version: string): void {
@@ -271,12 +262,12 @@ export class World {
   /** What a person does who is told that something lies there: it is kept elsewhere. */
   #moveAway(output: string): void {
     this.log.push(`${output} is moved away`);
-    const to = this.#at(`away-${this.log.length}`);
-    renameSync(this.#at(output.replace(/\/$/, '')), to);
+    const [from, to] = [this.#at(output.replace(/\/$/, '')), this.#at(`away-${this.log.length}`)];
+    renameSync(from, to);
     for (const [path, content] of [...this.#strangers]) {
-      if (!path.startsWith(this.#at(output.replace(/\/$/, '')))) continue;
+      if (!path.startsWith(from)) continue;
       this.#strangers.delete(path);
-      this.#strangers.set(to + path.slice(this.#at(output.replace(/\/$/, '')).length), content);
+      this.#strangers.set(to + path.slice(from.length), content);
     }
   }
 }
