@@ -4,8 +4,8 @@
  * @packageDocumentation
  */
 import { Model } from './model.ts';
-import { followSignal, inPackageWords, packageWords, readOnce } from './orchestrator/call.ts';
-import { type GuardedListener, guard } from './orchestrator/listener.ts';
+import { followSignal, inPackageWords, packageWords, readOnce } from './orchestrator/core/call.ts';
+import { type GuardedListener, guard } from './events/listener.ts';
 import {
   checkOptions,
   checkPath,
@@ -13,20 +13,20 @@ import {
   type FitOptions,
   refuseMore,
   type ScoreOptions,
-} from './orchestrator/options.ts';
-import { loadModelFile, prepare } from './orchestrator/prepare.ts';
-import { type PlanReport, preview } from './orchestrator/preview.ts';
-import type { Progress, RunEvent } from './orchestrator/progress.ts';
-import { type RunHooks, runFitOf, runScore } from './orchestrator/run.ts';
-import type { ModelOrigin } from './orchestrator/save.ts';
+} from './orchestrator/spec/options.ts';
+import { loadModelFile, prepare } from './orchestrator/prepare/prepare.ts';
+import { type PlanReport, preview } from './orchestrator/core/preview.ts';
+import type { Progress, RunEvent } from './events/progress.ts';
+import { type RunHooks, runFitOf, runScore } from './orchestrator/work/run.ts';
+import type { ModelOrigin } from './orchestrator/places/save.ts';
 import { fromHere } from './paths.ts';
 import type { Report } from './report.ts';
 
 export { BatchCoreError, ERROR_CODES, type ErrorClass, type ErrorCode, type ErrorPlace } from './errors.ts';
 export { Model } from './model.ts';
-export type { FitOptions, Missing, Parameters, ScoreOptions } from './orchestrator/options.ts';
-export type { PlanReport } from './orchestrator/preview.ts';
-export type { Phase, Progress, RunEvent } from './orchestrator/progress.ts';
+export type { FitOptions, Missing, Parameters, ScoreOptions } from './orchestrator/spec/options.ts';
+export type { PlanReport } from './orchestrator/core/preview.ts';
+export type { Phase, Progress, RunEvent } from './events/progress.ts';
 export type { Report, TopRow } from './report.ts';
 
 /** How a run is followed and stopped. */

@@ -2,9 +2,9 @@
 import { piecesOf, type RecordBatch, type Table, type Vector, vectorOf } from './arrow.ts';
 import type { ColumnPiece, NativeModel } from './bindings/native.ts';
 import { BatchCoreError } from './errors.ts';
-import { inPackageWords, reading, readOnce } from './orchestrator/call.ts';
-import { checkOptions, checkPath, checkShare, type Missing, refuseMore } from './orchestrator/options.ts';
-import { type ModelOrigin, saveModelCopy } from './orchestrator/save.ts';
+import { inPackageWords, reading, readOnce } from './orchestrator/core/call.ts';
+import { checkOptions, checkPath, checkShare, type Missing, refuseMore } from './orchestrator/spec/options.ts';
+import { type ModelOrigin, saveModelCopy } from './orchestrator/places/save.ts';
 import { placeOf } from './paths.ts';
 
 /** A fitted detector. It is data: checksummed, loadable by every later minor version, and never code. */

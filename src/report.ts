@@ -1,7 +1,7 @@
 /** What happened, in figures: the report of a run. */
 import type { BestRecord } from './bindings/native.ts';
 import type { ErrorRecord } from './errors.ts';
-import type { ChunkCounts } from './orchestrator/progress.ts';
+import type { ChunkCounts } from './events/progress.ts';
 
 /** A cell in JSON, which has no infinities: they are spelled out, and only a missing or NaN cell is `null`. */
 export type ReportedValue = number | 'Infinity' | '-Infinity' | null;

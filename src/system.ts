@@ -1,7 +1,7 @@
 /** What this machine and process are: read-only looks at the operating system. */
 import { constants, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { availableParallelism, hostname, totalmem } from 'node:os';
-import type { Capacity } from './orchestrator/resources.ts';
+import type { Capacity } from './orchestrator/spec/resources.ts';
 
 /** Memory and cores that this process may use: the least of what machine, control groups and `ulimit` allow. */
 export function measureCapacity(): Capacity {

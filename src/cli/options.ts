@@ -2,7 +2,7 @@
 import { extname } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { BatchCoreError } from '../errors.ts';
-import { DEFAULTS, type Parameters, type ScoreOptions } from '../orchestrator/options.ts';
+import { DEFAULTS, type Parameters, type ScoreOptions } from '../orchestrator/spec/options.ts';
 import {
   LATER_ENGINES,
   LATER_FORMATS,

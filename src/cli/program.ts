@@ -58,7 +58,7 @@ export function buildProgram(onExit: (exitCode: number) => void): Command {
     .allowExcessArguments()
     .option('-V, --version', 'print the version')
     .action(async (flags: { version?: boolean }) => {
-      if (flags.version) printLine((await import('../orchestrator/version.ts')).VERSION);
+      if (flags.version) printLine((await import('../orchestrator/spec/version.ts')).VERSION);
       else if (program.args.length > 0) throw unknownCommand(program, program.args[0] ?? '');
       else program.help();
     });
@@ -74,7 +74,7 @@ export function buildProgram(onExit: (exitCode: number) => void): Command {
  * code has filled, V8's own threads abort before anything can be said.
  */
 async function refuseTightAddressSpace(): Promise<void> {
-  const { refuseAddressLimit } = await import('../orchestrator/resources.ts');
+  const { refuseAddressLimit } = await import('../orchestrator/spec/resources.ts');
   refuseAddressLimit((await import('../system.ts')).measureCapacity());
 }
 

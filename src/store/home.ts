@@ -7,7 +7,7 @@ import { lstatSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { lockHolder, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError, restate } from '../errors.ts';
-import type { Progress } from '../orchestrator/progress.ts';
+import type { Progress } from '../events/progress.ts';
 import { realPlace } from '../sink/place.ts';
 import { namesIn, readJson } from './smallFile.ts';
 import { type JobStatus, readStatus } from './status.ts';

@@ -6,7 +6,7 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockHolder } from '../bindings/native.ts';
 import { BatchCoreError, type ErrorRecord, systemError } from '../errors.ts';
-import type { Phase, Progress } from '../orchestrator/progress.ts';
+import type { Phase, Progress } from '../events/progress.ts';
 import { readJson, replaceJson } from './smallFile.ts';
 import { JOB_STATES, type JobState } from './states.ts';
 

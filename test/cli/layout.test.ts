@@ -4,7 +4,7 @@ import { parseChunkRows, parseCount, parseNames, parseShare } from '../../src/cl
 import { rateText, secondsText } from '../../src/cli/print.ts';
 import { barText, progressParts } from '../../src/cli/progress.ts';
 import { cutText, tableLines } from '../../src/cli/tables.ts';
-import type { Progress } from '../../src/orchestrator/progress.ts';
+import type { Progress } from '../../src/events/progress.ts';
 
 const progress: Progress = {
   type: 'progress',

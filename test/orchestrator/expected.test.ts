@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { expectedTime } from '../../src/orchestrator/expected.ts';
+import { expectedTime } from '../../src/orchestrator/core/expected.ts';
 import type { Report } from '../../src/report.ts';
 
 const counts = (planned: number, executed = planned, resumed = 0) => ({

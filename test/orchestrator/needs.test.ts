@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, expect, it } from 'vitest';
-import { needsOf } from '../../src/orchestrator/needs.ts';
+import { needsOf } from '../../src/orchestrator/prepare/needs.ts';
 import { readFacts } from '../../src/source/facts.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'batch-core-'));

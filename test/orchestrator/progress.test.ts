@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ActiveTime, DecayedRate, remainingSeconds } from '../../src/orchestrator/progress.ts';
+import { ActiveTime, DecayedRate, remainingSeconds } from '../../src/events/progress.ts';
 
 it('knows no rate before any work', () => {
   const rate = new DecayedRate(0, 0);

@@ -9,7 +9,7 @@ import {
   parseBytes,
   type RoomNeeds,
   roomNeeded,
-} from '../../src/orchestrator/resources.ts';
+} from '../../src/orchestrator/spec/resources.ts';
 
 const [MIB, GIB] = [2 ** 20, 2 ** 30];
 const machine = { memoryBytes: 8 * GIB, cores: 4 };

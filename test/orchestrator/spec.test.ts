@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkOptions, type ScoreOptions } from '../../src/orchestrator/options.ts';
+import { checkOptions, type ScoreOptions } from '../../src/orchestrator/spec/options.ts';
 import {
   featureColumns,
   fingerprintOf,
@@ -8,7 +8,7 @@ import {
   type SpecRequest,
   specDifferences,
   specOf,
-} from '../../src/orchestrator/spec.ts';
+} from '../../src/orchestrator/spec/jobSpec.ts';
 
 const column = (name: string, type = 'DOUBLE', usable = true) => ({
   name,

@@ -8,7 +8,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { ChunkWorker, Watch } from '../../src/bindings/native.ts';
 import { libraryPath } from '../../src/duckdb/library.ts';
 import type { BatchCoreError } from '../../src/errors.ts';
-import { planScan, rowGroupRows } from '../../src/orchestrator/plan.ts';
+import { planScan, rowGroupRows } from '../../src/orchestrator/spec/plan.ts';
 import { readFacts } from '../../src/source/facts.ts';
 import { inputDigest } from '../../src/source/inputDigest.ts';
 import { runTask } from '../../src/worker/run.ts';

@@ -1,6 +1,6 @@
 /** `resume`, `pause`, `cancel`. */
 import { EXIT } from '../../errors.ts';
-import { requestOfJob, resumeJob } from '../../orchestrator/jobs.ts';
+import { requestOfJob, resumeJob } from '../../orchestrator/core/jobs.ts';
 import type { OutputFlags } from '../options.ts';
 import { printJson, printLine } from '../streams.ts';
 import { fitLines, reportLines } from '../tables.ts';

@@ -3,11 +3,11 @@ import { accessSync, constants, existsSync, type Stats, statSync } from 'node:fs
 import { basename, dirname, join } from 'node:path';
 import { detectorTable, partFacts } from '../../bindings/native.ts';
 import { BatchCoreError, EXIT } from '../../errors.ts';
-import { lookFrom } from '../../orchestrator/home.ts';
-import { jobStatus } from '../../orchestrator/jobs.ts';
-import { loadModelFile } from '../../orchestrator/prepare.ts';
-import { refuseRowNumbers } from '../../orchestrator/spec.ts';
-import { damaged, unfinished } from '../../orchestrator/verified.ts';
+import { lookFrom } from '../../orchestrator/prepare/home.ts';
+import { jobStatus } from '../../orchestrator/core/jobs.ts';
+import { loadModelFile } from '../../orchestrator/prepare/prepare.ts';
+import { refuseRowNumbers } from '../../orchestrator/spec/jobSpec.ts';
+import { damaged, unfinished } from '../../orchestrator/verify/verified.ts';
 import { fromHere } from '../../paths.ts';
 import { isModelFile, METADATA_FINGERPRINT, SUCCESS } from '../../sink/look.ts';
 import { MANIFEST, readManifest } from '../../sink/manifest.ts';

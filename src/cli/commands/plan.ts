@@ -1,8 +1,8 @@
 /** `plan`: what would happen. */
 import { EXIT } from '../../errors.ts';
-import type { ScoreOptions } from '../../orchestrator/options.ts';
-import { prepare } from '../../orchestrator/prepare.ts';
-import { preview } from '../../orchestrator/preview.ts';
+import type { ScoreOptions } from '../../orchestrator/spec/options.ts';
+import { prepare } from '../../orchestrator/prepare/prepare.ts';
+import { preview } from '../../orchestrator/core/preview.ts';
 import { bytesText, countText, rowsText, secondsText, shortList } from '../print.ts';
 import { printJson, printLines } from '../streams.ts';
 

@@ -2,9 +2,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { returnLargeBuffers } from '../../bindings/native.ts';
 import { BatchCoreError, EXIT } from '../../errors.ts';
-import { guard } from '../../orchestrator/listener.ts';
-import type { ScoreOptions } from '../../orchestrator/options.ts';
-import { type RunHooks, runFit, runScore } from '../../orchestrator/run.ts';
+import { guard } from '../../events/listener.ts';
+import type { ScoreOptions } from '../../orchestrator/spec/options.ts';
+import { type RunHooks, runFit, runScore } from '../../orchestrator/work/run.ts';
 import type { Report } from '../../report.ts';
 import type { OutputFlags } from '../options.ts';
 import { progressSink } from '../progress.ts';

@@ -1,0 +1,76 @@
+/** What a run would do, for people and programs. */
+import type { FitStep } from '../../bindings/native.ts';
+import type { Report } from '../../report.ts';
+import { recentReports } from '../../store/reports.ts';
+import { type Expected, expectedTime } from './expected.ts';
+import { foreseen } from './foreseen.ts';
+import { DEFAULTS } from '../spec/options.ts';
+import type { Prepared } from '../prepare/prepare.ts';
+import { coarseWarnings, reportedSource } from '../prepare/reportedSource.ts';
+
+/** The answer of `plan`: nothing has been touched. */
+export interface PlanReport {
+  schema: 'batch-core.plan/1';
+  jobId: string;
+  fingerprint: string;
+  source: Report['source'];
+  detector: string;
+  output: { path: string; layout: 'file' | 'directory' };
+  /** Scans of the source, in order. */
+  phases: string[];
+  chunks: { planned: number; rowsMax: number; oversizedRowGroups: number };
+  resources: { engine: string; workers: number; memoryBudgetBytes: number };
+  /** How long it would take, were nothing finished yet. */
+  expected: Expected;
+  /** Of what is planned, and of what `score` would refuse as things lie now. */
+  warnings: string[];
+}
+
+/** What a run would do, and what it would refuse, by all that can be seen without touching anything. */
+export async function preview(prepared: Prepared): Promise<PlanReport> {
+  const report = planReport(prepared, recentReports(prepared.home));
+  return { ...report, warnings: [...(await foreseen(prepared)), ...report.warnings] };
+}
+
+/** `recent`: the reports of the home's latest runs, which tell how long one takes. */
+export function planReport(prepared: Prepared, recent: readonly Report[]): PlanReport {
+  const { spec, plan, output, model } = prepared;
+  const { warning } = prepared.budget;
+  const warnings = [...(warning === undefined ? [] : [warning]), ...coarseWarnings(prepared)];
+  if (plan.oversized > 0)
+    warnings.push(`${plan.oversized} row groups are larger than --chunk-rows ${spec.chunkRows}: each is one chunk`);
+  const scans = [
+    ...passesOf(prepared.fit).map((pass) => `fit-${pass}`),
+    ...(spec.score?.flag.kind === 'top' ? ['rank'] : []),
+    'score',
+  ];
+  const detector = model?.facts.detector ?? spec.fit?.detector ?? '';
+  const { workers } = prepared.budget;
+  const work = { rows: prepared.rows, columns: spec.columns.length, scans: scans.length, workers, detector };
+  return {
+    schema: 'batch-core.plan/1',
+    jobId: prepared.jobId,
+    fingerprint: prepared.fingerprint,
+    source: reportedSource(prepared, spec.columns),
+    detector,
+    output: { path: output.path, layout: output.layout },
+    phases: [...scans, 'publish'],
+    chunks: {
+      planned: plan.chunks.length,
+      rowsMax: plan.chunks.reduce((most, { rows }) => Math.max(most, rows), 0),
+      oversizedRowGroups: plan.oversized,
+    },
+    resources: {
+      engine: prepared.options.engine ?? DEFAULTS.engine,
+      workers,
+      memoryBudgetBytes: prepared.budget.memoryBytes,
+    },
+    expected: expectedTime(work, recent),
+    warnings,
+  };
+}
+
+/** The passes of a fit, as far as can be told before it: one more follows where the source's statistics are wrong. */
+function passesOf(fit: FitStep | undefined): number[] {
+  return fit ? Array.from({ length: fit.passes - fit.pass + 1 }, (_, i) => fit.pass + i) : [];
+}

@@ -1,0 +1,36 @@
+/** How a job began: what it was asked, and what its source was then. */
+import type { FileIdentity } from '../../source/identity.ts';
+import { readRecord } from '../../store/home.ts';
+import { readDatabase, requestOf, type StoredRequest } from './job.ts';
+
+/** What a job was asked to do: by its record, which outlives its database; else by that. */
+export async function readRequest(home: string, jobId: string): Promise<StoredRequest | undefined> {
+  const recorded = readBeginning(home, jobId);
+  if (recorded) return recorded.request;
+  const stored = (await readDatabase(home, jobId))?.stored;
+  return stored && requestOf(stored);
+}
+
+/** What a job was asked to do, and what its source was then, each file by what is known of it. */
+export interface Beginning {
+  request: StoredRequest;
+  files: readonly Partial<FileIdentity>[];
+}
+
+/** The beginning of a job by its record alone, for whoever only looks. */
+export function readBeginning(home: string, jobId: string): Beginning | undefined {
+  const record = readRecord(home, jobId);
+  const request = record?.request as Partial<StoredRequest> | undefined;
+  if (!isObject(request?.spec) || !isObject(request?.options)) return undefined;
+  const { inputs } = (request as StoredRequest).spec;
+  // One that somebody changed may lack what ours has.
+  const files = (Array.isArray(inputs) ? inputs : []).map((input, i) => {
+    const mtimeNs = record?.mtimesNs?.[i];
+    return { ...input, ...(mtimeNs !== undefined && { mtimeNs }) };
+  });
+  return { request: request as StoredRequest, files };
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,202 @@
+/** From what was asked to what will be done: facts, model, identity and plan. Reads the source's footers; writes nothing. */
+import { readFileSync, statSync } from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import { basename } from 'node:path';
+import {
+  beginFit,
+  detectorTable,
+  duckdbVersion,
+  type FitClaims,
+  type FitStep,
+  NativeModel,
+} from '../../bindings/native.ts';
+import { BatchCoreError, readError } from '../../errors.ts';
+import { fromHere, isLost, notUtf8, placeOf } from '../../paths.ts';
+import { specialWords } from '../../sink/look.ts';
+import { readFacts, type SourceFacts } from '../../source/facts.ts';
+import { publications } from '../../store/home.ts';
+import { measureCapacity } from '../../system.ts';
+import { jobPaths, refuseHome, resolveHome } from './home.ts';
+import { needsOf } from './needs.ts';
+import { checkOptions, checkParameters, DEFAULTS, type ScoreOptions } from '../spec/options.ts';
+import { inputFiles, type Output, outputAt, resolveOutput, writtenPlaces } from './output.ts';
+import { type Plan, type PlannedChunk, planPilot, planScan } from '../spec/plan.ts';
+import { type Budget, decideBudget, type MemoryNeeds, parseBytes, refuseAddressLimit } from '../spec/resources.ts';
+import { fingerprintOf, type JobSpec, jobIdOf, refuseNul, refuseRowNumbers, specOf } from '../spec/jobSpec.ts';
+import { RESULT_VERSION } from '../spec/version.ts';
+
+export interface Prepared {
+  kind: 'score' | 'fit';
+  /** The directory of jobs. */
+  home: string;
+  sources: string[];
+  /** Of each file, with links resolved: a job is its content and where it lies. */
+  realPaths: string[];
+  options: ScoreOptions;
+  facts: SourceFacts;
+  /** The saved model, where one scores. */
+  model: NativeModel | undefined;
+  output: Output;
+  spec: JobSpec;
+  fingerprint: string;
+  jobId: string;
+  plan: Plan;
+  budget: Budget;
+  rows: number;
+  /** What it will hold in memory. */
+  needs: MemoryNeeds;
+  /** The fit before its first pass, where one fits. */
+  fit: FitStep | undefined;
+  /** What a pilot pass reads, where the fit begins with one. */
+  pilot: PlannedChunk[];
+}
+
+export async function prepare(
+  kind: 'score' | 'fit',
+  source: string | readonly string[],
+  options: ScoreOptions,
+  modelOut?: string,
+): Promise<Prepared> {
+  checkOptions(options, kind);
+  options = absolutePaths(options);
+  const model = options.model === undefined ? undefined : loadModelFile(options.model);
+  const parameters = model
+    ? {}
+    : checkParameters(detectorTable(), options.detector ?? DEFAULTS.detector, options.parameters);
+  const capacity = measureCapacity();
+  refuseAddressLimit(capacity);
+  const memoryBytes = options.memory === undefined ? undefined : memoryWish(options.memory, capacity.memoryBytes);
+
+  const asked = typeof source === 'string' ? [source] : [...source];
+  const output =
+    kind === 'fit'
+      ? outputAt(modelOut === undefined ? '' : placeOf(modelOut, '--model'), 'file')
+      : resolveOutput(options.out, asked);
+  const home = resolveHome(options.home, output.path);
+  refuseHome(home);
+  const places = writtenPlaces(output, options.saveModel);
+  const files = await inputFiles(asked, { places, jobs: () => publications(home) });
+  const facts = await readFacts(files);
+  const rows = facts.files.reduce((sum, file) => sum + file.rows, 0);
+  if (rows === 0)
+    throw new BatchCoreError('SOURCE_EMPTY', `${asked.join(', ')} has no rows: there is nothing to ${kind}`, {
+      where: { file: files[0] ?? '' },
+      hint: 'check what wrote it',
+    });
+  refuseRowNumbers(facts);
+  const spec = specOf({
+    kind,
+    facts,
+    options,
+    parameters,
+    model: model && {
+      digest: model.facts.digest,
+      columns: model.facts.columns,
+      contamination: model.facts.contamination,
+      missing: model.facts.missing ?? DEFAULTS.missing,
+    },
+    layout: output.layout,
+    versions: { result: RESULT_VERSION, duckdb: duckdbVersion() },
+  });
+  refuseNul(spec, facts);
+  const fingerprint = fingerprintOf(spec);
+  const plan = planScan(facts.files, spec.chunkRows);
+  const needs = needsOf(facts, spec.columns, spec.score?.keep ?? [], {
+    topRows: spec.score?.flag.kind === 'top' ? spec.score.flag.rows : 0,
+    chunks: plan.chunks.length,
+  });
+  const workers = options.engine === 'sequential' ? 1 : options.workers;
+  const budget = decideBudget(capacity, { workers, memoryBytes, needs });
+  const sources = asked.map((path) => fromHere(path));
+  const realPaths = await Promise.all(files.map((file) => realpath(file)));
+  const jobId = jobIdOf(fingerprint, { sources: realPaths, out: output.place });
+  // A model that nobody asked to have elsewhere stays in the job.
+  const published = output.path === '' ? outputAt(jobPaths(home, jobId).model, 'file') : output;
+  const pilot = planPilot(facts.files);
+  const fit = spec.fit
+    ? beginFit(
+        { ...spec.fit, columns: spec.columns, missing: spec.missing, rows },
+        claimsOf(spec.columns, facts, pilot),
+      )
+    : undefined;
+  return {
+    kind,
+    fit,
+    pilot,
+    home,
+    sources,
+    realPaths,
+    options,
+    facts,
+    model,
+    output: published,
+    spec,
+    fingerprint,
+    jobId,
+    plan,
+    budget,
+    needs,
+    rows,
+  };
+}
+
+/** What the source's own statistics say of the columns to fit: nothing unless they tell of each. */
+function claimsOf(columns: readonly string[], facts: SourceFacts, pilot: readonly PlannedChunk[]): FitClaims {
+  const extents = columns.flatMap((name) => facts.extents.get(name) ?? []);
+  const ranges = extents.length === columns.length ? extents.flatMap(({ low, high }) => [low, high]) : [];
+  return { ranges, pilotRows: pilot.reduce((rows, chunk) => rows + chunk.rows, 0) };
+}
+
+/** Paths that mean the same from any directory: a job may be resumed from another one. */
+function absolutePaths(options: ScoreOptions): ScoreOptions {
+  const { model, saveModel } = options;
+  return {
+    ...options,
+    ...(model !== undefined && { model: fromHere(model) }),
+    ...(saveModel !== undefined && { saveModel: placeOf(saveModel, '--save-model') }),
+  };
+}
+
+function memoryWish(text: string, capacityBytes: number): number {
+  const bytes = parseBytes(text, capacityBytes);
+  if (bytes !== undefined) return bytes;
+  throw new BatchCoreError('USAGE', `--memory: "${text}" is not a size, nor a share of memory`, {
+    where: { option: '--memory' },
+    hint: 'for example 512MiB, 2GB or 50%',
+  });
+}
+
+/** Reads a saved model. */
+export function loadModelFile(path: string): NativeModel {
+  let bytes: Buffer;
+  try {
+    // Asked before it is opened: opening a pipe waits for whoever writes into it.
+    const stats = statSync(path);
+    if (!stats.isFile()) throw noFile(path, specialWords(stats));
+    bytes = readFileSync(path);
+  } catch (cause) {
+    if (cause instanceof BatchCoreError) throw cause;
+    if (isLost(path, path)) throw notUtf8(basename(path), path, 'MODEL_NOT_FOUND');
+    const absentHint = 'make one with "batch-core fit <source> -m <path>"';
+    throw readError(cause, `the model ${path}`, { path, absent: 'MODEL_NOT_FOUND', absentHint });
+  }
+  try {
+    return new NativeModel(bytes);
+  } catch (cause) {
+    const { code, message } = BatchCoreError.from(cause);
+    // Not the file's fault.
+    if (code === 'ADDON_MISSING' || code === 'OUT_OF_MEMORY') throw cause;
+    throw new BatchCoreError('MODEL_INVALID', `${path}: ${message}`, {
+      where: { file: path },
+      hint: 'the file is damaged, of a newer version or not a model; fit it again',
+      cause,
+    });
+  }
+}
+
+function noFile(path: string, words: string): BatchCoreError {
+  return new BatchCoreError('MODEL_NOT_FOUND', `cannot read the model ${path}: it is ${words}`, {
+    where: { file: path },
+    hint: 'name the file that "batch-core fit <source> -m <path>" wrote',
+  });
+}

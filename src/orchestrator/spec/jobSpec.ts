@@ -1,0 +1,297 @@
+/** A job's identity: what decides its bytes (its fingerprint), and with the paths the job itself. Pure. */
+import { createHash } from 'node:crypto';
+import { sep } from 'node:path';
+import { BatchCoreError } from '../../errors.ts';
+import type { SourceColumn, SourceFacts } from '../../source/facts.ts';
+import type { ScoreOptions } from './options.ts';
+import {
+  type Compression,
+  DEFAULTS,
+  type FlagRule,
+  flagRule,
+  type Missing,
+  type Parameters,
+  parseCompression,
+} from './options.ts';
+import { PLAN_VERSION } from './plan.ts';
+
+/** An input as content: where it lies and when it was touched do not change a score. */
+export interface SpecInput {
+  /** Path below the files' common directory; empty for a single file. It is the text of the `file` column. */
+  name: string;
+  size: number;
+  footerBytes: number;
+  footerSha256: string;
+  rows: number;
+}
+
+export interface JobSpec {
+  schema: 'batch-core.job/1';
+  kind: 'score' | 'fit';
+  versions: { result: number; duckdb: string; plan: number };
+  inputs: SpecInput[];
+  /** Columns to fit on, or the saved model's. */
+  columns: string[];
+  missing: Missing;
+  chunkRows: number;
+  fit: { detector: string; parameters: Parameters; seed: number; contamination: number } | null;
+  /** Digest of the saved model that scores. */
+  model: string | null;
+  score: {
+    flag: FlagRule;
+    explain: number;
+    keep: string[];
+    layout: 'file' | 'directory';
+    compression: Compression;
+  } | null;
+}
+
+export interface SpecRequest {
+  kind: 'score' | 'fit';
+  facts: SourceFacts;
+  options: ScoreOptions;
+  /** Parameters as the detector's table completed them. */
+  parameters: Parameters;
+  model: { digest: string; columns: readonly string[]; contamination: number; missing: Missing } | undefined;
+  layout: 'file' | 'directory';
+  versions: { result: number; duckdb: string };
+}
+
+/** Columns of the output that a kept column may not be named after. */
+export const OUTPUT_COLUMNS = ['row', 'file', 'score', 'anomaly', 'reasons'] as const;
+
+export function specOf(request: SpecRequest): JobSpec {
+  const { kind, facts, options, model } = request;
+  const names = relativeNames(facts.files.map((file) => file.path));
+  return {
+    schema: 'batch-core.job/1',
+    kind,
+    versions: { ...request.versions, plan: PLAN_VERSION },
+    inputs: facts.files.map((file, i) => ({
+      name: names[i] ?? '',
+      size: file.size,
+      footerBytes: file.footerBytes,
+      footerSha256: file.footerSha256,
+      rows: file.rows,
+    })),
+    columns: model ? modelColumns(facts, model.columns) : featureColumns(facts, options),
+    missing: missingOf(options, model),
+    chunkRows: options.chunkRows ?? DEFAULTS.chunkRows,
+    fit: model
+      ? null
+      : {
+          detector: options.detector ?? DEFAULTS.detector,
+          parameters: request.parameters,
+          seed: options.seed ?? DEFAULTS.seed,
+          contamination: options.contamination ?? DEFAULTS.contamination,
+        },
+    model: model?.digest ?? null,
+    score:
+      kind === 'fit'
+        ? null
+        : {
+            // Without a wish of the caller's, a saved model is flagged at the share it was fitted for.
+            flag: flagRule(
+              model ? { contamination: ruleGiven(options) ? undefined : model.contamination, ...options } : options,
+            ),
+            explain: options.explain ?? DEFAULTS.explain,
+            keep: keptColumns(facts, options.keep),
+            layout: request.layout,
+            compression: parseCompression(options.compression ?? DEFAULTS.compression),
+          },
+  };
+}
+
+/** A model was fitted by its rule, and its scores mean nothing under another. */
+function missingOf({ missing }: ScoreOptions, model: SpecRequest['model']): Missing {
+  if (!model) return missing ?? DEFAULTS.missing;
+  if (missing === undefined || missing === model.missing) return model.missing;
+  throw new BatchCoreError(
+    'MODEL_MISMATCH',
+    `--missing: the model was fitted with "${model.missing}", not "${missing}"`,
+    {
+      where: { option: '--missing' },
+      hint: `leave --missing out, or fit a model with --missing ${missing}`,
+    },
+  );
+}
+
+function ruleGiven(options: ScoreOptions): boolean {
+  return options.contamination !== undefined || options.threshold !== undefined || options.top !== undefined;
+}
+
+/** SHA-256 of the spec with its keys in order. */
+export function fingerprintOf(spec: JobSpec): string {
+  return createHash('sha256').update(canonical(spec)).digest('hex');
+}
+
+/** A job is its content and where it lies: the same content under two names is two jobs, whose bytes are equal. */
+export function jobIdOf(fingerprint: string, paths: { sources: readonly string[]; out: string }): string {
+  const { sources, out } = paths;
+  return createHash('sha256').update(canonical({ fingerprint, sources, out })).digest('hex').slice(0, 16);
+}
+
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  const entries = Object.entries(value).filter(([, v]) => v !== undefined);
+  entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, v]) => `${JSON.stringify(key)}:${canonical(v)}`).join(',')}}`;
+}
+
+/** A field that is not what it was. */
+export interface SpecDifference {
+  field: string;
+  before: unknown;
+  after: unknown;
+}
+
+/** Every field in which two specs differ, by its path. */
+export function specDifferences(before: unknown, after: unknown, field = ''): SpecDifference[] {
+  const [a, b] = [before, after];
+  const plain = (v: unknown): v is Record<string, unknown> => v !== null && typeof v === 'object' && !Array.isArray(v);
+  if (plain(a) && plain(b)) {
+    const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
+    return keys.flatMap((key) => specDifferences(a[key], b[key], field ? `${field}.${key}` : key));
+  }
+  if (Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.some(plain))
+    return a.flatMap((item, i) => specDifferences(item, b[i], `${field}[${i}]`));
+  return canonical(a ?? null) === canonical(b ?? null) ? [] : [{ field, before: a, after: b }];
+}
+
+/** Paths below the directory that all share; a single file has no name to tell it by. */
+export function relativeNames(paths: readonly string[]): string[] {
+  if (paths.length < 2) return paths.map(() => '');
+  const split = paths.map((path) => path.split(sep));
+  const shortest = split.reduce((least, parts) => Math.min(least, parts.length - 1), Number.POSITIVE_INFINITY);
+  let shared = 0;
+  while (shared < shortest && split.every((parts) => parts[shared] === split[0]?.[shared])) shared += 1;
+  return split.map((parts) => parts.slice(shared).join('/'));
+}
+
+/** The scan asks DuckDB for the numbers of rows, which come under this name. */
+const ROW_NUMBERS = 'file_row_number';
+
+/** A column that has the name of something else cannot be told from it. */
+export function refuseRowNumbers({ columns, files }: SourceFacts): void {
+  const taken = columns.find(({ name }) => name.toLowerCase() === ROW_NUMBERS);
+  if (taken)
+    throw new BatchCoreError('CONFIG', `a column is named "${taken.name}", as DuckDB names the numbers of rows`, {
+      where: { column: taken.name, ...(files[0] && { file: files[0].path }) },
+      hint: 'write the file again with another name for it',
+    });
+}
+
+/** A statement ends where a NUL is. */
+export function refuseNul({ columns, score }: JobSpec, { files }: SourceFacts): void {
+  const column = [...columns, ...(score?.keep ?? [])].find((name) => name.includes('\0'));
+  if (column === undefined) return;
+  throw new BatchCoreError(
+    'CONFIG',
+    `the column ${JSON.stringify(column)} has a NUL in its name: it cannot be scanned`,
+    {
+      where: { column, ...(files[0] && { file: files[0].path }) },
+      hint: 'leave it out with --columns, or write the file again with another name for it',
+    },
+  );
+}
+
+function find(facts: SourceFacts, name: string, option: string): SourceColumn {
+  const column = facts.columns.find((candidate) => candidate.name === name);
+  if (column) return column;
+  const near = facts.columns.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
+  // So DuckDB calls all but the first of several that differ only in case.
+  const numbered = facts.columns.find(
+    (candidate) => /^_\d+$/.test(candidate.name.slice(name.length)) && candidate.name.startsWith(name),
+  );
+  const known = facts.columns.slice(0, 20).map((candidate) => candidate.name);
+  throw new BatchCoreError('COLUMN_NOT_FOUND', `${option}: there is no column "${name}"`, {
+    where: { column: name, ...(facts.files[0] && { file: facts.files[0].path }), option },
+    hint: near
+      ? `did you mean "${near.name}"${numbered ? `, or "${numbered.name}"? (of names that differ only in case all but the first have a number)` : '?'}`
+      : `columns: ${known.join(', ')}${facts.columns.length > 20 ? ', ...' : ''}`,
+  });
+}
+
+function convertible(facts: SourceFacts, name: string, option: string): string {
+  const column = find(facts, name, option);
+  if (!column.convertible)
+    throw new BatchCoreError(
+      'COLUMN_NOT_NUMERIC',
+      `${option}: column "${name}" is ${column.reason ?? column.type}; scoring needs a number`,
+      {
+        where: { column: name, ...(facts.files[0] && { file: facts.files[0].path }), option },
+        hint: column.unreadable ? REWRITE : 'leave it out, or --keep it to see it in the output',
+      },
+    );
+  return column.name;
+}
+
+/** Columns to fit on: those asked for, or every numeric and boolean one, less the excluded. */
+export function featureColumns(facts: SourceFacts, options: Pick<ScoreOptions, 'columns' | 'exclude'>): string[] {
+  const excluded = new Set((options.exclude ?? []).map((name) => find(facts, name, '--exclude').name));
+  const asked = options.columns?.map((name) => convertible(facts, name, '--columns'));
+  const twice = asked?.find((name, i) => asked.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new BatchCoreError('USAGE', `--columns: column "${twice}" is named twice`, {
+      where: { option: '--columns', column: twice },
+      hint: 'name each column once',
+    });
+  const candidates = asked ?? facts.columns.filter((column) => column.usable).map((column) => column.name);
+  const chosen = candidates.filter((name) => !excluded.has(name));
+  if (chosen.length > 0) return chosen;
+  if (candidates.length > 0)
+    throw new BatchCoreError('NO_USABLE_COLUMN', `--exclude leaves out all ${candidates.length} columns to score`, {
+      where: { option: '--exclude', ...(facts.files[0] && { file: facts.files[0].path }) },
+      hint: `leave one of them in: ${candidates.slice(0, 8).join(', ')}${candidates.length > 8 ? ', ...' : ''}`,
+    });
+  const types = facts.columns.slice(0, 8).map((column) => `${column.name} ${column.type}`);
+  throw new BatchCoreError('NO_USABLE_COLUMN', `no numeric column is left to score (${types.join(', ')})`, {
+    ...(facts.files[0] && { where: { file: facts.files[0].path } }),
+    hint: 'scoring needs at least one numeric or boolean column; --columns takes dates and times as numbers too',
+  });
+}
+
+/** The model's columns, all of which the source must have as numbers. */
+function modelColumns(facts: SourceFacts, columns: readonly string[]): string[] {
+  const missing = columns.filter((name) => !facts.columns.some((column) => column.name === name && column.convertible));
+  if (missing.length === 0) return [...columns];
+  const column = facts.columns.find((candidate) => candidate.name === missing[0]);
+  const trouble = column ? `is ${column.type} in the source` : 'is not in the source';
+  throw new BatchCoreError(
+    'MODEL_MISMATCH',
+    `the model's column "${missing[0]}" ${trouble}${missing.length > 1 ? `, and ${missing.length - 1} more do not match` : ''}`,
+    {
+      where: { column: missing[0] ?? '', ...(facts.files[0] && { file: facts.files[0].path }), option: '--model' },
+      hint: 'score a source with the columns the model was fitted on, or fit a new model',
+    },
+  );
+}
+
+function keptColumns(facts: SourceFacts, keep: ScoreOptions['keep']): string[] {
+  if (keep === undefined) return [];
+  const names =
+    keep === 'all' ? facts.columns.map((column) => column.name) : keep.map((name) => find(facts, name, '--keep').name);
+  const clash = names.find((name) => OUTPUT_COLUMNS.some((reserved) => reserved === name.toLowerCase()));
+  if (clash !== undefined)
+    throw new BatchCoreError('CONFIG', `--keep: column "${clash}" has the name of an output column`, {
+      where: { column: clash, option: '--keep' },
+      hint: `output columns are ${OUTPUT_COLUMNS.join(', ')}; keep the others by name`,
+    });
+  const unreadable = facts.columns.find((column) => column.unreadable && names.includes(column.name));
+  if (unreadable)
+    throw new BatchCoreError('CONFIG', `--keep: column "${unreadable.name}" is ${unreadable.reason}`, {
+      where: { column: unreadable.name, option: '--keep' },
+      hint: REWRITE,
+    });
+  const uncopied = facts.columns.find((column) => column.uncopied && names.includes(column.name));
+  if (uncopied)
+    throw new BatchCoreError('CONFIG', `--keep: column "${uncopied.name}" is ${uncopied.type}, which is not written`, {
+      where: { column: uncopied.name, option: '--keep' },
+      hint: 'leave it out, or write it to the file as a number or as text',
+    });
+  return [...new Set(names)];
+}
+
+/** What to do about a column that is unreadable. */
+const REWRITE = 'leave it out, or write it to the file as a double or as text';

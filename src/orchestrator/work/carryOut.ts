@@ -1,0 +1,262 @@
+/** The work of a run: fit, flag, score, publish. */
+import type { NativeModel } from '../../bindings/native.ts';
+import { libraryPath } from '../../duckdb/library.ts';
+import type { Engine } from '../../engines/engine.ts';
+import { openEngine } from '../../engines/open.ts';
+import { BatchCoreError } from '../../errors.ts';
+import { METADATA_CHUNK } from '../../sink/look.ts';
+import { publishedFile, sha256Of } from '../../sink/sink.ts';
+import { statIdentity } from '../../source/facts.ts';
+import { differencesText, identityDifferences } from '../../source/identity.ts';
+import type { StoredOutput } from '../../store/job.ts';
+import { removeSummaries } from '../../store/workFiles.ts';
+import { claimAt } from '../places/claims.ts';
+import type { Control } from './control.ts';
+import { type Execution, type OpenJob, retirePublication } from '../job/job.ts';
+import { type ChunkOf, chunkMessage, type Flagging, modelFile, obtainFlagging, obtainModel } from './model.ts';
+import type { Monitor } from './monitor.ts';
+import { DEFAULTS } from '../spec/options.ts';
+import { type ChunkFindings, type Timing, TOP_ROWS } from './outcome.ts';
+import { checkParts } from '../job/parts.ts';
+import { type PhaseRun, partName, runPhase } from './phase.ts';
+import type { Prepared } from '../prepare/prepare.ts';
+import { type ChunkCounts, noChunks, type Phase } from '../../events/progress.ts';
+import { DamagedPart, outputMetadata, publish } from './publish.ts';
+import { publishedBefore } from '../job/recall.ts';
+import { saveModel } from '../places/save.ts';
+import { placesOf, savedPlace } from '../places/targets.ts';
+import { type VerifiedInput, verifyInput } from './verifyInput.ts';
+
+/** Rows of an output row group: what DuckDB and others read in parallel. */
+const OUTPUT_ROW_GROUP_ROWS = 122_880;
+/** How often parts may turn out damaged before the disk is given up. */
+const PUBLISH_TRIES = 3;
+
+/** What a run works with. */
+export interface Means {
+  monitor: Monitor;
+  control: Control;
+  timing: Timing;
+  /** False only where a bench measures what durability costs. */
+  durable: boolean;
+}
+
+/** What came of it. */
+export interface Carried {
+  output: StoredOutput;
+  model: NativeModel;
+  engine: Pick<Engine, 'name' | 'workers'>;
+  counts: { fit: ChunkCounts; score: ChunkCounts };
+  verified: VerifiedInput | null;
+  flagging: Flagging | null;
+  receipts: ChunkFindings[];
+  timing: Timing;
+  laps: { planSeconds: number; fitSeconds: number; scoreSeconds: number };
+  warnings: string[];
+}
+
+export async function carryOut(prepared: Prepared, job: OpenJob, execution: Execution, means: Means): Promise<Carried> {
+  const engine = await openEngine(prepared.options.engine ?? DEFAULTS.engine, {
+    workers: prepared.budget.workers,
+    worker: {
+      library: libraryPath(),
+      files: prepared.facts.files.map((file) => file.path),
+      tempDirectory: job.paths.directory,
+      memoryLimitBytes: prepared.budget.duckdbBytesPerWorker,
+      keptBytesMax: prepared.budget.keptBytesPerVector,
+    },
+  });
+  means.monitor.workers = engine.workers;
+  try {
+    return await work(prepared, job, execution, engine, means);
+  } finally {
+    await engine.close().catch(() => {});
+  }
+}
+
+async function work(
+  prepared: Prepared,
+  job: OpenJob,
+  execution: Execution,
+  engine: Engine,
+  { monitor, control, timing, durable }: Means,
+): Promise<Carried> {
+  const counts = { fit: noChunks(), score: noChunks() };
+  const run: PhaseRun = {
+    jobId: job.jobId,
+    home: job.home,
+    store: job.store,
+    engine,
+    monitor,
+    control,
+    retriesMax: prepared.options.retries ?? DEFAULTS.retries,
+    chunks: prepared.plan.chunks,
+    checkInput: (fileId) => checkInput(prepared, fileId),
+  };
+  const chunkOf: ChunkOf = (chunk) => chunkMessage(prepared, monitor.watch.number, chunk);
+  const planSeconds = timing.lap();
+  const verified = await verifyInput(prepared, run, chunkOf);
+  const { model, warnings: ofModel } = await obtainModel(prepared, job, run, chunkOf, counts.fit);
+  const carried = { model, engine, counts, timing, verified };
+  if (prepared.kind === 'fit') {
+    if (counts.fit.planned === 0) countAsResumed('fit', counts.fit, run, prepared.rows);
+    const laps = { planSeconds, fitSeconds: timing.lap(), scoreSeconds: 0 };
+    const output = await publishModel(prepared, job, model);
+    return { ...carried, output, flagging: null, receipts: [], laps, warnings: ofModel };
+  }
+  writeSaved(prepared, job, model);
+  const flagging = await obtainFlagging(prepared.spec, model, job, run, chunkOf, counts.fit);
+  // The model and the rule are there: what they were made of is of no more use.
+  await removeSummaries(job.paths);
+  const fitSeconds = timing.lap();
+  const before = await publishedBefore(prepared, job);
+  if (!before && job.publication) {
+    await job.store.retirePublication();
+    retirePublication(job);
+  }
+  const score = () =>
+    scoreChunks(prepared, job, execution, run, { model, flagging, chunkOf, durable, counts: counts.score });
+  if (!before) await score();
+  else countAsResumed('publish', counts.score, run, prepared.rows);
+  const scoreSeconds = timing.lap();
+  const output = before ?? (await publishScores(prepared, job, monitor, model, score));
+  if (before) await job.store.setPublication({ state: 'published', temporary: '', output: before });
+  monitor.event('published', { out: prepared.output.path, rows: output.rows });
+  const receipts = await findings(job);
+  return { ...carried, output, flagging, receipts, laps: { planSeconds, fitSeconds, scoreSeconds }, warnings: ofModel };
+}
+
+/** All was done before, up to the output's name. */
+function countAsResumed(phase: Phase, counts: ChunkCounts, { chunks, monitor }: PhaseRun, rows: number): void {
+  counts.planned += chunks.length;
+  counts.resumed += chunks.length;
+  const done = { chunksTotal: chunks.length, chunksDone: chunks.length, rowsTotal: rows, rowsDone: rows };
+  monitor.enter(phase, done, counts);
+}
+
+async function findings(job: OpenJob): Promise<ChunkFindings[]> {
+  const receipts: ChunkFindings[] = [];
+  for await (const bytes of job.store.summaries('score')) receipts.push(JSON.parse(Buffer.from(bytes).toString()));
+  return receipts;
+}
+
+interface Scoring {
+  model: NativeModel;
+  flagging: Flagging;
+  chunkOf: ChunkOf;
+  durable: boolean;
+  counts: ChunkCounts;
+}
+
+/** Every chunk that has no part is scored into one. */
+async function scoreChunks(
+  prepared: Prepared,
+  job: OpenJob,
+  execution: Execution,
+  run: PhaseRun,
+  { model, flagging, chunkOf, durable, counts }: Scoring,
+): Promise<void> {
+  const { spec, facts, plan } = prepared;
+  const { score } = spec;
+  if (!score) throw new BatchCoreError('BUG', 'a job to score has no score options');
+  await job.store.plan('score', [...plan.chunks]);
+  await checkParts(job, 'score', model.facts.digest);
+  const metadata = outputMetadata(prepared, model.facts.digest);
+  await runPhase(run, {
+    name: 'score',
+    phase: 'score',
+    counts,
+    task: (chunk, attempt) => ({
+      kind: 'score',
+      chunk: chunkOf(chunk),
+      model: modelFile(job, model),
+      options: {
+        missing: spec.missing,
+        ...(flagging.threshold !== null && { threshold: flagging.threshold }),
+        ...(flagging.lastOfTop && { lastOfTop: flagging.lastOfTop }),
+        explain: score.explain,
+        keep: score.keep,
+        ...(facts.files.length > 1 && { fileColumn: spec.inputs[chunk.fileId]?.name ?? '' }),
+        best: TOP_ROWS,
+        directory: job.paths.parts,
+        name: partName(chunk),
+        attempt: `${chunk.chunkId}.${execution.epoch}.${attempt}`,
+        format: {
+          compression: score.compression.codec,
+          level: score.compression.level,
+          rowGroupRows: OUTPUT_ROW_GROUP_ROWS,
+          metadata: [...metadata, [METADATA_CHUNK, String(chunk.chunkId)]],
+          durable,
+        },
+      },
+    }),
+  });
+}
+
+/** Publishes; a part that is not what it was when it was finished is made again. */
+async function publishScores(
+  prepared: Prepared,
+  job: OpenJob,
+  monitor: Monitor,
+  model: NativeModel,
+  score: () => Promise<void>,
+): Promise<StoredOutput> {
+  for (let tries = 1; ; tries += 1) {
+    const { chunks } = prepared.plan;
+    monitor.enter('publish', {
+      chunksTotal: chunks.length,
+      chunksDone: chunks.length,
+      rowsTotal: prepared.rows,
+      rowsDone: 0,
+    });
+    try {
+      return await publish(prepared, job, monitor, model.facts.digest);
+    } catch (thrown) {
+      if (!(thrown instanceof DamagedPart)) throw thrown;
+      if (tries >= PUBLISH_TRIES) throw thrown.cause;
+      monitor.event('retry', {
+        phase: 'publish',
+        chunk: thrown.chunkId,
+        error: BatchCoreError.from(thrown.cause).toJSON(),
+      });
+      await job.store.reset('score', [thrown.chunkId]);
+      await score();
+    }
+  }
+}
+
+function writeSaved(prepared: Prepared, job: OpenJob, model: NativeModel): void {
+  const place = savedPlace(prepared);
+  if (!place) return;
+  // What was approved at the start may go; what came since may not.
+  saveModel(place, model.bytes, job.temporaryPrefix, claimAt(place.place, job));
+}
+
+/** A model is published as scores are: staged, recorded, named. */
+async function publishModel(prepared: Prepared, job: OpenJob, model: NativeModel): Promise<StoredOutput> {
+  const [asked] = placesOf(prepared);
+  if (asked) saveModel(asked, model.bytes, job.temporaryPrefix, claimAt(asked.place, job));
+  const { place: path } = prepared.output;
+  const sha256 = sha256Of(model.bytes);
+  const output: StoredOutput = {
+    ...{ path, layout: 'file', rows: 0, bytes: model.bytes.length, sha256 },
+    files: [publishedFile(path, '', sha256)],
+  };
+  await job.store.setPublication({ state: 'published', temporary: '', output });
+  return output;
+}
+
+async function checkInput(prepared: Prepared, fileId: number): Promise<void> {
+  const planned = prepared.facts.files[fileId];
+  if (!planned) throw new BatchCoreError('BUG', `there is no file ${fileId} in the plan`);
+  const differences = identityDifferences('chunk', planned, await statIdentity(planned.path));
+  if (differences.length === 0) return;
+  throw new BatchCoreError(
+    'INPUT_CHANGED',
+    `${planned.path} changed while it was read: ${differencesText(differences)}`,
+    {
+      where: { file: planned.path },
+      hint: 'nothing was published; run again when the file is at rest',
+    },
+  );
+}

@@ -1,0 +1,168 @@
+/** From summaries to a frozen model, and from scores to the rule that flags. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { FitMerger, type FitStep, type ModelFile, NativeModel, type RankedRow, TopMerger } from '../../bindings/native.ts';
+import { BatchCoreError } from '../../errors.ts';
+import { removeFitStates } from '../../store/workFiles.ts';
+import type { OpenJob } from '../job/job.ts';
+import { keepOwnModel, readOwnModel, refuseOtherFit } from '../job/ownModel.ts';
+import { type PhaseRun, runPhase } from './phase.ts';
+import { type PlannedChunk, rowGroupRows } from '../spec/plan.ts';
+import type { Prepared } from '../prepare/prepare.ts';
+import type { ChunkCounts } from '../../events/progress.ts';
+import type { JobSpec } from '../spec/jobSpec.ts';
+
+/** What every chunk of a run is sent as. */
+export type ChunkOf = (chunk: PlannedChunk) => ReturnType<typeof chunkMessage>;
+
+export function chunkMessage(prepared: Prepared, watch: number, chunk: PlannedChunk) {
+  const file = prepared.facts.files[chunk.fileId];
+  if (!file) throw new BatchCoreError('BUG', `chunk ${chunk.chunkId} names file ${chunk.fileId}`);
+  return {
+    watch,
+    file: file.path,
+    fileIndex: chunk.fileId,
+    firstRow: chunk.rowFirst,
+    rowGroupRows: rowGroupRows(file, chunk),
+    shifted: prepared.facts.columns.flatMap(({ name, shifted }) => (shifted ? [{ column: name, ...shifted }] : [])),
+  };
+}
+
+/** A model, and what is to be said of how it was come by. */
+export interface Obtained {
+  model: NativeModel;
+  warnings: string[];
+}
+
+/** Fits, or takes what was saved or fitted before; the model lies at `job.paths.model` when this returns. */
+export async function obtainModel(
+  prepared: Prepared,
+  job: OpenJob,
+  run: PhaseRun,
+  chunkOf: ChunkOf,
+  counts: ChunkCounts,
+): Promise<Obtained> {
+  if (prepared.model) {
+    await keepOwnModel(job, prepared.model.bytes);
+    return { model: prepared.model, warnings: [] };
+  }
+  const kept = readOwnModel(job);
+  if (kept) return { model: new NativeModel(kept), warnings: [] };
+  const lost = `${job.paths.model} was not what this job had fitted, or not there any more: the model was fitted again`;
+  const warnings = job.model === undefined ? [] : [lost];
+  const bytes = await fitPasses(prepared, job, run, chunkOf, counts);
+  refuseOtherFit(job, bytes);
+  const model = new NativeModel(bytes);
+  await keepOwnModel(job, bytes);
+  // What passes told each other is of no more use.
+  removeFitStates(job.paths.directory);
+  await job.store.event('model', { digest: model.facts.digest });
+  return { model, warnings };
+}
+
+async function fitPasses(
+  prepared: Prepared,
+  job: OpenJob,
+  run: PhaseRun,
+  chunkOf: ChunkOf,
+  counts: ChunkCounts,
+): Promise<Uint8Array> {
+  if (!prepared.fit) throw new BatchCoreError('BUG', 'a job without a model has nothing to fit');
+  let step: FitStep = prepared.fit;
+  while (step.state && step.observer) {
+    const { state, observer, pass } = step;
+    // Workers read the state by path: with thousands of columns it is too large to send with every chunk.
+    const fitPath = join(job.paths.directory, `fit-${pass}.state`);
+    writeFileSync(fitPath, observer);
+    const name = `fit-${pass}`;
+    const chunks = pass === 0 ? prepared.pilot : run.chunks;
+    await runPhase(
+      { ...run, chunks },
+      {
+        name,
+        phase: 'fit',
+        counts,
+        summaries: true,
+        task: (chunk) => ({
+          kind: 'summarize',
+          chunk: chunkOf(chunk),
+          fitPath,
+          summaryPath: summaryPath(job, name, chunk),
+        }),
+      },
+    );
+    step = await placed(prepared.facts.files, () => merge(state, job.store.summaries(name)));
+  }
+  if (!step.model) throw new BatchCoreError('BUG', 'the fit ended without a model');
+  return step.model;
+}
+
+/** What tells workers the model: they read the file, and believe it only if it is this one. */
+export function modelFile({ paths }: OpenJob, { facts }: NativeModel): ModelFile {
+  return { path: paths.model, digest: facts.digest };
+}
+
+/** Where a chunk's summary goes if it is large; a second attempt replaces the first's. */
+function summaryPath({ paths }: OpenJob, phase: string, { chunkId }: PlannedChunk): string {
+  return join(paths.summaries, `${phase}.${chunkId}`);
+}
+
+/** Merges a pass in chunk order, one summary in memory at a time. */
+async function merge(state: Uint8Array, summaries: AsyncIterable<Uint8Array>): Promise<FitStep> {
+  const merger = new FitMerger(state);
+  for await (const summary of summaries) merger.add(summary);
+  return merger.finish();
+}
+
+/** What the kernels say of the data, with the file they could not know; of several, none is to blame alone. */
+async function placed<T>(files: readonly { path: string }[], call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (thrown) {
+    const { code, message, where, hint, cause } = BatchCoreError.from(thrown);
+    const [one, ...more] = files;
+    const file = one && more.length === 0 ? { file: one.path } : {};
+    throw new BatchCoreError(code, message, { where: { ...file, ...where }, hint, cause });
+  }
+}
+
+/** How rows are flagged, once it is known. */
+export interface Flagging {
+  threshold: number | null;
+  lastOfTop: RankedRow | null;
+  method: string;
+  /** One standard error of the flagged share; null where the rule is exact. */
+  shareError: number | null;
+}
+
+/** The threshold, or the last of the exact highest rows, which takes a scan of its own. */
+export async function obtainFlagging(
+  spec: JobSpec,
+  model: NativeModel,
+  job: OpenJob,
+  run: PhaseRun,
+  chunkOf: ChunkOf,
+  counts: ChunkCounts,
+): Promise<Flagging> {
+  const rule = spec.score?.flag;
+  if (!rule) throw new BatchCoreError('BUG', 'a job that only fits flags nothing');
+  if (rule.kind === 'threshold')
+    return { threshold: rule.score, lastOfTop: null, method: `threshold ${rule.score}`, shareError: null };
+  if (rule.kind === 'contamination') {
+    const { value, shareError } = model.threshold(rule.share);
+    return { threshold: value, lastOfTop: null, method: `contamination ${rule.share}`, shareError };
+  }
+  const task = (chunk: PlannedChunk) =>
+    ({
+      kind: 'rank',
+      chunk: chunkOf(chunk),
+      model: modelFile(job, model),
+      missing: spec.missing,
+      count: rule.rows,
+      summaryPath: summaryPath(job, 'rank', chunk),
+    }) as const;
+  await runPhase(run, { name: 'rank', phase: 'fit', counts, summaries: true, task });
+  const merger = new TopMerger(rule.rows);
+  for await (const rank of job.store.summaries('rank')) merger.add(rank);
+  return { threshold: null, lastOfTop: merger.last() ?? null, method: `top ${rule.rows}`, shareError: null };
+}

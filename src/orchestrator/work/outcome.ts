@@ -1,0 +1,170 @@
+/** What a run found and took, and the report made of it. */
+import type { LeftOut, NativeModel, ScoreReceipt } from '../../bindings/native.ts';
+import type { Engine } from '../../engines/engine.ts';
+import { type BatchCoreError, EXIT } from '../../errors.ts';
+import { mergeTop, type Report } from '../../report.ts';
+import type { SourceColumn, SourceFacts } from '../../source/facts.ts';
+import type { StoredOutput } from '../../store/job.ts';
+import type { JobStatus } from '../../store/status.ts';
+import { peakRssBytes } from '../../system.ts';
+import type { Execution, OpenJob } from '../job/job.ts';
+import type { Flagging } from './model.ts';
+import type { FlagRule } from '../spec/options.ts';
+import type { Prepared } from '../prepare/prepare.ts';
+import { ActiveTime, type ChunkCounts } from '../../events/progress.ts';
+import { coarseWarnings, reportedSource, unscoredReason } from '../prepare/reportedSource.ts';
+import type { VerifiedInput } from './verifyInput.ts';
+
+/** Highest rows in a report. */
+export const TOP_ROWS = 10;
+
+/** What a scored chunk's receipt says beside its part: kept as its summary. */
+export type ChunkFindings = Omit<ScoreReceipt, 'part'>;
+
+/** Clocks of one run, in seconds; what a pause took is not counted. */
+export class Timing {
+  readonly #active = new ActiveTime(nowSeconds());
+  #last = 0;
+  readonly cpu = process.cpuUsage();
+  /** Seconds since the last lap. */
+  lap(): number {
+    const { total } = this;
+    const seconds = total - this.#last;
+    this.#last = total;
+    return seconds;
+  }
+  get total(): number {
+    return this.#active.seconds(nowSeconds());
+  }
+  pause(): void {
+    this.#active.pause(nowSeconds());
+  }
+  resume(): void {
+    this.#active.resume(nowSeconds());
+  }
+}
+
+const nowSeconds = () => performance.now() / 1000;
+
+/** Everything a report is made of. */
+export interface Outcome {
+  prepared: Prepared;
+  job: OpenJob;
+  execution: Execution;
+  model: NativeModel;
+  engine: Pick<Engine, 'name' | 'workers'>;
+  counts: { fit: ChunkCounts; score: ChunkCounts };
+  output: StoredOutput;
+  verified: VerifiedInput | null;
+  flagging: Flagging | null;
+  receipts: ChunkFindings[];
+  timing: Timing;
+  laps: { planSeconds: number; fitSeconds: number; scoreSeconds: number };
+  warnings?: string[];
+}
+
+/** The report of a finished run. */
+export function reportOf(o: Outcome): Report {
+  const { prepared, model, flagging, receipts, timing } = o;
+  const publishSeconds = timing.lap();
+  const cpu = process.cpuUsage(timing.cpu);
+  const total = timing.total;
+  const sum = (pick: (receipt: ChunkFindings) => number) => receipts.reduce((n, receipt) => n + pick(receipt), 0);
+  const flagged = sum((receipt) => receipt.flagged);
+  const source = reportedSource(prepared, model.facts.columns, (column) => ignoredReason(column, prepared, model));
+  return {
+    schema: 'batch-core.report/1',
+    jobId: o.job.jobId,
+    executionId: o.execution.executionId,
+    status: 'completed',
+    exitCode: EXIT.ok,
+    recalled: false,
+    inputVerified: o.verified !== null,
+    inputDigests: o.verified?.digests ?? null,
+    inputPages: o.verified?.pages ?? null,
+    source,
+    detector: model.facts.detector,
+    model: { digest: model.facts.digest, fitRows: model.facts.fitRows },
+    output: {
+      path: prepared.output.path,
+      format: prepared.kind === 'fit' ? 'model' : prepared.output.layout === 'file' ? 'parquet' : 'parquet-directory',
+      rows: o.output.rows,
+      bytes: o.output.bytes,
+      sha256: o.output.sha256,
+    },
+    anomalies: flagging && {
+      count: flagged,
+      threshold: flagging.threshold ?? flagging.lastOfTop?.score ?? null,
+      method: flagging.method,
+      shareError: flagging.shareError,
+      skippedRows: sum((receipt) => receipt.skipped),
+      top: mergeTop(
+        receipts.map((receipt) => receipt.best),
+        TOP_ROWS,
+      ),
+    },
+    chunks: o.counts.score,
+    fit: o.counts.fit,
+    timing: { ...o.laps, publishSeconds, totalSeconds: total },
+    throughput: { rowsPerSecond: prepared.rows / total, bytesPerSecond: source.bytes / total },
+    resources: {
+      engine: o.engine.name,
+      workers: o.engine.workers,
+      peakRssBytes: peakRssBytes(),
+      memoryBudgetBytes: prepared.budget.memoryBytes,
+      cpuUtilization: (cpu.user + cpu.system) / 1e6 / total / o.engine.workers,
+    },
+    warnings: [
+      ...source.ignored.filter(({ reason }) => reason === EQUAL_AS_DOUBLES).map(({ column }) => equalWarning(column)),
+      ...coarseWarnings(prepared),
+      ...fewerWarnings(prepared.spec.score?.flag, flagged),
+      ...(o.warnings ?? []),
+    ],
+  };
+}
+
+/** Fewer rows have a score than were asked for. */
+function fewerWarnings(flag: FlagRule | undefined, flagged: number): string[] {
+  if (flag?.kind !== 'top' || flagged === flag.rows) return [];
+  return [`--top ${flag.rows}: ${flagged} rows have a score, and all of them are flagged`];
+}
+
+/** What could not even begin is the last word of a job that is not finished; how far it had come stays. */
+export function refusedStatus(status: JobStatus, error: BatchCoreError): JobStatus {
+  const end = { exitCode: error.exitCode, error: error.toJSON(), updatedAt: new Date().toISOString() };
+  return { ...status, state: 'failed', ...end };
+}
+
+/** What a job's last word was too early to say: it is completed. */
+export function completedStatus(
+  { error: _error, ...status }: JobStatus,
+  { source, chunks, fit, detector }: Report,
+): JobStatus {
+  const [phase, { planned, retried }] = chunks.planned > 0 ? (['publish', chunks] as const) : (['fit', fit] as const);
+  const done = { chunksDone: planned, chunksTotal: planned, rowsDone: source.rows, rowsTotal: source.rows, retried };
+  const progress = { ...status.progress, ...done, phase, etaSeconds: null };
+  return { ...status, state: 'completed', phase, exitCode: 0, detector, progress };
+}
+
+/** Why a column is left out whose cells differ as integers or decimals, and not as the doubles that are scored. */
+const EQUAL_AS_DOUBLES = 'equal as doubles';
+
+function equalWarning(column: string): string {
+  return `column "${column}" was left out: its cells are equal as doubles, which tell whole numbers apart up to 2^53`;
+}
+
+function ignoredReason(column: SourceColumn, { spec, facts }: Prepared, model: NativeModel): string {
+  const leftOut = model.facts.leftOut.find((one) => one.column === column.name);
+  if (leftOut) return spec.model === null && wasRounded(leftOut, column, facts) ? EQUAL_AS_DOUBLES : leftOut.reason;
+  return unscoredReason(column);
+}
+
+/** Whether cells that are one double may differ as they are stored. Where the files' statistics say, they are believed. */
+function wasRounded(leftOut: LeftOut, column: SourceColumn, facts: SourceFacts): boolean {
+  const integers = facts.extents.get(column.name)?.integers;
+  if (integers) return integers.length > 1;
+  if (leftOut.reason !== 'constant' || typeof leftOut.value !== 'number') return false;
+  const [, scale] = /^DECIMAL\(\d+,(\d+)\)$/.exec(column.type) ?? [];
+  if (scale !== undefined) return Math.abs(leftOut.value) * 10 ** Number(scale) >= 2 ** 53;
+  return leftOut.mayBeRounded && /^(U?BIGINT|TIME|TIMESTAMP)/.test(column.type);
+}

@@ -1,0 +1,197 @@
+/**
+ * One phase of a run: every chunk that is not done is claimed, carried out and committed.
+ *
+ * Per chunk:  pending -> claim (commit) -> running -> reply -> complete (commit) -> done
+ *                                             \-> error -> retry after a pause, or the phase fails
+ * Nothing is in flight when the phase ends, however it ends.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { checkSummary } from '../../bindings/native.ts';
+import type { Engine } from '../../engines/engine.ts';
+import { BatchCoreError } from '../../errors.ts';
+import { spellInfinities } from '../../report.ts';
+import { DEATHS_MAX, type JobStore, type StoredChunk } from '../../store/job.ts';
+import type { Result, Task } from '../../worker/protocol.ts';
+import { goOnHint } from '../prepare/commands.ts';
+import { type Control, stoppedError } from './control.ts';
+import type { Monitor } from './monitor.ts';
+import type { PlannedChunk } from '../spec/plan.ts';
+import type { ChunkCounts, Phase } from '../../events/progress.ts';
+import { decideRetry } from '../spec/retry.ts';
+
+export interface PhaseRun {
+  jobId: string;
+  home: string;
+  store: JobStore;
+  engine: Engine;
+  monitor: Monitor;
+  control: Control;
+  retriesMax: number;
+  chunks: readonly PlannedChunk[];
+  /** Throws when a chunk's file is not what was planned. */
+  checkInput: (fileId: number) => Promise<void>;
+}
+
+export interface PhaseWork {
+  /** Name of the phase in the store. */
+  name: string;
+  /** What people are told. */
+  phase: Phase;
+  task: (chunk: PlannedChunk, attempt: number) => Task;
+  /** Its chunks leave summaries that are merged when all are done. */
+  summaries?: true;
+  counts: ChunkCounts;
+}
+
+export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
+  const { store, engine, monitor, control } = run;
+  await store.plan(work.name, [...run.chunks]);
+  await refusePoisoned(run, work);
+  await checkSummaries(store, work);
+  const stored = await store.chunks(work.name);
+  const waiting = inOrder(run.chunks, stored);
+  const done = stored.filter((chunk) => chunk.state === 'done');
+  work.counts.planned += run.chunks.length;
+  work.counts.resumed += done.length;
+  const sum = (chunks: readonly (PlannedChunk | StoredChunk)[]) => chunks.reduce((rows, chunk) => rows + chunk.rows, 0);
+  monitor.enter(
+    work.phase,
+    { chunksTotal: run.chunks.length, chunksDone: done.length, rowsTotal: sum(run.chunks), rowsDone: sum(done) },
+    work.counts,
+  );
+
+  let failure: BatchCoreError | undefined;
+  const inFlight = new Set<Promise<void>>();
+  // One more chunk than workers is claimed, so that no worker waits for a commit.
+  const inFlightMax = engine.workers + 1;
+  while (true) {
+    const next = failure || control.stopped ? undefined : waiting.shift();
+    if (next === undefined) {
+      if (inFlight.size === 0) break;
+      await Promise.race(inFlight);
+      continue;
+    }
+    const settled = runChunk(run, work, next.chunk)
+      .catch((thrown: unknown) => {
+        failure ??= BatchCoreError.from(thrown);
+      })
+      .finally(() => inFlight.delete(settled));
+    inFlight.add(settled);
+    if (inFlight.size >= (next.alone ? 1 : inFlightMax)) await Promise.race(inFlight);
+    if (!failure) await control.gate();
+  }
+  if (failure && failure.code !== 'CANCELLED') throw failure;
+  if (control.stopped) throw stoppedError(control.stopped, run.jobId, run.home);
+  if (failure) throw failure;
+}
+
+/**
+ * What is left to do. Chunks that run when their process dies are all suspected: before one more death gives them up, each
+ * runs first and alone, so that none is charged with what its neighbour does.
+ */
+function inOrder(chunks: readonly PlannedChunk[], stored: readonly StoredChunk[]) {
+  const left = chunks
+    .map((chunk, i) => ({ chunk, alone: (stored[i]?.deaths ?? 0) >= DEATHS_MAX - 1, state: stored[i]?.state }))
+    .filter(({ state }) => state !== 'done');
+  return [...left.filter(({ alone }) => alone), ...left.filter(({ alone }) => !alone)];
+}
+
+/** A chunk that took its process with it each time it ran would do so again: a person may let it try once more. */
+async function refusePoisoned({ store, jobId, home }: PhaseRun, work: PhaseWork): Promise<void> {
+  const [chunk, ...more] = await store.poisoned(work.name);
+  if (!chunk) return;
+  const { rowGroupFirst: first, rowGroupLast: last } = chunk;
+  throw new BatchCoreError(
+    'CHUNK_CRASHED',
+    `the process ended without a word ${DEATHS_MAX} times while chunk ${chunk.chunkId}${more.length > 0 ? ` (and ${more.length} more)` : ''} of phase ${work.name} ran (row groups ${first} to ${last})`,
+    {
+      where: { job: jobId, rowGroup: first },
+      hint: goOnHint('CHUNK_CRASHED', jobId, home),
+    },
+  );
+}
+
+/** A summary that lies in a file must be what was written; else its chunk is summarized again. */
+async function checkSummaries(store: JobStore, work: PhaseWork): Promise<void> {
+  if (!work.summaries) return;
+  const lost: number[] = [];
+  for (const { chunkId, state } of await store.chunks(work.name)) {
+    if (state !== 'done') continue;
+    const bytes = await store.summary(work.name, chunkId);
+    try {
+      checkSummary(bytes);
+    } catch (thrown) {
+      const error = BatchCoreError.from(thrown);
+      if (error.code !== 'JOB_DAMAGED') throw error;
+      lost.push(chunkId);
+    }
+  }
+  if (lost.length > 0) await store.reset(work.name, lost);
+}
+
+async function runChunk(run: PhaseRun, work: PhaseWork, chunk: PlannedChunk): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    const attempt = await run.store.claim(work.name, chunk.chunkId);
+    await run.checkInput(chunk.fileId);
+    const reply = await run.engine.run(work.task(chunk, attempt));
+    if (reply.ok) {
+      // A file that was replaced while it was read fails the chunk before its receipt counts.
+      await run.checkInput(chunk.fileId);
+      await run.store.complete(work.name, chunk.chunkId, receiptOf(chunk, reply.result));
+      work.counts.executed += 1;
+      run.monitor.chunkDone();
+      return;
+    }
+    const error = placed(BatchCoreError.fromRecord(reply.error), chunk);
+    // A file that was replaced or cut while it was read is not to blame for what was found in it.
+    if (error.class === 'DATA') await run.checkInput(chunk.fileId);
+    const decision = run.control.stopped
+      ? ({ kind: 'fail' } as const)
+      : decideRetry(error, tries, run.retriesMax, Math.random());
+    await run.store.fail(work.name, chunk.chunkId, {
+      state: decision.kind === 'retry' ? 'retry_wait' : 'pending',
+      error: error.toJSON(),
+    });
+    if (decision.kind === 'fail') throw error;
+    work.counts.retried += 1;
+    run.monitor.event('retry', {
+      phase: work.phase,
+      chunk: chunk.chunkId,
+      attempt,
+      error: error.toJSON(),
+      delayMs: decision.delayMs,
+    });
+    await sleep(decision.delayMs, undefined, { signal: run.control.signal }).catch(() => {});
+    if (run.control.stopped) throw error;
+  }
+}
+
+/** The error, saying which row groups it may be about: the damaged one itself is known to the reader at most. */
+function placed(error: BatchCoreError, chunk: PlannedChunk): BatchCoreError {
+  if (error.code === 'CANCELLED') return error;
+  const { rowGroupFirst: first, rowGroupLast: last, rowFirst, rows } = chunk;
+  const groups = first === last ? `row group ${first}` : `row groups ${first} to ${last}`;
+  return new BatchCoreError(error.code, `${error.message} (in ${groups}, rows ${rowFirst} to ${rowFirst + rows - 1})`, {
+    where: { ...(first === last && { rowGroup: first }), ...error.where },
+    hint: error.hint,
+    cause: error.cause,
+  });
+}
+
+function receiptOf(chunk: PlannedChunk, result: Result): Parameters<JobStore['complete']>[2] {
+  if (result.kind === 'summary') return { rowsOut: chunk.rows, summary: result.bytes };
+  if (result.kind === 'verified') return { rowsOut: chunk.rows, summary: Buffer.from(JSON.stringify(result.receipt)) };
+  const { part, ...rest } = result.receipt;
+  if (part.rows !== chunk.rows)
+    throw new BatchCoreError('BUG', `chunk ${chunk.chunkId} has ${chunk.rows} rows but its part has ${part.rows}`);
+  return {
+    rowsOut: part.rows,
+    part: { name: partName(chunk), size: part.bytes, sha256: part.sha256 },
+    summary: Buffer.from(JSON.stringify(rest, spellInfinities)),
+  };
+}
+
+/** Final name of a chunk's part: it sorts as the plan does. */
+export function partName(chunk: Pick<PlannedChunk, 'chunkId'>): string {
+  return `part-${String(chunk.chunkId).padStart(7, '0')}.parquet`;
+}
