@@ -1,6 +1,6 @@
 // One run in this process, with everything synced or nothing: what durability costs. Prints seconds of the work itself.
 // Usage: node bench/durability.js <file> <out> <home> on|off
-import { runScore } from '../dist/orchestrator/work/run.js';
+import { runScore } from '../dist/orchestrator/core/runs.js';
 import { COLUMNS } from './generate.js';
 
 const [, , file, out, home, durable] = process.argv;

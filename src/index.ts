@@ -3,9 +3,21 @@
  *
  * @packageDocumentation
  */
+
+import { type GuardedListener, guard } from './events/listener.ts';
+import type { Progress, RunEvent } from './events/progress.ts';
+import { fromHere } from './files/paths.ts';
 import { Model } from './model.ts';
 import { followSignal, inPackageWords, packageWords, readOnce } from './orchestrator/core/call.ts';
-import { type GuardedListener, guard } from './events/listener.ts';
+import {
+  loadModelFile,
+  type ModelOrigin,
+  type PlanReport,
+  planScore,
+  type RunHooks,
+  runFitOf,
+  runScore,
+} from './orchestrator/core/runs.ts';
 import {
   checkOptions,
   checkPath,
@@ -14,19 +26,13 @@ import {
   refuseMore,
   type ScoreOptions,
 } from './orchestrator/spec/options.ts';
-import { loadModelFile, prepare } from './orchestrator/prepare/prepare.ts';
-import { type PlanReport, preview } from './orchestrator/core/preview.ts';
-import type { Progress, RunEvent } from './events/progress.ts';
-import { type RunHooks, runFitOf, runScore } from './orchestrator/work/run.ts';
-import type { ModelOrigin } from './orchestrator/places/save.ts';
-import { fromHere } from './paths.ts';
 import type { Report } from './report.ts';
 
 export { BatchCoreError, ERROR_CODES, type ErrorClass, type ErrorCode, type ErrorPlace } from './errors.ts';
-export { Model } from './model.ts';
-export type { FitOptions, Missing, Parameters, ScoreOptions } from './orchestrator/spec/options.ts';
-export type { PlanReport } from './orchestrator/core/preview.ts';
 export type { Phase, Progress, RunEvent } from './events/progress.ts';
+export { Model } from './model.ts';
+export type { PlanReport } from './orchestrator/core/runs.ts';
+export type { FitOptions, Missing, Parameters, ScoreOptions } from './orchestrator/spec/options.ts';
 export type { Report, TopRow } from './report.ts';
 
 /** How a run is followed and stopped. */
@@ -100,8 +106,7 @@ export async function plan(
   ...more: never[]
 ): Promise<PlanReport> {
   return called('plan', source, options, more, async ({ sources, rest }) => {
-    const prepared = await prepare('score', sources, rest);
-    const report = await preview(prepared);
+    const report = await planScore(sources, rest);
     return { ...report, warnings: packageWords(report.warnings, 'plan') };
   });
 }

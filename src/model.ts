@@ -2,10 +2,10 @@
 import { piecesOf, type RecordBatch, type Table, type Vector, vectorOf } from './arrow.ts';
 import type { ColumnPiece, NativeModel } from './bindings/native.ts';
 import { BatchCoreError } from './errors.ts';
+import { placeOf } from './files/paths.ts';
 import { inPackageWords, reading, readOnce } from './orchestrator/core/call.ts';
+import { type ModelOrigin, saveModelCopy } from './orchestrator/core/runs.ts';
 import { checkOptions, checkPath, checkShare, type Missing, refuseMore } from './orchestrator/spec/options.ts';
-import { type ModelOrigin, saveModelCopy } from './orchestrator/places/save.ts';
-import { placeOf } from './paths.ts';
 
 /** A fitted detector. It is data: checksummed, loadable by every later minor version, and never code. */
 export class Model {

@@ -1,7 +1,16 @@
 /** What this machine and process are: read-only looks at the operating system. */
 import { constants, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { availableParallelism, hostname, totalmem } from 'node:os';
-import type { Capacity } from './orchestrator/spec/resources.ts';
+
+/** What the machine, or the part of it that we may use, has. */
+export interface Capacity {
+  memoryBytes: number;
+  cores: number;
+  /** What the process may map (`ulimit -v`), where that is limited: it bounds names of memory, not memory. */
+  addressBytes?: number | undefined;
+  /** Descriptors that are still free (`ulimit -n`), where that is known. */
+  descriptors?: number | undefined;
+}
 
 /** Memory and cores that this process may use: the least of what machine, control groups and `ulimit` allow. */
 export function measureCapacity(): Capacity {

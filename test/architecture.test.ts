@@ -34,32 +34,102 @@ describe('each outside thing has exactly one importer', () => {
   });
 });
 
-/** Rooms from the ground up; a room imports only from its own floor's room or from lower ones. */
-const floors = [
-  ['errors.ts', 'errorCodes.ts', 'paths.ts', 'distance.ts'],
-  ['bindings', 'duckdb'],
-  ['source', 'sink', 'worker'],
-  ['engines', 'store', 'report.ts', 'arrow.ts', 'system.ts'],
-  ['orchestrator'],
+/**
+ * Floors from the ground up, each of rooms (directories, or files of the top level). A room imports from lower floors and
+ * from itself: rooms of one floor do not know each other.
+ */
+const FLOORS = [
+  ['errorCodes.ts', 'distance.ts', 'version.ts', 'events'],
+  ['errors.ts'],
+  ['system.ts'],
+  ['bindings'],
+  ['files', 'duckdb', 'worker', 'arrow.ts', 'report.ts'],
+  ['engines', 'sink'],
+  ['source'],
+  ['store'],
+  ['orchestrator/spec'],
+  ['orchestrator/prepare'],
+  ['orchestrator/job'],
+  ['orchestrator/places'],
+  ['orchestrator/work', 'orchestrator/verify'],
+  ['orchestrator/core'],
   ['model.ts'],
   ['index.ts'],
   ['cli'],
 ];
 
-it('arrows point down', () => {
-  const floorOf = (name: string) => floors.findIndex((rooms) => rooms.includes(name.split('/')[0]!));
-  const upward: string[] = [];
-  for (const { name, text } of files) {
-    expect(floorOf(name), `${name} stands on a floor`).toBeGreaterThanOrEqual(0);
-    // Types alone carry no code upwards: plain data may be named by whoever handles it.
-    for (const [, path] of text.matchAll(/^import (?!type )[^;]*?from '(\.[^']+)'/gms)) {
-      const target = relative(root, resolve(root, name, '..', path!));
-      if (/^import \{(\s*type [^,}]+,?)+\s*\}/.test(text.slice(text.indexOf(path!) - 400))) continue;
-      if (floorOf(target) > floorOf(name)) upward.push(`${name} -> ${target}`);
-    }
-  }
-  expect(upward).toEqual([]);
+/** What a client knows: the use cases, what they take and say, and words. */
+const CLIENT =
+  /^(cli\/|orchestrator\/core\/|orchestrator\/spec\/options|events\/|errors|report|distance|files\/paths|system|version)/;
+
+/** What each file of ours imports of ours, types too: whoever names a thing knows it. */
+const imports = new Map(files.map(({ name, text }) => [name, importsOf(name, text)]));
+
+function importsOf(name: string, text: string): string[] {
+  const paths = [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'(\.[^']+)'/g)].map(([, path]) => path ?? '');
+  return paths.map((path) => relative(root, resolve(root, name, '..', path))).filter((path) => !path.startsWith('..'));
+}
+
+describe('the rooms', () => {
+  const known = FLOORS.flat();
+  const roomOf = (name: string) => known.find((room) => name === room || name.startsWith(`${room}/`));
+  const floorOf = (name: string) => FLOORS.findIndex((rooms) => rooms.includes(roomOf(name) ?? ''));
+
+  it('hold every file', () => {
+    expect([...imports.keys()].filter((name) => roomOf(name) === undefined)).toEqual([]);
+    expect(known.filter((room) => ![...imports.keys()].some((name) => roomOf(name) === room))).toEqual([]);
+  });
+
+  it('import downwards only', () => {
+    const upward = [...imports].flatMap(([name, targets]) =>
+      targets
+        .filter((target) => roomOf(target) !== roomOf(name) && floorOf(target) >= floorOf(name))
+        .map((target) => `${name} -> ${target}`),
+    );
+    expect(upward).toEqual([]);
+  });
+
+  it('are known to the command line by the use cases alone', () => {
+    const inside = [...imports]
+      .filter(([name]) => name.startsWith('cli/'))
+      .flatMap(([name, targets]) => targets.filter((target) => !CLIENT.test(target)).map((to) => `${name} -> ${to}`));
+    expect(inside).toEqual([]);
+  });
+
+  it('hold no circle of files', () => {
+    expect(circle(imports)).toBeUndefined();
+    expect(
+      circle(
+        new Map([
+          ['a', ['b']],
+          ['b', ['c']],
+          ['c', ['a']],
+          ['d', ['a']],
+        ]),
+      ),
+    ).toEqual(['a', 'b', 'c', 'a']);
+  });
 });
+
+/** A way from a file back to itself, if there is one. */
+function circle(graph: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const cleared = new Set<string>();
+  const walk = (name: string, way: readonly string[]): string[] | undefined => {
+    if (way.includes(name)) return [...way.slice(way.indexOf(name)), name];
+    if (cleared.has(name)) return undefined;
+    for (const next of graph.get(name) ?? []) {
+      const found = walk(next, [...way, name]);
+      if (found) return found;
+    }
+    cleared.add(name);
+    return undefined;
+  };
+  for (const name of graph.keys()) {
+    const found = walk(name, []);
+    if (found) return found;
+  }
+  return undefined;
+}
 
 it('the control plane never touches a row: no Arrow outside the model that callers hold', () => {
   expect(importers(/'apache-arrow'/)).toEqual(['arrow.ts']);

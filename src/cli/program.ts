@@ -2,7 +2,7 @@
 import { Command, type CommanderError, Option } from 'commander';
 import { editDistance } from '../distance.ts';
 import { BatchCoreError, EXIT } from '../errors.ts';
-import { shellWord } from '../paths.ts';
+import { shellWord } from '../files/paths.ts';
 import { addLaterCommands, withLaterJobsFlags } from './later.ts';
 import {
   HOME_HERE,
@@ -58,7 +58,7 @@ export function buildProgram(onExit: (exitCode: number) => void): Command {
     .allowExcessArguments()
     .option('-V, --version', 'print the version')
     .action(async (flags: { version?: boolean }) => {
-      if (flags.version) printLine((await import('../orchestrator/spec/version.ts')).VERSION);
+      if (flags.version) printLine((await import('../version.ts')).VERSION);
       else if (program.args.length > 0) throw unknownCommand(program, program.args[0] ?? '');
       else program.help();
     });
@@ -69,13 +69,9 @@ export function buildProgram(onExit: (exitCode: number) => void): Command {
   return program;
 }
 
-/**
- * Refuses where this process may not map what a job takes. Asked before what runs it is loaded: in an address space that its
- * code has filled, V8's own threads abort before anything can be said.
- */
+/** Asked before what runs it is loaded. */
 async function refuseTightAddressSpace(): Promise<void> {
-  const { refuseAddressLimit } = await import('../orchestrator/spec/resources.ts');
-  refuseAddressLimit((await import('../system.ts')).measureCapacity());
+  (await import('../orchestrator/core/capacity.ts')).refuseTightAddressSpace();
 }
 
 async function loadRun() {

@@ -1,6 +1,7 @@
 /** Progress on stderr: a bar on a terminal, plain lines elsewhere, JSON lines for programs. */
-import { jobCommand } from '../orchestrator/prepare/commands.ts';
+
 import type { Progress, RunEvent } from '../events/progress.ts';
+import { jobCommand } from '../orchestrator/core/jobs.ts';
 import type { OutputFlags } from './options.ts';
 import { bytesText, rateText, rowsText, secondsText } from './print.ts';
 import { besideColumns, besideIsTerminal, redraw, say, sayJson, tell, tellJson } from './streams.ts';

@@ -1,6 +1,6 @@
 /** Signals of a running command: the first stops in good order, the second at once. One that comes too late changes nothing. */
 import { EXIT } from '../errors.ts';
-import { ProcessSignal } from '../orchestrator/work/control.ts';
+import { ProcessSignal } from '../events/processSignal.ts';
 import { startedByNohup } from '../system.ts';
 import { say } from './streams.ts';
 

@@ -1,6 +1,6 @@
 /** Tables and reports for people, as lines. Pure. */
 import Table from 'cli-table3';
-import { shellWord } from '../paths.ts';
+import { shellWord } from '../files/paths.ts';
 import type { Report } from '../report.ts';
 import { bytesText, countText, numberText, rateText, rowsText, secondsText, shortList } from './print.ts';
 import { bold, escapeText, green, type Line, yellow } from './streams.ts';

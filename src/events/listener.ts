@@ -1,5 +1,11 @@
 /** Callbacks are sinks: what they throw never reaches the run. */
-import type { Listener } from '../orchestrator/work/monitor.ts';
+import type { Progress, RunEvent } from './progress.ts';
+
+/** Who is told of a run. */
+export interface Listener {
+  onProgress?: ((progress: Progress) => void) | undefined;
+  onEvent?: ((event: RunEvent) => void) | undefined;
+}
 
 /** A listener that cannot fail, and what is to be said of it. */
 export interface GuardedListener extends Listener {

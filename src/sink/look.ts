@@ -1,19 +1,21 @@
 /** What lies where something is to be written. Looks only: what may be replaced is decided in target.ts. */
-import { type BigIntStats, closeSync, lstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { type BigIntStats, lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FileId, partFacts } from '../bindings/native.ts';
 import { BatchCoreError, ofLook, systemError } from '../errors.ts';
+import { headOf, specialWords } from '../files/head.ts';
+import { fileId } from '../files/identity.ts';
 import { MANIFEST, type Manifest, PART_NAME, readManifest } from './manifest.ts';
 
 /** Key-value metadata of everything we write: a digest of what decides the bytes. */
 export const METADATA_FINGERPRINT = 'batch_core.fingerprint';
 export const METADATA_CHUNK = 'batch_core.chunk';
+/** The digest of the model that gave the scores. */
+export const METADATA_MODEL = 'batch_core.model';
 export const SUCCESS = '_SUCCESS';
 /** Says, while a directory is being published, whose it is. */
 export const INTENT = '.batch-core-publishing.json';
 const MODEL_MAGIC = 'batch-core-model ';
-/** So many bytes tell a file that was cut short from one that somebody else wrote. */
-export const HEAD_BYTES = 64;
 
 /** A regular file, or a link to one or to nowhere. */
 export interface FoundFile {
@@ -92,18 +94,6 @@ function statsOf(path: string, look: typeof statSync): BigIntStats | undefined {
   }
 }
 
-/** By what a file is known again as long as nobody writes into it. */
-export function fileId({ dev, ino, size, mtimeNs }: BigIntStats): FileId {
-  return { device: String(dev), inode: String(ino), size: Number(size), mtimeNs: String(mtimeNs) };
-}
-
-/** What a thing that is neither file nor directory is called. */
-export function specialWords(stats: Pick<BigIntStats, 'isFIFO' | 'isSocket' | 'isDirectory'>): string {
-  if (stats.isFIFO()) return 'a pipe';
-  if (stats.isSocket()) return 'a socket';
-  return stats.isDirectory() ? 'a directory' : 'a device';
-}
-
 function describeFile(path: string): Omit<FoundFile, 'id' | 'birthtimeNs' | 'size'> {
   const head = headOf(path);
   if (beginsAsModel(head)) return { what: 'model', head };
@@ -117,20 +107,6 @@ function describeFile(path: string): Omit<FoundFile, 'id' | 'birthtimeNs' | 'siz
     // Whose it is cannot be told: it is nobody's to replace, and not for what is in it.
     if (error.class !== 'DATA') throw error;
     return { what: 'unreadable', head };
-  }
-}
-
-/** The first bytes of a file in hexadecimal; nothing where it cannot be read. */
-export function headOf(path: string): string {
-  const head = Buffer.alloc(HEAD_BYTES);
-  let descriptor: number | undefined;
-  try {
-    descriptor = openSync(path, 'r');
-    return head.subarray(0, readSync(descriptor, head, 0, HEAD_BYTES, 0)).toString('hex');
-  } catch {
-    return '';
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 

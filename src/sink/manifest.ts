@@ -5,6 +5,11 @@ import { readError } from '../errors.ts';
 export const MANIFEST = 'manifest.json';
 export const PART_NAME = /^part-\d+\.parquet$/;
 
+/** Final name of a chunk's part: it sorts as the plan does. */
+export function partName({ chunkId }: { chunkId: number }): string {
+  return `part-${String(chunkId).padStart(7, '0')}.parquet`;
+}
+
 /** A directory's manifest, or what says whose it is while it is published. */
 export interface Manifest {
   fingerprint: string;

@@ -2,7 +2,7 @@
 import { type BigIntStats, existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, sep } from 'node:path';
 import { BatchCoreError, systemError } from '../errors.ts';
-import { tooLong } from './names.ts';
+import { tooLong } from '../files/names.ts';
 import { TEMPORARY_BYTES_MAX } from './temporaries.ts';
 
 /** Something that is to be written. */

@@ -14,8 +14,9 @@ import {
   type Watch,
 } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
-import { quickIdentity } from '../source/facts.ts';
-import { headOf, type NamedFile } from './look.ts';
+import { headOf } from '../files/head.ts';
+import { quickIdentity } from '../files/identity.ts';
+import type { NamedFile } from './look.ts';
 import { MANIFEST, manifestText } from './manifest.ts';
 
 /** What is published. */

@@ -1,7 +1,8 @@
 /** Whether what lies at a path may be replaced. Decides only: look.ts looks. */
 import type { FileId } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
-import { baseName, type Found, type FoundFile, HEAD_BYTES, type NamedFile } from './look.ts';
+import { HEAD_BYTES } from '../files/head.ts';
+import { baseName, type Found, type FoundFile, type NamedFile } from './look.ts';
 
 /** What may be written over what was found. */
 export type Verdict =

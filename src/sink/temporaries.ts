@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, realpathSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type FileId, putBack } from '../bindings/native.ts';
-import { fileId } from './look.ts';
+import { fileId } from '../files/identity.ts';
 
 /** No name made here is longer. */
 export const TEMPORARY_BYTES_MAX = 80;

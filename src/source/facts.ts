@@ -1,15 +1,15 @@
 /** What is known about a source before a row of it is read: its columns, rows and row groups, and who its files are. */
-import type { BigIntStats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type Database, literalPath, openMemory } from '../duckdb/client.ts';
 import { type ErrorCode, plainRemedy } from '../errorCodes.ts';
 import { BatchCoreError, readError } from '../errors.ts';
+import { type QuickIdentity, quickIdentity } from '../files/identity.ts';
 import { type Extent, unionOf } from './extent.ts';
 import { footerDigest, type MisreadDecimal, parseFooter, type RowGroup, readFooter } from './footer.ts';
-import type { FileIdentity, QuickIdentity } from './identity.ts';
+import type { FileIdentity } from './identity.ts';
 
 export type { RowGroup } from './footer.ts';
-export { type FieldDifference, type FileIdentity, type QuickIdentity, sourceDifferences } from './identity.ts';
+export { type FieldDifference, type FileIdentity, sourceDifferences } from './identity.ts';
 
 /** One file of a source. */
 export interface SourceFile extends FileIdentity {
@@ -129,17 +129,6 @@ async function readFile(path: string): Promise<ReadFile> {
   } finally {
     await handle?.close();
   }
-}
-
-/** The identity in what the system says of a file. */
-export function quickIdentity(stats: BigIntStats): QuickIdentity {
-  return {
-    device: String(stats.dev),
-    inode: String(stats.ino),
-    size: Number(stats.size),
-    mtimeNs: String(stats.mtimeNs),
-    ctimeNs: String(stats.ctimeNs),
-  };
 }
 
 /** What the system said when a file of the source, or what leads to it, was looked at. */

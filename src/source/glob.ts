@@ -2,7 +2,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join, normalize, parse, resolve, sep } from 'node:path';
-import { isLost, notUtf8 } from '../paths.ts';
+import { isLost, notUtf8 } from '../files/paths.ts';
 
 /** Whether `path` holds a character that makes it a pattern, should no file of that very name exist. */
 export function isPattern(path: string): boolean {

@@ -1,14 +1,5 @@
 /** Who a file is, so that a run notices when it is no longer the file it was planned for. */
-
-/** What a look at the directory tells. */
-export interface QuickIdentity {
-  device: string;
-  inode: string;
-  size: number;
-  mtimeNs: string;
-  /** Of the last change of bytes, names or rights: nobody can set it back. */
-  ctimeNs: string;
-}
+import type { QuickIdentity } from '../files/identity.ts';
 
 /** The whole identity: the footer's digest changes with every rewrite that a clock may miss. */
 export interface FileIdentity extends QuickIdentity {

@@ -1,7 +1,7 @@
 /** Files of jobs, which are no source: a home may lie in the directory that is scored, and what is in it comes and goes. */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { headOf } from '../sink/look.ts';
+import { headOf } from '../files/head.ts';
 
 /** What tells a job's directory: a file that begins as the job writes it (store/home.ts, job.ts). A name alone does not. */
 const MARKS: readonly [name: string, begins: RegExp][] = [

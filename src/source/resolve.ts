@@ -5,9 +5,9 @@ import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 
 import { editDistance } from '../distance.ts';
 import { quoteText } from '../duckdb/client.ts';
 import { BatchCoreError } from '../errors.ts';
-import { isLost, notUtf8 } from '../paths.ts';
+import { tooLong } from '../files/names.ts';
+import { isLost, notUtf8 } from '../files/paths.ts';
 import { INTENT } from '../sink/look.ts';
-import { tooLong } from '../sink/names.ts';
 import { unreadable } from './facts.ts';
 import { glob, isPattern } from './glob.ts';
 import { exceptJobs } from './jobFiles.ts';

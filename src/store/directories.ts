@@ -3,7 +3,7 @@ import { accessSync, constants, lstatSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createDirectories } from '../bindings/native.ts';
 import { BatchCoreError, systemError } from '../errors.ts';
-import { specialWords } from '../sink/look.ts';
+import { specialWords } from '../files/head.ts';
 import { type JobPaths, jobPaths, lockDirectory, statsOf } from './home.ts';
 
 /**

@@ -1,7 +1,8 @@
 /** What the store holds, as plain data, and how it is read from rows. */
 import type { Row } from '../duckdb/client.ts';
 import type { ErrorRecord } from '../errors.ts';
-import type { FileIdentity, QuickIdentity } from '../source/identity.ts';
+import type { QuickIdentity } from '../files/identity.ts';
+import type { FileIdentity } from '../source/identity.ts';
 import type { ChunkState, JobState } from './states.ts';
 
 /** An input file as it was when the job began. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, expect, it } from 'vitest';
 import { escapeText } from '../../src/cli/streams.ts';
-import { shellWord } from '../../src/paths.ts';
+import { shellWord } from '../../src/files/paths.ts';
 import { errorOf, gaussian, parquet, run, scratch, shell, start } from './harness.ts';
 
 const directory = scratch();

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { RESULT_VERSION } from '../../src/orchestrator/spec/version.ts';
+import { RESULT_VERSION } from '../../src/orchestrator/spec/resultVersion.ts';
 import { gaussian, parquet, run, score, scratch, sha256, sql } from './harness.ts';
 
 const directory = scratch();

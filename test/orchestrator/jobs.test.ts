@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { JobLock } from '../../src/bindings/native.ts';
-import { requestOfJob, resumeJob } from '../../src/orchestrator/core/jobs.ts';
+import { requestOfJob } from '../../src/orchestrator/core/jobs.ts';
+import { resumeJob } from '../../src/orchestrator/core/resume.ts';
 import { makeJobDirectories } from '../../src/store/directories.ts';
 import type { JobState } from '../../src/store/states.ts';
 import { type ControlRequest, requestControl, takeControl, writeStatus } from '../../src/store/status.ts';

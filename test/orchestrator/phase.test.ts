@@ -2,10 +2,10 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { noChunks } from '../../src/events/progress.ts';
 import { Control } from '../../src/orchestrator/work/control.ts';
 import { Monitor } from '../../src/orchestrator/work/monitor.ts';
 import { type PhaseRun, runPhase } from '../../src/orchestrator/work/phase.ts';
-import { noChunks } from '../../src/events/progress.ts';
 import { JobStore } from '../../src/store/job.ts';
 import type { Task } from '../../src/worker/protocol.ts';
 import { scratch } from '../cli/harness.ts';

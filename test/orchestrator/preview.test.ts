@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
+import { planReport } from '../../src/orchestrator/core/preview.ts';
 import { needsOf } from '../../src/orchestrator/prepare/needs.ts';
 import { prepare } from '../../src/orchestrator/prepare/prepare.ts';
-import { planReport } from '../../src/orchestrator/core/preview.ts';
 import { relativeNames } from '../../src/orchestrator/spec/jobSpec.ts';
 
 const source = resolve(import.meta.dirname, '../fixtures/pages/v1-none.parquet');

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { checkOptions, type ScoreOptions } from '../../src/orchestrator/spec/options.ts';
 import {
   featureColumns,
   fingerprintOf,
@@ -9,6 +8,7 @@ import {
   specDifferences,
   specOf,
 } from '../../src/orchestrator/spec/jobSpec.ts';
+import { checkOptions, type ScoreOptions } from '../../src/orchestrator/spec/options.ts';
 
 const column = (name: string, type = 'DOUBLE', usable = true) => ({
   name,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { tooLong } from '../../src/sink/names.ts';
+import { tooLong } from '../../src/files/names.ts';
 
 it('names are counted in bytes, and a path must have room for a temporary beside it', () => {
   expect(tooLong(`/data/${'x'.repeat(255)}`, 80)).toBeUndefined();

@@ -1,6 +1,7 @@
 /** `resume`, `pause`, `cancel`. */
 import { EXIT } from '../../errors.ts';
-import { requestOfJob, resumeJob } from '../../orchestrator/core/jobs.ts';
+import { requestOfJob } from '../../orchestrator/core/jobs.ts';
+import { resumeJob } from '../../orchestrator/core/resume.ts';
 import type { OutputFlags } from '../options.ts';
 import { printJson, printLine } from '../streams.ts';
 import { fitLines, reportLines } from '../tables.ts';

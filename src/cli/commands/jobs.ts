@@ -1,8 +1,7 @@
 /** `jobs` and `status`: what other processes say, read from their status files. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT } from '../../errors.ts';
-import { homeJobs, jobStatus } from '../../orchestrator/core/jobs.ts';
-import type { JobStatus } from '../../store/status.ts';
+import { homeJobs, type JobStatus, jobStatus } from '../../orchestrator/core/jobs.ts';
 import { rateText, rowsText, secondsText } from '../print.ts';
 import { answerColumns, answerIsClosed, printJson, printLine, printLines, sayError } from '../streams.ts';
 import { tableLines } from '../tables.ts';

@@ -1,8 +1,7 @@
 /** `plan`: what would happen. */
 import { EXIT } from '../../errors.ts';
+import { planScore } from '../../orchestrator/core/runs.ts';
 import type { ScoreOptions } from '../../orchestrator/spec/options.ts';
-import { prepare } from '../../orchestrator/prepare/prepare.ts';
-import { preview } from '../../orchestrator/core/preview.ts';
 import { bytesText, countText, rowsText, secondsText, shortList } from '../print.ts';
 import { printJson, printLines } from '../streams.ts';
 
@@ -10,8 +9,7 @@ import { printJson, printLines } from '../streams.ts';
 const NAMES_MAX = 20;
 
 export async function planCommand(sources: string[], options: ScoreOptions, json: boolean): Promise<number> {
-  const prepared = await prepare('score', sources, options);
-  const report = await preview(prepared);
+  const report = await planScore(sources, options);
   if (json) {
     printJson(report);
     return EXIT.ok;

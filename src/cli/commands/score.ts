@@ -1,10 +1,9 @@
 /** `score` and `fit`: run, follow, report. */
 import { existsSync, statSync } from 'node:fs';
-import { returnLargeBuffers } from '../../bindings/native.ts';
 import { BatchCoreError, EXIT } from '../../errors.ts';
 import { guard } from '../../events/listener.ts';
+import { type RunHooks, returnLargeBuffers, runFit, runScore } from '../../orchestrator/core/runs.ts';
 import type { ScoreOptions } from '../../orchestrator/spec/options.ts';
-import { type RunHooks, runFit, runScore } from '../../orchestrator/work/run.ts';
 import type { Report } from '../../report.ts';
 import type { OutputFlags } from '../options.ts';
 import { progressSink } from '../progress.ts';

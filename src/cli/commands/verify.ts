@@ -1,6 +1,6 @@
 /** `verify`: is the output what was written? */
 import { EXIT } from '../../errors.ts';
-import { verify } from '../../orchestrator/verify/verify.ts';
+import { verify } from '../../orchestrator/core/verify.ts';
 import { bytesText, rowsText } from '../print.ts';
 import { printJson, printLines } from '../streams.ts';
 

@@ -6,12 +6,12 @@ import { isThere } from '../../store/smallFile.ts';
 import { isFinished } from '../../store/states.ts';
 import { type JobStatus, readStatus } from '../../store/status.ts';
 import { readBeginning } from '../job/beginning.ts';
-import { jobPaths } from '../prepare/home.ts';
+import { truthful } from '../job/told.ts';
 import { refuseLocked } from '../places/locks.ts';
-import type { Prepared } from '../prepare/prepare.ts';
 import { foreseeRivals } from '../places/rivals.ts';
 import { approveTargets, refusePlaces, refuseSavedModel, refuseUnwritable } from '../places/targets.ts';
-import { truthful } from '../job/told.ts';
+import { jobPaths } from '../prepare/home.ts';
+import type { Prepared } from '../prepare/prepare.ts';
 
 /** What a run would warn of, and its refusal, if it has one. No database is opened, no lock taken, nothing written. */
 export async function foreseen(prepared: Prepared): Promise<string[]> {

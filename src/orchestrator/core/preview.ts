@@ -2,11 +2,11 @@
 import type { FitStep } from '../../bindings/native.ts';
 import type { Report } from '../../report.ts';
 import { recentReports } from '../../store/reports.ts';
-import { type Expected, expectedTime } from './expected.ts';
-import { foreseen } from './foreseen.ts';
-import { DEFAULTS } from '../spec/options.ts';
 import type { Prepared } from '../prepare/prepare.ts';
 import { coarseWarnings, reportedSource } from '../prepare/reportedSource.ts';
+import { DEFAULTS } from '../spec/options.ts';
+import { type Expected, expectedTime } from './expected.ts';
+import { foreseen } from './foreseen.ts';
 
 /** The answer of `plan`: nothing has been touched. */
 export interface PlanReport {

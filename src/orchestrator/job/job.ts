@@ -2,17 +2,17 @@
 import { existsSync, lstatSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { JobLock, lockIsHeld } from '../../bindings/native.ts';
+import { JobLock } from '../../bindings/native.ts';
 import { BatchCoreError } from '../../errors.ts';
 import { type Approved, NOTHING_APPROVED } from '../../sink/target.ts';
 import { temporaryPrefix } from '../../sink/temporaries.ts';
 import { differencesText, type FieldDifference, type FileIdentity, sourceDifferences } from '../../source/identity.ts';
 import { makeJobDirectories, makeWorkDirectories } from '../../store/directories.ts';
-import { readHome, writeRecord } from '../../store/home.ts';
+import { writeRecord } from '../../store/home.ts';
 import { JobStore, type StoredJob, type StoredPublication } from '../../store/job.ts';
 import { isThere } from '../../store/smallFile.ts';
 import { isFinished } from '../../store/states.ts';
-import { forgetStatus, type JobStatus, readStatus } from '../../store/status.ts';
+import { forgetStatus, readStatus } from '../../store/status.ts';
 import { removeWorkFiles } from '../../store/workFiles.ts';
 import { identify } from '../../system.ts';
 import { jobCommand } from '../prepare/commands.ts';
@@ -271,31 +271,4 @@ export async function readDatabase(home: string, jobId: string): Promise<OpenJob
   const job = await openJob({ home, jobId, fingerprint: '' });
   await closeJob(job);
   return { ...job, fingerprint: job.stored?.fingerprint ?? '' };
-}
-
-/** The status of a job by its id, or by a unique beginning of it. */
-export function findJob(home: string, id: string): JobStatus {
-  if (id === '')
-    throw new BatchCoreError('USAGE', 'the job is not named: its id is empty', {
-      hint: `"${jobCommand('jobs', '', home)}" lists the jobs`,
-    });
-  const { jobs, unreadable } = readHome(home);
-  const matches = jobs.filter((status) => status.jobId.startsWith(id));
-  const refused = unreadable.find(({ jobId }) => jobId.startsWith(id));
-  if (refused) throw refused.error;
-  const [match] = matches;
-  if (match && matches.length === 1) return match;
-  throw new BatchCoreError(
-    'JOB_NOT_FOUND',
-    matches.length === 0 ? `there is no job "${id}" in ${home}` : `"${id}" names ${matches.length} jobs`,
-    {
-      where: { job: id, file: home },
-      hint: `"${jobCommand('jobs', '', home)}" lists them; --home names another home`,
-    },
-  );
-}
-
-/** Whether a process works on the job. */
-export function isAlive(home: string, jobId: string): boolean {
-  return lockIsHeld(jobPaths(home, jobId).lock);
 }

@@ -1,9 +1,9 @@
 /** In what an unfinished job and the one that is asked for differ, and what may be done about it. */
 import { BatchCoreError } from '../../errors.ts';
 import { jobCommand } from '../prepare/commands.ts';
-import type { StoredRequest } from './job.ts';
 import type { Prepared } from '../prepare/prepare.ts';
 import { type SpecDifference, specDifferences } from '../spec/jobSpec.ts';
+import type { StoredRequest } from './job.ts';
 
 /** What is asked for now. */
 export type Asked = Pick<Prepared, 'spec' | 'sources' | 'options' | 'realPaths' | 'home'> & {

@@ -2,13 +2,10 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { partFacts } from '../../bindings/native.ts';
-import { METADATA_CHUNK, METADATA_FINGERPRINT } from '../../sink/look.ts';
+import { METADATA_CHUNK, METADATA_FINGERPRINT, METADATA_MODEL } from '../../sink/look.ts';
+import { partName } from '../../sink/manifest.ts';
 import { isAnothers, isOwnPart, setAside } from '../../store/workFiles.ts';
 import type { OpenJob } from './job.ts';
-import { partName } from '../work/phase.ts';
-
-/** Key-value metadata of parts and outputs: the digest of the model that gave the scores. */
-export const METADATA_MODEL = 'batch_core.model';
 
 /**
  * Sends done chunks whose part is not there, or is another's, or was scored with another model, back to pending. What is not

@@ -9,9 +9,9 @@ import { isOfLeftovers } from '../../sink/temporaries.ts';
 import { differencesText, sourceDifferences } from '../../source/identity.ts';
 import type { StoredOutput, StoredPublication } from '../../store/job.ts';
 import { readText, statsAt } from '../../store/smallFile.ts';
+import type { Prepared } from '../prepare/prepare.ts';
 import type { OpenJob } from './job.ts';
 import { readOwnModel } from './ownModel.ts';
-import type { Prepared } from '../prepare/prepare.ts';
 
 /** The warning of a report that was recalled: nothing was run. */
 export const ALREADY_DONE = 'this job was finished before; nothing was run (--fresh runs it again)';

@@ -2,9 +2,9 @@
 import { readdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BatchCoreError, systemError } from '../../errors.ts';
-import type { OpenJob } from './job.ts';
 import type { Prepared } from '../prepare/prepare.ts';
 import { roomNeeded } from '../spec/resources.ts';
+import type { OpenJob } from './job.ts';
 
 /** Refuses to begin what could not end for lack of room. What an earlier execution has written already is not asked for again. */
 export function checkRoom(prepared: Prepared, job: OpenJob): void {

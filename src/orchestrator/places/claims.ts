@@ -1,6 +1,6 @@
 /** What a job may replace at one of its places: what it was allowed to, and what it wrote there. */
 import { basename, dirname } from 'node:path';
-import { headOf } from '../../sink/look.ts';
+import { headOf } from '../../files/head.ts';
 import { realPlace } from '../../sink/place.ts';
 import { type Approved, type Claim, NOTHING_APPROVED, type WrittenFile } from '../../sink/target.ts';
 import { type OpenJob, requestOf } from '../job/job.ts';

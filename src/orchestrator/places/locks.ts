@@ -5,8 +5,8 @@ import type { Place } from '../../sink/place.ts';
 import { makeLockDirectory } from '../../store/directories.ts';
 import { jobPaths, placeLock } from '../../store/home.ts';
 import { identify } from '../../system.ts';
-import { jobCommand } from '../prepare/commands.ts';
 import { busy, busyHint, refuseForeignLock, takeLock } from '../job/job.ts';
+import { jobCommand } from '../prepare/commands.ts';
 import type { Prepared } from '../prepare/prepare.ts';
 import { placesOf } from './targets.ts';
 

@@ -4,20 +4,27 @@ import { BatchCoreError, type ErrorCode } from '../../errors.ts';
 import { sweepBeside, temporaryPrefix } from '../../sink/temporaries.ts';
 import { statIdentity } from '../../source/facts.ts';
 import { sourceDifferences } from '../../source/identity.ts';
-import { outputPlace, type PlacedJob, publications, readHome, type UnreadableJob, withPlaces } from '../../store/home.ts';
+import {
+  outputPlace,
+  type PlacedJob,
+  publications,
+  readHome,
+  type UnreadableJob,
+  withPlaces,
+} from '../../store/home.ts';
 import { isThere } from '../../store/smallFile.ts';
 import { isFinished } from '../../store/states.ts';
 import { type JobStatus, readStatus, writeStatus } from '../../store/status.ts';
 import { removeWorkFiles } from '../../store/workFiles.ts';
 import { type Beginning, readBeginning, readRequest } from '../job/beginning.ts';
-import { jobPaths } from '../prepare/home.ts';
-import { changedInput, isAlive, type OpenJob, readDatabase, requestOf } from '../job/job.ts';
+import { changedInput, type OpenJob, readDatabase, requestOf } from '../job/job.ts';
+import { refusedStatus } from '../job/lastWord.ts';
 import { mismatchError } from '../job/mismatch.ts';
-import { refusedStatus } from '../work/outcome.ts';
+import { isOwnLeftover } from '../job/sweep.ts';
+import { isAlive, truthful } from '../job/told.ts';
+import { jobPaths } from '../prepare/home.ts';
 import { inputFiles, writtenPlaces } from '../prepare/output.ts';
 import type { Prepared } from '../prepare/prepare.ts';
-import { isOwnLeftover } from '../job/sweep.ts';
-import { truthful } from '../job/told.ts';
 
 /**
  * Refuses while another job is unfinished for the same output that could still be gone on with, saying in which fields the

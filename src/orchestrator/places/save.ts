@@ -9,8 +9,8 @@ import { sha256Of } from '../../sink/sink.ts';
 import { type Claim, judge, takenError, type Verdict } from '../../sink/target.ts';
 import { temporaryBeside, temporaryPrefix } from '../../sink/temporaries.ts';
 import type { FileIdentity } from '../../source/identity.ts';
-import { claimAt } from './claims.ts';
 import { resolveHome } from '../prepare/home.ts';
+import { claimAt } from './claims.ts';
 
 /**
  * Whether a model may be written at `path`; `there` when the model of this digest is: it need not be written, and is no

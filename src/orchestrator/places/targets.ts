@@ -6,11 +6,11 @@ import { lookAt } from '../../sink/look.ts';
 import { checkPlaces, type Place, realPlace } from '../../sink/place.ts';
 import { type Approved, expectLayout, judge, takenError } from '../../sink/target.ts';
 import { readBeginning } from '../job/beginning.ts';
-import { claimAt } from './claims.ts';
-import { jobPaths } from '../prepare/home.ts';
 import type { OpenJob } from '../job/job.ts';
 import { ownModelDigest } from '../job/ownModel.ts';
+import { jobPaths } from '../prepare/home.ts';
 import type { Prepared } from '../prepare/prepare.ts';
+import { claimAt } from './claims.ts';
 import { judgeModel } from './save.ts';
 
 /** The places a run writes to. */

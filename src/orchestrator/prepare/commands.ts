@@ -1,7 +1,7 @@
 /** Commands as hints name them: to be pasted into a shell as they are. */
 import { realpathSync } from 'node:fs';
 import type { ErrorCode } from '../../errors.ts';
-import { shellWord } from '../../paths.ts';
+import { shellWord } from '../../files/paths.ts';
 import { resolveHome } from './home.ts';
 
 /** The command that does `verb` to a job, from the working directory; `--home` where it would look elsewhere. */

@@ -2,7 +2,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { BatchCoreError } from '../../errors.ts';
-import { placeOf, workingDirectory } from '../../paths.ts';
+import { placeOf, workingDirectory } from '../../files/paths.ts';
 import { realPlace } from '../../sink/place.ts';
 
 export { type JobPaths, jobPaths } from '../../store/home.ts';
@@ -37,4 +37,9 @@ export function refuseHome(home: string): void {
 /** From where paths are looked for: the working directory, which absolute paths do not need. */
 export function lookFrom(paths: readonly string[]): string {
   return paths.every((path) => isAbsolute(path)) ? '/' : workingDirectory();
+}
+
+/** The home named, that of the environment, or the one in the current directory. */
+export function homeOf(home: string | undefined): string {
+  return resolveHome(home, '');
 }

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, extname, sep } from 'node:path';
 import { BatchCoreError } from '../../errors.ts';
-import { fromHere, placeOf } from '../../paths.ts';
+import { fromHere, placeOf } from '../../files/paths.ts';
 import { realPlace } from '../../sink/place.ts';
 import { resolveSource } from '../../source/resolve.ts';
 import type { JobStatus } from '../../store/status.ts';

@@ -11,19 +11,19 @@ import {
   NativeModel,
 } from '../../bindings/native.ts';
 import { BatchCoreError, readError } from '../../errors.ts';
-import { fromHere, isLost, notUtf8, placeOf } from '../../paths.ts';
-import { specialWords } from '../../sink/look.ts';
+import { specialWords } from '../../files/head.ts';
+import { fromHere, isLost, notUtf8, placeOf } from '../../files/paths.ts';
 import { readFacts, type SourceFacts } from '../../source/facts.ts';
 import { publications } from '../../store/home.ts';
 import { measureCapacity } from '../../system.ts';
-import { jobPaths, refuseHome, resolveHome } from './home.ts';
-import { needsOf } from './needs.ts';
+import { fingerprintOf, type JobSpec, jobIdOf, refuseNul, refuseRowNumbers, specOf } from '../spec/jobSpec.ts';
 import { checkOptions, checkParameters, DEFAULTS, type ScoreOptions } from '../spec/options.ts';
-import { inputFiles, type Output, outputAt, resolveOutput, writtenPlaces } from './output.ts';
 import { type Plan, type PlannedChunk, planPilot, planScan } from '../spec/plan.ts';
 import { type Budget, decideBudget, type MemoryNeeds, parseBytes, refuseAddressLimit } from '../spec/resources.ts';
-import { fingerprintOf, type JobSpec, jobIdOf, refuseNul, refuseRowNumbers, specOf } from '../spec/jobSpec.ts';
-import { RESULT_VERSION } from '../spec/version.ts';
+import { RESULT_VERSION } from '../spec/resultVersion.ts';
+import { jobPaths, refuseHome, resolveHome } from './home.ts';
+import { needsOf } from './needs.ts';
+import { inputFiles, type Output, outputAt, resolveOutput, writtenPlaces } from './output.ts';
 
 export interface Prepared {
   kind: 'score' | 'fit';

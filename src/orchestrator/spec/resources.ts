@@ -1,15 +1,6 @@
 /** Memory, workers and room: pure decisions over measured capacity. The figures are those of `node bench/memory.js`. */
 import { BatchCoreError } from '../../errors.ts';
-
-/** What the machine, or the part of it that we may use, has. */
-export interface Capacity {
-  memoryBytes: number;
-  cores: number;
-  /** What the process may map (`ulimit -v`), where that is limited: it bounds names of memory, not memory. */
-  addressBytes?: number | undefined;
-  /** Descriptors that are still free (`ulimit -n`), where that is known. */
-  descriptors?: number | undefined;
-}
+import type { Capacity } from '../../system.ts';
 
 /** What of a source and a job decides how much memory a run takes. */
 export interface MemoryNeeds {

@@ -5,8 +5,9 @@ import { lookAt, SUCCESS } from '../../sink/look.ts';
 import { realPlace } from '../../sink/place.ts';
 import { judge, NOTHING_APPROVED } from '../../sink/target.ts';
 import { readRecord } from '../../store/home.ts';
+import { readPublication } from '../job/job.ts';
+import { isAlive } from '../job/told.ts';
 import { claimAt } from '../places/claims.ts';
-import { isAlive, readPublication } from '../job/job.ts';
 import { judgeModel } from '../places/save.ts';
 
 export interface Verified {

@@ -2,14 +2,16 @@
 import { accessSync, constants, lstatSync, type Stats, statSync } from 'node:fs';
 import { fileDigest, type NativeModel, partFacts, rowGroupChecksums } from '../../bindings/native.ts';
 import { BatchCoreError, readError } from '../../errors.ts';
-import { fromHere, isLost, notUtf8 } from '../../paths.ts';
+import { fromHere, isLost, notUtf8 } from '../../files/paths.ts';
 import { isModel, lookAt, METADATA_FINGERPRINT } from '../../sink/look.ts';
 import { outputPlace, readRecord, savedModel } from '../../store/home.ts';
 import { readJson } from '../../store/smallFile.ts';
 import { isFinished } from '../../store/states.ts';
 import type { JobStatus } from '../../store/status.ts';
-import { homeOf, jobStatus } from '../core/jobs.ts';
+import { jobStatus } from '../job/told.ts';
+import { homeOf } from '../prepare/home.ts';
 import { loadModelFile } from '../prepare/prepare.ts';
+import { verifyDirectory } from './directory.ts';
 import {
   AGAIN,
   AWAY,
@@ -21,7 +23,6 @@ import {
   type Verified,
   withCure,
 } from './verified.ts';
-import { verifyDirectory } from './directory.ts';
 import { expectedOf, placeAt, refuseAnothers, writerOf } from './writers.ts';
 
 /** An output, a directory of parts, a model, or a job by its id. */

@@ -1,15 +1,15 @@
 /** Who wrote an output: the jobs that say so, and which of them the bytes name. */
 import { BatchCoreError } from '../../errors.ts';
-import { canLookAround } from '../../paths.ts';
+import { canLookAround } from '../../files/paths.ts';
 import type { Report } from '../../report.ts';
 import { type Found, isModelFile, lookAt } from '../../sink/look.ts';
 import { realPlace } from '../../sink/place.ts';
 import { type HomeContent, outputPlace, readRecord, savedModel } from '../../store/home.ts';
 import { readReport } from '../../store/reports.ts';
 import { statsAt } from '../../store/smallFile.ts';
-import { jobPaths, resolveHome } from '../prepare/home.ts';
-import { isAlive, readPublication } from '../job/job.ts';
-import { homeJobs, homeOf } from '../core/jobs.ts';
+import { readPublication } from '../job/job.ts';
+import { homeJobs, isAlive } from '../job/told.ts';
+import { homeOf, jobPaths, resolveHome } from '../prepare/home.ts';
 import { loadModelFile } from '../prepare/prepare.ts';
 import { damaged, type Expected } from './verified.ts';
 

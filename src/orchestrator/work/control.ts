@@ -8,15 +8,6 @@ const POLL_MS = 100;
 
 export type StopReason = 'signal' | 'cancel';
 
-/** Why a run is aborted, where a signal of its own process is the reason: nobody else decides what a process ends with. */
-export class ProcessSignal {
-  readonly exitCode: number;
-
-  constructor(exitCode: number) {
-    this.exitCode = exitCode;
-  }
-}
-
 /** Decides whether the next chunk may be claimed. */
 export class Control {
   readonly #directory: string;

@@ -1,16 +1,23 @@
 /** From summaries to a frozen model, and from scores to the rule that flags. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FitMerger, type FitStep, type ModelFile, NativeModel, type RankedRow, TopMerger } from '../../bindings/native.ts';
+import {
+  FitMerger,
+  type FitStep,
+  type ModelFile,
+  NativeModel,
+  type RankedRow,
+  TopMerger,
+} from '../../bindings/native.ts';
 import { BatchCoreError } from '../../errors.ts';
+import type { ChunkCounts } from '../../events/progress.ts';
 import { removeFitStates } from '../../store/workFiles.ts';
 import type { OpenJob } from '../job/job.ts';
 import { keepOwnModel, readOwnModel, refuseOtherFit } from '../job/ownModel.ts';
-import { type PhaseRun, runPhase } from './phase.ts';
-import { type PlannedChunk, rowGroupRows } from '../spec/plan.ts';
 import type { Prepared } from '../prepare/prepare.ts';
-import type { ChunkCounts } from '../../events/progress.ts';
 import type { JobSpec } from '../spec/jobSpec.ts';
+import { type PlannedChunk, rowGroupRows } from '../spec/plan.ts';
+import { type PhaseRun, runPhase } from './phase.ts';
 
 /** What every chunk of a run is sent as. */
 export type ChunkOf = (chunk: PlannedChunk) => ReturnType<typeof chunkMessage>;

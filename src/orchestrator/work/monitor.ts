@@ -1,8 +1,6 @@
 /** Keeps count of a run and tells it: to the caller, and to other processes through status.json. */
 import { Watch } from '../../bindings/native.ts';
-import type { JobState } from '../../store/states.ts';
-import { type JobStatus, writeStatus } from '../../store/status.ts';
-import { rssBytes } from '../../system.ts';
+import type { Listener } from '../../events/listener.ts';
 import {
   type ChunkCounts,
   DecayedRate,
@@ -11,15 +9,13 @@ import {
   type RunEvent,
   remainingSeconds,
 } from '../../events/progress.ts';
+import type { JobState } from '../../store/states.ts';
+import { type JobStatus, writeStatus } from '../../store/status.ts';
+import { rssBytes } from '../../system.ts';
 import { Ticker } from './ticker.ts';
 
 /** Twice a second: a reader never sees a status older than one second. */
 const INTERVAL_MS = 500;
-
-export interface Listener {
-  onProgress?: ((progress: Progress) => void) | undefined;
-  onEvent?: ((event: RunEvent) => void) | undefined;
-}
 
 /** What status.json says beside progress. */
 export type StatusBase = Omit<JobStatus, 'state' | 'phase' | 'progress' | 'updatedAt' | 'exitCode' | 'error'>;

@@ -1,18 +1,17 @@
 /** What a run found and took, and the report made of it. */
 import type { LeftOut, NativeModel, ScoreReceipt } from '../../bindings/native.ts';
 import type { Engine } from '../../engines/engine.ts';
-import { type BatchCoreError, EXIT } from '../../errors.ts';
+import { EXIT } from '../../errors.ts';
+import { ActiveTime, type ChunkCounts } from '../../events/progress.ts';
 import { mergeTop, type Report } from '../../report.ts';
 import type { SourceColumn, SourceFacts } from '../../source/facts.ts';
 import type { StoredOutput } from '../../store/job.ts';
-import type { JobStatus } from '../../store/status.ts';
 import { peakRssBytes } from '../../system.ts';
 import type { Execution, OpenJob } from '../job/job.ts';
-import type { Flagging } from './model.ts';
-import type { FlagRule } from '../spec/options.ts';
 import type { Prepared } from '../prepare/prepare.ts';
-import { ActiveTime, type ChunkCounts } from '../../events/progress.ts';
 import { coarseWarnings, reportedSource, unscoredReason } from '../prepare/reportedSource.ts';
+import type { FlagRule } from '../spec/options.ts';
+import type { Flagging } from './model.ts';
 import type { VerifiedInput } from './verifyInput.ts';
 
 /** Highest rows in a report. */
@@ -127,23 +126,6 @@ export function reportOf(o: Outcome): Report {
 function fewerWarnings(flag: FlagRule | undefined, flagged: number): string[] {
   if (flag?.kind !== 'top' || flagged === flag.rows) return [];
   return [`--top ${flag.rows}: ${flagged} rows have a score, and all of them are flagged`];
-}
-
-/** What could not even begin is the last word of a job that is not finished; how far it had come stays. */
-export function refusedStatus(status: JobStatus, error: BatchCoreError): JobStatus {
-  const end = { exitCode: error.exitCode, error: error.toJSON(), updatedAt: new Date().toISOString() };
-  return { ...status, state: 'failed', ...end };
-}
-
-/** What a job's last word was too early to say: it is completed. */
-export function completedStatus(
-  { error: _error, ...status }: JobStatus,
-  { source, chunks, fit, detector }: Report,
-): JobStatus {
-  const [phase, { planned, retried }] = chunks.planned > 0 ? (['publish', chunks] as const) : (['fit', fit] as const);
-  const done = { chunksDone: planned, chunksTotal: planned, rowsDone: source.rows, rowsTotal: source.rows, retried };
-  const progress = { ...status.progress, ...done, phase, etaSeconds: null };
-  return { ...status, state: 'completed', phase, exitCode: 0, detector, progress };
 }
 
 /** Why a column is left out whose cells differ as integers or decimals, and not as the doubles that are scored. */

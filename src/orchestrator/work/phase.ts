@@ -9,15 +9,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { checkSummary } from '../../bindings/native.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { BatchCoreError } from '../../errors.ts';
+import type { ChunkCounts, Phase } from '../../events/progress.ts';
 import { spellInfinities } from '../../report.ts';
+import { partName } from '../../sink/manifest.ts';
 import { DEATHS_MAX, type JobStore, type StoredChunk } from '../../store/job.ts';
 import type { Result, Task } from '../../worker/protocol.ts';
 import { goOnHint } from '../prepare/commands.ts';
+import type { PlannedChunk } from '../spec/plan.ts';
+import { decideRetry } from '../spec/retry.ts';
 import { type Control, stoppedError } from './control.ts';
 import type { Monitor } from './monitor.ts';
-import type { PlannedChunk } from '../spec/plan.ts';
-import type { ChunkCounts, Phase } from '../../events/progress.ts';
-import { decideRetry } from '../spec/retry.ts';
 
 export interface PhaseRun {
   jobId: string;
@@ -189,9 +190,4 @@ function receiptOf(chunk: PlannedChunk, result: Result): Parameters<JobStore['co
     part: { name: partName(chunk), size: part.bytes, sha256: part.sha256 },
     summary: Buffer.from(JSON.stringify(rest, spellInfinities)),
   };
-}
-
-/** Final name of a chunk's part: it sorts as the plan does. */
-export function partName(chunk: Pick<PlannedChunk, 'chunkId'>): string {
-  return `part-${String(chunk.chunkId).padStart(7, '0')}.parquet`;
 }

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { writeDurable } from '../../bindings/native.ts';
 import { BatchCoreError } from '../../errors.ts';
-import { lookAt, METADATA_FINGERPRINT } from '../../sink/look.ts';
+import { lookAt, METADATA_FINGERPRINT, METADATA_MODEL } from '../../sink/look.ts';
 import {
   identityOf,
   openSink,
@@ -16,12 +16,11 @@ import { expectLayout, judge, takenError } from '../../sink/target.ts';
 import { removeFile, temporaryBeside } from '../../sink/temporaries.ts';
 import type { StoredOutput } from '../../store/job.ts';
 import { removeWorkFiles } from '../../store/workFiles.ts';
-import { claimAt } from '../places/claims.ts';
 import type { OpenJob } from '../job/job.ts';
-import type { Monitor } from './monitor.ts';
-import { METADATA_MODEL } from '../job/parts.ts';
+import { claimAt } from '../places/claims.ts';
 import type { Prepared } from '../prepare/prepare.ts';
-import { RESULT_VERSION } from '../spec/version.ts';
+import { RESULT_VERSION } from '../spec/resultVersion.ts';
+import type { Monitor } from './monitor.ts';
 
 /** Key-value metadata of parts and output: never a date or a path. */
 export function outputMetadata(prepared: Prepared, modelDigest: string): [string, string][] {

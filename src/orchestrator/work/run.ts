@@ -1,16 +1,14 @@
 /** A run, as a table of contents: prepare, check, open, recall or begin, then carry out and report. */
 import { writeDurable } from '../../bindings/native.ts';
 import { BatchCoreError, EXIT, restate } from '../../errors.ts';
+import type { Listener } from '../../events/listener.ts';
+import { ProcessSignal } from '../../events/processSignal.ts';
 import type { Report } from '../../report.ts';
 import { leftAlone } from '../../sink/temporaries.ts';
 import { JobStore } from '../../store/job.ts';
 import { isFinished } from '../../store/states.ts';
 import { readStatus, writeStatus } from '../../store/status.ts';
 import { identify } from '../../system.ts';
-import { type Carried, carryOut } from './carryOut.ts';
-import { claimAt } from '../places/claims.ts';
-import { Control, ProcessSignal } from './control.ts';
-import { jobPaths } from '../prepare/home.ts';
 import {
   beginJob,
   closeJob,
@@ -21,20 +19,25 @@ import {
   type StoredRequest,
   takenAway,
 } from '../job/job.ts';
-import { type Listener, Monitor } from './monitor.ts';
-import type { ScoreOptions } from '../spec/options.ts';
-import { completedStatus, refusedStatus, reportOf, Timing } from './outcome.ts';
+import { completedStatus, refusedStatus } from '../job/lastWord.ts';
 import { readOwnModel } from '../job/ownModel.ts';
-import { lockPlaces } from '../places/locks.ts';
-import { type Prepared, prepare } from '../prepare/prepare.ts';
-import { releaseParts } from './publish.ts';
 import { recall } from '../job/recall.ts';
-import { afterDeaths, type Budget } from '../spec/resources.ts';
-import { refuseAnother, settleRivals } from '../places/rivals.ts';
 import { checkRoom } from '../job/room.ts';
-import { type ModelOrigin, saveModel } from '../places/save.ts';
 import { sweepJob } from '../job/sweep.ts';
+import { claimAt } from '../places/claims.ts';
+import { lockPlaces } from '../places/locks.ts';
+import { refuseAnother, settleRivals } from '../places/rivals.ts';
+import { type ModelOrigin, saveModel } from '../places/save.ts';
 import { approveTargets, placesOf, refusePlaces, refuseUnwritable, savedPlace } from '../places/targets.ts';
+import { jobPaths } from '../prepare/home.ts';
+import { type Prepared, prepare } from '../prepare/prepare.ts';
+import type { ScoreOptions } from '../spec/options.ts';
+import { afterDeaths, type Budget } from '../spec/resources.ts';
+import { type Carried, carryOut } from './carryOut.ts';
+import { Control } from './control.ts';
+import { Monitor } from './monitor.ts';
+import { reportOf, Timing } from './outcome.ts';
+import { releaseParts } from './publish.ts';
 
 export interface RunHooks extends Listener {
   /** Aborting stops the run: chunks in flight end, what is finished is kept. Only a {@link ProcessSignal} decides the exit code. */

@@ -1,10 +1,10 @@
 /** `--verify-input`: the source is read once more, before anything is made of it. */
 import type { VerifyReceipt } from '../../bindings/native.ts';
+import { noChunks } from '../../events/progress.ts';
 import { inputDigest } from '../../source/inputDigest.ts';
+import type { Prepared } from '../prepare/prepare.ts';
 import type { ChunkOf } from './model.ts';
 import { type PhaseRun, runPhase } from './phase.ts';
-import type { Prepared } from '../prepare/prepare.ts';
-import { noChunks } from '../../events/progress.ts';
 
 /** What was found to be sound. */
 export interface VerifiedInput {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { partFacts } from '../../bindings/native.ts';
 import { type Database, literalPath, openMemory } from '../../duckdb/client.ts';
 import { BatchCoreError } from '../../errors.ts';
-import { damaged } from '../../orchestrator/verify/verified.ts';
+import { damaged } from '../verify/verified.ts';
 
 export interface FlagFacts {
   rows: number;

@@ -1,7 +1,7 @@
 /** Paths as people give them: made absolute, or refused where no name of theirs could be meant. */
 import { lstatSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
-import { BatchCoreError, type ErrorCode, systemError } from './errors.ts';
+import { BatchCoreError, type ErrorCode, systemError } from '../errors.ts';
 
 /** What Node puts where the bytes of a name are not UTF-8: the name that was meant cannot be asked for any more. */
 const LOST = '\ufffd';
