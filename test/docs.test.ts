@@ -19,6 +19,10 @@ the contract that are refused until they are built.
 Counts may be written \`5K\` or \`2M\` (decimal; binary for \`--chunk-rows\` and sizes), shares \`0.01\` or \`1%\`. Lists of columns are
 \`a,b\` or, for names with commas, a JSON array such as \`'["a,b"]'\`, and may be given several times. A path that exists is taken
 literally, whatever characters it holds; otherwise \`*\`, \`?\`, \`[...]\` and \`**\` make it a pattern.
+
+\`--config\` names a JSON or YAML file of options by these names without dashes (\`chunk-rows: 64K\`), or by those of the package
+(\`chunkRows\`). Lists are lists, a flag is \`true\`, parameters of the detector are an object (\`set: { n_bins: 20 }\`), paths are relative
+to the working directory. What is typed wins; what the command does not take is refused (exit 78).
 `;
 
 it('docs/options.md is what the program takes (npx vitest run test/docs.test.ts -u writes it)', async () => {

@@ -96,6 +96,11 @@ describe.each(takers)('%s', (taker, call) => {
     expect((await usage(call(data, { columns: [] }))).message).toBe('columns: it names no column');
   });
 
+  it('says which options of the contract have not landed', async () => {
+    const refused = await usage(call(data, { fitRows: 1000 }));
+    expect(refused.message).toBe('fitRows: is not in this version');
+  });
+
   it('refuses options that are no object', async () => {
     for (const options of [null, 'hbos', 3, ['hbos']]) await usage(call(data, options));
   });

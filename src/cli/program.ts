@@ -4,15 +4,7 @@ import { editDistance } from '../distance.ts';
 import { BatchCoreError, EXIT } from '../errors.ts';
 import { shellWord } from '../files/paths.ts';
 import { addLaterCommands, withLaterJobsFlags } from './later.ts';
-import {
-  HOME_HERE,
-  parseCount,
-  splitFlags,
-  withFitFlags,
-  withOutputFlags,
-  withRunFlags,
-  withScoreFlags,
-} from './options.ts';
+import { HOME_HERE, splitFlags, withOptions, withOutputFlags, wordsOf } from './options.ts';
 import { printLine, printLines } from './streams.ts';
 
 /** An error of the command line: it shows how the command it was found in is used. */
@@ -79,9 +71,21 @@ async function loadRun() {
   return import('./commands/score.ts');
 }
 
+const CONFIG = 'options from a JSON or YAML file, by the same names; what is typed wins';
+
+/** A command that takes options of a run, also from a file, which is read before it acts. */
+function runCommand(program: Command, name: string, ...groups: Parameters<typeof withOptions>[1][]): Command {
+  return withOptions(program.command(name), ...groups)
+    .option('--config <file>', CONFIG)
+    .hook('preAction', async (_, command) => {
+      const { config } = command.opts<{ config?: string }>();
+      if (config !== undefined) (await import('./config.ts')).applyConfig(command, config);
+    });
+}
+
 /** Commands load their code when they run: `--help` needs none of it. */
 function addRunCommands(program: Command, runs: Runs): void {
-  withOutputFlags(withRunFlags(withScoreFlags(withFitFlags(program.command('score')))))
+  withOutputFlags(runCommand(program, 'score', 'fit', 'score', 'run'))
     .description('score every row of a source')
     .argument('<source...>', 'Parquet files, directories or globs')
     .addHelpText('after', '\nDetectors and their parameters: batch-core inspect --detectors')
@@ -91,17 +95,18 @@ function addRunCommands(program: Command, runs: Runs): void {
         return (await loadRun()).scoreCommand(sources, options, output);
       }),
     );
-  withOutputFlags(withRunFlags(withFitFlags(program.command('fit'))))
+  withOutputFlags(runCommand(program, 'fit', 'fit', 'run'))
     .description('fit a model and save it')
     .argument('<source...>', 'Parquet files, directories or globs')
-    .requiredOption('-m, --model <file>', 'where the model goes, for example model.bcm')
+    .option('-m, --model <file>', 'where the model goes, for example model.bcm')
     .action(
-      runs(async (sources: string[], { model, ...flags }) => {
+      runs(async (sources: string[], { model, ...flags }, command: Command) => {
+        if (model === undefined) throw missingOption(command, '-m, --model <file>');
         const { options, output } = splitFlags(flags);
         return (await loadRun()).fitCommand(sources, model, options, output);
       }),
     );
-  withRunFlags(withScoreFlags(withFitFlags(program.command('plan'))))
+  runCommand(program, 'plan', 'fit', 'score', 'run')
     .description('print what score would do; writes nothing')
     .argument('<source...>', 'Parquet files, directories or globs')
     .option('--json', 'print the plan as JSON')
@@ -155,7 +160,7 @@ function addJobCommands(program: Command, runs: Runs): void {
     .description('continue a paused, stopped or interrupted job')
     .argument('<job>', 'a job id or its beginning')
     .option('--home <dir>', HOME_HERE)
-    .addOption(new Option('-w, --workers <n>', 'chunks at the same time').argParser(parseCount))
+    .addOption(new Option('-w, --workers <n>', 'chunks at the same time').argParser(wordsOf('count') ?? String))
     .action(
       runs(async (job: string, { home, workers, ...flags }) => {
         const { output } = splitFlags(flags);
@@ -203,6 +208,12 @@ function usageError(command: Command, error: CommanderError): Error {
   const hint = suggestion === undefined ? `see "${commandName(command)} --help"` : `did you mean ${suggestion}?`;
   const option = /'(?:-\w, )?(--?[a-z][a-z-]*)/i.exec(message)?.[1];
   return new UsageError(message, hint, command, option);
+}
+
+/** In commander's words, whose own look comes before the configuration is read. */
+function missingOption(command: Command, flags: string): UsageError {
+  const hint = `see "${commandName(command)} --help"`;
+  return new UsageError(`required option '${flags}' not specified`, hint, command, '--model');
 }
 
 function unknownCommand(program: Command, word: string): UsageError {

@@ -5,6 +5,8 @@ import type { Reply, Task, TaskKind } from '../worker/protocol.ts';
 export type EngineName = 'threads' | 'sequential';
 
 export const ENGINES: readonly EngineName[] = ['threads', 'sequential'];
+/** Engines of the contract that are not here yet. */
+export const LATER_ENGINES: readonly string[] = ['processes', 'ray', 'dask'];
 
 export interface Engine {
   readonly name: EngineName;

@@ -1,10 +1,10 @@
 /** What fits a terminal, and figures in words. */
 import { describe, expect, it } from 'vitest';
-import { parseChunkRows, parseCount, parseNames, parseShare } from '../../src/cli/options.ts';
 import { rateText, secondsText } from '../../src/cli/print.ts';
 import { barText, progressParts } from '../../src/cli/progress.ts';
 import { cutText, tableLines } from '../../src/cli/tables.ts';
 import type { Progress } from '../../src/events/progress.ts';
+import { parseChunkRows, parseCount, parseNames, parseShare } from '../../src/orchestrator/spec/words.ts';
 
 const progress: Progress = {
   type: 'progress',

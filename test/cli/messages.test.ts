@@ -83,7 +83,7 @@ describe('what is not in this version', () => {
     ...[
       '--time-limit',
       '--cpu-limit',
-      '--config',
+
       '--max-quarantined',
       '--fit-rows',
       '--fit-on',

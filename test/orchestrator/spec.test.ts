@@ -8,7 +8,7 @@ import {
   specDifferences,
   specOf,
 } from '../../src/orchestrator/spec/jobSpec.ts';
-import { checkOptions, type ScoreOptions } from '../../src/orchestrator/spec/options.ts';
+import { checkOptions, OPTIONS, type ScoreOptions } from '../../src/orchestrator/spec/options.ts';
 
 const column = (name: string, type = 'DOUBLE', usable = true) => ({
   name,
@@ -52,6 +52,51 @@ it('a job is its content and its paths: the same content elsewhere is another jo
   expect(id(['/a'], '/o')).toBe(one);
   expect(new Set([one, ...others]).size).toBe(4);
   expect(one).toMatch(/^[0-9a-f]{16}$/);
+});
+
+describe('what an option decides', () => {
+  /** A value of each option that is not its default; of a model nothing but its digest counts. */
+  const OTHERS: Readonly<Record<string, unknown>> = {
+    ...{
+      detector: 'zscore',
+      columns: ['x'],
+      exclude: ['y'],
+      missing: 'skip',
+      contamination: 0.02,
+      seed: 1,
+      keep: ['name'],
+    },
+    ...{
+      threshold: 3,
+      top: 5,
+      explain: 0,
+      compression: 'snappy',
+      chunkRows: 5000,
+      out: 'b.parquet',
+      saveModel: 'm.bcm',
+    },
+    ...{ engine: 'sequential', workers: 7, memory: '1GiB', retries: 9, home: '/elsewhere', fresh: true, force: true },
+    ...{ verifyInput: true, signal: new AbortController().signal, onProgress: () => {}, onEvent: () => {} },
+  };
+  const apart = ['parameters', 'model'];
+
+  it.each(OPTIONS.filter(({ name }) => !apart.includes(name)).map((row) => [row.name, row] as const))(
+    '%s',
+    (name, { decides }) => {
+      expect(Object.keys(OTHERS)).toContain(name);
+      const changed = idOf({ [name]: OTHERS[name] }) !== idOf({});
+      expect(changed).toBe(decides === 'bytes');
+    },
+  );
+
+  it('the detector’s parameters and a saved model decide bytes', () => {
+    const rows = OPTIONS.filter(({ name }) => apart.includes(name));
+    expect(rows.map(({ decides }) => decides)).toEqual(['bytes', 'bytes']);
+    expect(idOf({}, { parameters: { n_bins: 3 } })).not.toBe(idOf({}));
+    const model = { digest: 'd', columns: ['x', 'y'], contamination: 0.01, missing: 'center' } as const;
+    expect(idOf({}, { model })).not.toBe(idOf({}));
+    expect(idOf({}, { model: { ...model, digest: 'e' } })).not.toBe(idOf({}, { model }));
+  });
 });
 
 describe("a job's fingerprint", () => {

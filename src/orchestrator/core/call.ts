@@ -1,7 +1,7 @@
 /** A call of the package: what it is given is read once, and what is said of it is in the package's words. */
 import { BatchCoreError, restate } from '../../errors.ts';
-import { isRecord } from '../spec/optionChecks.ts';
-import { OPTIONS, type Taker } from '../spec/options.ts';
+import { isRecord } from '../spec/checks.ts';
+import { flagOf, OPTIONS, type Taker } from '../spec/options.ts';
 
 /**
  * A copy of what was given, which nothing of the caller's runs in any more: getters, proxies and arrays that change are
@@ -112,7 +112,7 @@ export function packageWords(sentences: readonly string[], taker: Taker): string
 }
 
 function namesFor(taker: Taker): ReadonlyMap<string, string> {
-  const names = new Map(OPTIONS.map(({ flag, name, type }) => [flag, type === 'boolean' ? `${name}: true` : name]));
+  const names = new Map(OPTIONS.map((row) => [flagOf(row), row.kind === 'flag' ? `${row.name}: true` : row.name]));
   return taker === 'fit' ? names.set('--model', 'out') : names;
 }
 

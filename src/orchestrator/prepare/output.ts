@@ -1,6 +1,6 @@
 /** Where the scores go. */
 import { existsSync, statSync } from 'node:fs';
-import { basename, extname, sep } from 'node:path';
+import { basename, sep } from 'node:path';
 import { BatchCoreError } from '../../errors.ts';
 import { fromHere, placeOf } from '../../files/paths.ts';
 import { realPlace } from '../../sink/place.ts';
@@ -15,8 +15,6 @@ export interface Output {
   place: string;
   layout: 'file' | 'directory';
 }
-
-const LATER_FORMATS = ['.csv', '.ndjson', '.jsonl', '.arrow', '.feather', '.duckdb'];
 
 /** The output asked for, or `<stem>.scores.parquet` in the current directory. */
 export function resolveOutput(out: string | undefined, sources: readonly string[]): Output {
@@ -34,10 +32,9 @@ export function resolveOutput(out: string | undefined, sources: readonly string[
   // Whatever lies there: a command means the same when it is run again.
   if (path.endsWith('.parquet')) return outputAt(path, 'file');
   if (existsSync(path) && statSync(path).isDirectory()) return outputAt(path, 'directory');
-  const later = LATER_FORMATS.includes(extname(path));
   throw new BatchCoreError('UNKNOWN_FORMAT', `--out: "${out}" is not a format this version writes`, {
     where: { option: '--out', file: path },
-    hint: `${later ? 'this version writes Parquet: ' : ''}end the name in .parquet, or in / for a directory of parts`,
+    hint: 'end the name in .parquet, or in / for a directory of parts',
   });
 }
 

@@ -6,7 +6,8 @@ export interface Objection {
   hint: string;
 }
 
-export type Check = (value: unknown) => Objection | undefined;
+/** `taker`: what takes the option. */
+export type Check = (value: unknown, taker: string) => Objection | undefined;
 
 const objection = (value: unknown, wanted: string, hint = `give ${wanted}`): Objection => ({
   message: `${shown(value)} is not ${wanted}`,
@@ -46,12 +47,28 @@ export const share: Check = (value) =>
     ? undefined
     : objection(value, 'a share in (0, 0.5]', 'it is the share of rows to flag, for example 0.01');
 
+/** One of `choices`; those of `later` are known, and not in this version. */
 export const choice =
-  (what: string, choices: readonly string[]): Check =>
-  (value) =>
-    choices.some((known) => known === value)
-      ? undefined
-      : objection(value, what, `choose ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`);
+  (what: string, choices: readonly string[], later: readonly string[] = []): Check =>
+  (value) => {
+    if (choices.some((known) => known === value)) return undefined;
+    const hint = `choose ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
+    return later.some((known) => known === value)
+      ? { message: `${shown(value)} is not in this version`, hint }
+      : objection(value, what, hint);
+  };
+
+/** Formats of an output that are not written yet. */
+const LATER_FORMATS = /\.(csv|ndjson|jsonl|arrow|feather|duckdb)$/i;
+
+/** Where an output goes: what scores are written as shows in its name. */
+export const outPath: Check = (value, taker) => {
+  if (typeof value !== 'string') return objection(value, 'a path');
+  if (value.trim() === '') return { message: 'the path is empty', hint: 'name a file' };
+  const [format] = (taker !== 'fit' && LATER_FORMATS.exec(value)) || [];
+  const hint = 'end the name in .parquet, or in / for a directory of parts';
+  return format === undefined ? undefined : { message: `${format} is not in this version`, hint };
+};
 
 /** Names of columns, each once. */
 export const names: Check = (value) => {
@@ -68,14 +85,14 @@ export const names: Check = (value) => {
 };
 
 /** The same, one at least. */
-export const someNames: Check = (value) =>
+export const someNames: Check = (value, taker) =>
   Array.isArray(value) && value.length === 0
     ? { message: 'it names no column', hint: 'name one at least, or leave it out to score every numeric column' }
-    : names(value);
+    : names(value, taker);
 
-export const namesOrAll: Check = (value) => {
+export const namesOrAll: Check = (value, taker) => {
   if (value === 'all') return undefined;
-  const wrong = names(value);
+  const wrong = names(value, taker);
   return wrong && !Array.isArray(value)
     ? objection(value, 'an array of column names, or "all"', 'give "all" or an array such as ["a", "b"]')
     : wrong;

@@ -1,0 +1,362 @@
+/**
+ * Every option, once. Flags, package types (optionTypes.ts), checks, the configuration file and docs/options.md come from
+ * this table. Pure.
+ */
+import { availableParallelism } from 'node:os';
+import { ENGINES, LATER_ENGINES } from '../../engines/engine.ts';
+import {
+  abortSignal,
+  boolean,
+  type Check,
+  callback,
+  choice,
+  finite,
+  names,
+  namesOrAll,
+  outPath,
+  settings,
+  share,
+  someNames,
+  text,
+  whole,
+} from './checks.ts';
+import type { Kind } from './words.ts';
+
+export const CHUNK_ROWS_MIN = 1000;
+export const CHUNK_ROWS_MAX = 16 * 2 ** 20;
+
+/** What holds where nothing was asked for. */
+export const DEFAULTS = {
+  detector: 'auto',
+  missing: 'center',
+  contamination: 0.01,
+  seed: 0,
+  chunkRows: 2 ** 20,
+  engine: 'threads',
+  retries: 3,
+  explain: 3,
+  compression: 'zstd:1',
+} as const;
+
+/** What takes options. `plan` takes those of `score`, so that the same ones can be asked about first. */
+export type Taker = 'score' | 'fit' | 'plan' | 'Model.score' | 'Model.save';
+
+/**
+ * `fit`: how a model is fitted; `score`: what is said of the rows; `run`: how the work is carried out; `call`: how a
+ * program follows it.
+ */
+export type Group = 'fit' | 'score' | 'run' | 'call';
+
+/** An option. */
+export interface OptionRow {
+  /** The property of the package's options. */
+  name: string;
+  group: Group;
+  /** The words of the command line, as its help shows them; absent where it has none. */
+  flags?: string;
+  /** How a word of the command line becomes a value. */
+  kind: Kind;
+  /** Its type in the package. */
+  type: string;
+  check: Check;
+  takers: readonly Taker[];
+  /**
+   * What it decides: the bytes of an output (it is in the job's fingerprint), which job it is (as the places do), or
+   * nothing of either.
+   */
+  decides: 'bytes' | 'job' | 'nothing';
+  /** What it is, to be read after its name. */
+  doc: string;
+  /** The same of a word on the command line, where it is another. */
+  flagDoc?: string;
+  /** What is to be said after the default. */
+  more?: string;
+  /** What holds without it, in words, where {@link DEFAULTS} has no value. */
+  otherwise?: string;
+}
+
+const TAKERS: Readonly<Record<Group, readonly Taker[]>> = {
+  fit: ['score', 'fit', 'plan'],
+  score: ['score', 'plan'],
+  run: ['score', 'fit', 'plan'],
+  call: ['score', 'fit'],
+};
+
+type Given = Omit<OptionRow, 'group' | 'takers' | 'type'> & { type?: string; also?: readonly Taker[] };
+
+function rows(group: Group, given: readonly Given[]): OptionRow[] {
+  return given.map(({ also = [], ...row }) => ({
+    ...row,
+    group,
+    type: row.type ?? TYPES[row.kind],
+    takers: [...new Set([...TAKERS[group], ...also])],
+  }));
+}
+
+/** Types of the package, by how a value is written on the command line. */
+const TYPES: Readonly<Record<Kind, string>> = {
+  word: 'string',
+  count: 'number',
+  chunkRows: 'number',
+  number: 'number',
+  share: 'number',
+  names: 'readonly string[]',
+  namesOrAll: "readonly string[] | 'all'",
+  settings: 'Parameters',
+  flag: 'boolean',
+  none: 'unknown',
+};
+
+const workersMax = Math.max(64, availableParallelism());
+const path = text('a path');
+
+const FIT = rows('fit', [
+  {
+    name: 'detector',
+    flags: '-d, --detector <name>',
+    kind: 'word',
+    check: text('the name of a detector'),
+    decides: 'bytes',
+    doc: 'what scores the rows',
+  },
+  {
+    name: 'parameters',
+    flags: '--set <key=value>',
+    kind: 'settings',
+    check: settings,
+    decides: 'bytes',
+    doc: 'parameters of the detector',
+    flagDoc: 'a parameter of the detector; repeatable',
+  },
+  {
+    name: 'columns',
+    flags: '--columns <a,b>',
+    kind: 'names',
+    check: someNames,
+    decides: 'bytes',
+    doc: 'columns to score',
+    flagDoc: 'columns to score, or a JSON array of them; repeatable',
+    otherwise: 'every numeric and boolean one',
+  },
+  {
+    name: 'exclude',
+    flags: '--exclude <a,b>',
+    kind: 'names',
+    check: names,
+    decides: 'bytes',
+    doc: 'columns to leave out, such as ids, years and labels',
+    flagDoc: 'columns to leave out, such as ids, years and labels; a JSON array too; repeatable',
+  },
+  {
+    name: 'missing',
+    flags: '--missing <how>',
+    kind: 'word',
+    type: 'Missing',
+    decides: 'bytes',
+    also: ['Model.score'],
+    check: choice('a way to treat missing values', ['center', 'skip', 'error']),
+    doc: 'null and NaN cells: center, skip or error',
+  },
+  {
+    name: 'contamination',
+    flags: '--contamination <share>',
+    kind: 'share',
+    check: share,
+    decides: 'bytes',
+    doc: 'share of rows to flag, in (0, 0.5]',
+    flagDoc: 'share of rows to flag, in (0, 0.5], such as 0.02 or 2%',
+  },
+  {
+    name: 'seed',
+    flags: '--seed <n>',
+    kind: 'count',
+    check: whole(0, Number.MAX_SAFE_INTEGER),
+    decides: 'bytes',
+    doc: 'seed of everything drawn',
+  },
+]);
+
+const SCORE = rows('score', [
+  {
+    name: 'out',
+    flags: '-o, --out <path>',
+    kind: 'word',
+    check: outPath,
+    decides: 'job',
+    also: ['fit'],
+    doc: 'a .parquet file, or a directory when it ends in /',
+    otherwise: '<stem>.scores.parquet in the current directory',
+  },
+  {
+    name: 'model',
+    flags: '-m, --model <file>',
+    kind: 'word',
+    decides: 'bytes',
+    check: text('the path of a model', 'save the model with model.save(path) and give that path'),
+    doc: 'a saved model to score with; nothing is fitted',
+  },
+  {
+    name: 'saveModel',
+    flags: '--save-model <file>',
+    kind: 'word',
+    check: path,
+    decides: 'nothing',
+    doc: 'where the model that was fitted is saved',
+  },
+  {
+    name: 'keep',
+    flags: '--keep <a,b|all>',
+    kind: 'namesOrAll',
+    check: namesOrAll,
+    decides: 'bytes',
+    doc: 'columns copied to the output, or all',
+    flagDoc: 'columns copied to the output, or all; a JSON array too; repeatable',
+  },
+  {
+    name: 'threshold',
+    flags: '--threshold <score>',
+    kind: 'number',
+    check: finite('a finite score'),
+    decides: 'bytes',
+    doc: 'flag scores above this instead of a share',
+  },
+  {
+    name: 'top',
+    flags: '--top <n>',
+    kind: 'count',
+    check: whole(1, 10_000_000),
+    decides: 'bytes',
+    doc: 'flag exactly the n highest rows instead of a share',
+    flagDoc: 'flag exactly the n highest rows instead of a share; 1K is 1000',
+  },
+  {
+    name: 'explain',
+    flags: '--explain <k>',
+    kind: 'count',
+    check: whole(0, 1000),
+    decides: 'bytes',
+    doc: 'reasons per flagged row, 0 for none',
+    more:
+      'A reason is a column, its value and its contribution. auto: contributions add up to the score. zscore, mad: a ' +
+      'contribution is |z| of that cell, and the score is the largest (with --set aggregate=sum they add up, those of ' +
+      'zscore being squares of z). hbos: they add up to the score less a constant of the model',
+  },
+  {
+    name: 'compression',
+    flags: '--compression <codec>',
+    kind: 'word',
+    check: text('a codec'),
+    decides: 'bytes',
+    doc: 'codec of the output: zstd[:level], snappy or none',
+  },
+]);
+
+const RUN = rows('run', [
+  {
+    name: 'engine',
+    flags: '-e, --engine <name>',
+    kind: 'word',
+    type: 'EngineName',
+    decides: 'nothing',
+    check: choice('an engine', ENGINES, LATER_ENGINES),
+    doc: 'what carries chunks out: threads or sequential',
+  },
+  {
+    name: 'workers',
+    flags: '-w, --workers <n>',
+    kind: 'count',
+    check: whole(1, workersMax),
+    decides: 'nothing',
+    doc: 'chunks at the same time',
+    otherwise: 'the cores there are',
+  },
+  {
+    name: 'memory',
+    flags: '--memory <size|%>',
+    kind: 'word',
+    decides: 'nothing',
+    check: text('a size or share of memory', 'for example "512MiB" or "50%"'),
+    doc: 'memory to stay under, such as 512MiB or 50%',
+    otherwise: '75%',
+  },
+  {
+    name: 'chunkRows',
+    flags: '--chunk-rows <n>',
+    kind: 'chunkRows',
+    check: whole(CHUNK_ROWS_MIN, CHUNK_ROWS_MAX),
+    decides: 'bytes',
+    doc: 'rows of a chunk, 1000 to 16M, rounded to row groups',
+    flagDoc: 'rows of a chunk, 1000 to 16M, rounded to row groups; 1K is 1024 here',
+    otherwise: '1M',
+  },
+  {
+    name: 'retries',
+    flags: '--retries <n>',
+    kind: 'count',
+    check: whole(0, 100),
+    decides: 'nothing',
+    doc: 'tries after the first when an error may pass',
+  },
+  {
+    name: 'home',
+    flags: '--home <dir>',
+    kind: 'word',
+    check: path,
+    decides: 'nothing',
+    doc: 'directory of jobs',
+    otherwise: '$BATCH_CORE_HOME, else .batch-core beside the output',
+  },
+  {
+    name: 'fresh',
+    flags: '--fresh',
+    kind: 'flag',
+    check: boolean,
+    decides: 'nothing',
+    doc: 'start over, whatever an earlier run left',
+  },
+  {
+    name: 'force',
+    flags: '--force',
+    kind: 'flag',
+    check: boolean,
+    decides: 'nothing',
+    also: ['Model.save'],
+    doc: 'replace an output of another job',
+  },
+  {
+    name: 'verifyInput',
+    flags: '--verify-input',
+    kind: 'flag',
+    check: boolean,
+    decides: 'nothing',
+    doc: 'read the source once more first: digest it, and check page checksums where it has them',
+  },
+]);
+
+const CALL = rows('call', [
+  {
+    name: 'signal',
+    kind: 'none',
+    type: 'AbortSignal',
+    check: abortSignal,
+    decides: 'nothing',
+    doc: 'aborting stops the run, resumable',
+  },
+  { name: 'onProgress', kind: 'none', check: callback, decides: 'nothing', doc: 'told the progress' },
+  { name: 'onEvent', kind: 'none', check: callback, decides: 'nothing', doc: 'told what happens once' },
+]);
+
+/** Every option there is. */
+export const OPTIONS: readonly OptionRow[] = [...FIT, ...SCORE, ...RUN, ...CALL];
+
+/** How the command line calls an option: the property's name where it has no flag. */
+export function flagOf({ name, flags }: OptionRow): string {
+  return /--[a-z-]+/.exec(flags ?? '')?.[0] ?? name;
+}
+
+/** What holds without an option, in words; nothing where nothing does. */
+export function otherwiseOf({ name, otherwise }: OptionRow): string | undefined {
+  if (otherwise !== undefined) return otherwise;
+  const value = (DEFAULTS as Readonly<Record<string, unknown>>)[name];
+  return value === undefined ? undefined : String(value);
+}

@@ -1,0 +1,45 @@
+/** The package's types are made from the table of options: npx vitest run test/orchestrator/optionTypes.test.ts -u */
+import { expect, it } from 'vitest';
+import { type Group, OPTIONS, type OptionRow, otherwiseOf } from '../../src/orchestrator/spec/optionTable.ts';
+
+const HEAD = `/** What a caller may ask for. Made from optionTable.ts by test/orchestrator/optionTypes.test.ts. */
+import type { EngineName } from '../../engines/engine.ts';
+
+/** What a null or NaN cell means: the column's centre, a row without a score, or an error. */
+export type Missing = 'center' | 'skip' | 'error';
+
+/** Values of detector parameters, by name. */
+export type Parameters = Record<string, string | number | boolean>;
+`;
+
+function property(row: OptionRow): string {
+  const { name, type, doc, more } = row;
+  const otherwise = otherwiseOf(row);
+  const sentences = [
+    doc.charAt(0).toUpperCase() + doc.slice(1),
+    ...(otherwise === undefined ? [] : [`Default: ${otherwise}`]),
+    ...(more === undefined ? [] : [more.replaceAll('--set aggregate=sum', "the parameter aggregate: 'sum'")]),
+  ];
+  return `${comment(sentences.map((sentence) => `${sentence}.`).join(' '))}\n  ${name}?: ${type} | undefined;`;
+}
+
+/** On one line where it fits. */
+function comment(text: string): string {
+  if (text.length < 108) return `  /** ${text} */`;
+  const lines = text.match(/.{1,108}(?= |$)/g) ?? [];
+  return ['  /**', ...lines.map((line) => `   * ${line.trim()}`), '   */'].join('\n');
+}
+
+const properties = (...groups: Group[]) =>
+  OPTIONS.filter(({ group }) => groups.includes(group))
+    .map(property)
+    .join('\n');
+
+it('optionTypes.ts says what the table does', async () => {
+  const text = [
+    HEAD,
+    `/** How a model is fitted, and how the work is carried out. */\nexport interface FitOptions {\n${properties('fit', 'run')}\n}\n`,
+    `/** How a source is scored. */\nexport interface ScoreOptions extends FitOptions {\n${properties('score')}\n}\n`,
+  ];
+  await expect(text.join('\n')).toMatchFileSnapshot('../../src/orchestrator/spec/optionTypes.ts');
+});
