@@ -1,12 +1,29 @@
-//! The table of detectors: what there is, what it can be told, and how a spec becomes a choice.
+//! What a detector is: a row of the table, what its fit wants known of the rows, and a frozen state that scores.
+//!
+//! ```text
+//! Detector ── method(parameters) ──> Method ── wants ──> passes over the source ──> Known ── freeze ──> State ── scorer ──> Score
+//! ```
+//!
+//! A new detector is a file of its own in `detectors/` that implements these four, and its place in [`TABLE`]; nothing
+//! else names one.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
-use crate::FitError;
-use crate::parameter::{ParameterDefault, ParameterInfo, ParameterKind, choice, number};
+use crate::detectors::hbos::HistogramSettings;
+use crate::detectors::{auto::Auto, hbos::Hbos, mad::Mad, zscore::Zscore};
+use crate::known::Known;
+use crate::parameter::ParameterInfo;
+use crate::{FitError, Level};
+
+/// Every detector, by name.
+static TABLE: [&dyn Detector; 4] = [&Auto, &Hbos, &Mad, &Zscore];
 
 /// One detector, as the help of the command line shows it.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -23,145 +40,143 @@ pub struct DetectorInfo {
     pub parameters: &'static [ParameterInfo],
 }
 
-const AGGREGATE_Z: ParameterInfo =
-    choice("aggregate", &["max", "sum"], "max: the largest |z| of a row; sum: the sum of z squared");
-const AGGREGATE_MAD: ParameterInfo =
-    choice("aggregate", &["max", "sum"], "max: the largest robust |z| of a row; sum: the sum of them");
-const SCALE: ParameterInfo = choice(
-    "scale",
-    &["minmax", "raw"],
-    "minmax: columns are brought to 0..1 first, so the score has no units; raw: PyOD's scores exactly",
-);
-const BINS: ParameterInfo = ParameterInfo {
-    name: "n_bins",
-    kind: ParameterKind::Integer,
-    default: ParameterDefault::Integer(10),
-    min: Some(2.0),
-    max: Some(1024.0),
-    choices: &[],
-    help: "bins of equal width per column",
-};
-const ALPHA: ParameterInfo =
-    number("alpha", 0.1, 1e-6, 1.0, "added to each density, so that an empty bin is not infinitely rare");
-const TOL: ParameterInfo = number(
-    "tol",
-    0.5,
-    0.0,
-    1.0,
-    "how far outside the fitted range a cell still counts as the outermost bin, in bin widths",
-);
+/// A row of the table.
+pub(crate) trait Detector: Sync {
+    /// What is said of it.
+    fn info(&self) -> &'static DetectorInfo;
 
-static DETECTORS: [DetectorInfo; 4] = [
-    DetectorInfo {
-        name: "auto",
-        summary: "How rare a row is by histograms and by robust z-scores together; needs no tuning.",
-        passes: 2,
-        merge: "exact: integer counts, and a sample keyed by row number",
-        parameters: &[],
-    },
-    DetectorInfo {
-        name: "hbos",
-        summary: "How rare each cell's histogram bin is, summed over the columns (histogram-based outlier score).",
-        passes: 2,
-        merge: "exact: integer counts",
-        parameters: &[SCALE, BINS, ALPHA, TOL],
-    },
-    DetectorInfo {
-        name: "mad",
-        summary: "How far each cell is from its column's median, in median absolute deviations (robust z-score).",
-        passes: 2,
-        merge: "exact: integer counts; the quantiles are refined to a small part of the spread",
-        parameters: &[AGGREGATE_MAD],
-    },
-    DetectorInfo {
-        name: "zscore",
-        summary: "How far each cell is from its column's mean, in standard deviations.",
-        passes: 1,
-        merge: "mean and squares per row group, merged in the order of the rows",
-        parameters: &[AGGREGATE_Z],
-    },
-];
+    /// What these parameters, complete and checked, make of it.
+    fn method(&self, parameters: Settings<'_>) -> Arc<dyn Method>;
 
-/// Every detector, by name.
-#[must_use]
-pub fn detectors() -> &'static [DetectorInfo] {
-    &DETECTORS
+    /// How its states are written: raised when they change, so that a state of another version is refused and not misread.
+    fn state_version(&self) -> u32 {
+        1
+    }
+
+    /// Reads a state of `columns` columns that was written in this version; `None` when it contradicts itself.
+    ///
+    /// # Errors
+    /// When the JSON is not what such a state is written as.
+    fn read(&self, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>>;
 }
 
-/// How the cells of a row become one score.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Aggregate {
-    /// The largest distance.
-    Max,
-    /// The sum of the distances.
-    Sum,
-    /// The sum of the squared distances.
-    Squares,
+/// A detector with its parameters: how it is fitted.
+pub(crate) trait Method: Debug + Send + Sync {
+    /// What is to be found out of the rows.
+    fn wants(&self) -> Wants;
+
+    /// The state, from what was found out.
+    ///
+    /// # Errors
+    /// When the data allow none.
+    fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError>;
 }
 
-/// What HBOS was told.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct HistogramSettings {
-    /// Whether columns are brought to 0..1 first.
-    pub(crate) minmax: bool,
-    pub(crate) bins: usize,
-    pub(crate) alpha: f64,
-    pub(crate) tol: f64,
+/// What passes over the rows are to find out, beside what is always known: which cells are there, and a sample.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wants {
+    /// Mean and standard deviation of each column, in the order of the rows: else the range of its finite cells.
+    pub(crate) moments: bool,
+    /// How many cells lie in each bin of each column; one more pass, but where the ranges are known before.
+    pub(crate) counts: Option<HistogramSettings>,
+    /// Median and median absolute deviation of each column; one more pass, but where a pilot tells where to look.
+    pub(crate) spreads: bool,
 }
 
-/// A detector with its parameters.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Choice {
-    Auto,
-    Hbos(HistogramSettings),
-    Mad(Aggregate),
-    Zscore(Aggregate),
+impl Wants {
+    /// Whether all of it takes one pass, whatever is known of the source.
+    pub(crate) fn one_pass(&self) -> bool {
+        self.counts.is_none() && !self.spreads
+    }
+}
+
+/// What a detector learned: data, and all that its scores depend on.
+pub(crate) trait State: Debug + Send + Sync {
+    /// As a model file has it. Numbers read back to the same double.
+    fn to_json(&self) -> Box<RawValue>;
+
+    /// What a reader wants to know of it.
+    fn describe(&self) -> Value {
+        serde_json::from_str(self.to_json().get()).expect("what was written is JSON")
+    }
+
+    /// Begins to score at `level`, which changes no bit.
+    fn scorer(&self, level: Level) -> Box<dyn Score + '_>;
+}
+
+/// A state that scores rows. A row's score depends on its cells and on nothing else.
+pub(crate) trait Score: Debug + Send {
+    /// Writes the score of each row of a block: of at most [`BLOCK`](crate::numbers::BLOCK) rows, given as the model's
+    /// columns; a missing cell is NaN and counts as its column's centre. The scores are 0 before. They come out finite.
+    fn block(&self, columns: &[&[f64]], scores: &mut [f64]);
+
+    /// Each column's part of the score of the row that has these cells: 0 for a cell that is as ordinary as can be.
+    fn contributions(&self, cells: &[f64]) -> Vec<f64>;
 }
 
 /// Parameters with every default filled in.
 pub(crate) type Parameters = BTreeMap<String, Value>;
 
-/// The detector and the complete parameters a spec asks for.
-pub(crate) fn choose(name: &str, given: &Parameters) -> Result<(Choice, Parameters), FitError> {
-    let info = DETECTORS.iter().find(|info| info.name == name).ok_or_else(|| {
-        let names: Vec<&str> = DETECTORS.iter().map(|info| info.name).collect();
+/// The same, to be read: each is of its kind and within its bounds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings<'p>(&'p Parameters);
+
+impl<'p> Settings<'p> {
+    pub(crate) fn word(self, name: &str) -> &'p str {
+        self.0.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    pub(crate) fn number(self, name: &str) -> f64 {
+        self.0.get(name).and_then(Value::as_f64).unwrap_or_default()
+    }
+
+    pub(crate) fn count(self, name: &str) -> usize {
+        self.0.get(name).and_then(Value::as_u64).and_then(|count| count.try_into().ok()).unwrap_or_default()
+    }
+}
+
+/// What is said of every detector.
+#[must_use]
+pub fn detectors() -> Vec<&'static DetectorInfo> {
+    TABLE.iter().map(|detector| detector.info()).collect()
+}
+
+/// The detector of that name.
+pub(crate) fn named(name: &str) -> Option<&'static dyn Detector> {
+    TABLE.iter().find(|detector| detector.info().name == name).copied()
+}
+
+/// The method and the complete parameters a spec asks for.
+pub(crate) fn choose(name: &str, given: &Parameters) -> Result<(Arc<dyn Method>, Parameters), FitError> {
+    let detector = named(name).ok_or_else(|| {
+        let names: Vec<&str> = detectors().iter().map(|info| info.name).collect();
         FitError::Config(format!("there is no detector {name:?}; there are {}", names.join(", ")))
     })?;
-    if let Some(unknown) = given.keys().find(|key| info.parameters.iter().all(|parameter| parameter.name != *key)) {
-        let names: Vec<&str> = info.parameters.iter().map(|parameter| parameter.name).collect();
+    let known = detector.info().parameters;
+    if let Some(unknown) = given.keys().find(|key| known.iter().all(|parameter| parameter.name != *key)) {
+        let names: Vec<&str> = known.iter().map(|parameter| parameter.name).collect();
         let known = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
         return Err(FitError::Config(format!("detector {name} has no parameter {unknown:?}; {known}")));
     }
     let mut complete = Parameters::new();
-    for parameter in info.parameters {
+    for parameter in known {
         complete.insert(parameter.name.to_owned(), parameter.read(given.get(parameter.name))?);
     }
-    let word = |key: &str| complete.get(key).and_then(Value::as_str).unwrap_or_default();
-    let number = |key: &str| complete.get(key).and_then(Value::as_f64).unwrap_or_default();
-    let choice = match (name, word("aggregate")) {
-        ("auto", _) => Choice::Auto,
-        ("zscore", "sum") => Choice::Zscore(Aggregate::Squares),
-        ("zscore", _) => Choice::Zscore(Aggregate::Max),
-        ("mad", "sum") => Choice::Mad(Aggregate::Sum),
-        ("mad", _) => Choice::Mad(Aggregate::Max),
-        _ => Choice::Hbos(HistogramSettings {
-            minmax: word("scale") == "minmax",
-            bins: complete
-                .get("n_bins")
-                .and_then(Value::as_u64)
-                .and_then(|bins| bins.try_into().ok())
-                .unwrap_or_default(),
-            alpha: number("alpha"),
-            tol: number("tol"),
-        }),
-    };
-    Ok((choice, complete))
+    Ok((detector.method(Settings(&complete)), complete))
 }
 
-impl HistogramSettings {
-    /// What HBOS does when nothing is said; a member of `auto`.
-    pub(crate) const DEFAULT: Self = Self { minmax: true, bins: 10, alpha: 0.1, tol: 0.5 };
+/// A state as JSON, for [`State::to_json`].
+pub(crate) fn written(state: &impl Serialize) -> Box<RawValue> {
+    to_raw_value(state).expect("a state holds nothing that JSON cannot say")
+}
+
+/// A state from JSON where it is sound, for [`Detector::read`].
+pub(crate) fn sound<S: State + DeserializeOwned + 'static>(
+    state: &RawValue,
+    is_sound: impl FnOnce(&S) -> bool,
+) -> serde_json::Result<Option<Arc<dyn State>>> {
+    let state: S = serde_json::from_str(state.get())?;
+    Ok(is_sound(&state).then(|| Arc::new(state) as Arc<dyn State>))
 }
 
 #[cfg(test)]
@@ -169,9 +184,9 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn with(detector: &str, parameters: &Value) -> Result<Choice, String> {
+    fn with(detector: &str, parameters: &Value) -> Result<String, String> {
         let parameters = parameters.as_object().unwrap().clone().into_iter().collect();
-        choose(detector, &parameters).map(|(choice, _)| choice).map_err(|error| {
+        choose(detector, &parameters).map(|(method, _)| format!("{method:?}")).map_err(|error| {
             assert_eq!(error.code(), "CONFIG");
             error.to_string()
         })
@@ -179,12 +194,16 @@ mod tests {
 
     #[test]
     fn defaults_are_the_documented_ones() {
-        assert_eq!(with("auto", &json!({})), Ok(Choice::Auto));
-        assert_eq!(with("hbos", &json!({})), Ok(Choice::Hbos(HistogramSettings::DEFAULT)));
-        assert_eq!(with("mad", &json!({})), Ok(Choice::Mad(Aggregate::Max)));
-        assert_eq!(with("zscore", &json!({"aggregate": "sum"})), Ok(Choice::Zscore(Aggregate::Squares)));
-        let raw = HistogramSettings { minmax: false, bins: 37, ..HistogramSettings::DEFAULT };
-        assert_eq!(with("hbos", &json!({"scale": "raw", "n_bins": "37"})), Ok(Choice::Hbos(raw)));
+        use crate::detectors::deviation::Aggregate;
+        use crate::detectors::{hbos, mad, zscore};
+        let ok = |method: &dyn Debug| Ok(format!("{method:?}"));
+        let default = HistogramSettings::DEFAULT;
+        assert_eq!(with("auto", &json!({})), ok(&Auto));
+        assert_eq!(with("hbos", &json!({})), ok(&hbos::Fitting(default)));
+        assert_eq!(with("mad", &json!({})), ok(&mad::Fitting(Aggregate::Max)));
+        assert_eq!(with("zscore", &json!({"aggregate": "sum"})), ok(&zscore::Fitting(Aggregate::Squares)));
+        let raw = HistogramSettings { minmax: false, bins: 37, ..default };
+        assert_eq!(with("hbos", &json!({"scale": "raw", "n_bins": "37"})), ok(&hbos::Fitting(raw)));
     }
 
     #[test]
@@ -213,8 +232,18 @@ mod tests {
             table[1]["parameters"][0],
             json!({
                 "name": "scale", "kind": "choice", "default": "minmax", "min": null, "max": null,
-                "choices": ["minmax", "raw"], "help": SCALE.help,
+                "choices": ["minmax", "raw"], "help": hbos_scale_help(),
             })
         );
+    }
+
+    fn hbos_scale_help() -> &'static str {
+        Hbos.info().parameters[0].help
+    }
+
+    #[test]
+    fn the_table_is_in_order_and_every_name_is_there_once() {
+        let names: Vec<&str> = detectors().iter().map(|info| info.name).collect();
+        assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
     }
 }

@@ -9,10 +9,12 @@
 //! them in chunk order. A fit between passes is data too ([`Fit::to_bytes`]). A source small enough to be sampled whole
 //! needs one pass: what the second would count is counted in memory.
 
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 
 use crate::codec::{CodecError, Reader, Writer};
-use crate::detector::{self, Choice, Parameters};
+use crate::detector::{self, Method, Parameters};
 use crate::error::name_list;
 use crate::freeze;
 use crate::stage::{Claims, Stage};
@@ -27,14 +29,13 @@ const MAGIC: [u8; 8] = *b"bcfitpas";
 #[derive(Clone, Debug)]
 pub struct Fit {
     pub(crate) spec: FitSpec,
-    pub(crate) choice: Choice,
+    pub(crate) method: Arc<dyn Method>,
     pub(crate) parameters: Parameters,
     stage: Stage,
 }
 
 /// What comes after a pass.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Next {
     /// Another pass over the same rows.
     Pass(Fit),
@@ -48,9 +49,9 @@ impl Fit {
     /// # Errors
     /// When the spec names what there is not, or has nothing to fit.
     pub fn new(spec: FitSpec) -> Result<Self, FitError> {
-        let (choice, parameters) = detector::choose(&spec.detector, &spec.parameters)?;
+        let (method, parameters) = detector::choose(&spec.detector, &spec.parameters)?;
         spec.check()?;
-        Ok(Self { spec, choice, parameters, stage: Stage::Blank })
+        Ok(Self { spec, method, parameters, stage: Stage::Blank })
     }
 
     /// The same fit, told what is said of its source. Where that suffices to count at once, one pass does what two
@@ -58,12 +59,11 @@ impl Fit {
     #[must_use]
     pub fn guided(self, claims: &Claims) -> Self {
         let Some(ranges) = claims.ranges(self.spec.columns.len()).filter(|_| self.passes() > 1) else { return self };
-        let stage = match self.choice {
-            Choice::Mad(_) | Choice::Auto if claims.pilot_rows > 0 => {
-                Some(Stage::Pilot { ranges, rows: claims.pilot_rows })
-            }
-            Choice::Hbos(_) => freeze::guess(&self, ranges, None),
-            Choice::Mad(_) | Choice::Auto | Choice::Zscore(_) => None,
+        let wants = self.method.wants();
+        let stage = match wants.spreads {
+            true if claims.pilot_rows > 0 => Some(Stage::Pilot { ranges, rows: claims.pilot_rows }),
+            true => None,
+            false => freeze::guess(&self, ranges, None),
         };
         Self { stage: stage.unwrap_or(Stage::Blank), ..self }
     }
@@ -83,7 +83,7 @@ impl Fit {
     /// Which pass is the last, if what was said of the source is so.
     #[must_use]
     pub fn passes(&self) -> u32 {
-        let one = matches!(self.choice, Choice::Zscore(_))
+        let one = self.method.wants().one_pass()
             || self.sampling().takes_all()
             || matches!(self.stage, Stage::Pilot { .. } | Stage::Guessed { .. });
         if one { 1 } else { 2 }
@@ -158,7 +158,7 @@ impl Fit {
     }
 
     fn recipe(&self) -> Recipe {
-        let zscore = matches!(self.choice, Choice::Zscore(_));
+        let moments = self.method.wants().moments;
         let targets = self.stage.targets().cloned().unwrap_or_default();
         let sampling = match self.stage {
             Stage::Blank | Stage::Guessed { .. } => Some(self.sampling()),
@@ -168,8 +168,8 @@ impl Fit {
         Recipe {
             fingerprint: self.fingerprint(),
             columns: self.spec.columns.len(),
-            moments: zscore,
-            range: !zscore && matches!(self.stage, Stage::Blank | Stage::Guessed { .. }),
+            moments,
+            range: !moments && matches!(self.stage, Stage::Blank | Stage::Guessed { .. }),
             sampling,
             cuts: targets.cuts,
             brackets: targets.brackets,
@@ -253,18 +253,18 @@ impl Merger {
                         "the second pass read other cells than the first: the source changed".to_owned(),
                     ));
                 }
-                return freeze::counted(&fit, first, targets, &total, level).map(Next::Model);
+                return freeze::model(&fit, first, Some((targets, &total)), level).map(Next::Model);
             }
             Stage::Guessed { ranges, targets } => {
                 fit.check_rows(&total)?;
                 if freeze::holds(ranges, targets, &total) {
-                    return freeze::counted(&fit, &total, targets, &total, level).map(Next::Model);
+                    return freeze::model(&fit, &total, Some((targets, &total)), level).map(Next::Model);
                 }
             }
             Stage::Blank => {
                 fit.check_rows(&total)?;
                 if fit.passes() == 1 {
-                    return freeze::after_only(&fit, &total, level).map(Next::Model);
+                    return freeze::model(&fit, &total, None, level).map(Next::Model);
                 }
             }
         }

@@ -1,89 +1,52 @@
-//! From summaries to a frozen model.
+//! From summaries to a frozen model, and to where the next pass looks.
 
 use std::sync::Arc;
 
-use crate::detector::{Choice, HistogramSettings};
-use crate::detectors::auto::{self, Fusion};
-use crate::detectors::hbos::{self, Histograms};
-use crate::detectors::{mad, zscore};
+use crate::detectors::hbos;
 use crate::distribution::Distribution;
 use crate::fit::Fit;
+use crate::known::Known;
 use crate::left_out::{Cause, Causes, LeftOut};
-use crate::model::{Payload, State};
-use crate::numbers::BLOCK;
+use crate::model::Payload;
 use crate::quantile::{self, Margin};
 use crate::scorer;
 use crate::stage::{Stage, Targets};
 use crate::summaries::Summary;
 use crate::summaries::bracket::Bracket;
-use crate::summaries::histogram::{Cuts, Histogram};
-use crate::summaries::moments::GroupMoments;
+use crate::summaries::histogram::Cuts;
 use crate::summaries::range::Range;
 use crate::summaries::tally::Tally;
-use crate::{FitError, Level, Missing, Model};
+use crate::{FitError, Level, Model};
 
 /// Cells of a column in a pilot from which its brackets are guessed. With fewer, the brackets are wide and the pass slow.
 const PILOT_CELLS_MIN: usize = 2048;
 
-/// The model of a detector with one pass, or of rows that were all sampled.
-pub(crate) fn after_only(fit: &Fit, total: &Summary, level: Level) -> Result<Model, FitError> {
-    let used = used(fit, total)?;
-    let columns = sampled(total);
-    let histograms = |settings| {
-        let cuts = cuts(fit, ranges(total), &used)?.unwrap_or_default();
-        let mut counted = Histogram::new(&cuts);
-        for (column, cells) in columns.iter().enumerate() {
-            cells.chunks(BLOCK).for_each(|block| counted.observe(level, column, &cuts[column], block));
-        }
-        histograms(fit, total, &used, settings, &counted)
-    };
-    let state = match fit.choice {
-        Choice::Zscore(aggregate) => {
-            let moments = total.moments.as_ref().map(GroupMoments::finish).unwrap_or_default();
-            State::Zscore(zscore::fit(&moments, &used, aggregate))
-        }
-        Choice::Mad(aggregate) => State::Mad(mad::fit_exactly(level, columns, &used, aggregate)),
-        Choice::Hbos(settings) => State::Hbos(histograms(settings)?),
-        Choice::Auto => State::Auto(Fusion::new(
-            level,
-            histograms(HistogramSettings::DEFAULT)?,
-            mad::fit_exactly(level, columns, &used, auto::AGGREGATE),
-            &borrow(&scored_rows(fit, total, &used)?),
-        )),
-    };
-    freeze(fit, total, &used, state, level)
-}
-
-/// The model, from what the first pass `total` learned and what was counted where `targets` say: by the same pass or by
-/// a second one.
-pub(crate) fn counted(
+/// The model, from what the first pass `total` learned, and from what was counted where the targets say: by the same pass or
+/// by a second one. Where there are none, nothing had to be counted, or all rows were sampled.
+pub(crate) fn model(
     fit: &Fit,
     total: &Summary,
-    targets: &Targets,
-    counted: &Summary,
+    counted: Option<(&Targets, &Summary)>,
     level: Level,
 ) -> Result<Model, FitError> {
     let used = used(fit, total)?;
-    let histograms = |settings| {
-        let counted = counted.histogram.as_ref().expect("the pass counted bins");
-        histograms(fit, total, &used, settings, counted)
-    };
-    let deviations = |aggregate| {
-        let brackets = targets.brackets.as_ref().expect("the pass counted in brackets");
-        mad::fit(brackets, counted, &used, aggregate)
-    };
-    let state = match fit.choice {
-        Choice::Zscore(_) => return Err(FitError::Bug("a z-score has one pass".to_owned())),
-        Choice::Mad(aggregate) => State::Mad(deviations(aggregate)),
-        Choice::Hbos(settings) => State::Hbos(histograms(settings)?),
-        Choice::Auto => State::Auto(Fusion::new(
-            level,
-            histograms(HistogramSettings::DEFAULT)?,
-            deviations(auto::AGGREGATE),
-            &borrow(&scored_rows(fit, total, &used)?),
-        )),
-    };
-    freeze(fit, total, &used, state, level)
+    let (names, missing) = (fit.spec.columns.as_slice(), fit.spec.missing);
+    let known = Known { level, names, used: &used, missing, total, counted };
+    let state = fit.method.freeze(&known)?;
+    let rows = known.scored_rows()?;
+    let scores = scorer::score_columns(&*state.scorer(level), &borrow(&rows));
+    Ok(Model::new(Payload {
+        detector: fit.spec.detector.clone(),
+        parameters: fit.parameters.clone(),
+        columns: used.iter().map(|&column| names[column].clone()).collect(),
+        left_out: left_out(names, &causes(total)),
+        fit_rows: total.rows,
+        seed: fit.spec.seed,
+        contamination: fit.spec.contamination,
+        missing,
+        state,
+        scores: Distribution::new(scores, fit.sampling().takes_all()),
+    }))
 }
 
 /// Where the second pass counts.
@@ -123,8 +86,8 @@ pub(crate) fn holds(claimed: &[Range], targets: &Targets, total: &Summary) -> bo
             .all(|((bracket, counted), tally)| bracket.is_none_or(|it| quantile::holds(tally.finite, &it, counted)))
 }
 
-/// The brackets of the columns `used`, where the detector looks for medians, from what `sample` sampled: an error when a
-/// column has fewer than `cells_min` cells there. None where all cells are infinite.
+/// The brackets of the columns `used`, where spreads are wanted, from what `sample` sampled: an error when a column has fewer
+/// than `cells_min` cells there. None where all cells are infinite.
 fn brackets(
     fit: &Fit,
     ranges: &[Range],
@@ -133,12 +96,13 @@ fn brackets(
     cells_min: usize,
     margin: Margin,
 ) -> Result<Option<Vec<Option<Bracket>>>, FitError> {
-    if !matches!(fit.choice, Choice::Mad(_) | Choice::Auto) {
+    if !fit.method.wants().spreads {
         return Ok(None);
     }
+    let columns = &sample.sample.as_ref().expect("the first pass collects a sample").columns;
     let mut brackets: Vec<Option<Bracket>> = vec![None; ranges.len()];
     for &column in used.iter().filter(|&&column| !ranges[column].is_empty()) {
-        let sorted = quantile::sorted_finite(&sampled(sample)[column]);
+        let sorted = quantile::sorted_finite(&columns[column]);
         if sorted.len() < cells_min {
             return Err(FitError::Data(format!(
                 "column {:?} has too few cells to guess from",
@@ -150,36 +114,10 @@ fn brackets(
     Ok(Some(brackets))
 }
 
-/// The cuts to count between, where the detector counts: none for the columns left out.
+/// The cuts to count between, where counts are wanted: none for the columns left out.
 pub(crate) fn cuts(fit: &Fit, ranges: &[Range], used: &[usize]) -> Result<Option<Vec<Cuts>>, FitError> {
-    let settings = match fit.choice {
-        Choice::Hbos(settings) => settings,
-        Choice::Auto => HistogramSettings::DEFAULT,
-        Choice::Mad(_) | Choice::Zscore(_) => return Ok(None),
-    };
-    let bins = hbos::bins(ranges, used, &fit.spec.columns, settings)?;
-    Ok(Some(bins.iter().map(|bins| bins.as_ref().map(hbos::Bins::counting_cuts).unwrap_or_default()).collect()))
-}
-
-/// The histograms of the columns `used`, from their counts.
-fn histograms(
-    fit: &Fit,
-    total: &Summary,
-    used: &[usize],
-    settings: HistogramSettings,
-    counted: &Histogram,
-) -> Result<Histograms, FitError> {
-    let bins = hbos::bins(ranges(total), used, &fit.spec.columns, settings)?;
-    let column = |&column: &usize| {
-        let counts = counted.between(column);
-        if counts.iter().sum::<u64>() != total.tally[column].finite {
-            let name = &fit.spec.columns[column];
-            return Err(FitError::Data(format!("column {name:?} changed between the passes: read the source again")));
-        }
-        let bins = bins[column].as_ref().expect("a used column has bins");
-        Ok(bins.column(counts, settings))
-    };
-    Ok(Histograms { settings, columns: used.iter().map(column).collect::<Result<_, _>>()? })
+    let settings = fit.method.wants().counts;
+    settings.map(|settings| Ok(hbos::cuts(&hbos::bins(ranges, used, &fit.spec.columns, settings)?))).transpose()
 }
 
 /// The columns that vary. There must be one.
@@ -227,48 +165,10 @@ fn causes(total: &Summary) -> Vec<Option<Cause>> {
     total.tally.iter().zip(finite).map(cause).collect()
 }
 
-/// The model, with the distribution of its scores.
-fn freeze(fit: &Fit, total: &Summary, used: &[usize], state: State, level: Level) -> Result<Model, FitError> {
-    let rows = scored_rows(fit, total, used)?;
-    let scores = scorer::score_columns(&state, level, &borrow(&rows));
-    let names = &fit.spec.columns;
-    Ok(Model::new(Payload {
-        detector: fit.spec.detector.clone(),
-        parameters: fit.parameters.clone(),
-        columns: used.iter().map(|&column| names[column].clone()).collect(),
-        left_out: left_out(names, &causes(total)),
-        fit_rows: total.rows,
-        seed: fit.spec.seed,
-        contamination: fit.spec.contamination,
-        missing: fit.spec.missing,
-        state,
-        scores: Distribution::new(scores, fit.sampling().takes_all()),
-    }))
-}
-
-/// The sampled rows that get a score, in the columns `used`. There must be one.
-fn scored_rows(fit: &Fit, total: &Summary, used: &[usize]) -> Result<Vec<Vec<f64>>, FitError> {
-    let columns: Vec<&Vec<f64>> = used.iter().map(|&column| &sampled(total)[column]).collect();
-    let scored = |row: usize| fit.spec.missing == Missing::Center || columns.iter().all(|cells| !cells[row].is_nan());
-    let rows: Vec<usize> = (0..columns[0].len()).filter(|&row| scored(row)).collect();
-    if rows.is_empty() {
-        return Err(FitError::Data(
-            "every row has a missing cell, so none gets a score; allow missing cells with missing center, or leave out \
-             the columns that have them"
-                .to_owned(),
-        ));
-    }
-    Ok(columns.iter().map(|cells| rows.iter().map(|&row| cells[row]).collect()).collect())
-}
-
 fn borrow(columns: &[Vec<f64>]) -> Vec<&[f64]> {
     columns.iter().map(Vec::as_slice).collect()
 }
 
-fn sampled(total: &Summary) -> &[Vec<f64>] {
-    &total.sample.as_ref().expect("the first pass collects a sample").columns
-}
-
 fn ranges(total: &Summary) -> &[Range] {
-    total.range.as_deref().expect("the first pass of this detector collects ranges")
+    total.range.as_deref().expect("a first pass that is followed by another collects ranges")
 }

@@ -55,6 +55,7 @@ mod distribution;
 mod error;
 mod fit;
 mod freeze;
+mod known;
 mod left_out;
 mod model;
 mod numbers;

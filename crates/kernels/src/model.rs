@@ -7,13 +7,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::detectors::auto::Fusion;
-use crate::detectors::deviation::Deviations;
-use crate::detectors::hbos::Histograms;
+use crate::detector::{self, Detector, State};
 use crate::distribution::Distribution;
 use crate::left_out::LeftOut;
 use crate::{Level, Missing, ModelError, Scorer, Threshold};
@@ -23,15 +24,21 @@ const NAME: &str = "batch-core-model";
 const VERSION: u32 = 2;
 
 /// A frozen model.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Model {
     payload: Payload,
     digest: String,
 }
 
-/// What is written.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Models of equal digests are the same data.
+impl PartialEq for Model {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+}
+
+/// What a model is.
+#[derive(Clone, Debug)]
 pub(crate) struct Payload {
     pub(crate) detector: String,
     pub(crate) parameters: BTreeMap<String, Value>,
@@ -41,18 +48,34 @@ pub(crate) struct Payload {
     pub(crate) seed: u64,
     pub(crate) contamination: f64,
     pub(crate) missing: Missing,
-    pub(crate) state: State,
+    pub(crate) state: Arc<dyn State>,
     pub(crate) scores: Distribution,
 }
 
-/// What each detector learned.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum State {
-    Auto(Fusion),
-    Hbos(Histograms),
-    Mad(Deviations),
-    Zscore(Deviations),
+/// What is written of it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    detector: String,
+    parameters: BTreeMap<String, Value>,
+    columns: Vec<String>,
+    left_out: Vec<LeftOut>,
+    fit_rows: u64,
+    seed: u64,
+    contamination: f64,
+    missing: Missing,
+    /// One entry, under the [tag](tag_of) of its detector.
+    state: BTreeMap<String, Box<RawValue>>,
+    scores: Distribution,
+}
+
+/// Under what a detector's state is written: its name, and from the second version of its states on that too.
+fn tag_of(detector: &dyn Detector) -> String {
+    let name = detector.info().name;
+    match detector.state_version() {
+        1 => name.to_owned(),
+        version => format!("{name}/{version}"),
+    }
 }
 
 impl Model {
@@ -75,13 +98,8 @@ impl Model {
     /// # Errors
     /// When the bytes are damaged, are no model, or have another format.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
-        let payload = open(bytes)?;
-        let payload: Payload = serde_json::from_slice(payload)
-            .map_err(|error| ModelError::Data(format!("the model is not what this version writes: {error}")))?;
-        if !payload.is_sound() {
-            return Err(ModelError::Data("the model contradicts itself: fit it again".to_owned()));
-        }
-        Ok(Self::new(payload))
+        let written: Written = serde_json::from_slice(open(bytes)?).map_err(unlike)?;
+        Ok(Self::new(Payload::of(written)?))
     }
 
     /// `sha256:` and the digest of the payload.
@@ -166,40 +184,39 @@ impl Model {
             "threshold": self.threshold(payload.contamination),
             "scored_rows": payload.scores.rows(),
             "digest": self.digest,
-            "state": payload.state.describe(),
+            "state": { (payload.detector.as_str()): payload.state.describe() },
         })
     }
 
-    pub(crate) fn state(&self) -> &State {
-        &self.payload.state
+    pub(crate) fn state(&self) -> &dyn State {
+        &*self.payload.state
     }
 }
 
-impl State {
-    /// All but the knots of the tails, which only a machine would read.
-    fn describe(&self) -> Value {
-        match self {
-            Self::Auto(fusion) => json!({ "auto": { "hbos": fusion.hbos, "mad": fusion.mad } }),
-            Self::Hbos(_) | Self::Mad(_) | Self::Zscore(_) => json!(self),
-        }
-    }
+fn unlike(error: impl std::fmt::Display) -> ModelError {
+    ModelError::Data(format!("the model is not what this version writes: {error}"))
 }
 
 impl Payload {
-    /// Whether the parts fit together, whoever wrote them.
-    fn is_sound(&self) -> bool {
-        let columns = self.columns.len();
-        let (state, detector) = match &self.state {
-            State::Auto(state) => (state.is_sound(columns), "auto"),
-            State::Hbos(state) => (state.is_sound(columns), "hbos"),
-            State::Mad(state) => (state.is_sound(columns), "mad"),
-            State::Zscore(state) => (state.is_sound(columns), "zscore"),
+    /// What was written, where its parts fit together, whoever wrote them.
+    fn of(written: Written) -> Result<Self, ModelError> {
+        let contradiction = || ModelError::Data("the model contradicts itself: fit it again".to_owned());
+        let Written { detector, parameters, columns, left_out, fit_rows, seed, contamination, missing, state, scores } =
+            written;
+        let row = detector::named(&detector).ok_or_else(|| unlike(format!("there is no detector {detector:?}")))?;
+        let tag = tag_of(row);
+        let state = match (state.get(&tag), state.keys().next()) {
+            (Some(json), _) if state.len() == 1 => row.read(json, columns.len()).map_err(unlike)?,
+            (None, Some(other)) if other.split('/').next() == Some(row.info().name) => {
+                return Err(ModelError::Config(format!(
+                    "the model has the state {other}; this version of batch-core reads {tag}: fit the model again"
+                )));
+            }
+            _ => None,
         };
-        columns > 0
-            && state
-            && detector == self.detector
-            && self.scores.is_sound()
-            && (0.0..=0.5).contains(&self.contamination)
+        let sound = !columns.is_empty() && scores.is_sound() && (0.0..=0.5).contains(&contamination);
+        let state = state.filter(|_| sound).ok_or_else(contradiction)?;
+        Ok(Self { detector, parameters, columns, left_out, fit_rows, seed, contamination, missing, state, scores })
     }
 }
 
@@ -228,7 +245,13 @@ fn open(bytes: &[u8]) -> Result<&[u8], ModelError> {
 }
 
 fn to_json(payload: &Payload) -> Vec<u8> {
-    serde_json::to_vec(payload).expect("a model holds nothing that JSON cannot say")
+    let Payload { detector, parameters, columns, left_out, fit_rows, seed, contamination, missing, state, scores } =
+        payload.clone();
+    let row = detector::named(&detector).expect("a model has a detector of the table");
+    let state = BTreeMap::from([(tag_of(row), state.to_json())]);
+    let written =
+        Written { detector, parameters, columns, left_out, fit_rows, seed, contamination, missing, state, scores };
+    serde_json::to_vec(&written).expect("a model holds nothing that JSON cannot say")
 }
 
 fn digest(payload: &[u8]) -> String {

@@ -192,7 +192,7 @@ fn left_out(left_out: &LeftOut) -> serde_json::Value {
 /// The table of detectors, as JSON.
 #[napi]
 pub fn detector_table() -> Result<String, Thrown> {
-    waist(|| serde_json::to_string(detectors()).map_err(|e| failure("BUG", e.to_string())))
+    waist(|| serde_json::to_string(&detectors()).map_err(|e| failure("BUG", e.to_string())))
 }
 
 /// The version of libduckdb that the scanner was written for and insists on.

@@ -10,8 +10,21 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Level;
-use crate::detector::Aggregate;
+use crate::detector::{Score, State, written};
 use crate::scale;
+use serde_json::value::RawValue;
+
+/// How the cells of a row become one score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Aggregate {
+    /// The largest distance.
+    Max,
+    /// The sum of the distances.
+    Sum,
+    /// The sum of the squared distances.
+    Squares,
+}
 
 /// Cells shifted at once.
 const STRETCH: usize = 256;
@@ -40,6 +53,35 @@ pub(crate) struct Deviations {
     pub(crate) columns: Vec<Center>,
 }
 
+/// Distances, ready to score.
+#[derive(Debug)]
+pub(crate) struct Distances<'s> {
+    state: &'s Deviations,
+    level: Level,
+}
+
+impl State for Deviations {
+    fn to_json(&self) -> Box<RawValue> {
+        written(self)
+    }
+
+    fn scorer(&self, level: Level) -> Box<dyn Score + '_> {
+        Box::new(Distances { state: self, level })
+    }
+}
+
+impl Score for Distances<'_> {
+    fn block(&self, columns: &[&[f64]], scores: &mut [f64]) {
+        for (column, cells) in columns.iter().enumerate() {
+            self.state.accumulate(self.level, column, cells, scores);
+        }
+    }
+
+    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
+        cells.iter().enumerate().map(|(column, cell)| self.state.contribution(column, *cell)).collect()
+    }
+}
+
 impl Deviations {
     pub(crate) fn is_sound(&self, columns: usize) -> bool {
         self.columns.len() == columns
@@ -52,7 +94,7 @@ impl Deviations {
     }
 
     /// Adds the cells of `column` to the scores of their rows, which start at 0.
-    pub(crate) fn accumulate(&self, level: Level, column: usize, cells: &[f64], scores: &mut [f64]) {
+    fn accumulate(&self, level: Level, column: usize, cells: &[f64], scores: &mut [f64]) {
         let column = &self.columns[column];
         let (scale, most) = (column.scale(), self.most());
         if column.exponent == 0 && column.rest == 0.0 {
@@ -75,7 +117,7 @@ impl Deviations {
     }
 
     /// What one cell adds, or would be the maximum of; 0 when it is missing.
-    pub(crate) fn contribution(&self, column: usize, value: f64) -> f64 {
+    fn contribution(&self, column: usize, value: f64) -> f64 {
         let column = self.columns[column];
         let above = value * scale::power(column.exponent) - column.center;
         let distance = distance(above, column.rest, column.scale());

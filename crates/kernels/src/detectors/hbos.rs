@@ -21,16 +21,104 @@
 //! No cell is ever scaled. Scaling never changes the order of two numbers, so every edge is carried back once to the
 //! last `x` that does not pass it, and then `x` itself is compared with that *cut*: the same bins, exactly.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
-use crate::FitError;
-use crate::detector::HistogramSettings;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, Wants, sound, written};
+use crate::known::Known;
 use crate::numbers::{last_at_most, log2};
+use crate::parameter::{ParameterDefault, ParameterInfo, ParameterKind, choice, number};
 use crate::scale;
 use crate::summaries::histogram::Cuts;
 use crate::summaries::range::Range;
+use crate::{FitError, Level};
 
-use super::stairs::{Outside, Stairs};
+use super::stairs::{Outside, Stairs, Steps};
+
+static INFO: DetectorInfo = DetectorInfo {
+    name: "hbos",
+    summary: "How rare each cell's histogram bin is, summed over the columns (histogram-based outlier score).",
+    passes: 2,
+    merge: "exact: integer counts",
+    parameters: &[
+        choice(
+            "scale",
+            &["minmax", "raw"],
+            "minmax: columns are brought to 0..1 first, so the score has no units; raw: PyOD's scores exactly",
+        ),
+        ParameterInfo {
+            name: "n_bins",
+            kind: ParameterKind::Integer,
+            default: ParameterDefault::Integer(10),
+            min: Some(2.0),
+            max: Some(1024.0),
+            choices: &[],
+            help: "bins of equal width per column",
+        },
+        number("alpha", 0.1, 1e-6, 1.0, "added to each density, so that an empty bin is not infinitely rare"),
+        number(
+            "tol",
+            0.5,
+            0.0,
+            1.0,
+            "how far outside the fitted range a cell still counts as the outermost bin, in bin widths",
+        ),
+    ],
+};
+
+/// The detector.
+#[derive(Debug)]
+pub(crate) struct Hbos;
+
+/// How it is fitted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fitting(pub(crate) HistogramSettings);
+
+/// What HBOS was told.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct HistogramSettings {
+    /// Whether columns are brought to 0..1 first.
+    pub(crate) minmax: bool,
+    pub(crate) bins: usize,
+    pub(crate) alpha: f64,
+    pub(crate) tol: f64,
+}
+
+impl HistogramSettings {
+    /// What HBOS does when nothing is said; a member of `auto`.
+    pub(crate) const DEFAULT: Self = Self { minmax: true, bins: 10, alpha: 0.1, tol: 0.5 };
+}
+
+impl Detector for Hbos {
+    fn info(&self) -> &'static DetectorInfo {
+        &INFO
+    }
+
+    fn method(&self, parameters: Settings<'_>) -> Arc<dyn Method> {
+        Arc::new(Fitting(HistogramSettings {
+            minmax: parameters.word("scale") == "minmax",
+            bins: parameters.count("n_bins"),
+            alpha: parameters.number("alpha"),
+            tol: parameters.number("tol"),
+        }))
+    }
+
+    fn read(&self, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
+        sound(state, |state: &Histograms| state.is_sound(columns))
+    }
+}
+
+impl Method for Fitting {
+    fn wants(&self) -> Wants {
+        Wants { counts: Some(self.0), ..Wants::default() }
+    }
+
+    fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
+        Ok(Arc::new(Histograms::new(known, self.0)?))
+    }
+}
 
 /// So many ranges outside of the range, a number is as good as infinite.
 const FAR_RANGES: f64 = 1_048_576.0;
@@ -164,7 +252,35 @@ pub(crate) struct Histogram {
     table: Vec<f64>,
 }
 
+impl State for Histograms {
+    fn to_json(&self) -> Box<RawValue> {
+        written(self)
+    }
+
+    fn scorer(&self, level: Level) -> Box<dyn Score + '_> {
+        Box::new(Steps::new(self.stairs(), level))
+    }
+}
+
 impl Histograms {
+    /// The histograms of the columns used; their counts were wanted.
+    pub(crate) fn new(known: &Known<'_>, settings: HistogramSettings) -> Result<Self, FitError> {
+        let bins = bins(known.ranges(), known.used, known.names, settings)?;
+        let counted = known.counts(&cuts(&bins));
+        let column = |&column: &usize| {
+            let counts = counted.between(column);
+            if counts.iter().sum::<u64>() != known.total.tally[column].finite {
+                let name = &known.names[column];
+                return Err(FitError::Data(format!(
+                    "column {name:?} changed between the passes: read the source again"
+                )));
+            }
+            let bins = bins[column].as_ref().expect("a used column has bins");
+            Ok(bins.column(counts, settings))
+        };
+        Ok(Self { settings, columns: known.used.iter().map(column).collect::<Result<_, _>>()? })
+    }
+
     pub(crate) fn is_sound(&self, columns: usize) -> bool {
         self.columns.len() == columns
             && (2..=1024).contains(&self.settings.bins)
@@ -178,7 +294,7 @@ impl Histograms {
     }
 
     /// What scoring needs, column by column.
-    pub(crate) fn stairs(&self) -> Vec<Stairs> {
+    fn stairs(&self) -> Vec<Stairs> {
         let stairs = |column: &Histogram| {
             Bins::new(column.range(), self.settings).map(|bins| bins.stairs(&column.table, self.settings))
         };
@@ -209,4 +325,9 @@ pub(crate) fn bins(
         })?);
     }
     Ok(bins)
+}
+
+/// Where the cells of each column are counted.
+pub(crate) fn cuts(bins: &[Option<Bins>]) -> Vec<Cuts> {
+    bins.iter().map(|bins| bins.as_ref().map(Bins::counting_cuts).unwrap_or_default()).collect()
 }

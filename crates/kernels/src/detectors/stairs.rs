@@ -1,7 +1,58 @@
 //! A function of one number that is constant between cuts: `values[how many cuts lie below x]`.
 
 use crate::Level;
+use crate::detector::Score;
+use crate::simd::{LANES, Lanes};
 use crate::summaries::histogram::{Cuts, LADDER_MAX};
+
+/// The stairs of every column, whose values add up to the score of a row.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    columns: Vec<Stairs>,
+    level: Level,
+}
+
+impl Steps {
+    pub(crate) fn new(columns: Vec<Stairs>, level: Level) -> Self {
+        Self { columns, level }
+    }
+}
+
+impl Score for Steps {
+    fn block(&self, columns: &[&[f64]], scores: &mut [f64]) {
+        for (stairs, cells) in self.columns.iter().zip(columns) {
+            stairs.accumulate(self.level, cells, scores);
+        }
+        // An infinite score stands for a row with a cell outside of the stairs.
+        if sum(self.level, scores).is_finite() {
+            return;
+        }
+        for (row, score) in scores.iter_mut().enumerate().filter(|(_, score)| score.is_infinite()) {
+            // In the order in which the columns were added, so that no bit differs.
+            let values = self.columns.iter().zip(columns).map(|(stairs, cells)| stairs.value(cells[row]));
+            *score = values.fold(0.0, |score, value| score + value);
+        }
+    }
+
+    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
+        self.columns.iter().zip(cells).map(|(stairs, cell)| stairs.contribution(*cell)).collect()
+    }
+}
+
+levels! {
+    /// The sum: infinite when one of `values` is, for those of stairs are small.
+    fn sum(values: &[f64]) -> f64 = sum_body;
+}
+
+#[inline(always)]
+fn sum_body(values: &[f64]) -> f64 {
+    let mut sum = Lanes::splat(0.0);
+    let (steps, rest) = values.as_chunks::<LANES>();
+    for step in steps {
+        sum = sum.add(Lanes(*step));
+    }
+    sum.sum() + rest.iter().sum::<f64>()
+}
 
 /// The stairs of one column.
 #[derive(Clone, Debug)]
@@ -32,7 +83,7 @@ impl Stairs {
 
     /// Adds the value of each cell to the score of its row: infinity where it lies outside, which is rare, so that not every
     /// cell need be compared with what is far out. [`Stairs::value`] tells what to add there.
-    pub(crate) fn accumulate(&self, level: Level, cells: &[f64], scores: &mut [f64]) {
+    fn accumulate(&self, level: Level, cells: &[f64], scores: &mut [f64]) {
         match self.cuts.as_slice().len() {
             0..=4 => climb_4(level, cells, self, scores),
             5..=8 => climb_8(level, cells, self, scores),
@@ -43,7 +94,7 @@ impl Stairs {
     }
 
     /// The value of one cell.
-    pub(crate) fn value(&self, cell: f64) -> f64 {
+    fn value(&self, cell: f64) -> f64 {
         let Outside { far: [below, above], near_value, far_value } = self.outside;
         if cell.is_nan() {
             return self.gap();
@@ -57,7 +108,7 @@ impl Stairs {
     }
 
     /// The value of one cell above that of the most ordinary one.
-    pub(crate) fn contribution(&self, cell: f64) -> f64 {
+    fn contribution(&self, cell: f64) -> f64 {
         self.value(cell) - self.gap()
     }
 

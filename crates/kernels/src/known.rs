@@ -1,0 +1,83 @@
+//! What the passes of a fit found out of the rows, as a detector's method asks for it.
+
+use std::borrow::Cow;
+
+use crate::numbers::BLOCK;
+use crate::stage::Targets;
+use crate::summaries::Summary;
+use crate::summaries::bracket::Bracket;
+use crate::summaries::histogram::{Cuts, Histogram};
+use crate::summaries::moments::{GroupMoments, Moments};
+use crate::summaries::range::Range;
+use crate::{FitError, Level, Missing};
+
+/// All that is known when nothing is left to be read. What is of columns is of all those of the fit, by their numbers; only
+/// [`used`](Self::used) ones play a part.
+#[derive(Debug)]
+pub(crate) struct Known<'a> {
+    /// At what what is left to compute is computed.
+    pub(crate) level: Level,
+    /// The columns' names.
+    pub(crate) names: &'a [String],
+    /// The columns that vary, rising: those of the model.
+    pub(crate) used: &'a [usize],
+    /// What a missing cell means.
+    pub(crate) missing: Missing,
+    /// What is known of all rows.
+    pub(crate) total: &'a Summary,
+    /// What was counted, and where; nothing where the sample is all there is.
+    pub(crate) counted: Option<(&'a Targets, &'a Summary)>,
+}
+
+impl<'a> Known<'a> {
+    /// Mean and deviation of each column; they were wanted.
+    pub(crate) fn moments(&self) -> Vec<Moments> {
+        self.total.moments.as_ref().map(GroupMoments::finish).expect("moments were wanted")
+    }
+
+    /// The range of each column's finite cells; moments were not wanted.
+    pub(crate) fn ranges(&self) -> &'a [Range] {
+        self.total.range.as_deref().expect("ranges are known where moments are not")
+    }
+
+    /// The sampled rows, column by column.
+    pub(crate) fn sample(&self) -> &'a [Vec<f64>] {
+        &self.total.sample.as_ref().expect("the first pass collects a sample").columns
+    }
+
+    /// How many cells lie between these cuts, those that were wanted.
+    pub(crate) fn counts(&self, cuts: &[Cuts]) -> Cow<'a, Histogram> {
+        if let Some((_, counted)) = self.counted {
+            return Cow::Borrowed(counted.histogram.as_ref().expect("counts were wanted"));
+        }
+        let mut histogram = Histogram::new(cuts);
+        for (column, cells) in self.sample().iter().enumerate() {
+            cells.chunks(BLOCK).for_each(|block| histogram.observe(self.level, column, &cuts[column], block));
+        }
+        Cow::Owned(histogram)
+    }
+
+    /// The brackets of the medians, which were wanted, and what was counted in them; nothing where the sample has all rows.
+    pub(crate) fn brackets(&self) -> Option<(&'a [Option<Bracket>], &'a Summary)> {
+        self.counted
+            .map(|(targets, counted)| (targets.brackets.as_ref().expect("spreads were wanted").as_slice(), counted))
+    }
+
+    /// The sampled rows that get a score, in the columns used.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn scored_rows(&self) -> Result<Vec<Vec<f64>>, FitError> {
+        let columns: Vec<&Vec<f64>> = self.used.iter().map(|&column| &self.sample()[column]).collect();
+        let scored = |row: usize| self.missing == Missing::Center || columns.iter().all(|cells| !cells[row].is_nan());
+        let rows: Vec<usize> = (0..columns[0].len()).filter(|&row| scored(row)).collect();
+        if rows.is_empty() {
+            return Err(FitError::Data(
+                "every row has a missing cell, so none gets a score; allow missing cells with missing center, or leave \
+                 out the columns that have them"
+                    .to_owned(),
+            ));
+        }
+        Ok(columns.iter().map(|cells| rows.iter().map(|&row| cells[row]).collect()).collect())
+    }
+}
