@@ -17,13 +17,13 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::detectors::hbos::HistogramSettings;
-use crate::detectors::{auto::Auto, hbos::Hbos, mad::Mad, zscore::Zscore};
+use crate::detectors::{auto::Auto, hbos::Hbos, mad::Mad, mahalanobis::Mahalanobis, zscore::Zscore};
 use crate::known::Known;
 use crate::parameter::ParameterInfo;
 use crate::{FitError, Level};
 
 /// Every detector, by name.
-static TABLE: [&dyn Detector; 4] = [&Auto, &Hbos, &Mad, &Zscore];
+static TABLE: [&dyn Detector; 5] = [&Auto, &Hbos, &Mad, &Mahalanobis, &Zscore];
 
 /// One detector, as the help of the command line shows it.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -65,6 +65,14 @@ pub(crate) trait Method: Debug + Send + Sync {
     /// What is to be found out of the rows.
     fn wants(&self) -> Wants;
 
+    /// Refuses columns of which it can make nothing, before a row is read.
+    ///
+    /// # Errors
+    /// When there are too many, say.
+    fn check(&self, _names: &[String]) -> Result<(), FitError> {
+        Ok(())
+    }
+
     /// The state, from what was found out.
     ///
     /// # Errors
@@ -81,12 +89,14 @@ pub(crate) struct Wants {
     pub(crate) counts: Option<HistogramSettings>,
     /// Median and median absolute deviation of each column; one more pass, but where a pilot tells where to look.
     pub(crate) spreads: bool,
+    /// Sums of the products of each two columns' standardized cells, for which moments are wanted too; one more pass.
+    pub(crate) products: bool,
 }
 
 impl Wants {
     /// Whether all of it takes one pass, whatever is known of the source.
     pub(crate) fn one_pass(&self) -> bool {
-        self.counts.is_none() && !self.spreads
+        self.counts.is_none() && !self.spreads && !self.products
     }
 }
 
@@ -209,7 +219,7 @@ mod tests {
     #[test]
     fn what_is_not_allowed_is_named_with_what_is() {
         for (detector, parameters, said) in [
-            ("iforest", json!({}), "there are auto, hbos, mad, zscore"),
+            ("iforest", json!({}), "there are auto, hbos, mad, mahalanobis, zscore"),
             ("auto", json!({"members": "hbos"}), "it has none"),
             ("mad", json!({"agregate": "sum"}), "it has aggregate"),
             ("mad", json!({"aggregate": "mean"}), "max or sum"),

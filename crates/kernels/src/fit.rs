@@ -51,6 +51,7 @@ impl Fit {
     pub fn new(spec: FitSpec) -> Result<Self, FitError> {
         let (method, parameters) = detector::choose(&spec.detector, &spec.parameters)?;
         spec.check()?;
+        method.check(&spec.columns)?;
         Ok(Self { spec, method, parameters, stage: Stage::Blank })
     }
 
@@ -60,10 +61,10 @@ impl Fit {
     pub fn guided(self, claims: &Claims) -> Self {
         let Some(ranges) = claims.ranges(self.spec.columns.len()).filter(|_| self.passes() > 1) else { return self };
         let wants = self.method.wants();
-        let stage = match wants.spreads {
-            true if claims.pilot_rows > 0 => Some(Stage::Pilot { ranges, rows: claims.pilot_rows }),
-            true => None,
-            false => freeze::guess(&self, ranges, None),
+        let stage = if wants.spreads {
+            (claims.pilot_rows > 0).then_some(Stage::Pilot { ranges, rows: claims.pilot_rows })
+        } else {
+            wants.counts.and_then(|_| freeze::guess(&self, ranges, None))
         };
         Self { stage: stage.unwrap_or(Stage::Blank), ..self }
     }
@@ -144,7 +145,8 @@ impl Fit {
         let fit = Self::new(spec)?;
         let summary = |reader: &mut Reader<'_>| Summary::decode(reader, &fit.recipe());
         let cuts = |ranges: &[Range], used: &[usize]| freeze::cuts(&fit, ranges, used).ok().flatten();
-        let stage = Stage::decode(&mut reader, fit.spec.columns.len(), summary, cuts).map_err(refuse)?;
+        let stage =
+            Stage::decode(&mut reader, &fit.method.wants(), fit.spec.columns.len(), summary, cuts).map_err(refuse)?;
         reader.finish().map_err(refuse)?;
         Ok(Self { stage, ..fit })
     }
@@ -168,11 +170,12 @@ impl Fit {
         Recipe {
             fingerprint: self.fingerprint(),
             columns: self.spec.columns.len(),
-            moments,
+            moments: moments && matches!(self.stage, Stage::Blank | Stage::Guessed { .. }),
             range: !moments && matches!(self.stage, Stage::Blank | Stage::Guessed { .. }),
             sampling,
             cuts: targets.cuts,
             brackets: targets.brackets,
+            centers: targets.centers,
         }
     }
 

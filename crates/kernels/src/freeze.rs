@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::detectors::hbos;
+use crate::detectors::{hbos, zscore};
 use crate::distribution::Distribution;
 use crate::fit::Fit;
 use crate::known::Known;
@@ -54,9 +54,13 @@ pub(crate) fn look_closer(fit: &Fit, total: Summary) -> Result<Stage, FitError> 
     let used = used(fit, &total)?;
     let cuts = cuts(fit, ranges(&total), &used)?.map(Arc::new);
     let brackets = brackets(fit, ranges(&total), &used, &total, 0, Margin::SAFE)?.map(Arc::new);
+    let centers = match &total.moments {
+        Some(moments) if fit.method.wants().products => Some(Arc::new(zscore::centers(&moments.finish(), &used))),
+        _ => None,
+    };
     // What was counted under a guess that missed is of no more use.
     let first = Box::new(Summary { histogram: None, counted: None, distances: None, ..total });
-    Ok(Stage::Second { first, targets: Targets { used, cuts, brackets } })
+    Ok(Stage::Second { first, targets: Targets { used, cuts, brackets, centers } })
 }
 
 /// Where to count at once, given the ranges that are claimed, and the rows of a pilot where there must be brackets; none
@@ -72,7 +76,7 @@ pub(crate) fn guess(fit: &Fit, ranges: Vec<Range>, pilot: Option<&Summary>) -> O
         Some(pilot) => brackets(fit, &ranges, &used, pilot, PILOT_CELLS_MIN, Margin::CHECKED).ok()?.map(Arc::new),
         None => None,
     };
-    Some(Stage::Guessed { ranges, targets: Targets { used, cuts, brackets } })
+    Some(Stage::Guessed { ranges, targets: Targets { used, cuts, brackets, centers: None } })
 }
 
 /// Whether what was guessed is what the pass found: the ranges to the bit, which columns vary, and in each bracket the
@@ -169,6 +173,7 @@ fn borrow(columns: &[Vec<f64>]) -> Vec<&[f64]> {
     columns.iter().map(Vec::as_slice).collect()
 }
 
+/// Of each column; none where moments were wanted instead.
 fn ranges(total: &Summary) -> &[Range] {
-    total.range.as_deref().expect("a first pass that is followed by another collects ranges")
+    total.range.as_deref().unwrap_or_default()
 }

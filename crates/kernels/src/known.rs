@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 
+use crate::detectors::deviation::Center;
+use crate::detectors::zscore;
 use crate::numbers::BLOCK;
 use crate::stage::Targets;
 use crate::summaries::Summary;
 use crate::summaries::bracket::Bracket;
 use crate::summaries::histogram::{Cuts, Histogram};
 use crate::summaries::moments::{GroupMoments, Moments};
+use crate::summaries::products::of_rows;
 use crate::summaries::range::Range;
 use crate::{FitError, Level, Missing};
 
@@ -33,6 +36,20 @@ impl<'a> Known<'a> {
     /// Mean and deviation of each column; they were wanted.
     pub(crate) fn moments(&self) -> Vec<Moments> {
         self.total.moments.as_ref().map(GroupMoments::finish).expect("moments were wanted")
+    }
+
+    /// By what each column's cells are standardized: mean and standard deviation; none for a column that is left out. Products
+    /// were wanted.
+    pub(crate) fn centers(&self) -> Vec<Option<Center>> {
+        zscore::centers(&self.moments(), self.used)
+    }
+
+    /// The sums of the products of the standardized cells of each two columns used, as a symmetric matrix; they were wanted.
+    pub(crate) fn products(&self) -> Vec<f64> {
+        match self.counted {
+            Some((_, counted)) => counted.products.as_ref().expect("products were wanted").matrix(self.used),
+            None => of_rows(self.level, &self.centers(), self.sample()).matrix(self.used),
+        }
     }
 
     /// The range of each column's finite cells; moments were not wanted.

@@ -52,6 +52,7 @@ mod column;
 mod detector;
 mod detectors;
 mod distribution;
+mod eigen;
 mod error;
 mod fit;
 mod freeze;

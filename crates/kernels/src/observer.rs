@@ -56,6 +56,8 @@ impl Observer {
             }
             if self.gathered[0].len() == BLOCK {
                 self.flush();
+            } else if end - start == BLOCK {
+                self.summary.end_block(self.level, &self.workspace);
             }
             start = end;
         }
@@ -78,8 +80,11 @@ impl Observer {
         for (index, cells) in self.gathered.iter_mut().enumerate() {
             if !cells.is_empty() {
                 self.summary.observe(self.level, &self.recipe, index, cells, &mut self.workspace);
-                cells.clear();
             }
+        }
+        if !self.gathered[0].is_empty() {
+            self.summary.end_block(self.level, &self.workspace);
+            self.gathered.iter_mut().for_each(Vec::clear);
         }
     }
 }

@@ -13,6 +13,8 @@
 use std::sync::Arc;
 
 use crate::codec::{CodecError, Reader, Writer};
+use crate::detector::Wants;
+use crate::detectors::deviation::Center;
 use crate::summaries::Summary;
 use crate::summaries::bracket::Bracket;
 use crate::summaries::histogram::Cuts;
@@ -40,6 +42,8 @@ pub(crate) struct Targets {
     /// The cuts of each column; none for a column that is left out.
     pub(crate) cuts: Option<Arc<Vec<Cuts>>>,
     pub(crate) brackets: Option<Arc<Vec<Option<Bracket>>>>,
+    /// By what the cells of each column are standardized; none for a column that is left out.
+    pub(crate) centers: Option<Arc<Vec<Option<Center>>>>,
 }
 
 /// What is said of a source before a row of it is read. Nothing here is trusted: a fit that is told wrong reads the
@@ -113,9 +117,11 @@ impl Stage {
         }
     }
 
-    /// Reads what [`Stage::encode`] wrote. `summary` reads the first pass's, and `cuts` finds them from the ranges.
+    /// Reads what [`Stage::encode`] wrote of a fit that wants `wants`. `summary` reads the first pass's, and `cuts` finds them
+    /// from the ranges.
     pub(crate) fn decode(
         reader: &mut Reader<'_>,
+        wants: &Wants,
         columns: usize,
         summary: impl FnOnce(&mut Reader<'_>) -> Result<Summary, CodecError>,
         cuts: impl FnOnce(&[Range], &[usize]) -> Option<Vec<Cuts>>,
@@ -125,13 +131,15 @@ impl Stage {
             return Ok(Self::Blank);
         }
         let rows = if kind == 1 { reader.u64()? } else { 0 };
-        let ranges = (0..columns).map(|_| Range::decode(reader)).collect::<Result<Vec<_>, _>>()?;
+        let known = if wants.moments { 0 } else { columns };
+        let ranges = (0..known).map(|_| Range::decode(reader)).collect::<Result<Vec<_>, _>>()?;
         if kind == 1 {
             return Ok(Self::Pilot { ranges, rows });
         }
         let used = decode_used(reader, columns)?;
         let brackets = decode_brackets(reader, columns)?.map(Arc::new);
-        let targets = Targets { brackets, cuts: cuts(&ranges, &used).map(Arc::new), used };
+        let centers = if wants.products { Some(Arc::new(decode_centers(reader, columns)?)) } else { None };
+        let targets = Targets { brackets, centers, cuts: cuts(&ranges, &used).map(Arc::new), used };
         match kind {
             2 => Ok(Self::Guessed { ranges, targets }),
             3 => Ok(Self::Second { first: Box::new(summary(reader)?), targets }),
@@ -150,6 +158,12 @@ impl Targets {
             writer.u8(u8::from(bracket.is_some()));
             if let Some(bracket) = bracket {
                 bracket.encode(writer);
+            }
+        }
+        for center in self.centers.iter().flat_map(|centers| centers.iter()) {
+            writer.u8(u8::from(center.is_some()));
+            if let Some(center) = center {
+                center.encode(writer);
             }
         }
     }
@@ -176,4 +190,12 @@ fn decode_brackets(reader: &mut Reader<'_>, columns: usize) -> Result<Option<Vec
         _ => Bracket::decode(reader).map(Some),
     };
     (0..columns).map(|_| bracket(reader)).collect::<Result<Vec<_>, _>>().map(Some)
+}
+
+fn decode_centers(reader: &mut Reader<'_>, columns: usize) -> Result<Vec<Option<Center>>, CodecError> {
+    let center = |reader: &mut Reader<'_>| match reader.u8()? {
+        0 => Ok(None),
+        _ => Center::decode(reader).map(Some),
+    };
+    (0..columns).map(|_| center(reader)).collect()
 }

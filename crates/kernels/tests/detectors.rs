@@ -217,11 +217,16 @@ fn thousands_of_columns_and_small_integers_work() {
     });
     let tall = Table::new(3, 20_000, |_, _, uniform| Some((uniform * uniform * 256.0).floor()));
     for (detector, parameters) in detectors() {
-        let model = wide.fit(detector, &parameters).unwrap();
-        assert_eq!(model.columns().len(), 3000);
-        let found = scores(&wide, &model);
-        let sees_one_cell = matches!(detector, "zscore" | "mad") && parameters == json!({});
-        assert!(!sees_one_cell || highest(&found) == 13, "{detector} {parameters}");
+        if detector == "mahalanobis" {
+            // All pairs of so many columns are too many.
+            assert_eq!(wide.fit(detector, &parameters).unwrap_err().code(), "CONFIG");
+        } else {
+            let model = wide.fit(detector, &parameters).unwrap();
+            assert_eq!(model.columns().len(), 3000);
+            let found = scores(&wide, &model);
+            let sees_one_cell = matches!(detector, "zscore" | "mad") && parameters == json!({});
+            assert!(!sees_one_cell || highest(&found) == 13, "{detector} {parameters}");
+        }
         let model = tall.fit(detector, &parameters).unwrap();
         let Threshold { value, share_error } = model.threshold(0.05);
         let share = scores(&tall, &model).iter().filter(|score| **score > value).count() as f64 / 20_000.0;

@@ -10,6 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Level;
+use crate::codec::{CodecError, Reader, Writer};
 use crate::detector::{Score, State, written};
 use crate::scale;
 use serde_json::value::RawValue;
@@ -84,13 +85,7 @@ impl Score for Distances<'_> {
 
 impl Deviations {
     pub(crate) fn is_sound(&self, columns: usize) -> bool {
-        self.columns.len() == columns
-            && self.columns.iter().all(|column| {
-                (column.center.is_finite() && column.rest.is_finite())
-                    && column.unit > 0.0
-                    && column.scale().is_normal()
-                    && scale::is_shift(column.exponent)
-            })
+        self.columns.len() == columns && self.columns.iter().all(|column| column.is_sound())
     }
 
     /// Adds the cells of `column` to the scores of their rows, which start at 0.
@@ -137,7 +132,35 @@ impl Deviations {
     }
 }
 
+/// So many units of distance count in a product: with any direction of any number of columns, a square is still a double.
+const FAR: f64 = scale::power(400);
+
 impl Center {
+    pub(crate) fn is_sound(self) -> bool {
+        (self.center.is_finite() && self.rest.is_finite())
+            && self.unit > 0.0
+            && self.scale().is_normal()
+            && scale::is_shift(self.exponent)
+    }
+
+    /// Writes the distance of each cell from the centre, with its sign, up to [`FAR`]; a missing cell has 0.
+    pub(crate) fn standardize(self, level: Level, cells: &[f64], standardized: &mut Vec<f64>) {
+        standardized.resize(cells.len(), 0.0);
+        standardize(level, cells, self, standardized);
+    }
+
+    pub(crate) fn encode(self, writer: &mut Writer) {
+        for part in [self.center, self.unit, self.rest] {
+            writer.f64(part);
+        }
+        writer.i32(self.exponent);
+    }
+
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let (center, unit, rest) = (reader.f64()?, reader.f64()?, reader.f64()?);
+        Ok(Self { center, unit, rest, exponent: reader.i32()? })
+    }
+
     /// The centre of a column, with what was cut off it, and the unit that `unit_of` makes of its spread, a positive
     /// number; all are given times 2^`shift`.
     pub(crate) fn new(center: [f64; 2], spread: f64, shift: i32, unit_of: impl FnOnce(f64) -> f64) -> Self {
@@ -169,6 +192,21 @@ fn distance(value: f64, center: f64, scale: f64) -> f64 {
 #[inline(always)]
 fn at_most(value: f64, most: f64) -> f64 {
     if value > most { most } else { value }
+}
+
+levels! {
+    fn standardize(cells: &[f64], center: Center, standardized: &mut [f64]) = standardize_body;
+}
+
+#[inline(always)]
+fn standardize_body(cells: &[f64], center: Center, standardized: &mut [f64]) {
+    let (power, unit) = (scale::power(center.exponent), center.scale());
+    for (out, cell) in standardized.iter_mut().zip(cells) {
+        let distance = ((cell * power - center.center) - center.rest) * unit;
+        let near = if distance > FAR { FAR } else { distance };
+        let near = if near < -FAR { -FAR } else { near };
+        *out = if near.is_nan() { 0.0 } else { near };
+    }
 }
 
 levels! {

@@ -5,5 +5,6 @@ pub(crate) mod auto;
 pub(crate) mod deviation;
 pub(crate) mod hbos;
 pub(crate) mod mad;
+pub(crate) mod mahalanobis;
 pub(crate) mod stairs;
 pub(crate) mod zscore;

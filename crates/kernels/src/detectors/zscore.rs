@@ -54,6 +54,15 @@ impl Method for Fitting {
     }
 }
 
+/// The centres of the columns `used`; the others have none.
+pub(crate) fn centers(moments: &[Moments], used: &[usize]) -> Vec<Option<Center>> {
+    let mut centers = vec![None; moments.len()];
+    for &column in used {
+        centers[column] = Some(center(&moments[column]));
+    }
+    centers
+}
+
 fn center(moments: &Moments) -> Center {
     if moments.varies() {
         Center::new([moments.mean, moments.rest], moments.deviation(), moments.shift, |deviation| deviation)

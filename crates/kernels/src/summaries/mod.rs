@@ -5,6 +5,7 @@ pub(crate) mod distances;
 pub(crate) mod histogram;
 pub(crate) mod marked;
 pub(crate) mod moments;
+pub(crate) mod products;
 pub(crate) mod range;
 pub(crate) mod sample;
 pub(crate) mod tally;
@@ -12,11 +13,13 @@ pub(crate) mod tally;
 use std::sync::Arc;
 
 use crate::codec::{CodecError, Reader, Writer};
+use crate::detectors::deviation::Center;
 use crate::scale;
 use bracket::{Bracket, Counted};
 use distances::Distances;
 use histogram::{Cuts, Histogram};
 use moments::GroupMoments;
+use products::Products;
 use range::Range;
 use sample::{Sample, Sampling};
 use tally::Tally;
@@ -35,6 +38,8 @@ pub(crate) struct Recipe {
     /// The cuts of each column; none for a column that is left out.
     pub(crate) cuts: Option<Arc<Vec<Cuts>>>,
     pub(crate) brackets: Option<Arc<Vec<Option<Bracket>>>>,
+    /// By what the cells of each column are standardized; none for a column that is left out.
+    pub(crate) centers: Option<Arc<Vec<Option<Center>>>>,
 }
 
 /// Room that is used again for every block.
@@ -43,6 +48,8 @@ pub(crate) struct Workspace {
     finite: Vec<f64>,
     shifted: Vec<f64>,
     marked: marked::Marked,
+    /// Of the block that is being read, column by column.
+    standardized: Vec<Vec<f64>>,
 }
 
 /// What was collected. Every part is there or not as the recipe says.
@@ -56,6 +63,7 @@ pub(crate) struct Summary {
     pub(crate) histogram: Option<Histogram>,
     pub(crate) counted: Option<Vec<Counted>>,
     pub(crate) distances: Option<Distances>,
+    pub(crate) products: Option<Products>,
 }
 
 impl Summary {
@@ -70,6 +78,7 @@ impl Summary {
             histogram: recipe.cuts.as_ref().map(|cuts| Histogram::new(cuts)),
             counted: recipe.bins().map(|bins| bins.map(Counted::new).collect()),
             distances: recipe.brackets.as_ref().map(|_| Distances::new(columns)),
+            products: recipe.centers.as_ref().map(|_| Products::new(columns)),
         }
     }
 
@@ -103,6 +112,17 @@ impl Summary {
             let cells = shifted(level, block.cells, bracket.sum_shift, &mut workspace.shifted);
             distances.observe(level, column, bracket.sum_center(), cells);
         }
+        if let Some(center) = recipe.centers.as_ref().and_then(|centers| centers[column]) {
+            workspace.standardized.resize_with(recipe.columns, Vec::new);
+            center.standardize(level, block.cells, &mut workspace.standardized[column]);
+        }
+    }
+
+    /// All columns of a block were observed.
+    pub(crate) fn end_block(&mut self, level: crate::Level, workspace: &Workspace) {
+        if let Some(products) = &mut self.products {
+            products.observe(level, &workspace.standardized);
+        }
     }
 
     pub(crate) fn end_row_group(&mut self) {
@@ -111,6 +131,9 @@ impl Summary {
         }
         if let Some(distances) = &mut self.distances {
             distances.end_row_group();
+        }
+        if let Some(products) = &mut self.products {
+            products.end_row_group();
         }
     }
 
@@ -134,6 +157,9 @@ impl Summary {
             mine.iter_mut().zip(later).for_each(|(mine, later)| mine.merge(later));
         }
         if let (Some(mine), Some(later)) = (&mut self.distances, &later.distances) {
+            mine.merge(later);
+        }
+        if let (Some(mine), Some(later)) = (&mut self.products, &later.products) {
             mine.merge(later);
         }
     }
@@ -183,6 +209,9 @@ impl Summary {
         if let Some(distances) = &self.distances {
             distances.encode(writer);
         }
+        if let Some(products) = &self.products {
+            products.encode(writer);
+        }
     }
 
     pub(crate) fn decode(reader: &mut Reader<'_>, recipe: &Recipe) -> Result<Self, CodecError> {
@@ -196,6 +225,7 @@ impl Summary {
             histogram: recipe.cuts.as_ref().map(|cuts| Histogram::decode(reader, cuts)).transpose()?,
             counted: recipe.bins().map(|bins| bins.map(|bins| Counted::decode(reader, bins)).collect()).transpose()?,
             distances: recipe.brackets.as_ref().map(|_| Distances::decode(reader, columns)).transpose()?,
+            products: recipe.centers.as_ref().map(|_| Products::decode(reader, columns)).transpose()?,
         })
     }
 }

@@ -14,6 +14,7 @@ pub(crate) fn detectors() -> Vec<(&'static str, Value)> {
         ("hbos", json!({"scale": "raw", "n_bins": 40, "tol": 0.0})),
         ("mad", json!({})),
         ("mad", json!({"aggregate": "sum"})),
+        ("mahalanobis", json!({})),
         ("auto", json!({})),
     ]
 }
