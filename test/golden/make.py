@@ -1,4 +1,4 @@
-"""Writes zscore.json, hbos.json and mad.json beside itself: what SciPy, scikit-learn and PyOD answer.
+"""Writes zscore.json, hbos.json, mad.json and mahalanobis.json beside itself: what SciPy, scikit-learn and PyOD answer.
 
 Nothing here is random between runs: every data set has its own fixed seed, so a second run writes the same bytes.
 The format is told in README.md.
@@ -8,9 +8,12 @@ import pathlib
 from importlib.metadata import version
 
 import numpy as np
+import scipy.linalg
 import scipy.stats
 from pyod.models.hbos import HBOS
 from pyod.models.mad import MAD
+from sklearn.covariance import EmpiricalCovariance
+from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 PACKAGES = ("pyod", "scikit-learn", "scipy", "numpy", "numba")
@@ -19,6 +22,8 @@ FILE_BYTES_MAX = 300_000
 MODEL_COLUMNS_MAX = 10
 # Iglewicz and Hoaglin: the mean absolute deviation of a normal variable is sd / 1.253314.
 MEAN_DEVIATION_TO_SD = 1.253314
+# Directions of the standardized columns with less than this part of the greatest variance count as none.
+VARIANCE_MIN = 1e-10
 
 
 # ---------------------------------------------------------------- data sets
@@ -110,6 +115,22 @@ def mean_deviation_score(column, median, mean_deviation):
     return np.nan_to_num(np.abs(column[:, 0] - median) / (MEAN_DEVIATION_TO_SD * mean_deviation))
 
 
+def mahalanobis(fitted, new):
+    """scikit-learn's covariance of the standardized columns. Missing cells are their column's mean."""
+    facts = {"derived": "missing cells are filled with the mean of their column first"} if np.isnan(fitted).any() else {}
+    imputer = SimpleImputer().fit(fitted)
+    fitted, new = imputer.transform(fitted), imputer.transform(new)
+    scaler = StandardScaler().fit(fitted)
+    standard, standard_new = scaler.transform(fitted), scaler.transform(new)
+    model = EmpiricalCovariance().fit(standard)
+    # The same pseudo-inverse, which by itself keeps directions in which there is nothing but rounding.
+    model.precision_ = scipy.linalg.pinvh(model.covariance_, rtol=VARIANCE_MIN)
+    scores, scores_new = model.mahalanobis(standard), model.mahalanobis(standard_new)
+    if np.linalg.cond(model.covariance_) < 1e3:
+        agree(scores, EmpiricalCovariance().fit(fitted).mahalanobis(fitted), "standardized and raw columns", 1e-10)
+    return scores, scores_new, {"mean": imputer.statistics_}, facts
+
+
 def hbos(fitted, new, scale, n_bins=10, alpha=0.1, tol=0.5):
     facts = {}
     raw, raw_new = fitted, new
@@ -173,8 +194,8 @@ def places(fitted, new, n_bins, tol):
     return np.concatenate([counts, np.clip(bins, 1, n_bins), near_low, near_high])
 
 
-def agree(scores, others, who):
-    if not np.allclose(scores, others, rtol=1e-12, atol=1e-12):
+def agree(scores, others, who, tolerance=1e-12):
+    if not np.allclose(scores, others, rtol=tolerance, atol=tolerance):
         raise SystemExit(f"{who} disagree by {np.max(np.abs(scores - others))}")
 
 
@@ -216,6 +237,10 @@ def hbos_parameters(name):
         yield {"scale": "raw", "n_bins": 10, "alpha": 0.5, "tol": 0.1}
 
 
+def nothing(_name):
+    yield {}
+
+
 def aggregates(_name):
     yield {"aggregate": "max"}
     yield {"aggregate": "sum"}
@@ -241,3 +266,4 @@ if __name__ == "__main__":
     write("zscore", zscore, aggregates, SETS)
     write("mad", mad, aggregates, SETS)
     write("hbos", hbos, hbos_parameters, SETS)
+    write("mahalanobis", mahalanobis, nothing, SETS)

@@ -115,3 +115,8 @@ fn robust_z_scores_are_those_of_pyod() {
 fn histogram_scores_are_those_of_pyod() {
     check("hbos.json");
 }
+
+#[test]
+fn mahalanobis_distances_are_those_of_scikit_learn() {
+    check("mahalanobis.json");
+}
