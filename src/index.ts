@@ -4,8 +4,9 @@
  * @packageDocumentation
  */
 
+import type { RunEvent } from './events/event.ts';
 import { type GuardedListener, guard } from './events/listener.ts';
-import type { Progress, RunEvent } from './events/progress.ts';
+import type { Progress } from './events/progress.ts';
 import { fromHere } from './files/paths.ts';
 import { Model } from './model.ts';
 import { followSignal, inPackageWords, packageWords, readOnce } from './orchestrator/core/call.ts';
@@ -29,7 +30,8 @@ import {
 import type { Report } from './report.ts';
 
 export { BatchCoreError, ERROR_CODES, type ErrorClass, type ErrorCode, type ErrorPlace } from './errors.ts';
-export type { Phase, Progress, RunEvent } from './events/progress.ts';
+export type { RunEvent } from './events/event.ts';
+export type { Phase, Progress } from './events/progress.ts';
 export { Model } from './model.ts';
 export type { PlanReport } from './orchestrator/core/runs.ts';
 export type { FitOptions, Missing, Parameters, ScoreOptions } from './orchestrator/spec/options.ts';
@@ -48,7 +50,8 @@ export interface RunControls {
    * the `warnings` of what is returned say so.
    */
   onProgress?: ((progress: Progress) => unknown) | undefined;
-  /** Called for what happens once: started, resumed, retry, published, finished and so on; as `onProgress` is. */
+  /** Called for what happens once: started, resumed, retry, published, finished and so on, each with its number; as
+   * `onProgress` is. */
   onEvent?: ((event: RunEvent) => unknown) | undefined;
 }
 

@@ -155,6 +155,27 @@ describe('what a run writes', () => {
     compare('status.md', jobs);
   });
 
+  it('docs/status.md lists every event, and what a run tells of them', async () => {
+    const rows = rowsUnder(page('status.md'), 'event').map(([name = '', says = '']) => [name, says] as const);
+    const declared = /interface Details \{(.*?)\n\}/s.exec(
+      readFileSync(join(root, 'src/events/event.ts'), 'utf8'),
+    )?.[1];
+    const names = [...(declared ?? '').matchAll(/^ {2}(\w+):/gm)].map(([, name]) => name);
+    expect(rows.map(([name]) => name)).toEqual(names);
+    const args = ['score', 'data.parquet', '-o', 'told.parquet', '--progress', 'json'];
+    for (const flags of [[], ['--fresh']]) {
+      const lines = (await run(directory, ...args, ...flags)).stderr.trim().split('\n');
+      const events = lines.map((line) => JSON.parse(line)).filter(({ type }) => type === 'event');
+      expect(events.map(({ event }) => event)).toEqual(['started', 'published', 'finished']);
+      expect(events.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+      expect(events.map(({ epoch }) => epoch)).toEqual(Array(3).fill(flags.length + 1));
+      for (const { type: _type, event, jobId: _job, epoch: _epoch, seq: _seq, ...detail } of events) {
+        const says = new Map(rows).get(event) ?? '';
+        expect([...says.matchAll(/\w+/g)].map(([word]) => word).sort()).toEqual(Object.keys(detail).sort());
+      }
+    }
+  });
+
   it('docs/manifest.md is manifest.json', () => {
     compare('manifest.md', [read('parts/manifest.json')]);
     expect(existsSync(at('parts/_SUCCESS'))).toBe(true);

@@ -1,6 +1,7 @@
 /** Progress on stderr: a bar on a terminal, plain lines elsewhere, JSON lines for programs. */
 
-import type { Progress, RunEvent } from '../events/progress.ts';
+import type { RunEvent } from '../events/event.ts';
+import type { Progress } from '../events/progress.ts';
 import { jobCommand } from '../orchestrator/core/jobs.ts';
 import type { OutputFlags } from './options.ts';
 import { bytesText, rateText, rowsText, secondsText } from './print.ts';
@@ -106,13 +107,11 @@ function eventText(event: RunEvent): string | undefined {
     case 'resumed':
       return `resuming job ${event.jobId}`;
     case 'paused':
-      return `paused; "${jobCommand('resume', event.jobId, String(event['home']))}" continues it`;
+      return `paused; "${jobCommand('resume', event.jobId, event.home)}" continues it`;
     case 'continued':
       return 'continued';
-    case 'retry': {
-      const { code, message } = Object(event['error']) as { code?: unknown; message?: unknown };
-      return `chunk ${String(event['chunk'])} is tried again: ${String(code)}: ${String(message)}`;
-    }
+    case 'retry':
+      return `chunk ${event.chunk} is tried again: ${event.error.code}: ${event.error.message}`;
     default:
       return undefined;
   }

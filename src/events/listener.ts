@@ -1,5 +1,6 @@
 /** Callbacks are sinks: what they throw never reaches the run. */
-import type { Progress, RunEvent } from './progress.ts';
+import type { RunEvent } from './event.ts';
+import type { Progress } from './progress.ts';
 
 /** Who is told of a run. */
 export interface Listener {

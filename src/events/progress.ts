@@ -21,24 +21,6 @@ export interface Progress {
   quarantined: number;
 }
 
-/** Something that happened once. */
-export interface RunEvent {
-  type: 'event';
-  event:
-    | 'started'
-    | 'resumed'
-    | 'retry'
-    | 'quarantine'
-    | 'paused'
-    | 'continued'
-    | 'published'
-    | 'finished'
-    | 'stopped'
-    | 'failed';
-  jobId: string;
-  [detail: string]: unknown;
-}
-
 /** Half-life of what a rate remembers. */
 const HALF_LIFE_SECONDS = 5;
 

@@ -2,8 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import type { RunEvent } from '../../src/events/event.ts';
 import { guard } from '../../src/events/listener.ts';
-import type { Progress, RunEvent } from '../../src/events/progress.ts';
+import type { Progress } from '../../src/events/progress.ts';
 import { gaussian, parquet, scratch } from '../cli/harness.ts';
 
 const progress = { type: 'progress', phase: 'fit' } as Progress;

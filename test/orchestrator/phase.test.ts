@@ -37,7 +37,7 @@ it('chunks during which two executions died run first and alone, before the thir
   const status = { jobId: 'j', out: '/o', source: [], detector: 'zscore' };
   const run: PhaseRun = {
     ...{ jobId: 'j', home: '/h', store, control, chunks, retriesMax: 0, checkInput: async () => {} },
-    monitor: new Monitor(directory, status as unknown as ConstructorParameters<typeof Monitor>[1], {}),
+    monitor: new Monitor(directory, status as unknown as ConstructorParameters<typeof Monitor>[1], {}, 3),
     engine: {
       ...{ name: 'threads', workers: 2, close: async () => {} },
       run: async (task: Task) => {

@@ -1,14 +1,8 @@
 /** Keeps count of a run and tells it: to the caller, and to other processes through status.json. */
 import { Watch } from '../../bindings/native.ts';
+import type { EventDetail, EventName, RunEvent } from '../../events/event.ts';
 import type { Listener } from '../../events/listener.ts';
-import {
-  type ChunkCounts,
-  DecayedRate,
-  type Phase,
-  type Progress,
-  type RunEvent,
-  remainingSeconds,
-} from '../../events/progress.ts';
+import { type ChunkCounts, DecayedRate, type Phase, type Progress, remainingSeconds } from '../../events/progress.ts';
 import type { JobState } from '../../store/states.ts';
 import { type JobStatus, writeStatus } from '../../store/status.ts';
 import { rssBytes } from '../../system.ts';
@@ -26,6 +20,7 @@ export class Monitor {
   readonly #base: StatusBase;
   readonly #directory: string;
   readonly #listener: Listener;
+  readonly #epoch: number;
   readonly #ticker = new Ticker(INTERVAL_MS, () => this.#tell());
   #state: JobState = 'running';
   #phase: Phase = 'plan';
@@ -34,12 +29,14 @@ export class Monitor {
   #counts: ChunkCounts | undefined;
   #rate = new DecayedRate(0, 0);
   #watchedBefore = 0;
+  #events = 0;
   workers = 0;
 
-  constructor(directory: string, base: StatusBase, listener: Listener) {
+  constructor(directory: string, base: StatusBase, listener: Listener, epoch: number) {
     this.#directory = directory;
     this.#base = base;
     this.#listener = listener;
+    this.#epoch = epoch;
   }
 
   start(): void {
@@ -76,8 +73,12 @@ export class Monitor {
     this.#write();
   }
 
-  event(event: RunEvent['event'], detail: Record<string, unknown> = {}): void {
-    this.#listener.onEvent?.({ type: 'event', event, jobId: this.#base.jobId, ...detail });
+  /** Tells that something happened. */
+  event<Name extends EventName>(event: Name, detail: EventDetail<Name>): void {
+    this.#events += 1;
+    const whose = { type: 'event', jobId: this.#base.jobId, epoch: this.#epoch, seq: this.#events } as const;
+    // The compiler does not see that name and detail belong together; the signature says it.
+    this.#listener.onEvent?.({ ...whose, event, ...detail } as RunEvent);
   }
 
   /** The last word: the state stays. */

@@ -152,7 +152,7 @@ async function execute(
   hooks: RunHooks,
   timing: Timing,
 ): Promise<Report> {
-  const monitor = new Monitor(job.paths.directory, statusBase(prepared), hooks);
+  const monitor = new Monitor(job.paths.directory, statusBase(prepared), hooks, execution.epoch);
   const control = new Control(job.paths.directory, job.holder, hooks.signal);
   const grace = followControl(control, job, monitor, timing);
   let report: Report;
@@ -243,8 +243,8 @@ function followControl(control: Control, job: OpenJob, monitor: Monitor, timing:
     monitor.setState(state);
     if (change === 'paused') timing.pause();
     else timing.resume();
-    if (change !== 'stopping') monitor.event(change, { home: job.home });
-    else grace = setTimeout(() => monitor.watch.cancel(), GRACE_MS).unref();
+    monitor.event(change, { home: job.home });
+    if (change === 'stopping') grace = setTimeout(() => monitor.watch.cancel(), GRACE_MS).unref();
   });
   return { end: () => clearTimeout(grace) };
 }

@@ -79,7 +79,7 @@ impl Method for Mahalanobis {
         if columns <= COLUMNS_MAX {
             return Ok(());
         }
-        Err(FitError::Config(format!("mahalanobis takes up to {COLUMNS_MAX} columns, and {columns} were chosen")))
+        Err(FitError::Config(format!("mahalanobis takes up to {COLUMNS_MAX} columns, and {columns} were chosen: leave some out")))
     }
 
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {

@@ -1,0 +1,54 @@
+/** What happens once in a run, as `--progress json` prints it and `onEvent` is told. */
+import type { ErrorRecord } from '../errors.ts';
+import type { Phase } from './progress.ts';
+
+/** What each event says beside whose it is. A new one is an entry here. */
+interface Details {
+  /** The job began from its beginning. */
+  started: Begun;
+  /** The job went on from what an earlier execution had finished. */
+  resumed: Begun;
+  /** A chunk failed, or a part was damaged, and is made again. */
+  retry: {
+    phase: Phase;
+    chunk: number;
+    error: ErrorRecord;
+    /** Of the chunk, counted over all executions; absent where a part was damaged. */
+    attempt?: number;
+    /** Until it is tried again. */
+    delayMs?: number;
+  };
+  /** No chunk is claimed until somebody resumes the job, which lies in `home`. */
+  paused: { home: string };
+  continued: { home: string };
+  /** It was asked to stop: what is in flight ends, nothing new begins. */
+  stopping: { home: string };
+  /** The output has its name. */
+  published: { out: string; rows: number };
+  /** The job is completed. */
+  finished: { status: string; rows: number };
+  /** It ended as it was asked to, resumable. */
+  stopped: { error: ErrorRecord };
+  failed: { error: ErrorRecord };
+}
+
+interface Begun {
+  source: string[];
+  out: string;
+}
+
+/** What all events have. */
+interface Common {
+  type: 'event';
+  jobId: string;
+  /** Which execution of the job, counted from 1. */
+  epoch: number;
+  /** Which event of that execution, counted from 1: one that is missing was not told. */
+  seq: number;
+}
+
+export type EventName = keyof Details;
+export type EventDetail<Name extends EventName> = Details[Name];
+
+/** Something that happened once. */
+export type RunEvent = { [Name in EventName]: Common & { event: Name } & Details[Name] }[EventName];
