@@ -8,7 +8,7 @@ import { BatchCoreError, readError } from '../errors.ts';
 import { fromHere } from '../files/paths.ts';
 import { isRecord, shown } from '../orchestrator/spec/checks.ts';
 import { dashed } from '../orchestrator/spec/laterOptions.ts';
-import { flagOf, OPTIONS } from '../orchestrator/spec/optionTable.ts';
+import { FLAG_RULES, flagOf, OPTIONS } from '../orchestrator/spec/optionTable.ts';
 
 /** An option of the file: what it was called there, and its words as somebody would have typed them. */
 interface Said {
@@ -33,9 +33,14 @@ export function applyConfig(command: Command, path: string): void {
   for (const said of entries) {
     const name = said.option.attributeName();
     const value = readWords(file, said);
-    if (value !== undefined && command.getOptionValueSource(name) !== 'cli')
-      command.setOptionValueWithSource(name, value, 'config');
+    if (value !== undefined && !isTyped(command, name)) command.setOptionValueWithSource(name, value, 'config');
   }
+}
+
+/** Whether the option was typed, or another that says the same in another way. */
+function isTyped(command: Command, name: string): boolean {
+  const alike = FLAG_RULES.some((rule) => rule === name) ? FLAG_RULES : [name];
+  return alike.some((one) => command.getOptionValueSource(one) === 'cli');
 }
 
 function refused(file: string, key: string, message: string, hint: string): BatchCoreError {

@@ -67,6 +67,19 @@ describe('what a file says', () => {
     expect(await jobOf('--config', file, '-d', 'zscore', '--exclude', 'f2')).toEqual(typed);
   });
 
+  it('gives way also where one rule for flagging is typed and another written', async () => {
+    const file = config('rule.yaml', 'contamination: 2%\n');
+    expect(await jobOf('--config', file, '--top', '5')).toEqual(await jobOf('--top', '5'));
+    const both = await run(
+      directory,
+      'plan',
+      'data.parquet',
+      '--config',
+      config('both.yaml', 'top: 5\nthreshold: 1\n'),
+    );
+    expect([both.code, both.stderr]).toEqual([2, expect.stringContaining('cannot be given together')]);
+  });
+
   it('may be nothing', async () => {
     const plain = await jobOf();
     for (const content of ['', '# nothing\n', '{}'])

@@ -350,6 +350,9 @@ const CALL = rows('call', [
 /** Every option there is. */
 export const OPTIONS: readonly OptionRow[] = [...FIT, ...SCORE, ...RUN, ...CALL];
 
+/** The options of which one says which rows are flagged. */
+export const FLAG_RULES = ['contamination', 'threshold', 'top'] as const;
+
 /** How the command line calls an option: the property's name where it has no flag. */
 export function flagOf({ name, flags }: OptionRow): string {
   return /--[a-z-]+/.exec(flags ?? '')?.[0] ?? name;

@@ -4,7 +4,7 @@ import { editDistance } from '../../distance.ts';
 import { BatchCoreError } from '../../errors.ts';
 import { isRecord, share, shown, text } from './checks.ts';
 import { dashed, isLater } from './laterOptions.ts';
-import { DEFAULTS, flagOf, OPTIONS, type OptionRow, type Taker } from './optionTable.ts';
+import { DEFAULTS, FLAG_RULES, flagOf, OPTIONS, type OptionRow, type Taker } from './optionTable.ts';
 import type { Parameters, ScoreOptions } from './optionTypes.ts';
 
 export {
@@ -86,13 +86,13 @@ function nearestOption(name: string, taker: Taker): string {
 }
 
 function checkTogether(options: ScoreOptions, label: (name: string) => string): void {
-  const rules = (['contamination', 'threshold', 'top'] as const).filter((rule) => options[rule] !== undefined);
+  const rules = FLAG_RULES.filter((rule) => options[rule] !== undefined);
   const [first, second] = rules;
   if (first && second)
     refuse(
       label(second),
       `cannot be given together with ${label(first)}`,
-      `choose one of ${['contamination', 'threshold', 'top'].map(label).join(', ')}`,
+      `choose one of ${FLAG_RULES.map(label).join(', ')}`,
     );
   if (options.engine === 'sequential' && (options.workers ?? 1) > 1)
     refuse(
