@@ -160,7 +160,8 @@ impl Fit {
     }
 
     fn recipe(&self) -> Recipe {
-        let moments = self.method.wants().moments;
+        let wants = self.method.wants();
+        let first = matches!(self.stage, Stage::Blank | Stage::Guessed { .. });
         let targets = self.stage.targets().cloned().unwrap_or_default();
         let sampling = match self.stage {
             Stage::Blank | Stage::Guessed { .. } => Some(self.sampling()),
@@ -170,8 +171,8 @@ impl Fit {
         Recipe {
             fingerprint: self.fingerprint(),
             columns: self.spec.columns.len(),
-            moments: moments && matches!(self.stage, Stage::Blank | Stage::Guessed { .. }),
-            range: !moments && matches!(self.stage, Stage::Blank | Stage::Guessed { .. }),
+            moments: wants.moments && first,
+            range: wants.ranges() && first,
             sampling,
             cuts: targets.cuts,
             brackets: targets.brackets,

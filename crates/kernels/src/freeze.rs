@@ -173,7 +173,7 @@ fn borrow(columns: &[Vec<f64>]) -> Vec<&[f64]> {
     columns.iter().map(Vec::as_slice).collect()
 }
 
-/// Of each column; none where moments were wanted instead.
+/// Of each column; none where they were not wanted.
 fn ranges(total: &Summary) -> &[Range] {
     total.range.as_deref().unwrap_or_default()
 }

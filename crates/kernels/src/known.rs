@@ -52,9 +52,9 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// The range of each column's finite cells; moments were not wanted.
+    /// The range of each column's finite cells; it was [wanted](crate::detector::Wants::ranges).
     pub(crate) fn ranges(&self) -> &'a [Range] {
-        self.total.range.as_deref().expect("ranges are known where moments are not")
+        self.total.range.as_deref().expect("ranges were wanted")
     }
 
     /// The sampled rows, column by column.

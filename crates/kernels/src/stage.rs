@@ -131,7 +131,7 @@ impl Stage {
             return Ok(Self::Blank);
         }
         let rows = if kind == 1 { reader.u64()? } else { 0 };
-        let known = if wants.moments { 0 } else { columns };
+        let known = if wants.ranges() { columns } else { 0 };
         let ranges = (0..known).map(|_| Range::decode(reader)).collect::<Result<Vec<_>, _>>()?;
         if kind == 1 {
             return Ok(Self::Pilot { ranges, rows });

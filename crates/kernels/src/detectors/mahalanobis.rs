@@ -10,8 +10,8 @@
 //! column that the others determine adds nothing: eigenvalues up to 1e-10 of the greatest are left out, as the pseudo-inverse
 //! does. A cell counts up to 2^400 standard deviations from its mean, an infinite one as much as that.
 //!
-//! The contribution of a column is its entry of z times that of R+ z: they add up to the score, and one that makes its row less unusual than it were
-//! without is negative, and no reason.
+//! The contribution of a column is its entry of z times that of R+ z: they add up to the score, and one that makes its row
+//! less unusual than it were without is negative, and no reason.
 
 use std::sync::Arc;
 
@@ -79,7 +79,9 @@ impl Method for Mahalanobis {
         if columns <= COLUMNS_MAX {
             return Ok(());
         }
-        Err(FitError::Config(format!("mahalanobis takes up to {COLUMNS_MAX} columns, and {columns} were chosen: leave some out")))
+        Err(FitError::Config(format!(
+            "mahalanobis takes up to {COLUMNS_MAX} columns, and {columns} were chosen: leave some out"
+        )))
     }
 
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
