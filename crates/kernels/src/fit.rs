@@ -14,7 +14,8 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::codec::{CodecError, Reader, Writer};
-use crate::detector::{self, Method, Parameters};
+use crate::detector::{Method, Parameters};
+use crate::detectors;
 use crate::error::name_list;
 use crate::freeze;
 use crate::stage::{Claims, Stage};
@@ -49,7 +50,7 @@ impl Fit {
     /// # Errors
     /// When the spec names what there is not, or has nothing to fit.
     pub fn new(spec: FitSpec) -> Result<Self, FitError> {
-        let (method, parameters) = detector::choose(&spec.detector, &spec.parameters)?;
+        let (method, parameters) = detectors::choose(&spec.detector, &spec.parameters)?;
         spec.check()?;
         method.check(&spec.columns)?;
         Ok(Self { spec, method, parameters, stage: Stage::Blank })

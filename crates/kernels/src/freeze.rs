@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::detectors::{hbos, zscore};
+use crate::binning;
+use crate::center::Center;
+use crate::detector::score_columns;
 use crate::distribution::Distribution;
 use crate::fit::Fit;
 use crate::known::Known;
 use crate::left_out::{Cause, Causes, LeftOut};
 use crate::model::Payload;
 use crate::quantile::{self, Margin};
-use crate::scorer;
 use crate::stage::{Stage, Targets};
 use crate::summaries::Summary;
 use crate::summaries::bracket::Bracket;
@@ -34,7 +35,7 @@ pub(crate) fn model(
     let known = Known { level, names, used: &used, missing, total, counted };
     let state = fit.method.freeze(&known)?;
     let rows = known.scored_rows()?;
-    let scores = scorer::score_columns(&*state.scorer(level), &borrow(&rows));
+    let scores = score_columns(&*state.scorer(level), &borrow(&rows));
     Ok(Model::new(Payload {
         detector: fit.spec.detector.clone(),
         parameters: fit.parameters.clone(),
@@ -55,7 +56,7 @@ pub(crate) fn look_closer(fit: &Fit, total: Summary) -> Result<Stage, FitError> 
     let cuts = cuts(fit, ranges(&total), &used)?.map(Arc::new);
     let brackets = brackets(fit, ranges(&total), &used, &total, 0, Margin::SAFE)?.map(Arc::new);
     let centers = match &total.moments {
-        Some(moments) if fit.method.wants().products => Some(Arc::new(zscore::centers(&moments.finish(), &used))),
+        Some(moments) if fit.method.wants().products => Some(Arc::new(Center::of_columns(&moments.finish(), &used))),
         _ => None,
     };
     // What was counted under a guess that missed is of no more use.
@@ -121,7 +122,7 @@ fn brackets(
 /// The cuts to count between, where counts are wanted: none for the columns left out.
 pub(crate) fn cuts(fit: &Fit, ranges: &[Range], used: &[usize]) -> Result<Option<Vec<Cuts>>, FitError> {
     let settings = fit.method.wants().counts;
-    settings.map(|settings| Ok(hbos::cuts(&hbos::bins(ranges, used, &fit.spec.columns, settings)?))).transpose()
+    settings.map(|settings| Ok(binning::cuts(&binning::bins(ranges, used, &fit.spec.columns, settings)?))).transpose()
 }
 
 /// The columns that vary. There must be one.

@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::detectors::deviation::Center;
-use crate::detectors::zscore;
+use crate::center::Center;
 use crate::numbers::BLOCK;
 use crate::stage::Targets;
 use crate::summaries::Summary;
@@ -41,7 +40,7 @@ impl<'a> Known<'a> {
     /// By what each column's cells are standardized: mean and standard deviation; none for a column that is left out. Products
     /// were wanted.
     pub(crate) fn centers(&self) -> Vec<Option<Center>> {
-        zscore::centers(&self.moments(), self.used)
+        Center::of_columns(&self.moments(), self.used)
     }
 
     /// The sums of the products of the standardized cells of each two columns used, as a symmetric matrix; they were wanted.
@@ -52,7 +51,7 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// The range of each column's finite cells; it was [wanted](crate::detector::Wants::ranges).
+    /// The range of each column's finite cells; it was [wanted](crate::wants::Wants::ranges).
     pub(crate) fn ranges(&self) -> &'a [Range] {
         self.total.range.as_deref().expect("ranges were wanted")
     }

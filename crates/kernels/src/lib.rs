@@ -47,6 +47,8 @@
 mod simd;
 
 mod batch;
+mod binning;
+mod center;
 mod codec;
 mod column;
 mod detector;
@@ -70,11 +72,13 @@ mod stage;
 mod summaries;
 mod tail;
 mod top;
+mod wants;
 
 pub use batch::{Batch, BatchError};
 pub use codec::CodecError;
 pub use column::{Column, ColumnError};
-pub use detector::{DetectorInfo, detectors};
+pub use detector::DetectorInfo;
+pub use detectors::detectors;
 pub use distribution::Threshold;
 pub use error::{FitError, ModelError};
 pub use fit::{Fit, Merger, Next};

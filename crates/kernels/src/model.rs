@@ -14,7 +14,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::detector::{self, Detector, State};
+use crate::detector::{Detector, State};
+use crate::detectors;
 use crate::distribution::Distribution;
 use crate::left_out::LeftOut;
 use crate::{Level, Missing, ModelError, Scorer, Threshold};
@@ -203,7 +204,7 @@ impl Payload {
         let contradiction = || ModelError::Data("the model contradicts itself: fit it again".to_owned());
         let Written { detector, parameters, columns, left_out, fit_rows, seed, contamination, missing, state, scores } =
             written;
-        let row = detector::named(&detector).ok_or_else(|| unlike(format!("there is no detector {detector:?}")))?;
+        let row = detectors::named(&detector).ok_or_else(|| unlike(format!("there is no detector {detector:?}")))?;
         let tag = tag_of(row);
         let state = match (state.get(&tag), state.keys().next()) {
             (Some(json), _) if state.len() == 1 => row.read(json, columns.len()).map_err(unlike)?,
@@ -247,7 +248,7 @@ fn open(bytes: &[u8]) -> Result<&[u8], ModelError> {
 fn to_json(payload: &Payload) -> Vec<u8> {
     let Payload { detector, parameters, columns, left_out, fit_rows, seed, contamination, missing, state, scores } =
         payload.clone();
-    let row = detector::named(&detector).expect("a model has a detector of the table");
+    let row = detectors::named(&detector).expect("a model has a detector of the table");
     let state = BTreeMap::from([(tag_of(row), state.to_json())]);
     let written =
         Written { detector, parameters, columns, left_out, fit_rows, seed, contamination, missing, state, scores };

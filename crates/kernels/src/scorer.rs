@@ -28,17 +28,6 @@ pub struct Reason {
     pub contribution: f64,
 }
 
-/// The scores of whole columns, missing cells counting as the centre.
-pub(crate) fn score_columns(state: &dyn Score, columns: &[&[f64]]) -> Vec<f64> {
-    let mut scores = vec![0.0; columns[0].len()];
-    for (block, scores) in scores.chunks_mut(BLOCK).enumerate() {
-        let start = block * BLOCK;
-        let cells: Vec<&[f64]> = columns.iter().map(|cells| &cells[start..start + scores.len()]).collect();
-        state.block(&cells, scores);
-    }
-    scores
-}
-
 impl<'m> Scorer<'m> {
     pub(crate) fn new(model: &'m Model, level: Level, missing: Missing) -> Self {
         let nulls = vec![Vec::new(); model.columns().len()];

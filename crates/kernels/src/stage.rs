@@ -12,13 +12,13 @@
 
 use std::sync::Arc;
 
+use crate::center::Center;
 use crate::codec::{CodecError, Reader, Writer};
-use crate::detector::Wants;
-use crate::detectors::deviation::Center;
 use crate::summaries::Summary;
 use crate::summaries::bracket::Bracket;
 use crate::summaries::histogram::Cuts;
 use crate::summaries::range::Range;
+use crate::wants::Wants;
 
 /// What is known before a pass.
 #[derive(Clone, Debug)]

@@ -13,14 +13,15 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::deviation::{Aggregate, Deviations};
-use super::hbos::{HistogramSettings, Histograms};
+use super::hbos::Histograms;
 use super::mad;
-use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, Wants, sound, written};
+use crate::binning::HistogramSettings;
+use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, score_columns, sound, written};
 use crate::known::Known;
 use crate::numbers::BLOCK;
 use crate::scale;
-use crate::scorer::score_columns;
 use crate::tail::{Tail, TailLookup};
+use crate::wants::Wants;
 use crate::{FitError, Level};
 
 /// How the robust z-scores of a row become the member's score.

@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Level;
-use crate::codec::{CodecError, Reader, Writer};
+use crate::center::Center;
 use crate::detector::{Score, State, written};
 use crate::scale;
 use serde_json::value::RawValue;
@@ -29,23 +29,6 @@ pub(crate) enum Aggregate {
 
 /// Cells shifted at once.
 const STRETCH: usize = 256;
-
-/// Centre and unit of one column, both of cells times 2^`exponent`.
-#[expect(clippy::struct_field_names, reason = "a model file says center, unit and exponent")]
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Center {
-    pub(crate) center: f64,
-    /// What one unit of distance is. Positive, and large enough to be divided by.
-    pub(crate) unit: f64,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub(crate) rest: f64,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub(crate) exponent: i32,
-}
-
-fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
 
 /// A frozen z-score or robust z-score.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -132,57 +115,6 @@ impl Deviations {
     }
 }
 
-/// So many units of distance count in a product: with any direction of any number of columns, a square is still a double.
-const FAR: f64 = scale::power(400);
-
-impl Center {
-    pub(crate) fn is_sound(self) -> bool {
-        (self.center.is_finite() && self.rest.is_finite())
-            && self.unit > 0.0
-            && self.scale().is_normal()
-            && scale::is_shift(self.exponent)
-    }
-
-    /// Writes the distance of each cell from the centre, with its sign, up to [`FAR`]; a missing cell has 0.
-    pub(crate) fn standardize(self, level: Level, cells: &[f64], standardized: &mut Vec<f64>) {
-        standardized.resize(cells.len(), 0.0);
-        standardize(level, cells, self, standardized);
-    }
-
-    pub(crate) fn encode(self, writer: &mut Writer) {
-        for part in [self.center, self.unit, self.rest] {
-            writer.f64(part);
-        }
-        writer.i32(self.exponent);
-    }
-
-    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
-        let (center, unit, rest) = (reader.f64()?, reader.f64()?, reader.f64()?);
-        Ok(Self { center, unit, rest, exponent: reader.i32()? })
-    }
-
-    /// The centre of a column, with what was cut off it, and the unit that `unit_of` makes of its spread, a positive
-    /// number; all are given times 2^`shift`.
-    pub(crate) fn new(center: [f64; 2], spread: f64, shift: i32, unit_of: impl FnOnce(f64) -> f64) -> Self {
-        let exponent = scale::shift_of_unit(spread, shift);
-        let by = exponent - shift;
-        let [center, rest] = center.map(|part| scale::shifted(part, by));
-        Self { center, rest, unit: unit_of(scale::shifted(spread, by)), exponent }
-    }
-
-    /// The centre of a column whose finite cells are all `point`. Nothing says how far from it another one would be, so it
-    /// is measured by the point itself.
-    pub(crate) fn of_point(point: f64) -> Self {
-        let unit = if point == 0.0 { 1.0 } else { point.abs() };
-        Self::new([point, 0.0], unit, 0, |unit| unit)
-    }
-
-    /// Distances are multiplied by this: one multiplication for one division, the same at every level.
-    fn scale(self) -> f64 {
-        1.0 / self.unit
-    }
-}
-
 #[inline(always)]
 fn distance(value: f64, center: f64, scale: f64) -> f64 {
     ((value - center) * scale).abs()
@@ -192,21 +124,6 @@ fn distance(value: f64, center: f64, scale: f64) -> f64 {
 #[inline(always)]
 fn at_most(value: f64, most: f64) -> f64 {
     if value > most { most } else { value }
-}
-
-levels! {
-    fn standardize(cells: &[f64], center: Center, standardized: &mut [f64]) = standardize_body;
-}
-
-#[inline(always)]
-fn standardize_body(cells: &[f64], center: Center, standardized: &mut [f64]) {
-    let (power, unit) = (scale::power(center.exponent), center.scale());
-    for (out, cell) in standardized.iter_mut().zip(cells) {
-        let distance = ((cell * power - center.center) - center.rest) * unit;
-        let near = if distance > FAR { FAR } else { distance };
-        let near = if near < -FAR { -FAR } else { near };
-        *out = if near.is_nan() { 0.0 } else { near };
-    }
 }
 
 levels! {

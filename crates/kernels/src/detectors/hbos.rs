@@ -17,22 +17,21 @@
 //! `PyOD` knows no infinity. Here one counts as a bin half as dense as an empty one, alpha included, and so for more than any
 //! number; with minmax, so does a number more than 2^20 ranges away. Where all bins are alike, the rarest is the commonest
 //! too: then what lies outside counts as an empty bin.
-//!
-//! No cell is ever scaled. Scaling never changes the order of two numbers, so every edge is carried back once to the
-//! last `x` that does not pass it, and then `x` itself is compared with that *cut*: the same bins, exactly.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, Wants, sound, written};
+use crate::binning::{Bins, HistogramSettings, bins, cuts};
+use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
 use crate::known::Known;
-use crate::numbers::{last_at_most, log2};
+use crate::numbers::log2;
 use crate::parameter::{ParameterDefault, ParameterInfo, ParameterKind, choice, number};
 use crate::scale;
 use crate::summaries::histogram::Cuts;
 use crate::summaries::range::Range;
+use crate::wants::Wants;
 use crate::{FitError, Level};
 
 use super::stairs::{Outside, Stairs, Steps};
@@ -76,21 +75,6 @@ pub(crate) struct Hbos;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fitting(pub(crate) HistogramSettings);
 
-/// What HBOS was told.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct HistogramSettings {
-    /// Whether columns are brought to 0..1 first.
-    pub(crate) minmax: bool,
-    pub(crate) bins: usize,
-    pub(crate) alpha: f64,
-    pub(crate) tol: f64,
-}
-
-impl HistogramSettings {
-    /// What HBOS does when nothing is said; a member of `auto`.
-    pub(crate) const DEFAULT: Self = Self { minmax: true, bins: 10, alpha: 0.1, tol: 0.5 };
-}
-
 impl Detector for Hbos {
     fn info(&self) -> &'static DetectorInfo {
         &INFO
@@ -118,123 +102,6 @@ impl Method for Fitting {
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
         Ok(Arc::new(Histograms::new(known, self.0)?))
     }
-}
-
-/// So many ranges outside of the range, a number is as good as infinite.
-const FAR_RANGES: f64 = 1_048_576.0;
-
-/// The bins of one column, before anything is counted.
-#[derive(Clone, Debug)]
-pub(crate) struct Bins {
-    range: Range,
-    /// Numbers are multiplied by 2 to this before they are scaled.
-    shift: i32,
-    /// What is subtracted first: 0, but in a narrow range far from zero, where scaling first would cost digits.
-    origin: f64,
-    scale: f64,
-    offset: f64,
-    /// Of the scaled numbers.
-    edges: Vec<f64>,
-}
-
-impl Bins {
-    /// `None` when the range cannot be cut into so many bins: neighbouring edges round to the same number.
-    pub(crate) fn new(range: Range, settings: HistogramSettings) -> Option<Self> {
-        let range = range.widened();
-        let shift = scale::shift_for(range.magnitude());
-        let [low, high] = [range.low, range.high].map(|end| end * scale::power(shift));
-        let origin = if settings.minmax && scale::is_narrow(low, high - low) { low } else { 0.0 };
-        let (low, high) = (low - origin, high - origin);
-        let (scale, offset) = if settings.minmax {
-            let scale = 1.0 / (high - low);
-            (scale, -low * scale)
-        } else {
-            (1.0, 0.0)
-        };
-        let (low, high) = (low * scale + offset, high * scale + offset);
-        let step = (high - low) / settings.bins as f64;
-        let mut edges: Vec<f64> = (0..settings.bins).map(|i| i as f64 * step + low).collect();
-        edges.push(high);
-        edges.windows(2).all(|pair| pair[0] < pair[1]).then_some(Self { range, shift, origin, scale, offset, edges })
-    }
-
-    /// Between two neighbouring cuts lie exactly the numbers that are counted in one bin.
-    pub(crate) fn counting_cuts(&self) -> Cuts {
-        let inner = self.inner_edges().iter().map(|edge| self.carry_back(|y| y, edge.next_down()));
-        let cuts: Vec<f64> =
-            std::iter::once(self.range.low.next_down()).chain(inner).chain([self.range.high]).collect();
-        Cuts::new(&cuts, self.range.low, self.width())
-    }
-
-    /// The table of one column with these counts.
-    pub(crate) fn column(&self, counts: &[u64], settings: HistogramSettings) -> Histogram {
-        // Where no cell is finite, there is nothing to divide by.
-        let total = counts.iter().sum::<u64>().max(1) as f64;
-        let widths = self.edges.windows(2).map(|pair| pair[1] - pair[0]);
-        // Scaled to the range, a density has no unit that a shift could change.
-        let shift = if settings.minmax { 0 } else { self.shift };
-        let entry = |(&count, width): (&u64, f64)| {
-            let density = count as f64 / width / total;
-            match scale::shifted(density, shift) {
-                of_cells if of_cells.is_finite() => log2(of_cells + settings.alpha),
-                // Beside a density beyond all doubles, alpha is nothing.
-                _ => log2(density) + f64::from(shift),
-            }
-        };
-        let table = counts.iter().zip(widths).map(entry).collect();
-        Histogram { low: self.range.low, high: self.range.high, table }
-    }
-
-    /// The score of every number, as stairs over the numbers themselves.
-    fn stairs(&self, table: &[f64], settings: HistogramSettings) -> Stairs {
-        let tol = settings.tol;
-        let last = self.edges.len() - 1;
-        let (first_width, last_width) = (self.edges[1] - self.edges[0], self.edges[last] - self.edges[last - 1]);
-        // Below by more than tol widths: not edge - y <= tol * width.
-        let below = self.carry_back(|y| -(self.edges[0] - y), (-(tol * first_width)).next_down());
-        let above = self.carry_back(|y| y - self.edges[last], tol * last_width);
-        let inner = self.inner_edges().iter().map(|edge| self.carry_back(|y| y, *edge));
-        let cuts: Vec<f64> = std::iter::once(below).chain(inner).chain([above]).collect();
-        let (rarest, commonest) = ends(table);
-        let empty = log2(settings.alpha);
-        let outside = Outside {
-            far: if settings.minmax { self.far() } else { [f64::NEG_INFINITY, f64::MAX] },
-            near_value: if rarest < commonest { -rarest } else { -empty },
-            far_value: 1.0 - empty,
-        };
-        let between = table.iter().map(|t| -t).collect();
-        Stairs::new(Cuts::new(&cuts, self.range.low, self.width()), between, outside, -commonest)
-    }
-
-    /// The last number below, and the last not above, the numbers that are not far out.
-    fn far(&self) -> [f64; 2] {
-        let (low, high) = (self.edges[0], self.edges[self.edges.len() - 1]);
-        let far = FAR_RANGES * (high - low);
-        [self.carry_back(|y| y - low, -far), self.carry_back(|y| y - high, far)]
-    }
-
-    fn inner_edges(&self) -> &[f64] {
-        &self.edges[1..self.edges.len() - 1]
-    }
-
-    /// The width of a bin of unscaled numbers; infinite where no double holds that of their range.
-    fn width(&self) -> f64 {
-        (self.range.high - self.range.low) / (self.edges.len() - 1) as f64
-    }
-
-    /// The last number `x` whose scaled `y` has `f(y) <= bound`; `f` never falls.
-    fn carry_back(&self, f: impl Fn(f64) -> f64, bound: f64) -> f64 {
-        // The bound may be on a distance; where it is one of `y`, the guess is close, and elsewhere a few steps off.
-        let reference = f(0.0);
-        let guess = scale::shifted((bound - reference - self.offset) / self.scale + self.origin, -self.shift);
-        let power = scale::power(self.shift);
-        last_at_most(|x| f((x * power - self.origin) * self.scale + self.offset), bound, guess)
-    }
-}
-
-/// The least and the greatest entry of a table.
-fn ends(table: &[f64]) -> (f64, f64) {
-    table.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &t| (low.min(t), high.max(t)))
 }
 
 /// A frozen HBOS.
@@ -276,7 +143,7 @@ impl Histograms {
                 )));
             }
             let bins = bins[column].as_ref().expect("a used column has bins");
-            Ok(bins.column(counts, settings))
+            Ok(table_of(bins, counts, settings))
         };
         Ok(Self { settings, columns: known.used.iter().map(column).collect::<Result<_, _>>()? })
     }
@@ -296,7 +163,7 @@ impl Histograms {
     /// What scoring needs, column by column.
     fn stairs(&self) -> Vec<Stairs> {
         let stairs = |column: &Histogram| {
-            Bins::new(column.range(), self.settings).map(|bins| bins.stairs(&column.table, self.settings))
+            Bins::new(column.range(), self.settings).map(|bins| stairs_of(&bins, &column.table, self.settings))
         };
         self.columns.iter().map(|column| stairs(column).expect("a model's bins were cut when it was made")).collect()
     }
@@ -308,26 +175,47 @@ impl Histogram {
     }
 }
 
-/// The bins of the columns `used`; the others have none.
-pub(crate) fn bins(
-    ranges: &[Range],
-    used: &[usize],
-    names: &[String],
-    settings: HistogramSettings,
-) -> Result<Vec<Option<Bins>>, FitError> {
-    let mut bins = vec![None; ranges.len()];
-    for &column in used {
-        bins[column] = Some(Bins::new(ranges[column], settings).ok_or_else(|| {
-            FitError::Data(format!(
-                "column {:?} lies so close together that it cannot be cut into {} bins; use scale=minmax or fewer bins",
-                names[column], settings.bins
-            ))
-        })?);
-    }
-    Ok(bins)
+/// The table of one column with these counts.
+fn table_of(bins: &Bins, counts: &[u64], settings: HistogramSettings) -> Histogram {
+    // Where no cell is finite, there is nothing to divide by.
+    let total = counts.iter().sum::<u64>().max(1) as f64;
+    let widths = bins.edges.windows(2).map(|pair| pair[1] - pair[0]);
+    // Scaled to the range, a density has no unit that a shift could change.
+    let shift = if settings.minmax { 0 } else { bins.shift };
+    let entry = |(&count, width): (&u64, f64)| {
+        let density = count as f64 / width / total;
+        match scale::shifted(density, shift) {
+            of_cells if of_cells.is_finite() => log2(of_cells + settings.alpha),
+            // Beside a density beyond all doubles, alpha is nothing.
+            _ => log2(density) + f64::from(shift),
+        }
+    };
+    let table = counts.iter().zip(widths).map(entry).collect();
+    Histogram { low: bins.range.low, high: bins.range.high, table }
 }
 
-/// Where the cells of each column are counted.
-pub(crate) fn cuts(bins: &[Option<Bins>]) -> Vec<Cuts> {
-    bins.iter().map(|bins| bins.as_ref().map(Bins::counting_cuts).unwrap_or_default()).collect()
+/// The score of every number, as stairs over the numbers themselves.
+fn stairs_of(bins: &Bins, table: &[f64], settings: HistogramSettings) -> Stairs {
+    let tol = settings.tol;
+    let last = bins.edges.len() - 1;
+    let (first_width, last_width) = (bins.edges[1] - bins.edges[0], bins.edges[last] - bins.edges[last - 1]);
+    // Below by more than tol widths: not edge - y <= tol * width.
+    let below = bins.carry_back(|y| -(bins.edges[0] - y), (-(tol * first_width)).next_down());
+    let above = bins.carry_back(|y| y - bins.edges[last], tol * last_width);
+    let inner = bins.inner_edges().iter().map(|edge| bins.carry_back(|y| y, *edge));
+    let cuts: Vec<f64> = std::iter::once(below).chain(inner).chain([above]).collect();
+    let (rarest, commonest) = ends(table);
+    let empty = log2(settings.alpha);
+    let outside = Outside {
+        far: if settings.minmax { bins.far() } else { [f64::NEG_INFINITY, f64::MAX] },
+        near_value: if rarest < commonest { -rarest } else { -empty },
+        far_value: 1.0 - empty,
+    };
+    let between = table.iter().map(|t| -t).collect();
+    Stairs::new(Cuts::new(&cuts, bins.range.low, bins.width()), between, outside, -commonest)
+}
+
+/// The least and the greatest entry of a table.
+fn ends(table: &[f64]) -> (f64, f64) {
+    table.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &t| (low.min(t), high.max(t)))
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::deviation::{Aggregate, Center, Deviations};
-use crate::detector::{Detector, DetectorInfo, Method, Settings, State, Wants, sound};
+use super::deviation::{Aggregate, Deviations};
+use crate::center::Center;
+use crate::detector::{Detector, DetectorInfo, Method, Settings, State, sound};
 use crate::known::Known;
 use crate::numbers::BLOCK;
 use crate::parameter::choice;
@@ -19,6 +20,7 @@ use crate::summaries::Summary;
 use crate::summaries::bracket::Bracket;
 use crate::summaries::distances::Distances;
 use crate::summaries::moments::sum_distances;
+use crate::wants::Wants;
 use crate::{FitError, Level};
 
 static INFO: DetectorInfo = DetectorInfo {

@@ -18,11 +18,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::deviation::Center;
-use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, Wants, sound, written};
+use crate::center::Center;
+use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
 use crate::eigen;
 use crate::known::Known;
 use crate::numbers::BLOCK;
+use crate::wants::Wants;
 use crate::{FitError, Level};
 
 /// More columns take more products of a row than anybody waits for.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::deviation::{Aggregate, Center, Deviations};
+use super::deviation::{Aggregate, Deviations};
 use crate::FitError;
-use crate::detector::{Detector, DetectorInfo, Method, Settings, State, Wants, sound};
+use crate::center::Center;
+use crate::detector::{Detector, DetectorInfo, Method, Settings, State, sound};
 use crate::known::Known;
 use crate::parameter::choice;
-use crate::summaries::moments::Moments;
+use crate::wants::Wants;
 
 static INFO: DetectorInfo = DetectorInfo {
     name: "zscore",
@@ -49,24 +50,7 @@ impl Method for Fitting {
 
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
         let moments = known.moments();
-        let columns = known.used.iter().map(|&column| center(&moments[column])).collect();
+        let columns = known.used.iter().map(|&column| Center::of_moments(&moments[column])).collect();
         Ok(Arc::new(Deviations { aggregate: self.0, columns }))
-    }
-}
-
-/// The centres of the columns `used`; the others have none.
-pub(crate) fn centers(moments: &[Moments], used: &[usize]) -> Vec<Option<Center>> {
-    let mut centers = vec![None; moments.len()];
-    for &column in used {
-        centers[column] = Some(center(&moments[column]));
-    }
-    centers
-}
-
-fn center(moments: &Moments) -> Center {
-    if moments.varies() {
-        Center::new([moments.mean, moments.rest], moments.deviation(), moments.shift, |deviation| deviation)
-    } else {
-        Center::of_point(moments.value())
     }
 }

@@ -12,8 +12,8 @@ pub(crate) mod tally;
 
 use std::sync::Arc;
 
+use crate::center::Center;
 use crate::codec::{CodecError, Reader, Writer};
-use crate::detectors::deviation::Center;
 use crate::scale;
 use bracket::{Bracket, Counted};
 use distances::Distances;

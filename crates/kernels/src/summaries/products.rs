@@ -6,8 +6,8 @@
 //! groups in theirs: **no cut of the work into chunks changes a bit.**
 
 use crate::Level;
+use crate::center::Center;
 use crate::codec::{CodecError, Reader, Writer};
-use crate::detectors::deviation::Center;
 use crate::numbers::BLOCK;
 use crate::simd::{LANES, Lanes};
 

@@ -1,0 +1,28 @@
+//! What a fit is to find out.
+
+use crate::binning::HistogramSettings;
+
+/// What passes over the rows are to find out, beside what is always known: which cells are there, and a sample.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wants {
+    /// Mean and standard deviation of each column, in the order of the rows.
+    pub(crate) moments: bool,
+    /// How many cells lie in each bin of each column; one more pass, but where the ranges are known before.
+    pub(crate) counts: Option<HistogramSettings>,
+    /// Median and median absolute deviation of each column; one more pass, but where a pilot tells where to look.
+    pub(crate) spreads: bool,
+    /// Sums of the products of each two columns' standardized cells, for which moments are wanted too; one more pass.
+    pub(crate) products: bool,
+}
+
+impl Wants {
+    /// Whether the range of each column is to be known: to cut it, or where nothing else says which columns vary.
+    pub(crate) fn ranges(&self) -> bool {
+        !self.moments || self.counts.is_some() || self.spreads
+    }
+
+    /// Whether all of it takes one pass, whatever is known of the source.
+    pub(crate) fn one_pass(&self) -> bool {
+        self.counts.is_none() && !self.spreads && !self.products
+    }
+}
