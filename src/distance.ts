@@ -1,5 +1,14 @@
 /** How far one word is from another: what is known is offered for what was typed. Pure. */
 
+/** That of `known` which is nearest to `word`, of several the first; nothing where none is within `max`. Case does not count. */
+export function nearestWord(word: string, known: readonly string[], max: number): string | undefined {
+  const [nearest] = known
+    .map((name) => ({ name, distance: editDistance(word.toLowerCase(), name.toLowerCase(), max) }))
+    .filter(({ distance }) => distance <= max)
+    .sort((a, b) => a.distance - b.distance);
+  return nearest?.name;
+}
+
 /** How many letters must be put in, left out, exchanged or swapped; more than `max` is just more. */
 export function editDistance(a: string, b: string, max: number): number {
   if (Math.abs(a.length - b.length) > max) return max + 1;

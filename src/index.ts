@@ -19,14 +19,8 @@ import {
   runFitOf,
   runScore,
 } from './orchestrator/core/runs.ts';
-import {
-  checkOptions,
-  checkPath,
-  checkSource,
-  type FitOptions,
-  refuseMore,
-  type ScoreOptions,
-} from './orchestrator/spec/options.ts';
+import { checkOptions, checkPath, checkSource, refuseMore } from './orchestrator/spec/options.ts';
+import type { FitOptions, ScoreOptions } from './orchestrator/spec/optionTypes.ts';
 import type { Report } from './report.ts';
 
 export { BatchCoreError, ERROR_CODES, type ErrorClass, type ErrorCode, type ErrorPlace } from './errors.ts';
@@ -34,7 +28,7 @@ export type { RunEvent } from './events/event.ts';
 export type { Phase, Progress } from './events/progress.ts';
 export { Model } from './model.ts';
 export type { PlanReport } from './orchestrator/core/runs.ts';
-export type { FitOptions, Missing, Parameters, ScoreOptions } from './orchestrator/spec/options.ts';
+export type { FitOptions, Missing, Parameters, ScoreOptions } from './orchestrator/spec/optionTypes.ts';
 export type { Report, TopRow } from './report.ts';
 
 /** How a run is followed and stopped. */

@@ -5,7 +5,8 @@ import { BatchCoreError } from './errors.ts';
 import { placeOf } from './files/paths.ts';
 import { inPackageWords, reading, readOnce } from './orchestrator/core/call.ts';
 import { type ModelOrigin, saveModelCopy } from './orchestrator/core/runs.ts';
-import { checkOptions, checkPath, checkShare, type Missing, refuseMore } from './orchestrator/spec/options.ts';
+import { checkOptions, checkPath, checkShare, refuseMore } from './orchestrator/spec/options.ts';
+import type { Missing } from './orchestrator/spec/optionTypes.ts';
 
 /** A fitted detector. It is data: checksummed, loadable by every later minor version, and never code. */
 export class Model {

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { tableFromArrays } from 'apache-arrow';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type * as Package from '../src/index.ts';
-import { OPTIONS } from '../src/orchestrator/spec/options.ts';
+import { OPTIONS } from '../src/orchestrator/spec/optionTable.ts';
 import { errorOf, gaussian, parquet, run, scratch } from './cli/harness.ts';
 
 const directory = scratch();

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { type Command, InvalidArgumentError, type Option } from 'commander';
 import { parse as parseYaml, YAMLParseError } from 'yaml';
-import { editDistance } from '../distance.ts';
+import { nearestWord } from '../distance.ts';
 import { BatchCoreError, readError } from '../errors.ts';
 import { fromHere } from '../files/paths.ts';
 import { isRecord, shown } from '../orchestrator/spec/checks.ts';
@@ -56,7 +56,7 @@ function saidIn(command: Command, file: string, key: string, value: unknown): Sa
   if (!option) throw refused(file, key, `${command.name()} has no such option`, nearest(command, key));
   const help = `see ${flag} in "batch-core ${command.name()} --help"`;
   if (option.helpGroupHeading !== undefined) throw refused(file, key, 'it is not in this version', help);
-  const words = wordsOf(option, value);
+  const words = asTyped(option, value);
   if (words === undefined) throw refused(file, key, `${shown(value)} is no value of it`, help);
   return { key, option, words };
 }
@@ -71,12 +71,12 @@ function nearest(command: Command, key: string): string {
   const known = command.options
     .filter(({ long, helpGroupHeading }) => long !== '--config' && helpGroupHeading === undefined)
     .map((option) => option.name());
-  const near = known.find((name) => editDistance(dashed(key), name, 2) <= 2);
+  const near = nearestWord(dashed(key), known, 2);
   return near === undefined ? `its options are ${known.join(', ')}` : `did you mean "${near}"?`;
 }
 
 /** A value as somebody would have typed it: nothing for a flag that is off, `undefined` where nobody could. */
-function wordsOf(option: Option, value: unknown): string[] | undefined {
+function asTyped(option: Option, value: unknown): string[] | undefined {
   if (option.isBoolean()) return value === true ? [''] : value === false ? [] : undefined;
   if (typeof value === 'string' || Number.isFinite(value)) return [String(value)];
   const { kind } = OPTIONS.find((row) => flagOf(row) === option.long) ?? {};

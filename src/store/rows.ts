@@ -28,14 +28,19 @@ export interface NewJob {
   files: readonly (FileIdentity & { rows: number; rowGroups: { length: number } })[];
 }
 
-/** A chunk as it was planned: what the store needs to know of it. */
+/** A chunk as it was planned: whole row groups of one file, and about as much work as others. */
 export interface ChunkRow {
+  /** Position in the plan; output is in this order. */
   chunkId: number;
+  /** The file's place in the source. */
   fileId: number;
   rowGroupFirst: number;
+  /** Inclusive. */
   rowGroupLast: number;
+  /** Row number, in the file, of the chunk's first row. */
   rowFirst: number;
   rows: number;
+  /** Compressed bytes of its row groups. */
   bytes: number;
 }
 

@@ -8,7 +8,9 @@ import {
   specDifferences,
   specOf,
 } from '../../src/orchestrator/spec/jobSpec.ts';
-import { checkOptions, OPTIONS, type ScoreOptions } from '../../src/orchestrator/spec/options.ts';
+import { checkOptions } from '../../src/orchestrator/spec/options.ts';
+import { OPTIONS } from '../../src/orchestrator/spec/optionTable.ts';
+import type { ScoreOptions } from '../../src/orchestrator/spec/optionTypes.ts';
 
 const column = (name: string, type = 'DOUBLE', usable = true) => ({
   name,

@@ -36,8 +36,7 @@ impl Center {
     }
 
     /// Writes the distance of each cell from the centre, with its sign, up to [`FAR`]; a missing cell has 0.
-    pub(crate) fn standardize(self, level: Level, cells: &[f64], standardized: &mut Vec<f64>) {
-        standardized.resize(cells.len(), 0.0);
+    pub(crate) fn standardize(self, level: Level, cells: &[f64], standardized: &mut [f64]) {
         standardize(level, cells, self, standardized);
     }
 

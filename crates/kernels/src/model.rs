@@ -39,8 +39,9 @@ impl PartialEq for Model {
 }
 
 /// What a model is.
-#[derive(Clone, Debug)]
-pub(crate) struct Payload {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Payload<S = Arc<dyn State>> {
     pub(crate) detector: String,
     pub(crate) parameters: BTreeMap<String, Value>,
     pub(crate) columns: Vec<String>,
@@ -49,26 +50,12 @@ pub(crate) struct Payload {
     pub(crate) seed: u64,
     pub(crate) contamination: f64,
     pub(crate) missing: Missing,
-    pub(crate) state: Arc<dyn State>,
+    pub(crate) state: S,
     pub(crate) scores: Distribution,
 }
 
-/// What is written of it.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    detector: String,
-    parameters: BTreeMap<String, Value>,
-    columns: Vec<String>,
-    left_out: Vec<LeftOut>,
-    fit_rows: u64,
-    seed: u64,
-    contamination: f64,
-    missing: Missing,
-    /// One entry, under the [tag](tag_of) of its detector.
-    state: BTreeMap<String, Box<RawValue>>,
-    scores: Distribution,
-}
+/// A state as it is written: one entry, under the [tag](tag_of) of its detector.
+type Written = BTreeMap<String, Box<RawValue>>;
 
 /// Under what a detector's state is written: its name, and from the second version of its states on that too.
 fn tag_of(detector: &dyn Detector) -> String {
@@ -99,8 +86,8 @@ impl Model {
     /// # Errors
     /// When the bytes are damaged, are no model, or have another format.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
-        let written: Written = serde_json::from_slice(open(bytes)?).map_err(unlike)?;
-        Ok(Self::new(Payload::of(written)?))
+        let payload: Payload<Written> = serde_json::from_slice(open(bytes)?).map_err(unlike)?;
+        payload.read().map(Self::new)
     }
 
     /// `sha256:` and the digest of the payload.
@@ -198,16 +185,22 @@ fn unlike(error: impl std::fmt::Display) -> ModelError {
     ModelError::Data(format!("the model is not what this version writes: {error}"))
 }
 
-impl Payload {
+impl<S> Payload<S> {
+    /// The same with another state.
+    fn with<T>(self, state: T) -> Payload<T> {
+        let Self { detector, parameters, columns, left_out, fit_rows, seed, contamination, missing, scores, .. } = self;
+        Payload { detector, parameters, columns, left_out, fit_rows, seed, contamination, missing, state, scores }
+    }
+}
+
+impl Payload<Written> {
     /// What was written, where its parts fit together, whoever wrote them.
-    fn of(written: Written) -> Result<Self, ModelError> {
-        let contradiction = || ModelError::Data("the model contradicts itself: fit it again".to_owned());
-        let Written { detector, parameters, columns, left_out, fit_rows, seed, contamination, missing, state, scores } =
-            written;
-        let row = detectors::named(&detector).ok_or_else(|| unlike(format!("there is no detector {detector:?}")))?;
+    fn read(self) -> Result<Payload, ModelError> {
+        let detector = &self.detector;
+        let row = detectors::named(detector).ok_or_else(|| unlike(format!("there is no detector {detector:?}")))?;
         let tag = tag_of(row);
-        let state = match (state.get(&tag), state.keys().next()) {
-            (Some(json), _) if state.len() == 1 => row.read(json, columns.len()).map_err(unlike)?,
+        let state = match (self.state.get(&tag), self.state.keys().next()) {
+            (Some(json), _) if self.state.len() == 1 => row.read(json, self.columns.len()).map_err(unlike)?,
             (None, Some(other)) if other.split('/').next() == Some(row.info().name) => {
                 return Err(ModelError::Config(format!(
                     "the model has the state {other}; this version of batch-core reads {tag}: fit the model again"
@@ -215,9 +208,10 @@ impl Payload {
             }
             _ => None,
         };
-        let sound = !columns.is_empty() && scores.is_sound() && (0.0..=0.5).contains(&contamination);
+        let sound = !self.columns.is_empty() && self.scores.is_sound() && (0.0..=0.5).contains(&self.contamination);
+        let contradiction = || ModelError::Data("the model contradicts itself: fit it again".to_owned());
         let state = state.filter(|_| sound).ok_or_else(contradiction)?;
-        Ok(Self { detector, parameters, columns, left_out, fit_rows, seed, contamination, missing, state, scores })
+        Ok(self.with(state))
     }
 }
 
@@ -246,13 +240,9 @@ fn open(bytes: &[u8]) -> Result<&[u8], ModelError> {
 }
 
 fn to_json(payload: &Payload) -> Vec<u8> {
-    let Payload { detector, parameters, columns, left_out, fit_rows, seed, contamination, missing, state, scores } =
-        payload.clone();
-    let row = detectors::named(&detector).expect("a model has a detector of the table");
-    let state = BTreeMap::from([(tag_of(row), state.to_json())]);
-    let written =
-        Written { detector, parameters, columns, left_out, fit_rows, seed, contamination, missing, state, scores };
-    serde_json::to_vec(&written).expect("a model holds nothing that JSON cannot say")
+    let row = detectors::named(&payload.detector).expect("a model has a detector of the table");
+    let state = Written::from([(tag_of(row), payload.state.to_json())]);
+    serde_json::to_vec(&payload.clone().with(state)).expect("a model holds nothing that JSON cannot say")
 }
 
 fn digest(payload: &[u8]) -> String {

@@ -137,8 +137,9 @@ impl Stage {
             return Ok(Self::Pilot { ranges, rows });
         }
         let used = decode_used(reader, columns)?;
-        let brackets = decode_brackets(reader, columns)?.map(Arc::new);
-        let centers = if wants.products { Some(Arc::new(decode_centers(reader, columns)?)) } else { None };
+        let bracketed = reader.u8()? != 0;
+        let brackets = bracketed.then(|| decode_each(reader, columns, Bracket::decode).map(Arc::new)).transpose()?;
+        let centers = wants.products.then(|| decode_each(reader, columns, Center::decode).map(Arc::new)).transpose()?;
         let targets = Targets { brackets, centers, cuts: cuts(&ranges, &used).map(Arc::new), used };
         match kind {
             2 => Ok(Self::Guessed { ranges, targets }),
@@ -154,19 +155,29 @@ impl Targets {
         writer.len(self.used.len());
         self.used.iter().for_each(|column| writer.len(*column));
         writer.u8(u8::from(self.brackets.is_some()));
-        for bracket in self.brackets.iter().flat_map(|brackets| brackets.iter()) {
-            writer.u8(u8::from(bracket.is_some()));
-            if let Some(bracket) = bracket {
-                bracket.encode(writer);
-            }
-        }
-        for center in self.centers.iter().flat_map(|centers| centers.iter()) {
-            writer.u8(u8::from(center.is_some()));
-            if let Some(center) = center {
-                center.encode(writer);
-            }
+        encode_each(self.brackets.as_deref(), writer, Bracket::encode);
+        encode_each(self.centers.as_deref(), writer, |center, writer| center.encode(writer));
+    }
+}
+
+/// Writes what some columns have, each after whether it has it.
+fn encode_each<T>(columns: Option<&Vec<Option<T>>>, writer: &mut Writer, encode: impl Fn(&T, &mut Writer)) {
+    for column in columns.into_iter().flatten() {
+        writer.u8(u8::from(column.is_some()));
+        if let Some(column) = column {
+            encode(column, writer);
         }
     }
+}
+
+/// Reads what [`encode_each`] wrote.
+fn decode_each<T>(
+    reader: &mut Reader<'_>,
+    columns: usize,
+    decode: impl Fn(&mut Reader<'_>) -> Result<T, CodecError>,
+) -> Result<Vec<Option<T>>, CodecError> {
+    let each = |_| if reader.u8()? == 0 { Ok(None) } else { decode(reader).map(Some) };
+    (0..columns).map(each).collect()
 }
 
 fn encode_ranges(ranges: &[Range], writer: &mut Writer) {
@@ -179,23 +190,4 @@ fn decode_used(reader: &mut Reader<'_>, columns: usize) -> Result<Vec<usize>, Co
     let used = reader.u64s()?;
     let column = |column: u64| usize::try_from(column).ok().filter(|column| *column < columns);
     used.into_iter().map(|used| column(used).ok_or(CodecError::Damaged)).collect()
-}
-
-fn decode_brackets(reader: &mut Reader<'_>, columns: usize) -> Result<Option<Vec<Option<Bracket>>>, CodecError> {
-    if reader.u8()? == 0 {
-        return Ok(None);
-    }
-    let bracket = |reader: &mut Reader<'_>| match reader.u8()? {
-        0 => Ok(None),
-        _ => Bracket::decode(reader).map(Some),
-    };
-    (0..columns).map(|_| bracket(reader)).collect::<Result<Vec<_>, _>>().map(Some)
-}
-
-fn decode_centers(reader: &mut Reader<'_>, columns: usize) -> Result<Vec<Option<Center>>, CodecError> {
-    let center = |reader: &mut Reader<'_>| match reader.u8()? {
-        0 => Ok(None),
-        _ => Center::decode(reader).map(Some),
-    };
-    (0..columns).map(|_| center(reader)).collect()
 }

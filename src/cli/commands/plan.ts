@@ -1,7 +1,7 @@
 /** `plan`: what would happen. */
 import { EXIT } from '../../errors.ts';
 import { planScore } from '../../orchestrator/core/runs.ts';
-import type { ScoreOptions } from '../../orchestrator/spec/options.ts';
+import type { ScoreOptions } from '../../orchestrator/spec/optionTypes.ts';
 import { bytesText, countText, rowsText, secondsText, shortList } from '../print.ts';
 import { printJson, printLines } from '../streams.ts';
 

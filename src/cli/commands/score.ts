@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { BatchCoreError, EXIT } from '../../errors.ts';
 import { guard } from '../../events/listener.ts';
 import { type RunHooks, returnLargeBuffers, runFit, runScore } from '../../orchestrator/core/runs.ts';
-import type { ScoreOptions } from '../../orchestrator/spec/options.ts';
+import type { ScoreOptions } from '../../orchestrator/spec/optionTypes.ts';
 import type { Report } from '../../report.ts';
 import type { OutputFlags } from '../options.ts';
 import { progressSink } from '../progress.ts';

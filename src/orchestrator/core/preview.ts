@@ -4,7 +4,7 @@ import type { Report } from '../../report.ts';
 import { recentReports } from '../../store/reports.ts';
 import type { Prepared } from '../prepare/prepare.ts';
 import { coarseWarnings, reportedSource } from '../prepare/reportedSource.ts';
-import { DEFAULTS } from '../spec/options.ts';
+import { DEFAULTS } from '../spec/optionTable.ts';
 import { type Expected, expectedTime } from './expected.ts';
 import { foreseen } from './foreseen.ts';
 

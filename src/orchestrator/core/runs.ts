@@ -1,6 +1,6 @@
 /** What is done with a source: it is scored, a model is fitted on it, or it is told what scoring it would do. */
 import { prepare } from '../prepare/prepare.ts';
-import type { ScoreOptions } from '../spec/options.ts';
+import type { ScoreOptions } from '../spec/optionTypes.ts';
 import { type PlanReport, preview } from './preview.ts';
 
 export { returnLargeBuffers } from '../../bindings/native.ts';

@@ -3,16 +3,9 @@ import { createHash } from 'node:crypto';
 import { sep } from 'node:path';
 import { BatchCoreError } from '../../errors.ts';
 import type { SourceColumn, SourceFacts } from '../../source/facts.ts';
-import type { ScoreOptions } from './options.ts';
-import {
-  type Compression,
-  DEFAULTS,
-  type FlagRule,
-  flagRule,
-  type Missing,
-  type Parameters,
-  parseCompression,
-} from './options.ts';
+import { type Compression, type FlagRule, flagRule, parseCompression } from './options.ts';
+import { DEFAULTS } from './optionTable.ts';
+import type { Missing, Parameters, ScoreOptions } from './optionTypes.ts';
 import { PLAN_VERSION } from './plan.ts';
 
 /** An input as content: where it lies and when it was touched do not change a score. */

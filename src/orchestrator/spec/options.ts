@@ -1,22 +1,11 @@
 /** What a caller may ask for, checked. Nothing here looks at the source. */
 import type { DetectorInfo } from '../../bindings/native.ts';
-import { editDistance } from '../../distance.ts';
+import { nearestWord } from '../../distance.ts';
 import { BatchCoreError } from '../../errors.ts';
 import { isRecord, share, shown, text } from './checks.ts';
-import { dashed, isLater } from './laterOptions.ts';
+import { isLater } from './laterOptions.ts';
 import { DEFAULTS, FLAG_RULES, flagOf, OPTIONS, type OptionRow, type Taker } from './optionTable.ts';
 import type { Parameters, ScoreOptions } from './optionTypes.ts';
-
-export {
-  CHUNK_ROWS_MAX,
-  CHUNK_ROWS_MIN,
-  DEFAULTS,
-  flagOf,
-  OPTIONS,
-  type OptionRow,
-  type Taker,
-} from './optionTable.ts';
-export type { FitOptions, Missing, Parameters, ScoreOptions } from './optionTypes.ts';
 
 export interface Compression {
   codec: 'zstd' | 'snappy' | 'none';
@@ -57,8 +46,7 @@ function checkEach(given: object, taker: Taker, naming: Naming): void {
     refuse('options', `${shown(given)} is not an object of options`, 'give an object such as { detector: "hbos" }');
   for (const [name, value] of Object.entries(given)) {
     const option = optionOf(name);
-    const label = naming === 'flag' ? `--${dashed(name)}` : name;
-    if (!option && isLater(name, taker)) refuse(label, 'is not in this version', 'leave it out');
+    if (!option && isLater(name, taker)) refuse(name, 'is not in this version', 'leave it out');
     if (!option) refuse(name, `${taker} has no such option`, nearestOption(name, taker));
     if (value === undefined) continue;
     if (!option.takers.includes(taker))
@@ -77,12 +65,8 @@ function nearestOption(name: string, taker: Taker): string {
   const flagged = OPTIONS.find((option) => flagOf(option) === `--${name}` && option.takers.includes(taker));
   if (flagged) return `did you mean "${flagged.name}"?`;
   const known = OPTIONS.filter((option) => option.takers.includes(taker)).map((option) => option.name);
-  const distanceMax = Math.max(2, Math.floor(name.length / 3));
-  const [nearest] = known
-    .map((option) => ({ option, distance: editDistance(name.toLowerCase(), option.toLowerCase(), distanceMax) }))
-    .filter(({ distance }) => distance <= distanceMax)
-    .sort((a, b) => a.distance - b.distance);
-  return nearest ? `did you mean "${nearest.option}"?` : `its options are ${known.join(', ')}`;
+  const nearest = nearestWord(name, known, Math.max(2, Math.floor(name.length / 3)));
+  return nearest !== undefined ? `did you mean "${nearest}"?` : `its options are ${known.join(', ')}`;
 }
 
 function checkTogether(options: ScoreOptions, label: (name: string) => string): void {

@@ -1,24 +1,11 @@
 /** Facts and options in, chunks out. Pure: a plan never depends on workers, memory or time. */
 import type { SourceFile } from '../../source/facts.ts';
+import type { ChunkRow } from '../../store/rows.ts';
 
 /** Version of the rule that cuts chunks; a job is tied to the one it was planned by. */
 export const PLAN_VERSION = 1;
 
-/** Whole row groups of one file, and about as much work as others. */
-export interface PlannedChunk {
-  /** Position in the plan; output is in this order. */
-  chunkId: number;
-  /** The file's place in the source. */
-  fileId: number;
-  rowGroupFirst: number;
-  /** Inclusive. */
-  rowGroupLast: number;
-  /** Row number, in the file, of the chunk's first row. */
-  rowFirst: number;
-  rows: number;
-  /** Compressed bytes of its row groups. */
-  bytes: number;
-}
+export type PlannedChunk = ChunkRow;
 
 export interface Plan {
   chunks: PlannedChunk[];

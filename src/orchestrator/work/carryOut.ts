@@ -19,7 +19,7 @@ import { claimAt } from '../places/claims.ts';
 import { saveModel } from '../places/save.ts';
 import { placesOf, savedPlace } from '../places/targets.ts';
 import type { Prepared } from '../prepare/prepare.ts';
-import { DEFAULTS } from '../spec/options.ts';
+import { DEFAULTS } from '../spec/optionTable.ts';
 import type { Control } from './control.ts';
 import { type ChunkOf, chunkMessage, type Flagging, modelFile, obtainFlagging, obtainModel } from './model.ts';
 import type { Monitor } from './monitor.ts';

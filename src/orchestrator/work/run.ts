@@ -31,7 +31,7 @@ import { type ModelOrigin, saveModel } from '../places/save.ts';
 import { approveTargets, placesOf, refusePlaces, refuseUnwritable, savedPlace } from '../places/targets.ts';
 import { jobPaths } from '../prepare/home.ts';
 import { type Prepared, prepare } from '../prepare/prepare.ts';
-import type { ScoreOptions } from '../spec/options.ts';
+import type { ScoreOptions } from '../spec/optionTypes.ts';
 import { afterDeaths, type Budget } from '../spec/resources.ts';
 import { type Carried, carryOut } from './carryOut.ts';
 import { Control } from './control.ts';

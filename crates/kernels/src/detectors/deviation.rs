@@ -8,12 +8,12 @@
 //! that it adds nothing to a maximum and is left out of a sum.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::Level;
 use crate::center::Center;
 use crate::detector::{Score, State, written};
 use crate::scale;
-use serde_json::value::RawValue;
 
 /// How the cells of a row become one score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

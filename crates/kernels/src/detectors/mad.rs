@@ -111,7 +111,7 @@ fn exactly(level: Level, columns: &[Vec<f64>], used: &[usize], aggregate: Aggreg
 /// The model of the columns `used`, from what was counted in their brackets.
 fn from_counts(brackets: &[Option<Bracket>], second: &Summary, used: &[usize], aggregate: Aggregate) -> Deviations {
     let counted = second.counted.as_deref().unwrap_or_default();
-    let distances = second.distances.as_ref().map(Distances::finish).unwrap_or_default();
+    let distances = second.distances.as_ref().map(Distances::total).unwrap_or_default();
     let center = |column: usize| {
         // No bracket is set where no cell is finite.
         let Some(bracket) = &brackets[column] else { return Center::of_point(0.0) };

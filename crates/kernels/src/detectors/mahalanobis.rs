@@ -142,13 +142,11 @@ impl Score for Projections<'_> {
     fn block(&self, columns: &[&[f64]], scores: &mut [f64]) {
         debug_assert!(scores.len() <= BLOCK, "a block has at most {BLOCK} rows");
         let mut cells = vec![0.0; columns.len() * STRETCH];
-        let mut standardized = Vec::new();
         for (stretch, scores) in scores.chunks_mut(STRETCH).enumerate() {
             let rows = stretch * STRETCH..stretch * STRETCH + scores.len();
             for ((column, center), out) in columns.iter().zip(&self.state.columns).zip(cells.chunks_exact_mut(STRETCH))
             {
-                center.standardize(self.level, &column[rows.clone()], &mut standardized);
-                out[..standardized.len()].copy_from_slice(&standardized);
+                center.standardize(self.level, &column[rows.clone()], &mut out[..scores.len()]);
             }
             for direction in &self.state.directions {
                 add_square(self.level, &cells, direction, scores);
@@ -157,11 +155,9 @@ impl Score for Projections<'_> {
     }
 
     fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        let mut z = Vec::new();
-        let mut one = Vec::new();
-        for (center, cell) in self.state.columns.iter().zip(cells) {
-            center.standardize(self.level, std::slice::from_ref(cell), &mut one);
-            z.extend_from_slice(&one);
+        let mut z = vec![0.0; cells.len()];
+        for ((center, cell), z) in self.state.columns.iter().zip(cells).zip(&mut z) {
+            center.standardize(self.level, std::slice::from_ref(cell), std::slice::from_mut(z));
         }
         let mut parts = vec![0.0; z.len()];
         for direction in &self.state.directions {

@@ -8,6 +8,7 @@ pub(crate) mod moments;
 pub(crate) mod products;
 pub(crate) mod range;
 pub(crate) mod sample;
+pub(crate) mod sums;
 pub(crate) mod tally;
 
 use std::sync::Arc;
@@ -110,11 +111,13 @@ impl Summary {
             && bracket.may_be_zero()
         {
             let cells = shifted(level, block.cells, bracket.sum_shift, &mut workspace.shifted);
-            distances.observe(level, column, bracket.sum_center(), cells);
+            distances::observe(distances, level, column, bracket.sum_center(), cells);
         }
         if let Some(center) = recipe.centers.as_ref().and_then(|centers| centers[column]) {
             workspace.standardized.resize_with(recipe.columns, Vec::new);
-            center.standardize(level, block.cells, &mut workspace.standardized[column]);
+            let standardized = &mut workspace.standardized[column];
+            standardized.resize(block.cells.len(), 0.0);
+            center.standardize(level, block.cells, standardized);
         }
     }
 

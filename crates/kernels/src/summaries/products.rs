@@ -5,36 +5,31 @@
 //! mean. Products are summed over a block in one fixed shape, over the blocks of a row group in their order, and over row
 //! groups in theirs: **no cut of the work into chunks changes a bit.**
 
+use super::sums::GroupSums;
 use crate::Level;
 use crate::center::Center;
 use crate::codec::{CodecError, Reader, Writer};
 use crate::numbers::BLOCK;
 use crate::simd::{LANES, Lanes};
 
-/// Sums of every pair of columns, per row group.
+/// Sums of every pair of columns: of each with itself and with those before it.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Products {
-    columns: usize,
-    /// The row group being read: of each column with itself and with those before it.
-    open: Vec<f64>,
-    /// Row groups that were read, and before them those of earlier chunks as one.
-    groups: Vec<f64>,
-}
+pub(crate) struct Products(GroupSums);
 
-/// Where the products of the columns `0..=column` begin.
+/// How many pairs the columns before `column` make.
 const fn pairs_before(column: usize) -> usize {
     column * (column + 1) / 2
 }
 
 impl Products {
     pub(crate) fn new(columns: usize) -> Self {
-        Self { columns, open: vec![0.0; pairs_before(columns)], groups: Vec::new() }
+        Self(GroupSums::new(pairs_before(columns)))
     }
 
     /// Adds a block of rows: the standardized cells of each column, none for one that is left out.
     pub(crate) fn observe(&mut self, level: Level, standardized: &[Vec<f64>]) {
         for (column, cells) in standardized.iter().enumerate().filter(|(_, cells)| !cells.is_empty()) {
-            let sums = &mut self.open[pairs_before(column)..];
+            let sums = &mut self.0.open[pairs_before(column)..];
             for (sum, other) in sums.iter_mut().zip(&standardized[..=column]) {
                 // Neither is longer, but where the other is left out.
                 *sum += dot(level, cells, other);
@@ -43,42 +38,27 @@ impl Products {
     }
 
     pub(crate) fn end_row_group(&mut self) {
-        if self.open.iter().any(|sum| *sum != 0.0) {
-            self.groups.extend_from_slice(&self.open);
-            self.open.fill(0.0);
-        }
+        self.0.end_row_group();
     }
 
-    /// Adds the row groups of a later chunk, folded into one with all before; sums are taken from the left, so it is the same.
+    /// Adds the row groups of a later chunk.
     pub(crate) fn merge(&mut self, later: &Self) {
-        self.groups.extend_from_slice(&later.groups);
-        self.groups = self.total();
-    }
-
-    fn total(&self) -> Vec<f64> {
-        let mut total = vec![0.0; self.open.len()];
-        for group in self.groups.chunks_exact(self.open.len()) {
-            total.iter_mut().zip(group).for_each(|(total, sum)| *total += sum);
-        }
-        total
+        self.0.merge(&later.0);
     }
 
     /// The sums of the columns `used`, as a symmetric matrix, row after row.
     pub(crate) fn matrix(&self, used: &[usize]) -> Vec<f64> {
-        let total = self.total();
+        let total = self.0.total();
         let sum = |&a: &usize, &b: &usize| total[pairs_before(a.max(b)) + a.min(b)];
         used.iter().flat_map(|a| used.iter().map(|b| sum(a, b)).collect::<Vec<_>>()).collect()
     }
 
     pub(crate) fn encode(&self, writer: &mut Writer) {
-        writer.f64s(&self.groups);
+        self.0.encode(writer);
     }
 
     pub(crate) fn decode(reader: &mut Reader<'_>, columns: usize) -> Result<Self, CodecError> {
-        let empty = Self::new(columns);
-        let groups = reader.f64s()?;
-        let whole = groups.len().is_multiple_of(empty.open.len());
-        if whole { Ok(Self { groups, ..empty }) } else { Err(CodecError::Damaged) }
+        GroupSums::decode(reader, pairs_before(columns)).map(Self)
     }
 }
 
@@ -94,6 +74,7 @@ pub(crate) fn of_rows(level: Level, centers: &[Option<Center>], columns: &[Vec<f
             finite.clear();
             let cells = cells[start..rows.min(start + BLOCK)].iter();
             finite.extend(cells.map(|&cell| if cell.is_finite() { cell } else { f64::NAN }));
+            out.resize(finite.len(), 0.0);
             center.standardize(level, &finite, out);
         }
         products.observe(level, &standardized);
