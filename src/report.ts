@@ -1,15 +1,13 @@
 /** What happened, in figures: the report of a run. */
-import type { BestRecord } from './bindings/native.ts';
+import type { BestRecord, Double } from './bindings/task.ts';
 import type { ErrorRecord } from './errors.ts';
 import type { ChunkCounts } from './events/progress.ts';
 
-/** A cell in JSON, which has no infinities: they are spelled out, and only a missing or NaN cell is `null`. */
-export type ReportedValue = number | 'Infinity' | '-Infinity' | null;
+/** A double in JSON, which has no infinities: they are spelled out. */
+export type ReportedNumber = number | 'Infinity' | '-Infinity';
 
-/** A replacer for `JSON.stringify` that keeps infinities apart from nothing. */
-export function spellInfinities(_key: string, value: unknown): unknown {
-  return value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY ? String(value) : value;
-}
+/** A cell; only a missing or NaN one is `null`. */
+export type ReportedValue = ReportedNumber | null;
 
 /** A row worth a look. */
 export interface TopRow {
@@ -17,8 +15,8 @@ export interface TopRow {
   file: number;
   /** 0-based row number in its file. */
   row: number;
-  score: number;
-  reasons: { column: string; value: ReportedValue; contribution: number }[];
+  score: ReportedNumber;
+  reasons: { column: string; value: ReportedValue; contribution: ReportedNumber }[];
 }
 
 /** Figures are measured; one that could not be had is `null`. */
@@ -89,19 +87,21 @@ export interface Report {
 export function mergeTop(lists: readonly BestRecord[][], count: number): TopRow[] {
   return lists
     .flat()
-    .sort((a, b) => b.score - a.score || a.file - b.file || a.row - b.row)
+    .sort((a, b) => compare(Number(b.score), Number(a.score)) || a.file - b.file || a.row - b.row)
     .slice(0, count)
     .map(({ file, row, score, reasons }) => ({
       file,
       row,
-      score,
-      reasons: reasons.map(({ column, value, contribution }) => ({ column, value: reported(value), contribution })),
+      score: reported(score),
+      reasons: reasons.map(({ column, value, contribution }) => ({
+        column,
+        value: value === undefined ? null : reported(value),
+        contribution: reported(contribution),
+      })),
     }));
 }
 
-// What comes from a chunk's record was spelled out already; what comes from the scan itself is a number.
-function reported(value: unknown): ReportedValue {
-  if (value === 'Infinity' || value === Number.POSITIVE_INFINITY) return 'Infinity';
-  if (value === '-Infinity' || value === Number.NEGATIVE_INFINITY) return '-Infinity';
-  return typeof value === 'number' && !Number.isNaN(value) ? value : null;
-}
+// Infinities are equal to themselves, and their difference is no number.
+const compare = (a: number, b: number) => Number(a > b) - Number(a < b);
+
+const reported = (value: Double): ReportedNumber => (value === '-0' ? 0 : value);

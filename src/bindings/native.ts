@@ -3,19 +3,12 @@ import { createRequire } from 'node:module';
 import type * as Addon from '../../native/index.cjs';
 import { BatchCoreError, isErrorCode } from '../errors.ts';
 import { loadError } from './loadError.ts';
+import type { Receipt, Task } from './task.ts';
 
-export type Chunk = Addon.Chunk;
 export type WorkerOptions = Addon.WorkerOptions;
-/** A model by its digest, and where it lies. */
-export type ModelFile = Addon.ModelFile;
-export type ScoreChunkOptions = Addon.ScoreOptions;
-export type ScoreReceipt = Addon.ScoreReceipt;
-export type VerifyReceipt = Addon.VerifyReceipt;
 export type ColumnPages = Addon.ColumnPages;
 export type KeptSize = Addon.KeptSize;
-export type BestRecord = Addon.BestRecord;
 export type RankedRow = Addon.RankedRow;
-export type PartFormat = Addon.PartFormat;
 export type FileReceipt = Addon.Receipt;
 export type PartFacts = Addon.PartFacts;
 export type PublishedPart = Addon.PublishedPart;
@@ -156,24 +149,15 @@ function fromRecord({ code, message, file, column, rowGroup, hint }: NativeRecor
   });
 }
 
-/** A thread's own scanner and kernels. Every method deals with one whole chunk. */
+/** A thread's own scanner and kernels. */
 export class ChunkWorker {
   readonly #native: Addon.ChunkWorker;
   constructor(options: WorkerOptions) {
     this.#native = call(() => new (addon().ChunkWorker)(options));
   }
-  /** A summary too large to be sent is written to `target` and named. */
-  summarize(chunk: Chunk, fitPath: string, target: string): Uint8Array {
-    return call(() => this.#native.summarize(chunk, fitPath, target));
-  }
-  rank(chunk: Chunk, model: ModelFile, missing: string, count: number, target: string): Uint8Array {
-    return call(() => this.#native.rank(chunk, model, missing, count, target));
-  }
-  score(chunk: Chunk, model: ModelFile, options: ScoreChunkOptions): ScoreReceipt {
-    return call(() => this.#native.score(chunk, model, options));
-  }
-  verify(chunk: Chunk, rowGroupFirst: number): VerifyReceipt {
-    return call(() => this.#native.verify(chunk, rowGroupFirst));
+  /** Carries out a task under the watch of that number; `give` hears of each chunk that is done. */
+  run(task: Task, watch: number, give: (receipt: Receipt) => void): void {
+    call(() => this.#native.run(JSON.stringify(task), watch, (receipt) => give(JSON.parse(receipt))));
   }
 }
 

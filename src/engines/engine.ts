@@ -1,6 +1,6 @@
 /** What an engine is: something that carries out tasks. It knows neither jobs nor stores; open.ts makes one. */
 import type { WorkerOptions } from '../bindings/native.ts';
-import type { Reply, Task, TaskKind } from '../worker/protocol.ts';
+import type { Ending, Receipt, Task } from '../worker/protocol.ts';
 
 export type EngineName = 'threads' | 'sequential';
 
@@ -10,12 +10,25 @@ export const LATER_ENGINES: readonly string[] = ['processes', 'ray', 'dask'];
 
 export interface Engine {
   readonly name: EngineName;
-  /** Tasks that run at the same time. */
-  readonly workers: number;
-  /** Carries out one task. Never rejects: that a worker was lost is a reply too, under the code of what took it. */
-  run<K extends TaskKind>(task: Task<K>): Promise<Reply<K>>;
+  /** Tasks that run at the same time. It may change while the engine is open: who gives tasks asks each time. */
+  readonly capacity: number;
+  /**
+   * Carries out one task. Never rejects: that a worker was lost is an ending too, under the code of what took it. Ranges
+   * whose receipt was heard are done; the next is the one that failed, and those after it were not begun.
+   */
+  run(task: Task, hearing: Hearing): Promise<Ending>;
   /** Waits for what runs, then lets every worker go. A second call waits for the same. */
   close(): Promise<void>;
+}
+
+/** What is said of a task while it runs. */
+export interface Hearing {
+  /** Aborting it interrupts the task at its next batch. */
+  signal: AbortSignal;
+  /** A chunk is done; all have been told when the task has ended. */
+  onReceipt: (receipt: Receipt) => void;
+  /** Rows that the task has dealt with so far. */
+  onProgress: (rows: number) => void;
 }
 
 export interface EngineOptions {

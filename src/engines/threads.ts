@@ -2,8 +2,9 @@
 import { Piscina } from 'piscina';
 import { keepAddonLoaded } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
-import type { Reply, Task, TaskKind } from '../worker/protocol.ts';
-import type { Engine, EngineOptions } from './engine.ts';
+import type { Answer, Assignment, Ending, Notice, Receipt, Task } from '../worker/protocol.ts';
+import type { Engine, EngineOptions, Hearing } from './engine.ts';
+import { follow } from './follow.ts';
 import { lostWorker } from './lost.ts';
 
 /** Where a thread begins: CommonJS, see there. */
@@ -20,18 +21,21 @@ export function openThreads(options: EngineOptions, entry: URL = ENTRY): Engine 
  */
 class Threads implements Engine {
   readonly name = 'threads';
-  readonly workers: number;
-  readonly #pool: Piscina<unknown, Reply>;
+  readonly capacity: number;
+  readonly #pool: Piscina<Assignment, Answer>;
   readonly #inFlight = new Set<Promise<unknown>>();
+  /** By the number of a task's watch. */
+  readonly #hearing = new Map<number, Receipts>();
   /** Resolved with the reason when no worker can be had. */
   readonly #broken: Promise<BatchCoreError>;
   #closing: Promise<void> | undefined;
 
   constructor({ workers, worker }: EngineOptions, entry: URL) {
     keepAddonLoaded();
-    this.workers = workers;
+    this.capacity = workers;
     this.#pool = startPool(workers, worker, entry);
     const pool = this.#pool;
+    pool.on('message', ({ watch, receipt }: Notice) => this.#hearing.get(watch)?.hear(receipt));
     this.#broken = new Promise((resolve) => {
       let last: unknown = new Error('it ended before it was ready');
       // Without a listener an 'error' of the pool would end the process. It replaces no worker that fails at its start.
@@ -48,20 +52,25 @@ class Threads implements Engine {
     });
   }
 
-  run<K extends TaskKind>(task: Task<K>): Promise<Reply<K>> {
-    const reply = this.#carryOut(task);
-    this.#inFlight.add(reply);
-    return reply.finally(() => this.#inFlight.delete(reply));
+  run(task: Task, hearing: Hearing): Promise<Ending> {
+    const ending = this.#carryOut(task, hearing);
+    this.#inFlight.add(ending);
+    return ending.finally(() => this.#inFlight.delete(ending));
   }
 
-  async #carryOut<K extends TaskKind>(task: Task<K>): Promise<Reply<K>> {
+  async #carryOut(task: Task, hearing: Hearing): Promise<Ending> {
     if (this.#closing) return failed(new BatchCoreError('BUG', 'a task was given to an engine that is closed'));
+    const { watch, end } = follow(hearing);
+    const receipts = new Receipts(hearing);
+    this.#hearing.set(watch, receipts);
     try {
-      // A task is answered by a result of its own kind.
-      const reply = this.#pool.run(task) as Promise<Reply<K>>;
-      return await Promise.race([reply, this.#broken.then(failed)]);
+      const answer = this.#pool.run({ task, watch }).then((said) => receipts.all(said));
+      return await Promise.race([answer, this.#broken.then(failed)]);
     } catch (thrown) {
       return failed(lostWorker(thrown));
+    } finally {
+      this.#hearing.delete(watch);
+      end();
     }
   }
 
@@ -77,9 +86,35 @@ class Threads implements Engine {
   }
 }
 
-function startPool(workers: number, workerData: unknown, entry: URL): Piscina<unknown, Reply> {
+/** The receipts of a task: its answer counts when all have been heard. */
+class Receipts {
+  readonly #hearing: Hearing;
+  #heard = 0;
+  #onHeard = () => {};
+
+  constructor(hearing: Hearing) {
+    this.#hearing = hearing;
+  }
+
+  hear(receipt: Receipt): void {
+    this.#hearing.onReceipt(receipt);
+    this.#heard += 1;
+    this.#onHeard();
+  }
+
+  /** Resolves to how the task ended, once each receipt that was sent has been heard. */
+  async all({ receipts, ...ending }: Answer): Promise<Ending> {
+    while (this.#heard < receipts)
+      await new Promise<void>((resolve) => {
+        this.#onHeard = resolve;
+      });
+    return ending;
+  }
+}
+
+function startPool(workers: number, workerData: unknown, entry: URL): Piscina<Assignment, Answer> {
   try {
-    return new Piscina<unknown, Reply>({
+    return new Piscina<Assignment, Answer>({
       filename: entry.href,
       name: 'run',
       minThreads: workers,

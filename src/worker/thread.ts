@@ -1,7 +1,7 @@
-/** The far side of the pool, loaded by entry.cts: one scanner per thread, opened with the first task that reads a source. */
-import { workerData } from 'node:worker_threads';
+/** The far side of the pool, loaded by entry.cts: one worker per thread, opened with the first task. */
+import { parentPort, workerData } from 'node:worker_threads';
 import { ChunkWorker, type WorkerOptions } from '../bindings/native.ts';
-import type { Reply, Task } from './protocol.ts';
+import type { Answer, Assignment, Notice } from './protocol.ts';
 import { runTask } from './run.ts';
 
 let worker: ChunkWorker | undefined;
@@ -11,6 +11,12 @@ function open(): ChunkWorker {
   return worker;
 }
 
-export function run(task: Task): Reply {
-  return runTask(open, task);
+export function run({ task, watch }: Assignment): Answer {
+  let receipts = 0;
+  const ending = runTask(open, task, watch, (receipt) => {
+    const notice: Notice = { watch, receipt };
+    parentPort?.postMessage(notice);
+    receipts += 1;
+  });
+  return { ...ending, receipts };
 }

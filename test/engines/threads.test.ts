@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engines/engine.ts';
 import { ENTRY, openThreads } from '../../src/engines/threads.ts';
-import type { Reply, Task } from '../../src/worker/protocol.ts';
+import type { Ending, Task } from '../../src/worker/protocol.ts';
 import { ending } from '../cli/harness.ts';
 
 const entries = join(import.meta.dirname, 'entries');
@@ -16,16 +16,22 @@ afterEach(async () => {
 });
 
 function engine(entry: string, workers = 1): Engine {
-  const options = { workers, worker: { library: 'from its options', files: [] } };
+  const options = { workers, worker: { library: 'from its options', files: [], directory: '/' } };
   const made = openThreads(options, pathToFileURL(join(entries, entry)));
   open.add(made);
   return made;
 }
 
 /** A task of a kind that only the entries here know. */
-const send = (to: Engine, kind: string, ms = 0): Promise<Reply> => to.run({ kind, ms } as unknown as Task);
+async function send(to: Engine, kind: string, ms = 0): Promise<Ending & { heard: unknown[] }> {
+  const heard: unknown[] = [];
+  const hear = (receipt: unknown) => heard.push(receipt);
+  const { signal } = new AbortController();
+  const ending = await to.run({ kind, ms } as unknown as Task, { signal, onReceipt: hear, onProgress: () => {} });
+  return { ...ending, heard };
+}
 
-const whole = { ok: true, result: { kind: 'good', given: 'from its options' } };
+const whole = { ok: true, heard: [1, 'from its options'] };
 
 describe('a worker that dies', () => {
   it.each<[string, string, RegExp]>([

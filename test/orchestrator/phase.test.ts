@@ -2,10 +2,12 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import type { Hearing } from '../../src/engines/engine.ts';
 import { noChunks } from '../../src/events/progress.ts';
 import { Control } from '../../src/orchestrator/work/control.ts';
 import { Monitor } from '../../src/orchestrator/work/monitor.ts';
 import { type PhaseRun, runPhase } from '../../src/orchestrator/work/phase.ts';
+import type { SourceFile } from '../../src/source/facts.ts';
 import { JobStore } from '../../src/store/job.ts';
 import type { Task } from '../../src/worker/protocol.ts';
 import { scratch } from '../cli/harness.ts';
@@ -38,21 +40,23 @@ it('chunks during which two executions died run first and alone, before the thir
   const run: PhaseRun = {
     ...{ jobId: 'j', home: '/h', store, control, chunks, retriesMax: 0, checkInput: async () => {} },
     monitor: new Monitor(directory, status as unknown as ConstructorParameters<typeof Monitor>[1], {}, 3),
+    sources: { files: [{ path: '/s', rowGroups: [] }] as unknown as SourceFile[], columns: [] },
+    ...{ epoch: 3, interrupt: new AbortController().signal },
     engine: {
-      ...{ name: 'threads', workers: 2, close: async () => {} },
-      run: async (task: Task) => {
-        const { chunkId } = task as unknown as { chunkId: number };
-        running.add(chunkId);
+      ...{ name: 'threads', capacity: 2, close: async () => {} },
+      run: async ({ ranges: [range] }: Task, { onReceipt }: Hearing) => {
+        const { chunk } = range!;
+        running.add(chunk);
         order.push([...running].join(' '));
         await sleep(50);
-        running.delete(chunkId);
-        return { ok: true, result: { kind: 'summary', bytes: new Uint8Array() } };
+        running.delete(chunk);
+        onReceipt({ chunk, result: { kind: 'summary', bytes: '' } });
+        return { ok: true };
       },
-    } as PhaseRun['engine'],
+    },
   };
   try {
-    const task = (chunk: { chunkId: number }) => ({ chunkId: chunk.chunkId }) as unknown as Task;
-    await runPhase(run, { name: 'fit', phase: 'fit', counts: noChunks(), task });
+    await runPhase(run, { name: 'fit', phase: 'fit', counts: noChunks(), work: () => ({ kind: 'verify' }) });
   } finally {
     control.close();
     await store.close();

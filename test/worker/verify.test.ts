@@ -6,9 +6,11 @@ import { join, resolve } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ChunkWorker, Watch } from '../../src/bindings/native.ts';
+import type { Receipt, Yield } from '../../src/bindings/task.ts';
 import { libraryPath } from '../../src/duckdb/library.ts';
 import type { BatchCoreError } from '../../src/errors.ts';
-import { planScan, rowGroupRows } from '../../src/orchestrator/spec/plan.ts';
+import { planScan } from '../../src/orchestrator/spec/plan.ts';
+import { taskOf } from '../../src/orchestrator/work/task.ts';
 import { readFacts } from '../../src/source/facts.ts';
 import { inputDigest } from '../../src/source/inputDigest.ts';
 import { runTask } from '../../src/worker/run.ts';
@@ -21,26 +23,32 @@ const fixture = (name: string) => resolve(import.meta.dirname, '../fixtures/page
 async function verify(path: string, chunkRows: number, watch = new Watch()) {
   const [file] = (await readFacts([path])).files;
   if (!file) throw new Error('no facts');
-  const worker = new ChunkWorker({ library: libraryPath(), files: [path] });
+  const worker = new ChunkWorker({ library: libraryPath(), files: [path], directory });
+  const run = { epoch: 1, sources: { files: [file], columns: [] } };
+  const work = () => ({ kind: 'verify' }) as const;
   const receipts = planScan([file], chunkRows).chunks.map((chunk) => {
-    const message = {
-      watch: watch.number,
-      file: path,
-      fileIndex: 0,
-      firstRow: chunk.rowFirst,
-      rowGroupRows: rowGroupRows(file, chunk),
-    };
-    const task = { kind: 'verify', chunk: message, rowGroupFirst: chunk.rowGroupFirst } as const;
-    return runTask(() => worker, task);
+    const given: Receipt[] = [];
+    const ending = runTask(
+      () => worker,
+      taskOf(run, { work }, chunk, 1),
+      watch.number,
+      (receipt) => given.push(receipt),
+    );
+    return { ...ending, result: given[0]?.result };
   });
   return { receipts, file };
+}
+
+function verifiedOf(result: Yield | undefined) {
+  if (result?.kind !== 'verified') throw new Error(`no row groups were verified, but ${result?.kind}`);
+  return result;
 }
 
 async function digestOf(path: string, chunkRows: number) {
   const { receipts } = await verify(path, chunkRows);
   const groups = receipts.flatMap((reply) => {
     if (!reply.ok) throw new Error(reply.error.message);
-    return reply.result.receipt.rowGroups;
+    return verifiedOf(reply.result).rowGroups;
   });
   return { chunks: receipts.length, groups, digest: inputDigest(groups) };
 }
@@ -78,12 +86,10 @@ describe('a file that is whole', () => {
     const { receipts } = await verify(fixture('v2-snappy.parquet'), 1_000_000);
     expect(receipts).toMatchObject([{ ok: true, result: { kind: 'verified' } }]);
     const [reply] = receipts;
-    if (!reply?.ok) return;
-    expect(reply.result.receipt.pagesChecked).toBeGreaterThan(20);
-    expect(reply.result.receipt.pagesWithCrc).toBe(reply.result.receipt.pagesChecked);
-    expect(reply.result.receipt.rowGroups.map((group) => group.sha256)).toEqual(
-      await expectedGroups(fixture('v2-snappy.parquet')),
-    );
+    const verified = verifiedOf(reply?.result);
+    expect(verified.pagesChecked).toBeGreaterThan(20);
+    expect(verified.pagesWithCrc).toBe(verified.pagesChecked);
+    expect(verified.rowGroups.map((group) => group.sha256)).toEqual(await expectedGroups(fixture('v2-snappy.parquet')));
   });
 
   it('has one digest however it is cut into chunks, with or without checksums', async () => {
@@ -97,7 +103,7 @@ describe('a file that is whole', () => {
     expect(cut.digest).toBe(whole.digest);
     expect(whole.groups.map((group) => group.sha256)).toEqual(await expectedGroups(path));
     const { receipts } = await verify(path, 1_000_000);
-    expect(receipts).toMatchObject([{ result: { receipt: { pagesWithCrc: 0 } } }]);
+    expect(receipts).toMatchObject([{ result: { pagesWithCrc: 0 } }]);
   });
 });
 

@@ -4,20 +4,20 @@ use batch_core_kernels::Reason;
 
 /// A row worth showing to a person.
 #[derive(Clone, Debug)]
-pub struct BestRow {
+pub(crate) struct BestRow {
     /// The file's place in the plan.
-    pub file: u32,
+    pub(crate) file: u32,
     /// Row number in the file.
-    pub row: u64,
+    pub(crate) row: u64,
     /// Its score.
-    pub score: f64,
+    pub(crate) score: f64,
     /// What made it so, greatest first.
-    pub reasons: Vec<Reason>,
+    pub(crate) reasons: Vec<Reason>,
 }
 
 /// At most `capacity` rows, highest first; among equals the earlier row.
 #[derive(Debug)]
-pub struct BestRows {
+pub(crate) struct BestRows {
     capacity: usize,
     rows: Vec<BestRow>,
 }
@@ -42,8 +42,7 @@ impl BestRows {
     }
 
     /// The rows, highest first.
-    #[must_use]
-    pub fn into_rows(self) -> Vec<BestRow> {
+    pub(crate) fn into_rows(self) -> Vec<BestRow> {
         self.rows
     }
 }

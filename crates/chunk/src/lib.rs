@@ -1,28 +1,34 @@
-//! The road of one chunk, on the thread that calls: scan, then summarize or score, then a durable part.
+//! Tasks, and how a worker carries them out on the thread that calls: each chunk is scanned, then summarized or scored, and
+//! leaves a summary or a durable part.
 //!
 //! Nothing here knows about jobs or JavaScript. A chunk is a run of whole row groups of one file; its rows come in file
 //! order, so a row's number is its chunk's first row plus its position.
 
 mod best;
+mod digest;
+mod double;
 mod error;
 mod fit;
 mod held;
 mod output;
 mod range;
 mod rank;
+mod receipt;
 mod score;
 mod summary;
+mod task;
+#[cfg(test)]
+mod types;
 mod verify;
 mod watch;
+mod worker;
 
-pub use best::{BestRow, BestRows};
 pub use error::ChunkError;
-pub use fit::summarize;
 pub use held::score_held;
-pub use output::PartRequest;
-pub use range::ChunkRange;
-pub use rank::rank;
-pub use score::{Flag, ScoreReceipt, ScoreRequest, score};
-pub use summary::{keep_summary, kept_summary};
-pub use verify::verify;
+pub use receipt::{
+    BestRecord, Findings, Part, PartFile, ReasonRecord, Receipt, RowGroupRecord, Summary, Verified, Yield,
+};
+pub use summary::kept_summary;
+pub use task::{Artifact, Compression, Flag, PartFormat, RowRange, Scoring, Shifted, Source, TASK_VERSION, Task, Work};
 pub use watch::Watch;
+pub use worker::{Environment, Worker};

@@ -6,22 +6,7 @@ use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch,
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
 use batch_core_kernels::Reason;
-use batch_core_parts::PartOptions;
-use std::path::PathBuf;
 use std::sync::Arc;
-
-/// Where and how a part is written.
-#[derive(Clone, Debug)]
-pub struct PartRequest {
-    /// Directory of the parts.
-    pub directory: PathBuf,
-    /// The part's final, deterministic name.
-    pub name: String,
-    /// Names this attempt's temporary file: chunk, epoch and attempt.
-    pub attempt: String,
-    /// Encoding, row groups, key-value metadata.
-    pub options: PartOptions,
-}
 
 /// Which columns the output has.
 pub(crate) struct Layout {

@@ -1,34 +1,11 @@
-//! A planned chunk, and its rows as kernel batches.
+//! The rows of a chunk as kernel batches.
 
 use crate::error::MISSING;
+use crate::task::{Chunk, Source};
 use crate::{ChunkError, Watch};
 use arrow_array::{ArrayRef, RecordBatch};
 use batch_core_kernels::{Batch, Column, Missing};
-use batch_core_scan::{Numbers, ScanRequest, Scanner, ShiftedDecimal, numeric};
-use std::path::PathBuf;
-
-/// Whole row groups of one file.
-#[derive(Clone, Debug)]
-pub struct ChunkRange {
-    /// The file.
-    pub file: PathBuf,
-    /// The file's place in the plan.
-    pub file_index: u32,
-    /// Row number, in the file, of the first row.
-    pub first_row: u64,
-    /// Rows of each row group of the chunk, in order.
-    pub row_group_rows: Vec<u64>,
-    /// Columns of the file that DuckDB would misread.
-    pub shifted: Vec<ShiftedDecimal>,
-}
-
-impl ChunkRange {
-    /// Rows of the chunk.
-    #[must_use]
-    pub fn rows(&self) -> u64 {
-        self.row_group_rows.iter().sum()
-    }
-}
+use batch_core_scan::{Numbers, ScanRequest, Scanner, numeric};
 
 /// What is read of a chunk.
 pub(crate) struct Selection<'a> {
@@ -51,18 +28,19 @@ pub(crate) struct Rows<'a> {
 /// Calls `each` with the rows of `range` in order, never across a row group's end.
 pub(crate) fn for_each_batch(
     scanner: &Scanner,
-    range: &ChunkRange,
+    chunk: Chunk<'_>,
     selection: &Selection<'_>,
     watch: &Watch,
     mut each: impl FnMut(&Rows<'_>) -> Result<(), ChunkError>,
 ) -> Result<(), ChunkError> {
+    let Chunk { source, range } = chunk;
     let request = ScanRequest {
-        file: range.file.clone(),
+        file: source.path.clone(),
         columns: selection.features.to_vec(),
         copied: selection.copied.to_vec(),
-        shifted: range.shifted.clone(),
+        shifted: source.shifted.iter().map(Into::into).collect(),
         first_row: range.first_row,
-        rows: range.rows(),
+        rows: chunk.rows(),
     };
     let mut scan = scanner.scan(&request)?;
     let mut numbers: Vec<Numbers> = selection.features.iter().map(|_| Numbers::default()).collect();
@@ -78,7 +56,7 @@ pub(crate) fn for_each_batch(
         while offset < whole.num_rows() {
             if left == 0 {
                 return Err(ChunkError {
-                    file: Some(range.file.clone()),
+                    file: Some(source.path.clone()),
                     ..ChunkError::new("DATA", "the file holds more rows than its footer declares")
                 });
             }
@@ -86,7 +64,7 @@ pub(crate) fn for_each_batch(
             let batch = if rows == whole.num_rows() { whole.clone() } else { whole.slice(offset, rows) };
             left -= rows as u64;
             let ends_row_group = left == 0;
-            give(&batch, range, selection, row, ends_row_group, &mut numbers, &mut each)?;
+            give(&batch, source, selection, row, ends_row_group, &mut numbers, &mut each)?;
             if ends_row_group {
                 left = groups.next().unwrap_or(0);
             }
@@ -100,7 +78,7 @@ pub(crate) fn for_each_batch(
 
 fn give(
     batch: &RecordBatch,
-    range: &ChunkRange,
+    source: &Source,
     selection: &Selection<'_>,
     row: u64,
     ends_row_group: bool,
@@ -117,16 +95,16 @@ fn give(
         );
     }
     if selection.missing == Missing::Error {
-        refuse_missing(&columns, range, selection, row)?;
+        refuse_missing(&columns, source, selection, row)?;
     }
-    let batch = Batch::new(&columns, range.file_index, row)
+    let batch = Batch::new(&columns, source.index, row)
         .map_err(|e| ChunkError::new("BUG", format!("a scanned batch is malformed: {e}")))?;
     each(&Rows { batch, copied, ends_row_group })
 }
 
 fn refuse_missing(
     columns: &[Column<'_>],
-    range: &ChunkRange,
+    source: &Source,
     selection: &Selection<'_>,
     row: u64,
 ) -> Result<(), ChunkError> {
@@ -136,7 +114,7 @@ fn refuse_missing(
             let message =
                 format!("column \"{name}\" has a missing value in row {row} and --missing error was asked for");
             return Err(ChunkError {
-                file: Some(range.file.clone()),
+                file: Some(source.path.clone()),
                 column: Some(name.clone()),
                 hint: Some(MISSING),
                 ..ChunkError::new("DATA", message)

@@ -1,17 +1,18 @@
 //! The exact highest rows of a chunk, found by a scan that writes nothing.
 
 use crate::range::{Selection, for_each_batch};
-use crate::{ChunkError, ChunkRange, Watch};
+use crate::task::Chunk;
+use crate::{ChunkError, Watch};
 use batch_core_kernels::{Level, Missing, Model, TopRows};
 use batch_core_scan::Scanner;
 
-/// The `count` highest scores among the rows of `range`.
+/// The `count` highest scores among the rows of `chunk`.
 ///
 /// # Errors
 /// What the scan reports, a missing cell where `Missing::Error` was asked for, and `CANCELLED`.
-pub fn rank(
+pub(crate) fn rank(
     scanner: &Scanner,
-    range: &ChunkRange,
+    chunk: Chunk<'_>,
     model: &Model,
     missing: Missing,
     count: usize,
@@ -21,13 +22,13 @@ pub fn rank(
     let mut top = TopRows::new(count);
     let mut row_scores = Vec::new();
     let selection = Selection { features: model.columns(), copied: &[], missing };
-    for_each_batch(scanner, range, &selection, watch, |rows| {
+    for_each_batch(scanner, chunk, &selection, watch, |rows| {
         row_scores.resize(rows.batch.rows(), 0.0);
         scorer.score(&rows.batch, &mut row_scores);
         for (score, row) in row_scores.iter().zip(rows.batch.first_row()..) {
             // A skipped row has no score (NaN), and no comparison lets it in.
             if !score.is_nan() {
-                top.push(*score, range.file_index, row);
+                top.push(*score, chunk.source.index, row);
             }
         }
         Ok(())

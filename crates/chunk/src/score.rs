@@ -3,34 +3,19 @@
 use crate::best::{BestRow, BestRows};
 use crate::output::Layout;
 use crate::range::{Selection, for_each_batch};
-use crate::{ChunkError, ChunkRange, PartRequest, Watch};
+use crate::receipt::{BestRecord, Findings, Part, PartFile, ReasonRecord};
+use crate::task::{Chunk, Flag, Scoring};
+use crate::{ChunkError, Watch};
 use arrow_schema::DataType;
 use batch_core_kernels::{Level, Missing, Model, Reason};
-use batch_core_parts::{Disk, PartReceipt, PartWriter};
+use batch_core_parts::{Disk, PartWriter};
 use batch_core_scan::Scanner;
-
-/// Which rows are anomalies.
-#[derive(Clone, Copy, Debug)]
-pub enum Flag {
-    /// Those that score higher.
-    Above(f64),
-    /// Those from this row upwards, in the order of the exact highest: score, then earlier file, then earlier row.
-    From {
-        /// Score of the last row that is flagged.
-        score: f64,
-        /// Its file's place in the plan.
-        file: u32,
-        /// Its row number.
-        row: u64,
-    },
-    /// None.
-    Never,
-}
+use std::path::PathBuf;
 
 impl Flag {
     fn marks(self, score: f64, file: u32, row: u64) -> bool {
         match self {
-            Self::Above(threshold) => score > threshold,
+            Self::Above { score: threshold } => score > threshold,
             Self::From { score: last, file: f, row: r } => {
                 score > last || (score.total_cmp(&last).is_eq() && (file, row) <= (f, r))
             }
@@ -39,78 +24,57 @@ impl Flag {
     }
 }
 
-/// What is asked of a chunk.
+/// Where a part goes.
 #[derive(Clone, Debug)]
-pub struct ScoreRequest {
-    /// What a missing cell means.
-    pub missing: Missing,
-    /// Which rows are anomalies.
-    pub flag: Flag,
-    /// Reasons per flagged row; 0 leaves the column out.
-    pub explain: usize,
-    /// Columns copied to the output.
-    pub keep: Vec<String>,
-    /// The text of the `file` column, where the output has one.
-    pub file_column: Option<String>,
-    /// Highest rows to report.
-    pub best: usize,
-    /// Where the part goes.
-    pub part: PartRequest,
+pub(crate) struct Target {
+    /// Its final name.
+    pub(crate) path: PathBuf,
+    /// Names this attempt's temporary file: chunk, epoch and attempt.
+    pub(crate) attempt: String,
 }
 
-/// What became of a chunk.
-#[derive(Debug)]
-pub struct ScoreReceipt {
-    /// The part.
-    pub part: PartReceipt,
-    /// Rows that were flagged.
-    pub flagged: u64,
-    /// Rows without a score.
-    pub skipped: u64,
-    /// The highest rows, with reasons.
-    pub best: Vec<BestRow>,
-}
-
-/// Scores the rows of `range` into a part that is on disk when this returns.
+/// Scores the rows of `chunk` into a part that is on disk when this returns.
 ///
 /// # Errors
 /// What scan and disk report, a missing cell where `Missing::Error` was asked for, and `CANCELLED`. After an error no
 /// file bears the part's name unless an earlier attempt finished it.
-pub fn score(
+pub(crate) fn score(
     scanner: &Scanner,
-    range: &ChunkRange,
+    chunk: Chunk<'_>,
     model: &Model,
-    request: &ScoreRequest,
+    scoring: &Scoring,
+    target: &Target,
     watch: &Watch,
-) -> Result<ScoreReceipt, ChunkError> {
-    let mut scorer = model.scorer(Level::from_environment()?, request.missing);
-    let selection = Selection { features: model.columns(), copied: &request.keep, missing: request.missing };
+) -> Result<Part, ChunkError> {
+    let file = chunk.source.index;
+    let mut scorer = model.scorer(Level::from_environment()?, scoring.missing);
+    let selection = Selection { features: model.columns(), copied: &scoring.keep, missing: scoring.missing };
     let mut output: Option<(Layout, PartWriter)> = None;
-    let mut best = BestRows::new(request.best);
-    let mut receipt = (0_u64, 0_u64);
+    let mut best = BestRows::new(scoring.best as usize);
+    let (mut flagged_rows, mut skipped) = (0_u64, 0_u64);
     let mut row_scores = Vec::new();
     let mut flagged: Vec<(usize, Vec<Reason>)> = Vec::new();
 
-    for_each_batch(scanner, range, &selection, watch, |rows| {
+    for_each_batch(scanner, chunk, &selection, watch, |rows| {
         let batch = &rows.batch;
         row_scores.resize(batch.rows(), 0.0);
         scorer.score(batch, &mut row_scores);
         flagged.clear();
         for (position, (score, row)) in row_scores.iter().zip(batch.first_row()..).enumerate() {
-            receipt.1 += u64::from(score.is_nan());
-            if request.flag.marks(*score, range.file_index, row) {
-                flagged.push((position, scorer.reasons(batch, position, request.explain)));
+            skipped += u64::from(score.is_nan());
+            if scoring.flag.marks(*score, file, row) {
+                flagged.push((position, scorer.reasons(batch, position, scoring.explain as usize)));
             }
             if best.admits(*score) {
-                let reasons = scorer.reasons(batch, position, request.explain);
-                best.push(BestRow { file: range.file_index, row, score: *score, reasons });
+                let reasons = scorer.reasons(batch, position, scoring.explain as usize);
+                best.push(BestRow { file, row, score: *score, reasons });
             }
         }
-        receipt.0 += flagged.len() as u64;
+        flagged_rows += flagged.len() as u64;
 
         if output.is_none() {
             let kinds: Vec<_> = rows.copied.iter().map(|a| a.data_type().clone()).collect();
-            output = Some(open(model, request, &kinds)?);
+            output = Some(open(model, scoring, &kinds, chunk.range.chunk, target)?);
         }
         let Some((layout, writer)) = &mut output else { return Err(ChunkError::new("BUG", "no part to write to")) };
         writer.write(&layout.batch(batch.first_row(), rows.copied, &row_scores, &flagged)?)?;
@@ -120,21 +84,37 @@ pub fn score(
     let Some((_, writer)) = output else {
         return Err(ChunkError::new("BUG", "a chunk without rows was planned"));
     };
-    Ok(ScoreReceipt { part: writer.finish()?, flagged: receipt.0, skipped: receipt.1, best: best.into_rows() })
+    let receipt = writer.finish()?;
+    let best = best.into_rows().into_iter().map(|row| record(row, model.columns()));
+    Ok(Part {
+        file: PartFile { rows: receipt.rows, bytes: receipt.bytes, sha256: receipt.sha256 },
+        findings: Findings { best: best.collect(), flagged: flagged_rows, skipped },
+    })
 }
 
-fn open(model: &Model, request: &ScoreRequest, kinds: &[DataType]) -> Result<(Layout, PartWriter), ChunkError> {
-    let kept: Vec<_> = request.keep.iter().cloned().zip(kinds.iter().cloned()).collect();
-    let reasons = (request.explain > 0).then(|| model.columns().to_vec());
-    let layout = Layout::new(request.file_column.clone(), &kept, request.missing == Missing::Skip, reasons);
-    let part = &request.part;
-    let writer = PartWriter::create(
-        &Disk::shared(),
-        &part.directory,
-        &part.name,
-        layout.schema(),
-        &part.options,
-        &part.attempt,
-    )?;
+fn open(
+    model: &Model,
+    scoring: &Scoring,
+    kinds: &[DataType],
+    chunk: u32,
+    Target { path, attempt }: &Target,
+) -> Result<(Layout, PartWriter), ChunkError> {
+    let kept: Vec<_> = scoring.keep.iter().cloned().zip(kinds.iter().cloned()).collect();
+    let reasons = (scoring.explain > 0).then(|| model.columns().to_vec());
+    let layout = Layout::new(scoring.file_column.clone(), &kept, scoring.missing == Missing::Skip, reasons);
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Err(ChunkError::new("BUG", format!("{} is no name of a part", path.display())));
+    };
+    let options = scoring.format.options(chunk);
+    let writer = PartWriter::create(&Disk::shared(), directory, name, layout.schema(), &options, attempt)?;
     Ok((layout, writer))
+}
+
+fn record(BestRow { file, row, score, reasons }: BestRow, columns: &[String]) -> BestRecord {
+    let reasons = reasons.into_iter().map(|reason| ReasonRecord {
+        column: columns[reason.column as usize].clone(),
+        value: (!reason.value.is_nan()).then_some(reason.value),
+        contribution: reason.contribution,
+    });
+    BestRecord { file, row, score, reasons: reasons.collect() }
 }

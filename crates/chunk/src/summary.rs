@@ -5,9 +5,9 @@
 //! from, and what is committed is this file's name and digest. Who merges reads one file at a time.
 
 use crate::ChunkError;
+use crate::digest::sha256;
 use batch_core_parts::{Disk, FileSystem, write_durable};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ struct Reference {
 ///
 /// # Errors
 /// As the operating system says.
-pub fn keep_summary(path: &Path, summary: Vec<u8>) -> Result<Vec<u8>, ChunkError> {
+pub(crate) fn keep_summary(path: &Path, summary: Vec<u8>) -> Result<Vec<u8>, ChunkError> {
     if summary.len() <= INLINE_BYTES_MAX {
         return Ok(summary);
     }
@@ -63,14 +63,6 @@ pub fn kept_summary(kept: &[u8]) -> Result<Cow<'_, [u8]>, ChunkError> {
     }
     let summary = std::fs::read(&file).map_err(|e| fails(&format!("cannot be read: {e}")))?;
     if sha256(&summary) == expected { Ok(Cow::Owned(summary)) } else { Err(fails("is not what was written")) }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
-        text
-    })
 }
 
 #[cfg(test)]

@@ -1,145 +1,64 @@
-//! The far side: one call per chunk.
+//! The far side: one call per task.
 
-use crate::error::{Carry, Thrown, failure, waist};
-use crate::records::{
-    Chunk, ModelFile, RowGroupDigest, ScoreOptions, ScoreReceipt, VerifyReceipt, count, missing_of, range, receipt_of,
-    request,
-};
+use crate::convert::count;
+use crate::error::{Thrown, failure, waist};
 use crate::watch;
-use batch_core_chunk::{ChunkError, keep_summary, rank, score, summarize, verify};
-use batch_core_kernels::{Fit, Model};
-use batch_core_scan::{Fetch, Scanner, ScannerOptions};
-use napi::bindgen_prelude::Buffer;
+use batch_core_chunk::{ChunkError, Environment, Receipt, Task, Worker};
+use napi::bindgen_prelude::Function;
 use napi_derive::napi;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// What a worker's scanner needs to open.
+/// What a worker needs and no task tells.
 #[napi(object)]
 pub struct WorkerOptions {
     /// Path of libduckdb.
     pub library: String,
-    /// The exact files that may be read.
+    /// The exact files that may be read as sources.
     pub files: Vec<String>,
-    /// Where DuckDB may spill.
-    pub temp_directory: Option<String>,
+    /// The job's directory: what tasks name lies there, and DuckDB may spill there.
+    pub directory: String,
     /// DuckDB's own memory limit.
     pub memory_limit_bytes: Option<i64>,
     /// What the kept columns of a batch may take.
     pub kept_bytes_max: Option<i64>,
 }
 
-/// A thread's own scanner, and the fit state or model it used last.
+/// A thread's own worker.
 #[napi]
 pub struct ChunkWorker {
-    scanner: Scanner,
-    fit: Option<(PathBuf, Fit)>,
-    model: Option<(String, Model)>,
+    worker: Worker,
 }
 
 #[napi]
 impl ChunkWorker {
-    /// Opens a locked-down scanner for this thread.
+    /// Opens a worker with a locked-down scanner for this thread.
     #[napi(constructor)]
     pub fn new(options: WorkerOptions) -> Result<Self, Thrown> {
         waist(|| {
-            let scanner = Scanner::open(&ScannerOptions {
+            let environment = Environment {
                 library: options.library.into(),
                 files: options.files.into_iter().map(PathBuf::from).collect(),
-                temp_directory: options.temp_directory.map(PathBuf::from),
+                directory: options.directory.into(),
                 memory_limit_bytes: options.memory_limit_bytes.map(count).transpose()?,
-                copied_bytes_max: options.kept_bytes_max.map(count).transpose()?,
-                fetch: Fetch::Streaming,
-            })
-            .carry()?;
-            Ok::<_, ChunkError>(Self { scanner, fit: None, model: None })
+                kept_bytes_max: options.kept_bytes_max.map(count).transpose()?,
+            };
+            Worker::open(environment).map(|worker| Self { worker })
         })
     }
 
-    /// One chunk of a fit pass becomes a summary. `fit` is the path of the pass's state, `target` that of a file for a
-    /// summary too large to be sent: it is named then.
+    /// Carries out a task, given as JSON, under the watch of that number. `give` is called with each receipt, as JSON, while
+    /// the next chunk is still to be done.
     #[napi]
-    pub fn summarize(&mut self, chunk: Chunk, fit: String, target: String) -> Result<Buffer, Thrown> {
+    pub fn run(&mut self, task: String, watch: u32, give: Function<String, ()>) -> Result<(), Thrown> {
         waist(|| {
-            let (range, watch) = (range(&chunk)?, watch::find(chunk.watch)?);
-            let fit = cached(&mut self.fit, Path::new(&fit), |bytes| Fit::from_bytes(bytes).carry())?;
-            let summary = summarize(&self.scanner, &range, fit, &watch)?;
-            keep_summary(Path::new(&target), summary).map(Buffer::from)
-        })
-    }
-
-    /// The highest `count` rows of a chunk, as bytes that merge. `target` as above.
-    #[napi]
-    pub fn rank(
-        &mut self,
-        chunk: Chunk,
-        model: ModelFile,
-        missing: String,
-        count: u32,
-        target: String,
-    ) -> Result<Buffer, Thrown> {
-        waist(|| {
-            let (range, watch) = (range(&chunk)?, watch::find(chunk.watch)?);
-            let model = loaded(&mut self.model, &model)?;
-            let top = rank(&self.scanner, &range, model, missing_of(&missing)?, count as usize, &watch)?;
-            keep_summary(Path::new(&target), top.to_bytes()).map(Buffer::from)
-        })
-    }
-
-    /// One chunk becomes a durable part.
-    #[napi]
-    pub fn score(&mut self, chunk: Chunk, model: ModelFile, options: ScoreOptions) -> Result<ScoreReceipt, Thrown> {
-        waist(|| {
-            let (range, watch) = (range(&chunk)?, watch::find(chunk.watch)?);
-            // Fitting is over: its state may be large.
-            self.fit = None;
-            let model = loaded(&mut self.model, &model)?;
-            let receipt = score(&self.scanner, &range, model, &request(options)?, &watch)?;
-            Ok::<_, ChunkError>(receipt_of(receipt, model.columns()))
-        })
-    }
-
-    /// Digests of a chunk's row groups, and the checksums of its pages compared. `first_row_group` is the number of its
-    /// first row group in the file.
-    #[napi]
-    pub fn verify(&self, chunk: Chunk, first_row_group: u32) -> Result<VerifyReceipt, Thrown> {
-        waist(|| {
-            let receipt = verify(&range(&chunk)?, first_row_group.into(), &*watch::find(chunk.watch)?)?;
-            let digests = receipt.row_groups.into_iter();
-            Ok::<_, ChunkError>(VerifyReceipt {
-                row_groups: digests.map(|g| RowGroupDigest { sha256: g.sha256, bytes: g.bytes as f64 }).collect(),
-                pages_checked: receipt.pages as f64,
-                pages_with_crc: receipt.pages_with_checksum as f64,
-            })
+            let task: Task = serde_json::from_str(&task).map_err(|e| failure("BUG", format!("a task: {e}")))?;
+            let watch = watch::find(watch)?;
+            self.worker.run(&task, &watch, &mut |receipt| pass_on(&give, &receipt))
         })
     }
 }
 
-/// The value last read from `path`, or what its bytes say now.
-fn cached<'c, T>(
-    slot: &'c mut Option<(PathBuf, T)>,
-    path: &Path,
-    parse: impl FnOnce(&[u8]) -> Result<T, ChunkError>,
-) -> Result<&'c T, ChunkError> {
-    let fresh = match slot.take() {
-        Some((known, value)) if known == path => value,
-        _ => parse(&crate::parts::read(path)?)?,
-    };
-    Ok(&slot.insert((path.to_path_buf(), fresh)).1)
-}
-
-/// The model last used, or that in its file, which must be the one that is meant.
-fn loaded<'c>(slot: &'c mut Option<(String, Model)>, wanted: &ModelFile) -> Result<&'c Model, ChunkError> {
-    let model = match slot.take() {
-        Some((known, model)) if known == wanted.digest => model,
-        _ => {
-            let path = Path::new(&wanted.path);
-            let model = Model::from_bytes(&crate::parts::read(path)?).carry()?;
-            if model.digest() != wanted.digest {
-                let message = format!("{} is not the model that this job fitted", path.display());
-                return Err(ChunkError { file: Some(path.into()), ..failure("JOB_DAMAGED", message) });
-            }
-            model
-        }
-    };
-    Ok(&slot.insert((wanted.digest.clone(), model)).1)
+fn pass_on(give: &Function<String, ()>, receipt: &Receipt) -> Result<(), ChunkError> {
+    let json = serde_json::to_string(receipt).map_err(|e| failure("BUG", format!("a receipt: {e}")))?;
+    give.call(json).map_err(|e| failure("BUG", format!("a receipt was not taken: {e}")))
 }

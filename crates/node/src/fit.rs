@@ -6,7 +6,7 @@ use batch_core_kernels::{Claims, Fit, Level, Merger, Next, TopRow, TopRows};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
-use crate::records::{RankedRow, count};
+use crate::convert::count;
 
 /// A fit between two passes, or its end.
 #[napi(object)]
@@ -106,6 +106,17 @@ fn before(fit: &Fit) -> FitStep {
 #[napi]
 pub fn check_summary(summary: Buffer) -> Result<(), Thrown> {
     waist(|| kept_summary(&summary).map(drop))
+}
+
+/// A row in the order of scores.
+#[napi(object)]
+pub struct RankedRow {
+    /// Its score.
+    pub score: f64,
+    /// Its file's place in the plan.
+    pub file: u32,
+    /// Its row number.
+    pub row: i64,
 }
 
 /// The highest rows of all chunks, merged as they come.

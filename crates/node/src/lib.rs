@@ -11,6 +11,7 @@
 
 // Public, though nothing links this crate: what napi registers is otherwise taken for dead code.
 pub mod chunk;
+mod convert;
 mod error;
 pub mod fit;
 pub mod lock;
@@ -18,6 +19,5 @@ pub mod memory;
 pub mod model;
 pub mod parts;
 pub mod publish;
-pub mod records;
 pub mod sizes;
 pub mod watch;

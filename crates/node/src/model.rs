@@ -1,9 +1,8 @@
 //! Models as the owner sees them, and the table of detectors.
 
 use crate::error::{Carry, Thrown, failure, waist};
-use crate::records::missing_of;
 use batch_core_chunk::{ChunkError, score_held};
-use batch_core_kernels::{LeftOut, Model, detectors};
+use batch_core_kernels::{LeftOut, Missing, Model, detectors};
 use batch_core_scan::{Encoding, HeldArray, Numbers};
 use napi::bindgen_prelude::{Buffer, Float64Array, Uint8Array};
 use napi_derive::napi;
@@ -115,6 +114,15 @@ pub struct Scores {
     pub validity: Uint8Array,
     /// Rows without a score.
     pub nulls: f64,
+}
+
+fn missing_of(name: &str) -> Result<Missing, ChunkError> {
+    match name {
+        "center" => Ok(Missing::Center),
+        "skip" => Ok(Missing::Skip),
+        "error" => Ok(Missing::Error),
+        other => Err(failure("CONFIG", format!("missing must be center, skip or error, not \"{other}\""))),
+    }
 }
 
 fn held(pieces: &[ColumnPiece]) -> Result<Vec<HeldArray<'_>>, ChunkError> {

@@ -1,31 +1,15 @@
 //! Small durable files for the owner, and what files say of themselves.
 
+use crate::convert::count;
 use crate::error::{Carry, Thrown, failure, waist};
-use crate::records::count;
 use batch_core_chunk::ChunkError;
 use batch_core_parts::{
-    Compression, Disk, FileId, PartOptions, PartReceipt, PartsError, commit, create_directories, put_back,
-    read_metadata, write_committed, write_durable,
+    Disk, FileId, PartReceipt, commit, create_directories, put_back, read_metadata, write_committed, write_durable,
 };
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 use std::collections::HashMap;
 use std::path::Path;
-
-/// How a part is encoded.
-#[napi(object)]
-pub struct PartFormat {
-    /// `zstd`, `snappy` or `none`.
-    pub compression: String,
-    /// Level of `zstd`.
-    pub level: Option<i32>,
-    /// Rows of an output row group.
-    pub row_group_rows: u32,
-    /// Key-value metadata, as pairs in the order they are written.
-    pub metadata: Vec<Vec<String>>,
-    /// False only where a bench measures what durability costs.
-    pub durable: bool,
-}
 
 /// A file on disk.
 #[napi(object)]
@@ -85,39 +69,6 @@ pub struct PartFacts {
     pub metadata: HashMap<String, String>,
     /// Whether this writer wrote the file: one that another program rewrote may keep the metadata.
     pub written_by_us: bool,
-}
-
-impl TryFrom<PartFormat> for PartOptions {
-    type Error = ChunkError;
-    fn try_from(format: PartFormat) -> Result<Self, ChunkError> {
-        let compression = match format.compression.as_str() {
-            "zstd" => Compression::Zstd(format.level.unwrap_or(1)),
-            "snappy" => Compression::Snappy,
-            "none" => Compression::None,
-            other => {
-                return Err(failure("CONFIG", format!("compression must be zstd, snappy or none, not \"{other}\"")));
-            }
-        };
-        Ok(Self {
-            compression,
-            row_group_rows: format.row_group_rows as usize,
-            metadata: pairs(format.metadata)?,
-            durable: format.durable,
-        })
-    }
-}
-
-pub(crate) fn pairs(list: Vec<Vec<String>>) -> Result<Vec<(String, String)>, ChunkError> {
-    list.into_iter()
-        .map(|pair| match <[String; 2]>::try_from(pair) {
-            Ok([key, value]) => Ok((key, value)),
-            Err(_) => Err(failure("BUG", "metadata comes in pairs")),
-        })
-        .collect()
-}
-
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ChunkError> {
-    std::fs::read(path).map_err(|error| PartsError::io("read", path, error).into())
 }
 
 /// Writes a small file so that either the old or the new content survives a crash.

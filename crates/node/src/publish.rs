@@ -2,9 +2,9 @@
 //!
 //! The owner's thread must stay free meanwhile: it tells the job's status and hears who wants it to stop.
 
+use crate::convert::{count, pairs};
 use crate::error::{FailureRecord, caught, failure};
-use crate::parts::{FileIdRecord, Receipt, pairs};
-use crate::records::count;
+use crate::parts::{FileIdRecord, Receipt};
 use crate::watch;
 use batch_core_chunk::{ChunkError, Watch};
 use batch_core_parts::{

@@ -1,7 +1,7 @@
 //! How large a source's columns are, as far as footers, page headers and dictionaries tell: asked before a run.
 
+use crate::convert::count;
 use crate::error::{Thrown, waist};
-use crate::records::count;
 use batch_core_chunk::ChunkError;
 use napi_derive::napi;
 use std::path::Path;

@@ -1,5 +1,7 @@
 /** The work of a run: fit, flag, score, publish. */
+import { join, relative } from 'node:path';
 import type { NativeModel } from '../../bindings/native.ts';
+import type { Findings, Flag } from '../../bindings/task.ts';
 import { libraryPath } from '../../duckdb/library.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { openEngine } from '../../engines/open.ts';
@@ -12,6 +14,7 @@ import { statIdentity } from '../../source/facts.ts';
 import { differencesText, identityDifferences } from '../../source/identity.ts';
 import type { StoredOutput } from '../../store/job.ts';
 import { removeSummaries } from '../../store/workFiles.ts';
+import { spelled } from '../../worker/protocol.ts';
 import { type Execution, type OpenJob, retirePublication } from '../job/job.ts';
 import { checkParts } from '../job/parts.ts';
 import { publishedBefore } from '../job/recall.ts';
@@ -21,9 +24,9 @@ import { placesOf, savedPlace } from '../places/targets.ts';
 import type { Prepared } from '../prepare/prepare.ts';
 import { DEFAULTS } from '../spec/optionTable.ts';
 import type { Control } from './control.ts';
-import { type ChunkOf, chunkMessage, type Flagging, modelFile, obtainFlagging, obtainModel } from './model.ts';
+import { type Flagging, modelArtifact, obtainFlagging, obtainModel } from './model.ts';
 import type { Monitor } from './monitor.ts';
-import { type ChunkFindings, type Timing, TOP_ROWS } from './outcome.ts';
+import { type Timing, TOP_ROWS } from './outcome.ts';
 import { type PhaseRun, runPhase } from './phase.ts';
 import { DamagedPart, outputMetadata, publish } from './publish.ts';
 import { type VerifiedInput, verifyInput } from './verifyInput.ts';
@@ -37,6 +40,8 @@ const PUBLISH_TRIES = 3;
 export interface Means {
   monitor: Monitor;
   control: Control;
+  /** Aborted when what is in flight is to be interrupted. */
+  interrupt: AbortSignal;
   timing: Timing;
   /** False only where a bench measures what durability costs. */
   durable: boolean;
@@ -46,11 +51,11 @@ export interface Means {
 export interface Carried {
   output: StoredOutput;
   model: NativeModel;
-  engine: Pick<Engine, 'name' | 'workers'>;
+  engine: Pick<Engine, 'name' | 'capacity'>;
   counts: { fit: ChunkCounts; score: ChunkCounts };
   verified: VerifiedInput | null;
   flagging: Flagging | null;
-  receipts: ChunkFindings[];
+  receipts: Findings[];
   timing: Timing;
   laps: { planSeconds: number; fitSeconds: number; scoreSeconds: number };
   warnings: string[];
@@ -62,12 +67,12 @@ export async function carryOut(prepared: Prepared, job: OpenJob, execution: Exec
     worker: {
       library: libraryPath(),
       files: prepared.facts.files.map((file) => file.path),
-      tempDirectory: job.paths.directory,
+      directory: job.paths.directory,
       memoryLimitBytes: prepared.budget.duckdbBytesPerWorker,
       keptBytesMax: prepared.budget.keptBytesPerVector,
     },
   });
-  means.monitor.workers = engine.workers;
+  means.monitor.workers = engine.capacity;
   try {
     return await work(prepared, job, execution, engine, means);
   } finally {
@@ -80,7 +85,7 @@ async function work(
   job: OpenJob,
   execution: Execution,
   engine: Engine,
-  { monitor, control, timing, durable }: Means,
+  { monitor, control, interrupt, timing, durable }: Means,
 ): Promise<Carried> {
   const counts = { fit: noChunks(), score: noChunks() };
   const run: PhaseRun = {
@@ -92,12 +97,14 @@ async function work(
     control,
     retriesMax: prepared.options.retries ?? DEFAULTS.retries,
     chunks: prepared.plan.chunks,
+    sources: prepared.facts,
+    epoch: execution.epoch,
+    interrupt,
     checkInput: (fileId) => checkInput(prepared, fileId),
   };
-  const chunkOf: ChunkOf = (chunk) => chunkMessage(prepared, monitor.watch.number, chunk);
   const planSeconds = timing.lap();
-  const verified = await verifyInput(prepared, run, chunkOf);
-  const { model, warnings: ofModel } = await obtainModel(prepared, job, run, chunkOf, counts.fit);
+  const verified = await verifyInput(prepared, run);
+  const { model, warnings: ofModel } = await obtainModel(prepared, job, run, counts.fit);
   const carried = { model, engine, counts, timing, verified };
   if (prepared.kind === 'fit') {
     if (counts.fit.planned === 0) countAsResumed('fit', counts.fit, run, prepared.rows);
@@ -106,7 +113,7 @@ async function work(
     return { ...carried, output, flagging: null, receipts: [], laps, warnings: ofModel };
   }
   writeSaved(prepared, job, model);
-  const flagging = await obtainFlagging(prepared.spec, model, job, run, chunkOf, counts.fit);
+  const flagging = await obtainFlagging(prepared.spec, model, job, run, counts.fit);
   // The model and the rule are there: what they were made of is of no more use.
   await removeSummaries(job.paths);
   const fitSeconds = timing.lap();
@@ -115,8 +122,7 @@ async function work(
     await job.store.retirePublication();
     retirePublication(job);
   }
-  const score = () =>
-    scoreChunks(prepared, job, execution, run, { model, flagging, chunkOf, durable, counts: counts.score });
+  const score = () => scoreChunks(prepared, job, run, { model, flagging, durable, counts: counts.score });
   if (!before) await score();
   else countAsResumed('publish', counts.score, run, prepared.rows);
   const scoreSeconds = timing.lap();
@@ -135,8 +141,8 @@ function countAsResumed(phase: Phase, counts: ChunkCounts, { chunks, monitor }: 
   monitor.enter(phase, done, counts);
 }
 
-async function findings(job: OpenJob): Promise<ChunkFindings[]> {
-  const receipts: ChunkFindings[] = [];
+async function findings(job: OpenJob): Promise<Findings[]> {
+  const receipts: Findings[] = [];
   for await (const bytes of job.store.summaries('score')) receipts.push(JSON.parse(Buffer.from(bytes).toString()));
   return receipts;
 }
@@ -144,7 +150,6 @@ async function findings(job: OpenJob): Promise<ChunkFindings[]> {
 interface Scoring {
   model: NativeModel;
   flagging: Flagging;
-  chunkOf: ChunkOf;
   durable: boolean;
   counts: ChunkCounts;
 }
@@ -153,45 +158,48 @@ interface Scoring {
 async function scoreChunks(
   prepared: Prepared,
   job: OpenJob,
-  execution: Execution,
   run: PhaseRun,
-  { model, flagging, chunkOf, durable, counts }: Scoring,
+  { model, flagging, durable, counts }: Scoring,
 ): Promise<void> {
   const { spec, facts, plan } = prepared;
   const { score } = spec;
   if (!score) throw new BatchCoreError('BUG', 'a job to score has no score options');
   await job.store.plan('score', [...plan.chunks]);
   await checkParts(job, 'score', model.facts.digest);
-  const metadata = outputMetadata(prepared, model.facts.digest);
+  const artifact = modelArtifact(job, model);
+  const partsName = relative(job.paths.directory, job.paths.parts);
+  const scoring = {
+    missing: spec.missing,
+    flag: flagOf(flagging),
+    explain: score.explain,
+    keep: score.keep,
+    best: TOP_ROWS,
+    format: {
+      compression: score.compression,
+      rowGroupRows: OUTPUT_ROW_GROUP_ROWS,
+      metadata: outputMetadata(prepared, model.facts.digest),
+      chunkKey: METADATA_CHUNK,
+      durable,
+    },
+  };
+  const manyFiles = facts.files.length > 1;
+  const scoringOf = (fileId: number) => ({
+    ...scoring,
+    ...(manyFiles && { fileColumn: spec.inputs[fileId]?.name ?? '' }),
+  });
   await runPhase(run, {
     name: 'score',
     phase: 'score',
     counts,
-    task: (chunk, attempt) => ({
-      kind: 'score',
-      chunk: chunkOf(chunk),
-      model: modelFile(job, model),
-      options: {
-        missing: spec.missing,
-        ...(flagging.threshold !== null && { threshold: flagging.threshold }),
-        ...(flagging.lastOfTop && { lastOfTop: flagging.lastOfTop }),
-        explain: score.explain,
-        keep: score.keep,
-        ...(facts.files.length > 1 && { fileColumn: spec.inputs[chunk.fileId]?.name ?? '' }),
-        best: TOP_ROWS,
-        directory: job.paths.parts,
-        name: partName(chunk),
-        attempt: `${chunk.chunkId}.${execution.epoch}.${attempt}`,
-        format: {
-          compression: score.compression.codec,
-          level: score.compression.level,
-          rowGroupRows: OUTPUT_ROW_GROUP_ROWS,
-          metadata: [...metadata, [METADATA_CHUNK, String(chunk.chunkId)]],
-          durable,
-        },
-      },
-    }),
+    work: ({ fileId }) => ({ kind: 'score', model: artifact, scoring: scoringOf(fileId) }),
+    target: (chunk) => join(partsName, partName(chunk)),
   });
+}
+
+function flagOf({ threshold, lastOfTop }: Flagging): Flag {
+  if (threshold !== null) return { rule: 'above', score: spelled(threshold) };
+  if (lastOfTop) return { rule: 'from', ...lastOfTop, score: spelled(lastOfTop.score) };
+  return { rule: 'never' };
 }
 
 /** Publishes; a part that is not what it was when it was finished is made again. */

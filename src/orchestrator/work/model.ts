@@ -1,14 +1,8 @@
 /** From summaries to a frozen model, and from scores to the rule that flags. */
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import {
-  FitMerger,
-  type FitStep,
-  type ModelFile,
-  NativeModel,
-  type RankedRow,
-  TopMerger,
-} from '../../bindings/native.ts';
+import { join, relative } from 'node:path';
+import { FitMerger, type FitStep, NativeModel, type RankedRow, TopMerger } from '../../bindings/native.ts';
+import type { Artifact } from '../../bindings/task.ts';
 import { BatchCoreError } from '../../errors.ts';
 import type { ChunkCounts } from '../../events/progress.ts';
 import { removeFitStates } from '../../store/workFiles.ts';
@@ -16,24 +10,9 @@ import type { OpenJob } from '../job/job.ts';
 import { keepOwnModel, readOwnModel, refuseOtherFit } from '../job/ownModel.ts';
 import type { Prepared } from '../prepare/prepare.ts';
 import type { JobSpec } from '../spec/jobSpec.ts';
-import { type PlannedChunk, rowGroupRows } from '../spec/plan.ts';
+import type { PlannedChunk } from '../spec/plan.ts';
 import { type PhaseRun, runPhase } from './phase.ts';
-
-/** What every chunk of a run is sent as. */
-export type ChunkOf = (chunk: PlannedChunk) => ReturnType<typeof chunkMessage>;
-
-export function chunkMessage(prepared: Prepared, watch: number, chunk: PlannedChunk) {
-  const file = prepared.facts.files[chunk.fileId];
-  if (!file) throw new BatchCoreError('BUG', `chunk ${chunk.chunkId} names file ${chunk.fileId}`);
-  return {
-    watch,
-    file: file.path,
-    fileIndex: chunk.fileId,
-    firstRow: chunk.rowFirst,
-    rowGroupRows: rowGroupRows(file, chunk),
-    shifted: prepared.facts.columns.flatMap(({ name, shifted }) => (shifted ? [{ column: name, ...shifted }] : [])),
-  };
-}
+import { artifactOf } from './task.ts';
 
 /** A model, and what is to be said of how it was come by. */
 export interface Obtained {
@@ -46,7 +25,6 @@ export async function obtainModel(
   prepared: Prepared,
   job: OpenJob,
   run: PhaseRun,
-  chunkOf: ChunkOf,
   counts: ChunkCounts,
 ): Promise<Obtained> {
   if (prepared.model) {
@@ -57,7 +35,7 @@ export async function obtainModel(
   if (kept) return { model: new NativeModel(kept), warnings: [] };
   const lost = `${job.paths.model} was not what this job had fitted, or not there any more: the model was fitted again`;
   const warnings = job.model === undefined ? [] : [lost];
-  const bytes = await fitPasses(prepared, job, run, chunkOf, counts);
+  const bytes = await fitPasses(prepared, job, run, counts);
   refuseOtherFit(job, bytes);
   const model = new NativeModel(bytes);
   await keepOwnModel(job, bytes);
@@ -67,13 +45,7 @@ export async function obtainModel(
   return { model, warnings };
 }
 
-async function fitPasses(
-  prepared: Prepared,
-  job: OpenJob,
-  run: PhaseRun,
-  chunkOf: ChunkOf,
-  counts: ChunkCounts,
-): Promise<Uint8Array> {
+async function fitPasses(prepared: Prepared, job: OpenJob, run: PhaseRun, counts: ChunkCounts): Promise<Uint8Array> {
   if (!prepared.fit) throw new BatchCoreError('BUG', 'a job without a model has nothing to fit');
   let step: FitStep = prepared.fit;
   while (step.state && step.observer) {
@@ -81,6 +53,7 @@ async function fitPasses(
     // Workers read the state by path: with thousands of columns it is too large to send with every chunk.
     const fitPath = join(job.paths.directory, `fit-${pass}.state`);
     writeFileSync(fitPath, observer);
+    const fit = artifactOf(job.paths, fitPath, observer);
     const name = `fit-${pass}`;
     const chunks = pass === 0 ? prepared.pilot : run.chunks;
     await runPhase(
@@ -90,12 +63,8 @@ async function fitPasses(
         phase: 'fit',
         counts,
         summaries: true,
-        task: (chunk) => ({
-          kind: 'summarize',
-          chunk: chunkOf(chunk),
-          fitPath,
-          summaryPath: summaryPath(job, name, chunk),
-        }),
+        work: () => ({ kind: 'summarize', fit }),
+        target: summaryName(job, name),
       },
     );
     step = await placed(prepared.facts.files, () => merge(state, job.store.summaries(name)));
@@ -104,14 +73,15 @@ async function fitPasses(
   return step.model;
 }
 
-/** What tells workers the model: they read the file, and believe it only if it is this one. */
-export function modelFile({ paths }: OpenJob, { facts }: NativeModel): ModelFile {
-  return { path: paths.model, digest: facts.digest };
+/** The model, as workers know it. */
+export function modelArtifact({ paths }: OpenJob, { bytes }: NativeModel): Artifact {
+  return artifactOf(paths, paths.model, bytes);
 }
 
 /** Where a chunk's summary goes if it is large; a second attempt replaces the first's. */
-function summaryPath({ paths }: OpenJob, phase: string, { chunkId }: PlannedChunk): string {
-  return join(paths.summaries, `${phase}.${chunkId}`);
+function summaryName({ paths }: OpenJob, phase: string): (chunk: PlannedChunk) => string {
+  const directory = relative(paths.directory, paths.summaries);
+  return ({ chunkId }) => join(directory, `${phase}.${chunkId}`);
 }
 
 /** Merges a pass in chunk order, one summary in memory at a time. */
@@ -148,7 +118,6 @@ export async function obtainFlagging(
   model: NativeModel,
   job: OpenJob,
   run: PhaseRun,
-  chunkOf: ChunkOf,
   counts: ChunkCounts,
 ): Promise<Flagging> {
   const rule = spec.score?.flag;
@@ -159,16 +128,10 @@ export async function obtainFlagging(
     const { value, shareError } = model.threshold(rule.share);
     return { threshold: value, lastOfTop: null, method: `contamination ${rule.share}`, shareError };
   }
-  const task = (chunk: PlannedChunk) =>
-    ({
-      kind: 'rank',
-      chunk: chunkOf(chunk),
-      model: modelFile(job, model),
-      missing: spec.missing,
-      count: rule.rows,
-      summaryPath: summaryPath(job, 'rank', chunk),
-    }) as const;
-  await runPhase(run, { name: 'rank', phase: 'fit', counts, summaries: true, task });
+  const { missing } = spec;
+  const work = { kind: 'rank', model: modelArtifact(job, model), missing, count: rule.rows } as const;
+  const target = summaryName(job, 'rank');
+  await runPhase(run, { name: 'rank', phase: 'fit', counts, summaries: true, work: () => work, target });
   const merger = new TopMerger(rule.rows);
   for await (const rank of job.store.summaries('rank')) merger.add(rank);
   return { threshold: null, lastOfTop: merger.last() ?? null, method: `top ${rule.rows}`, shareError: null };

@@ -15,7 +15,7 @@ const INTERVAL_MS = 500;
 export type StatusBase = Omit<JobStatus, 'state' | 'phase' | 'progress' | 'updatedAt' | 'exitCode' | 'error'>;
 
 export class Monitor {
-  /** Every chunk of the run goes under it. */
+  /** The publication goes under it. */
   readonly watch = new Watch();
   readonly #base: StatusBase;
   readonly #directory: string;
@@ -25,7 +25,7 @@ export class Monitor {
   #state: JobState = 'running';
   #phase: Phase = 'plan';
   #chunks = { done: 0, total: 0 };
-  #rows = { before: 0, total: 0 };
+  #rows = { done: 0, total: 0 };
   #counts: ChunkCounts | undefined;
   #rate = new DecayedRate(0, 0);
   #watchedBefore = 0;
@@ -52,13 +52,18 @@ export class Monitor {
     const changed = phase !== this.#phase;
     this.#phase = phase;
     this.#chunks = { done: plan.chunksDone, total: plan.chunksTotal };
-    this.#rows = { before: plan.rowsDone, total: plan.rowsTotal };
+    this.#rows = { done: plan.rowsDone, total: plan.rowsTotal };
     this.#counts = counts;
     this.#watchedBefore = this.watch.rows;
     this.#rate = new DecayedRate(plan.rowsDone, seconds());
     // The next pass of a phase is told when the listener has had its pause.
     if (changed) this.#ticker.now();
     else this.#write();
+  }
+
+  /** Rows that were dealt with; fewer than none where they are to be dealt with again. */
+  addRows(rows: number): void {
+    this.#rows.done += rows;
   }
 
   chunkDone(): void {
@@ -110,9 +115,9 @@ export class Monitor {
     };
   }
 
-  /** Rows of a chunk that is tried again are watched twice; what is told never passes the total. */
+  /** A publication that begins anew is watched twice; what is told never passes the total. */
   #rowsDone(): number {
-    return Math.min(this.#rows.total, this.#rows.before + this.watch.rows - this.#watchedBefore);
+    return Math.min(this.#rows.total, this.#rows.done + this.watch.rows - this.#watchedBefore);
   }
 
   #tell(end?: Pick<JobStatus, 'exitCode' | 'error'>): void {

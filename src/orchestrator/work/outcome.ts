@@ -1,5 +1,6 @@
 /** What a run found and took, and the report made of it. */
-import type { LeftOut, NativeModel, ScoreReceipt } from '../../bindings/native.ts';
+import type { LeftOut, NativeModel } from '../../bindings/native.ts';
+import type { Findings } from '../../bindings/task.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { EXIT } from '../../errors.ts';
 import { ActiveTime, type ChunkCounts } from '../../events/progress.ts';
@@ -16,9 +17,6 @@ import type { VerifiedInput } from './verifyInput.ts';
 
 /** Highest rows in a report. */
 export const TOP_ROWS = 10;
-
-/** What a scored chunk's receipt says beside its part: kept as its summary. */
-export type ChunkFindings = Omit<ScoreReceipt, 'part'>;
 
 /** Clocks of one run, in seconds; what a pause took is not counted. */
 export class Timing {
@@ -51,12 +49,12 @@ export interface Outcome {
   job: OpenJob;
   execution: Execution;
   model: NativeModel;
-  engine: Pick<Engine, 'name' | 'workers'>;
+  engine: Pick<Engine, 'name' | 'capacity'>;
   counts: { fit: ChunkCounts; score: ChunkCounts };
   output: StoredOutput;
   verified: VerifiedInput | null;
   flagging: Flagging | null;
-  receipts: ChunkFindings[];
+  receipts: Findings[];
   timing: Timing;
   laps: { planSeconds: number; fitSeconds: number; scoreSeconds: number };
   warnings?: string[];
@@ -68,7 +66,7 @@ export function reportOf(o: Outcome): Report {
   const publishSeconds = timing.lap();
   const cpu = process.cpuUsage(timing.cpu);
   const total = timing.total;
-  const sum = (pick: (receipt: ChunkFindings) => number) => receipts.reduce((n, receipt) => n + pick(receipt), 0);
+  const sum = (pick: (receipt: Findings) => number) => receipts.reduce((n, receipt) => n + pick(receipt), 0);
   const flagged = sum((receipt) => receipt.flagged);
   const source = reportedSource(prepared, model.facts.columns, (column) => ignoredReason(column, prepared, model));
   return {
@@ -108,10 +106,10 @@ export function reportOf(o: Outcome): Report {
     throughput: { rowsPerSecond: prepared.rows / total, bytesPerSecond: source.bytes / total },
     resources: {
       engine: o.engine.name,
-      workers: o.engine.workers,
+      workers: o.engine.capacity,
       peakRssBytes: peakRssBytes(),
       memoryBudgetBytes: prepared.budget.memoryBytes,
-      cpuUtilization: (cpu.user + cpu.system) / 1e6 / total / o.engine.workers,
+      cpuUtilization: (cpu.user + cpu.system) / 1e6 / total / o.engine.capacity,
     },
     warnings: [
       ...source.ignored.filter(({ reason }) => reason === EQUAL_AS_DOUBLES).map(({ column }) => equalWarning(column)),

@@ -7,18 +7,18 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkSummary } from '../../bindings/native.ts';
+import type { Receipt, Work, Yield } from '../../bindings/task.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { BatchCoreError } from '../../errors.ts';
 import type { ChunkCounts, Phase } from '../../events/progress.ts';
-import { spellInfinities } from '../../report.ts';
 import { partName } from '../../sink/manifest.ts';
 import { DEATHS_MAX, type JobStore, type StoredChunk } from '../../store/job.ts';
-import type { Result, Task } from '../../worker/protocol.ts';
 import { goOnHint } from '../prepare/commands.ts';
 import type { PlannedChunk } from '../spec/plan.ts';
 import { decideRetry } from '../spec/retry.ts';
 import { type Control, stoppedError } from './control.ts';
 import type { Monitor } from './monitor.ts';
+import { type Sources, taskOf } from './task.ts';
 
 export interface PhaseRun {
   jobId: string;
@@ -29,6 +29,11 @@ export interface PhaseRun {
   control: Control;
   retriesMax: number;
   chunks: readonly PlannedChunk[];
+  sources: Sources;
+  /** Of the execution. */
+  epoch: number;
+  /** Aborted when what is in flight is to be interrupted. */
+  interrupt: AbortSignal;
   /** Throws when a chunk's file is not what was planned. */
   checkInput: (fileId: number) => Promise<void>;
 }
@@ -38,7 +43,10 @@ export interface PhaseWork {
   name: string;
   /** What people are told. */
   phase: Phase;
-  task: (chunk: PlannedChunk, attempt: number) => Task;
+  /** What is done with a chunk. */
+  work: (chunk: PlannedChunk) => Work;
+  /** The file that is made of a chunk, by its name in the job's directory. */
+  target?: (chunk: PlannedChunk) => string;
   /** Its chunks leave summaries that are merged when all are done. */
   summaries?: true;
   counts: ChunkCounts;
@@ -63,8 +71,6 @@ export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
 
   let failure: BatchCoreError | undefined;
   const inFlight = new Set<Promise<void>>();
-  // One more chunk than workers is claimed, so that no worker waits for a commit.
-  const inFlightMax = engine.workers + 1;
   while (true) {
     const next = failure || control.stopped ? undefined : waiting.shift();
     if (next === undefined) {
@@ -78,7 +84,8 @@ export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
       })
       .finally(() => inFlight.delete(settled));
     inFlight.add(settled);
-    if (inFlight.size >= (next.alone ? 1 : inFlightMax)) await Promise.race(inFlight);
+    // One more chunk than workers is claimed, so that no worker waits for a commit.
+    if (inFlight.size >= (next.alone ? 1 : engine.capacity + 1)) await Promise.race(inFlight);
     if (!failure) await control.gate();
   }
   if (failure && failure.code !== 'CANCELLED') throw failure;
@@ -134,16 +141,9 @@ async function runChunk(run: PhaseRun, work: PhaseWork, chunk: PlannedChunk): Pr
   for (let tries = 1; ; tries += 1) {
     const attempt = await run.store.claim(work.name, chunk.chunkId);
     await run.checkInput(chunk.fileId);
-    const reply = await run.engine.run(work.task(chunk, attempt));
-    if (reply.ok) {
-      // A file that was replaced while it was read fails the chunk before its receipt counts.
-      await run.checkInput(chunk.fileId);
-      await run.store.complete(work.name, chunk.chunkId, receiptOf(chunk, reply.result));
-      work.counts.executed += 1;
-      run.monitor.chunkDone();
-      return;
-    }
-    const error = placed(BatchCoreError.fromRecord(reply.error), chunk);
+    const thrown = await tryChunk(run, work, chunk, attempt);
+    if (thrown === undefined) return;
+    const error = placed(thrown, chunk);
     // A file that was replaced or cut while it was read is not to blame for what was found in it.
     if (error.class === 'DATA') await run.checkInput(chunk.fileId);
     const decision = run.control.stopped
@@ -167,6 +167,39 @@ async function runChunk(run: PhaseRun, work: PhaseWork, chunk: PlannedChunk): Pr
   }
 }
 
+/** One attempt; resolves to what went wrong with it. */
+async function tryChunk(
+  run: PhaseRun,
+  work: PhaseWork,
+  chunk: PlannedChunk,
+  attempt: number,
+): Promise<BatchCoreError | undefined> {
+  const { engine, monitor, store } = run;
+  let receipt: Receipt | undefined;
+  let rowsTold = 0;
+  const ending = await engine.run(taskOf(run, work, chunk, attempt), {
+    signal: run.interrupt,
+    onReceipt: (given) => {
+      receipt = given;
+    },
+    onProgress: (rows) => {
+      monitor.addRows(rows - rowsTold);
+      rowsTold = rows;
+    },
+  });
+  if (!ending.ok) {
+    monitor.addRows(-rowsTold);
+    return BatchCoreError.fromRecord(ending.error);
+  }
+  if (receipt === undefined) return new BatchCoreError('BUG', `chunk ${chunk.chunkId} ended without a receipt`);
+  // A file that was replaced while it was read fails the chunk before its receipt counts.
+  await run.checkInput(chunk.fileId);
+  await store.complete(work.name, chunk.chunkId, receiptOf(chunk, receipt.result));
+  work.counts.executed += 1;
+  monitor.chunkDone();
+  return undefined;
+}
+
 /** The error, saying which row groups it may be about: the damaged one itself is known to the reader at most. */
 function placed(error: BatchCoreError, chunk: PlannedChunk): BatchCoreError {
   if (error.code === 'CANCELLED') return error;
@@ -179,15 +212,18 @@ function placed(error: BatchCoreError, chunk: PlannedChunk): BatchCoreError {
   });
 }
 
-function receiptOf(chunk: PlannedChunk, result: Result): Parameters<JobStore['complete']>[2] {
-  if (result.kind === 'summary') return { rowsOut: chunk.rows, summary: result.bytes };
-  if (result.kind === 'verified') return { rowsOut: chunk.rows, summary: Buffer.from(JSON.stringify(result.receipt)) };
-  const { part, ...rest } = result.receipt;
-  if (part.rows !== chunk.rows)
-    throw new BatchCoreError('BUG', `chunk ${chunk.chunkId} has ${chunk.rows} rows but its part has ${part.rows}`);
+function receiptOf(chunk: PlannedChunk, result: Yield): Parameters<JobStore['complete']>[2] {
+  if (result.kind === 'summary') return { rowsOut: chunk.rows, summary: Buffer.from(result.bytes, 'base64') };
+  if (result.kind === 'verified') {
+    const { kind: _, ...verified } = result;
+    return { rowsOut: chunk.rows, summary: Buffer.from(JSON.stringify(verified)) };
+  }
+  const { file, findings } = result;
+  if (file.rows !== chunk.rows)
+    throw new BatchCoreError('BUG', `chunk ${chunk.chunkId} has ${chunk.rows} rows but its part has ${file.rows}`);
   return {
-    rowsOut: part.rows,
-    part: { name: partName(chunk), size: part.bytes, sha256: part.sha256 },
-    summary: Buffer.from(JSON.stringify(rest, spellInfinities)),
+    rowsOut: file.rows,
+    part: { name: partName(chunk), size: file.bytes, sha256: file.sha256 },
+    summary: Buffer.from(JSON.stringify(findings)),
   };
 }

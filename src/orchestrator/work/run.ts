@@ -154,7 +154,9 @@ async function execute(
 ): Promise<Report> {
   const monitor = new Monitor(job.paths.directory, statusBase(prepared), hooks, execution.epoch);
   const control = new Control(job.paths.directory, job.holder, hooks.signal);
-  const grace = followControl(control, job, monitor, timing);
+  const interrupt = new AbortController();
+  interrupt.signal.addEventListener('abort', () => monitor.watch.cancel());
+  const grace = followControl(control, job, monitor, timing, interrupt);
   let report: Report;
   try {
     await job.store.setState('start');
@@ -164,6 +166,7 @@ async function execute(
     const carried = await carryOut(prepared, job, execution, {
       monitor,
       control,
+      interrupt: interrupt.signal,
       timing,
       durable: hooks.durable ?? true,
     });
@@ -234,7 +237,13 @@ function statusBase(prepared: Prepared) {
 }
 
 /** What is asked from outside changes the job's state, is told, and in the end interrupts what is in flight. */
-function followControl(control: Control, job: OpenJob, monitor: Monitor, timing: Timing): { end: () => void } {
+function followControl(
+  control: Control,
+  job: OpenJob,
+  monitor: Monitor,
+  timing: Timing,
+  interrupt: AbortController,
+): { end: () => void } {
   let grace: NodeJS.Timeout | undefined;
   control.onChange((change) => {
     const [event, state] = CHANGES[change];
@@ -244,7 +253,7 @@ function followControl(control: Control, job: OpenJob, monitor: Monitor, timing:
     if (change === 'paused') timing.pause();
     else timing.resume();
     monitor.event(change, { home: job.home });
-    if (change === 'stopping') grace = setTimeout(() => monitor.watch.cancel(), GRACE_MS).unref();
+    if (change === 'stopping') grace = setTimeout(() => interrupt.abort(), GRACE_MS).unref();
   });
   return { end: () => clearTimeout(grace) };
 }

@@ -1,9 +1,8 @@
 /** `--verify-input`: the source is read once more, before anything is made of it. */
-import type { VerifyReceipt } from '../../bindings/native.ts';
+import type { Verified } from '../../bindings/task.ts';
 import { noChunks } from '../../events/progress.ts';
 import { inputDigest } from '../../source/inputDigest.ts';
 import type { Prepared } from '../prepare/prepare.ts';
-import type { ChunkOf } from './model.ts';
 import { type PhaseRun, runPhase } from './phase.ts';
 
 /** What was found to be sound. */
@@ -14,19 +13,19 @@ export interface VerifiedInput {
 }
 
 /** Throws SOURCE_DAMAGED, naming the place, when a page is not what it says. Finished chunks are not read again. */
-export async function verifyInput(prepared: Prepared, run: PhaseRun, chunkOf: ChunkOf): Promise<VerifiedInput | null> {
+export async function verifyInput(prepared: Prepared, run: PhaseRun): Promise<VerifiedInput | null> {
   if (!prepared.options.verifyInput) return null;
   await runPhase(run, {
     name: 'verify',
     phase: 'plan',
     counts: noChunks(),
-    task: (chunk) => ({ kind: 'verify', chunk: chunkOf(chunk), rowGroupFirst: chunk.rowGroupFirst }),
+    work: () => ({ kind: 'verify' }),
   });
-  const rowGroups = prepared.facts.files.map((): VerifyReceipt['rowGroups'] => []);
+  const rowGroups = prepared.facts.files.map((): Verified['rowGroups'] => []);
   const pages = { checked: 0, withChecksum: 0 };
   let next = 0;
   for await (const bytes of run.store.summaries('verify')) {
-    const receipt = JSON.parse(Buffer.from(bytes).toString()) as VerifyReceipt;
+    const receipt = JSON.parse(Buffer.from(bytes).toString()) as Verified;
     const ofFile = rowGroups[run.chunks[next]?.fileId ?? 0];
     for (const rowGroup of receipt.rowGroups) ofFile?.push(rowGroup);
     pages.checked += receipt.pagesChecked;
