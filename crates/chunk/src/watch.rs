@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Shared by a run's owner and its workers: rows done so far, and whether to stop.
+/// Shared by a run's owner, its workers and its publication: rows done so far, and whether to stop.
 #[derive(Debug, Default)]
 pub struct Watch {
     rows: AtomicU64,
+    published: AtomicU64,
     cancelled: AtomicBool,
 }
 
@@ -20,6 +21,17 @@ impl Watch {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Says how many rows of finished parts are in the output, which takes them in while others are scored.
+    pub fn set_published(&self, rows: u64) {
+        self.published.store(rows, Ordering::Relaxed);
+    }
+
+    /// Rows that are in the output.
+    #[must_use]
+    pub fn published(&self) -> u64 {
+        self.published.load(Ordering::Relaxed)
     }
 
     /// Asks every chunk under this watch to stop at its next batch.

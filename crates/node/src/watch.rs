@@ -36,6 +36,13 @@ pub fn watched_rows(watch: u32) -> f64 {
     watches().open.get(&watch).map_or(0.0, |w| w.rows() as f64)
 }
 
+/// Rows of finished parts that are in the output; 0 when the watch is closed.
+#[napi]
+#[must_use]
+pub fn published_rows(watch: u32) -> f64 {
+    watches().open.get(&watch).map_or(0.0, |w| w.published() as f64)
+}
+
 /// Asks chunks under this watch to stop at their next batch.
 #[napi]
 pub fn cancel_watch(watch: u32) {

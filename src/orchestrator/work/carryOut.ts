@@ -1,19 +1,16 @@
-/** The work of a run: fit, flag, score, publish. */
+/** The work of a run: fit, flag, score and publish. */
 import type { NativeModel } from '../../bindings/native.ts';
 import { libraryPath } from '../../duckdb/library.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { openEngine } from '../../engines/open.ts';
 import { BatchCoreError } from '../../errors.ts';
 import { type ChunkCounts, noChunks, type Phase } from '../../events/progress.ts';
-import { METADATA_CHUNK } from '../../sink/look.ts';
-import { partName } from '../../sink/manifest.ts';
 import { publishedFile, sha256Of } from '../../sink/sink.ts';
 import { statIdentity } from '../../source/facts.ts';
 import { differencesText, identityDifferences } from '../../source/identity.ts';
 import type { StoredOutput } from '../../store/job.ts';
 import { removeSummaries } from '../../store/workFiles.ts';
 import { type Execution, type OpenJob, retirePublication } from '../job/job.ts';
-import { checkParts } from '../job/parts.ts';
 import { publishedBefore } from '../job/recall.ts';
 import { claimAt } from '../places/claims.ts';
 import { saveModel } from '../places/save.ts';
@@ -21,17 +18,12 @@ import { placesOf, savedPlace } from '../places/targets.ts';
 import type { Prepared } from '../prepare/prepare.ts';
 import { DEFAULTS } from '../spec/optionTable.ts';
 import type { Control } from './control.ts';
-import { type ChunkOf, chunkMessage, type Flagging, modelFile, obtainFlagging, obtainModel } from './model.ts';
+import { type ChunkOf, chunkMessage, type Flagging, obtainFlagging, obtainModel } from './model.ts';
 import type { Monitor } from './monitor.ts';
-import { type ChunkFindings, type Timing, TOP_ROWS } from './outcome.ts';
-import { type PhaseRun, runPhase } from './phase.ts';
-import { DamagedPart, outputMetadata, publish } from './publish.ts';
+import type { ChunkFindings, Timing } from './outcome.ts';
+import type { PhaseRun } from './phase.ts';
+import { scoreAndPublish } from './score.ts';
 import { type VerifiedInput, verifyInput } from './verifyInput.ts';
-
-/** Rows of an output row group: what DuckDB and others read in parallel. */
-const OUTPUT_ROW_GROUP_ROWS = 122_880;
-/** How often parts may turn out damaged before the disk is given up. */
-const PUBLISH_TRIES = 3;
 
 /** What a run works with. */
 export interface Means {
@@ -52,7 +44,7 @@ export interface Carried {
   flagging: Flagging | null;
   receipts: ChunkFindings[];
   timing: Timing;
-  laps: { planSeconds: number; fitSeconds: number; scoreSeconds: number };
+  laps: { planSeconds: number; fitSeconds: number; scoreSeconds: number; publishSeconds: number };
   warnings: string[];
 }
 
@@ -101,8 +93,9 @@ async function work(
   const carried = { model, engine, counts, timing, verified };
   if (prepared.kind === 'fit') {
     if (counts.fit.planned === 0) countAsResumed('fit', counts.fit, run, prepared.rows);
-    const laps = { planSeconds, fitSeconds: timing.lap(), scoreSeconds: 0 };
+    const fitSeconds = timing.lap();
     const output = await publishModel(prepared, job, model);
+    const laps = { planSeconds, fitSeconds, scoreSeconds: 0, publishSeconds: timing.lap() };
     return { ...carried, output, flagging: null, receipts: [], laps, warnings: ofModel };
   }
   writeSaved(prepared, job, model);
@@ -115,16 +108,28 @@ async function work(
     await job.store.retirePublication();
     retirePublication(job);
   }
-  const score = () =>
-    scoreChunks(prepared, job, execution, run, { model, flagging, chunkOf, durable, counts: counts.score });
-  if (!before) await score();
-  else countAsResumed('publish', counts.score, run, prepared.rows);
-  const scoreSeconds = timing.lap();
-  const output = before ?? (await publishScores(prepared, job, monitor, model, score));
-  if (before) await job.store.setPublication({ state: 'published', temporary: '', output: before });
+  const { output, scoreSeconds } = before
+    ? await publishedAlready(prepared, job, run, counts.score, before)
+    : await scoreAndPublish({
+        ...{ prepared, job, execution, run, model, flagging, chunkOf, durable, timing },
+        counts: counts.score,
+      });
+  const laps = { planSeconds, fitSeconds, scoreSeconds, publishSeconds: timing.lap() };
   monitor.event('published', { out: prepared.output.path, rows: output.rows });
-  const receipts = await findings(job);
-  return { ...carried, output, flagging, receipts, laps: { planSeconds, fitSeconds, scoreSeconds }, warnings: ofModel };
+  return { ...carried, output, flagging, receipts: await findings(job), laps, warnings: ofModel };
+}
+
+/** Only the record of it was not written any more. */
+async function publishedAlready(
+  prepared: Prepared,
+  job: OpenJob,
+  run: PhaseRun,
+  counts: ChunkCounts,
+  output: StoredOutput,
+): Promise<{ output: StoredOutput; scoreSeconds: number }> {
+  countAsResumed('publish', counts, run, prepared.rows);
+  await job.store.setPublication({ state: 'published', temporary: '', output });
+  return { output, scoreSeconds: 0 };
 }
 
 /** All was done before, up to the output's name. */
@@ -139,91 +144,6 @@ async function findings(job: OpenJob): Promise<ChunkFindings[]> {
   const receipts: ChunkFindings[] = [];
   for await (const bytes of job.store.summaries('score')) receipts.push(JSON.parse(Buffer.from(bytes).toString()));
   return receipts;
-}
-
-interface Scoring {
-  model: NativeModel;
-  flagging: Flagging;
-  chunkOf: ChunkOf;
-  durable: boolean;
-  counts: ChunkCounts;
-}
-
-/** Every chunk that has no part is scored into one. */
-async function scoreChunks(
-  prepared: Prepared,
-  job: OpenJob,
-  execution: Execution,
-  run: PhaseRun,
-  { model, flagging, chunkOf, durable, counts }: Scoring,
-): Promise<void> {
-  const { spec, facts, plan } = prepared;
-  const { score } = spec;
-  if (!score) throw new BatchCoreError('BUG', 'a job to score has no score options');
-  await job.store.plan('score', [...plan.chunks]);
-  await checkParts(job, 'score', model.facts.digest);
-  const metadata = outputMetadata(prepared, model.facts.digest);
-  await runPhase(run, {
-    name: 'score',
-    phase: 'score',
-    counts,
-    task: (chunk, attempt) => ({
-      kind: 'score',
-      chunk: chunkOf(chunk),
-      model: modelFile(job, model),
-      options: {
-        missing: spec.missing,
-        ...(flagging.threshold !== null && { threshold: flagging.threshold }),
-        ...(flagging.lastOfTop && { lastOfTop: flagging.lastOfTop }),
-        explain: score.explain,
-        keep: score.keep,
-        ...(facts.files.length > 1 && { fileColumn: spec.inputs[chunk.fileId]?.name ?? '' }),
-        best: TOP_ROWS,
-        directory: job.paths.parts,
-        name: partName(chunk),
-        attempt: `${chunk.chunkId}.${execution.epoch}.${attempt}`,
-        format: {
-          compression: score.compression.codec,
-          level: score.compression.level,
-          rowGroupRows: OUTPUT_ROW_GROUP_ROWS,
-          metadata: [...metadata, [METADATA_CHUNK, String(chunk.chunkId)]],
-          durable,
-        },
-      },
-    }),
-  });
-}
-
-/** Publishes; a part that is not what it was when it was finished is made again. */
-async function publishScores(
-  prepared: Prepared,
-  job: OpenJob,
-  monitor: Monitor,
-  model: NativeModel,
-  score: () => Promise<void>,
-): Promise<StoredOutput> {
-  for (let tries = 1; ; tries += 1) {
-    const { chunks } = prepared.plan;
-    monitor.enter('publish', {
-      chunksTotal: chunks.length,
-      chunksDone: chunks.length,
-      rowsTotal: prepared.rows,
-      rowsDone: 0,
-    });
-    try {
-      return await publish(prepared, job, monitor, model.facts.digest);
-    } catch (thrown) {
-      if (!(thrown instanceof DamagedPart)) throw thrown;
-      if (tries >= PUBLISH_TRIES) throw thrown.cause;
-      monitor.event('retry', {
-        phase: 'publish',
-        chunk: thrown.chunkId,
-        error: BatchCoreError.from(thrown.cause).toJSON(),
-      });
-      await job.store.reset('score', [thrown.chunkId]);
-      await score();
-    }
-  }
 }
 
 function writeSaved(prepared: Prepared, job: OpenJob, model: NativeModel): void {

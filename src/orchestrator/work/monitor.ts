@@ -55,7 +55,7 @@ export class Monitor {
     this.#rows = { before: plan.rowsDone, total: plan.rowsTotal };
     this.#counts = counts;
     this.#watchedBefore = this.watch.rows;
-    this.#rate = new DecayedRate(plan.rowsDone, seconds());
+    this.#rate = new DecayedRate(this.#rowsDone(), seconds());
     // The next pass of a phase is told when the listener has had its pause.
     if (changed) this.#ticker.now();
     else this.#write();
@@ -112,7 +112,10 @@ export class Monitor {
 
   /** Rows of a chunk that is tried again are watched twice; what is told never passes the total. */
   #rowsDone(): number {
-    return Math.min(this.#rows.total, this.#rows.before + this.watch.rows - this.#watchedBefore);
+    // Most rows of an output are in it before its phase begins.
+    const { rows, publishedRows } = this.watch;
+    const watched = this.#phase === 'publish' ? publishedRows : rows - this.#watchedBefore;
+    return Math.min(this.#rows.total, this.#rows.before + watched);
   }
 
   #tell(end?: Pick<JobStatus, 'exitCode' | 'error'>): void {

@@ -12,7 +12,7 @@ import { BatchCoreError } from '../../errors.ts';
 import type { ChunkCounts, Phase } from '../../events/progress.ts';
 import { spellInfinities } from '../../report.ts';
 import { partName } from '../../sink/manifest.ts';
-import { DEATHS_MAX, type JobStore, type StoredChunk } from '../../store/job.ts';
+import { type ChunkReceipt, DEATHS_MAX, type JobStore, type StoredChunk } from '../../store/job.ts';
 import type { Result, Task } from '../../worker/protocol.ts';
 import { goOnHint } from '../prepare/commands.ts';
 import type { PlannedChunk } from '../spec/plan.ts';
@@ -42,6 +42,8 @@ export interface PhaseWork {
   /** Its chunks leave summaries that are merged when all are done. */
   summaries?: true;
   counts: ChunkCounts;
+  /** Told of each chunk whose receipt is committed; what it throws ends the phase. */
+  done?: (chunkId: number, receipt: ChunkReceipt) => void;
 }
 
 export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
@@ -138,9 +140,11 @@ async function runChunk(run: PhaseRun, work: PhaseWork, chunk: PlannedChunk): Pr
     if (reply.ok) {
       // A file that was replaced while it was read fails the chunk before its receipt counts.
       await run.checkInput(chunk.fileId);
-      await run.store.complete(work.name, chunk.chunkId, receiptOf(chunk, reply.result));
+      const receipt = receiptOf(chunk, reply.result);
+      await run.store.complete(work.name, chunk.chunkId, receipt);
       work.counts.executed += 1;
       run.monitor.chunkDone();
+      work.done?.(chunk.chunkId, receipt);
       return;
     }
     const error = placed(BatchCoreError.fromRecord(reply.error), chunk);
@@ -179,7 +183,7 @@ function placed(error: BatchCoreError, chunk: PlannedChunk): BatchCoreError {
   });
 }
 
-function receiptOf(chunk: PlannedChunk, result: Result): Parameters<JobStore['complete']>[2] {
+function receiptOf(chunk: PlannedChunk, result: Result): ChunkReceipt {
   if (result.kind === 'summary') return { rowsOut: chunk.rows, summary: result.bytes };
   if (result.kind === 'verified') return { rowsOut: chunk.rows, summary: Buffer.from(JSON.stringify(result.receipt)) };
   const { part, ...rest } = result.receipt;
