@@ -3,7 +3,8 @@
  * with its receipt; `commit` gives it its final name, unless something that is not ours has come to lie there.
  */
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { constants, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { commitFile, type FileId, type PublishedPart, publishIntoDirectory, type Watch } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
@@ -12,6 +13,8 @@ import { quickIdentity } from '../files/identity.ts';
 import type { NamedFile } from './look.ts';
 import { MANIFEST, manifestText } from './manifest.ts';
 import type { Staging } from './staging.ts';
+
+const { O_RDONLY, O_NONBLOCK } = constants;
 
 /** What is published. */
 export interface SinkRequest {
@@ -59,7 +62,13 @@ function fileSink({ path, replaces, rows }: SinkRequest, staging: Staging): Sink
       return { rows, bytes: receipt.bytes, sha256: receipt.sha256, rowGroups };
     },
     async commit() {
-      commitFile(staging.temporary, path, replaces);
+      // A file that is open keeps its blocks: what is replaced, which may be large, gives them back when the pool closes it.
+      const replaced = replaces && (await open(path, O_RDONLY | (O_NONBLOCK ?? 0)).catch(() => undefined));
+      try {
+        commitFile(staging.temporary, path, replaces);
+      } finally {
+        replaced?.close().catch(() => {});
+      }
     },
   };
 }
