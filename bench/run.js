@@ -132,12 +132,16 @@ await bench('1 -> 2 workers', '>= 1.85x', async () => {
 });
 
 await bench('from the last chunk to the published file', '<= 0.08 s', async () => {
-  const publish = async () =>
-    (await score(file, at('p.parquet'), at('home'), '-m', at('z.bcm'), '--explain', '0')).report.timing.publishSeconds;
-  const times = await inTurn(rounds, { publish });
+  const times = { publish: [], rest: [] };
+  for (let round = 0; round < rounds; round += 1) {
+    const { report } = await score(file, at('p.parquet'), at('home'), '-m', at('z.bcm'), '--explain', '0');
+    const { planSeconds, fitSeconds, scoreSeconds, publishSeconds, totalSeconds } = report.timing;
+    times.publish.push(publishSeconds);
+    times.rest.push(totalSeconds - planSeconds - fitSeconds - scoreSeconds - publishSeconds);
+  }
   return {
     figure: `${median(times.publish).toFixed(3)} s`,
-    detail: 'staged, digested, synced, named and recorded; parts removed',
+    detail: `from the last receipt on: last parts staged and digested, synced, named and recorded; ${median(times.rest).toFixed(3)} s more until workers are closed and parts removed`,
   };
 });
 

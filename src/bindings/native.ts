@@ -276,14 +276,25 @@ export const returnLargeBuffers = (): void => addon().returnLargeBuffers();
 
 // What takes as long as the data is large runs on the runtime's pool: this thread stays free. Its errors come as data.
 
-/** Joins parts into one durable file under a temporary name, each compared with its receipt; `watch` counts the rows. */
-export const stageOutput = async (
-  parts: PublishedPart[],
-  temporary: string,
-  metadata: string[][],
-  watch: Watch,
-): Promise<StagedOutput> =>
-  present((await long(() => addon().stageOutput(parts, temporary, metadata, watch.number))).staged);
+/** Joins parts into one durable file under a temporary name, each compared with its receipt: one call after the other. */
+export class OutputStager {
+  readonly #native: Addon.OutputStager;
+  /** `watch` tells the rows and cancels. */
+  constructor(temporary: string, metadata: string[][], watch: Watch) {
+    this.#native = call(() => addon().OutputStager.begin(temporary, metadata, watch.number));
+  }
+  /** After a failure the file is gone, and nothing can be added. */
+  async append(part: PublishedPart): Promise<void> {
+    await long(() => this.#native.append(part));
+  }
+  async finish(): Promise<StagedOutput> {
+    return present((await long(() => this.#native.finish())).staged);
+  }
+  /** Removes the file, unless it is finished. */
+  async discard(): Promise<void> {
+    await long(() => this.#native.discard());
+  }
+}
 /** Publishes parts as a directory, each compared with its receipt; of what lies there only `replaces` may go. */
 export const publishIntoDirectory = async (
   parts: PublishedPart[],

@@ -1,37 +1,31 @@
 /**
- * Where scores go, in two steps. `stage` compares every part with its receipt and puts the whole output on the disk under
- * a name that nobody sees; `commit` gives it its final name, unless something that is not ours has come to lie there.
+ * Where scores go, in two steps. `stage` has the whole output on the disk under a name that nobody sees, every part compared
+ * with its receipt; `commit` gives it its final name, unless something that is not ours has come to lie there.
  */
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { constants, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  commitFile,
-  type FileId,
-  type PublishedPart,
-  publishIntoDirectory,
-  stageOutput,
-  type Watch,
-} from '../bindings/native.ts';
+import { commitFile, type FileId, type PublishedPart, publishIntoDirectory, type Watch } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 import { headOf } from '../files/head.ts';
 import { quickIdentity } from '../files/identity.ts';
 import type { NamedFile } from './look.ts';
 import { MANIFEST, manifestText } from './manifest.ts';
+import type { Staging } from './staging.ts';
+
+const { O_RDONLY, O_NONBLOCK } = constants;
 
 /** What is published. */
 export interface SinkRequest {
   path: string;
-  layout: 'file' | 'directory';
+  /** A file under its temporary name, beside it; a directory's parts lie where they are. */
+  staging: Staging | undefined;
   /** Finished parts in plan order. */
   parts: PublishedPart[];
   rows: number;
   fingerprint: string;
   model: string;
-  /** Key-value metadata of a file. */
-  metadata: [string, string][];
-  /** A free name beside a file. */
-  temporary: string;
   /** What may lie there: a file by its identity, a directory's files by their names. */
   replaces: FileId | undefined;
   replacesNamed: NamedFile[];
@@ -51,24 +45,30 @@ export interface Staged {
 
 export interface Sink {
   /** Its digests, once all is on the disk. Throws DATA naming the part when one is not what it was. */
-  stage(watch: Watch): Promise<Staged>;
+  stage(): Promise<Staged>;
   /** Throws OUTPUT_EXISTS, and touches nothing, when the name is taken. */
   commit(watch: Watch): Promise<void>;
 }
 
 export function openSink(request: SinkRequest): Sink {
-  return request.layout === 'file' ? fileSink(request) : directorySink(request);
+  return request.staging ? fileSink(request, request.staging) : directorySink(request);
 }
 
-function fileSink({ path, parts, metadata, temporary, replaces, rows }: SinkRequest): Sink {
+function fileSink({ path, replaces, rows }: SinkRequest, staging: Staging): Sink {
   return {
-    async stage(watch) {
-      const { receipt, rowGroups } = await stageOutput(parts, temporary, metadata, watch);
+    async stage() {
+      const { receipt, rowGroups } = await staging.finish();
       if (receipt.rows !== rows) throw new BatchCoreError('BUG', `${receipt.rows} rows were staged of ${rows}`);
       return { rows, bytes: receipt.bytes, sha256: receipt.sha256, rowGroups };
     },
     async commit() {
-      commitFile(temporary, path, replaces);
+      // A file that is open keeps its blocks: what is replaced, which may be large, gives them back when the pool closes it.
+      const replaced = replaces && (await open(path, O_RDONLY | (O_NONBLOCK ?? 0)).catch(() => undefined));
+      try {
+        commitFile(staging.temporary, path, replaces);
+      } finally {
+        replaced?.close().catch(() => {});
+      }
     },
   };
 }
@@ -116,10 +116,10 @@ export function publishedFile(path: string, name: string, sha256: string): Publi
 
 /** The files of an output as they lie there now. */
 export function publishedFiles(
-  { path, layout, parts }: Pick<SinkRequest, 'path' | 'layout' | 'parts'>,
+  { path, staging, parts }: Pick<SinkRequest, 'path' | 'staging' | 'parts'>,
   { sha256 }: Staged,
 ): PublishedFile[] {
-  if (layout === 'file') return [publishedFile(path, '', sha256)];
+  if (staging) return [publishedFile(path, '', sha256)];
   const files = parts.map(({ name, receipt }) => [name, receipt.sha256] as const);
   return [[MANIFEST, sha256] as const, ...files].map(([name, digest]) => publishedFile(join(path, name), name, digest));
 }

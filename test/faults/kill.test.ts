@@ -74,9 +74,12 @@ describe('SIGKILL', () => {
       'home-half',
     ]);
     await reached('home-half', 'score', 5);
+    const staged = () => readdirSync(directory).filter((name) => name.endsWith('.tmp'));
+    while (staged().length === 0) await pause(2);
     child.kill('SIGKILL');
     await ended;
     expect(existsSync(at('half.parquet'))).toBe(false);
+    expect(staged()).toHaveLength(1);
     const status = await run(directory, 'status', '--home', 'home-half', '--json');
     expect(JSON.parse(status.stdout)).toMatchObject({ state: 'failed' });
     const report = await score(directory, 'data.parquet', ...FLAGS, '-o', 'half.parquet', '--home', 'home-half');
@@ -85,6 +88,7 @@ describe('SIGKILL', () => {
     expect(report.fit).toMatchObject({ executed: 0 });
     expect(report.executionId).toBe(2);
     expect(sha256(at('half.parquet'))).toBe(expected);
+    expect(staged()).toEqual([]);
   });
 
   it('at random moments, again and again, ends with the same bytes', async () => {

@@ -1,6 +1,6 @@
 /** What the system refuses is named by its own code, before the work where it can be known, and never called a bug. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -131,6 +131,32 @@ describe.skipIf(process.getuid?.() !== 0 || process.platform !== 'linux')('a sma
     expect(readdirSync(small())).toEqual(['o.parquet']);
     await run(directory, 'score', 'data.parquet', '-o', 'other.parquet', ...QUIET);
     expect(sha256(at('small', 'o.parquet'))).toBe(sha256(at('other.parquet')));
+    rmSync(at('small', 'o.parquet'));
+  });
+
+  it('that is full while scores are written ends the run there and then, and nothing is left of them', async () => {
+    execFileSync('mount', ['-o', 'remount,size=16m', small()]);
+    const args = ['score', 'data.parquet', '--chunk-rows', '2048', '-o', 'small/o.parquet', '--home', 'home-filled'];
+    const { child, ended } = start(directory, [...args, ...QUIET]);
+    const status = () => {
+      const [job = ''] = existsSync(at('home-filled', 'jobs')) ? readdirSync(at('home-filled', 'jobs')) : [];
+      const path = at('home-filled', 'jobs', job, 'status.json');
+      return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};
+    };
+    while (readdirSync(small()).length === 0) await sleep(1);
+    child.kill('SIGSTOP');
+    expect(() => writeFileSync(at('small', 'filler'), Buffer.alloc(32 << 20))).toThrow('ENOSPC');
+    child.kill('SIGCONT');
+    const { code, stdout } = await ended;
+    expect([code, JSON.parse(stdout).error.code]).toEqual([74, 'DISK_FULL']);
+    expect(JSON.parse(stdout).error.where.file).toMatch(/small\/\.batch-core-.*\.tmp$/);
+    expect(status()).toMatchObject({ state: 'failed', phase: 'score' });
+    expect(readdirSync(small())).toEqual(['filler']);
+    rmSync(at('small', 'filler'));
+    const again = await run(directory, ...args, ...QUIET);
+    expect([again.code, JSON.parse(again.stdout).chunks.resumed > 0]).toEqual([0, true]);
+    await run(directory, ...args.with(5, 'unfilled.parquet').with(7, 'home-unfilled'), ...QUIET);
+    expect(sha256(at('small', 'o.parquet'))).toBe(sha256(at('unfilled.parquet')));
     rmSync(at('small', 'o.parquet'));
   });
 

@@ -120,7 +120,7 @@ describe('a finished job is recalled', () => {
 describe('a finished part that changes before it is published', () => {
   it.each(['file.parquet', 'parts/'])('is made again, for %s', async (out) => {
     const home = `home-${out.replace(/\W/g, '')}`;
-    const args = ['score', 'big.parquet', ...FLAGS, '-o', out, '--home', home];
+    const args = ['score', 'big.parquet', ...FLAGS, '-w', '2', '-o', out, '--home', home];
     const expected = await score(directory, 'big.parquet', ...FLAGS, '-o', `whole-${out}`, '--home', `${home}-whole`);
     const { child, ended } = start(directory, args);
     const parts = () => {
@@ -129,17 +129,29 @@ describe('a finished part that changes before it is published', () => {
       return job && existsSync(path)
         ? readdirSync(path)
             .filter((name) => name.startsWith('part'))
+            .sort()
             .map((name) => join(path, name))
         : [];
     };
-    while (parts().length < 3) await sleep(5);
+    // Three may be on their way at a time: the first are done.
+    while (parts().length < 6) await sleep(5);
     child.kill('SIGKILL');
     expect((await ended).signal).toBe('SIGKILL');
     const [first = '', second = ''] = parts();
     damage(first);
     damage(second, 0.1);
-    const report = await score(directory, ...args.slice(1));
-    expect(report.output.rows).toBe(400_000);
+    const again = await run(directory, ...args, '--json', '--progress', 'json');
+    expect([again.code, JSON.parse(again.stdout).output.rows]).toEqual([0, 400_000]);
+    const told = again.stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const place = (is: (line: { type: string; event?: string; phase: string }) => boolean) => told.findIndex(is);
+    const retried = place(({ event, phase }) => event === 'retry' && phase === 'publish');
+    expect(retried).toBeGreaterThan(0);
+    // A file takes its parts while others are scored: damage is found then, and not at the end.
+    const found = retried < place(({ type, phase }) => type === 'progress' && phase === 'publish');
+    expect(found).toBe(!out.endsWith('/'));
     const digests = (path: string) =>
       out.endsWith('/')
         ? readdirSync(at(path))

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Shared by a run's owner and its workers: rows done so far, and whether to stop.
+/// Shared by who asked for something and who does it: rows done so far, and whether to stop.
 #[derive(Debug, Default)]
 pub struct Watch {
     rows: AtomicU64,
@@ -14,6 +14,11 @@ impl Watch {
     pub fn add_rows(&self, rows: u64) {
         // Relaxed: the count is for people; nothing is read on the strength of it.
         self.rows.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// Says how many rows were dealt with in all.
+    pub fn set_rows(&self, rows: u64) {
+        self.rows.store(rows, Ordering::Relaxed);
     }
 
     /// Rows dealt with since the watch began.

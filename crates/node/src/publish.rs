@@ -3,19 +3,19 @@
 //! The owner's thread must stay free meanwhile: it tells the job's status and hears who wants it to stop.
 
 use crate::convert::{count, pairs};
-use crate::error::{FailureRecord, caught, failure};
+use crate::error::{FailureRecord, Thrown, caught, failure, waist};
 use crate::parts::{FileIdRecord, Receipt};
 use crate::watch;
 use batch_core_chunk::{ChunkError, Watch};
 use batch_core_parts::{
-    DirectoryPart, DirectoryRequest, Disk, FileId, PartReceipt, PartsError, Replaced, StoredPart, digest_watched,
-    publish_directory, row_group_checksums, stage_file,
+    DirectoryPart, DirectoryRequest, Disk, FileId, PartReceipt, PartsError, Replaced, Stager, StoredPart,
+    digest_watched, publish_directory, row_group_checksums,
 };
 use napi::bindgen_prelude::{AsyncTask, Buffer};
 use napi::{Env, Task};
 use napi_derive::napi;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A finished part on its way into an output.
 #[napi(object)]
@@ -60,7 +60,9 @@ pub struct StagedRecord {
 }
 
 enum Work {
-    StageFile { parts: Vec<StoredPart>, temporary: PathBuf, metadata: Vec<(String, String)> },
+    Append(SharedStager, StoredPart),
+    Finish(SharedStager),
+    Discard(SharedStager),
     PublishDirectory { parts: Vec<DirectoryPart>, directory: PathBuf, texts: [Vec<u8>; 2], replaces: Vec<Replaced> },
     Digest(PathBuf),
     Checksums(PathBuf),
@@ -89,19 +91,26 @@ impl LongCall {
                 });
             }
         };
-        let mut told = 0;
-        let mut observe = |path: &Path, done: u64| {
+        let observe = |path: &Path, rows: u64| {
             let Some(watch) = watch else { return Ok(()) };
-            watch.add_rows(done - told);
-            told = done;
+            watch.set_rows(rows);
             if watch.is_cancelled() { Err(PartsError::cancelled(path)) } else { Ok(()) }
         };
         Ok(match work {
-            Work::StageFile { parts, temporary, metadata } => {
-                let staged =
-                    stage_file(&Disk::shared(), parts, temporary, metadata, &mut |rows| observe(temporary, rows))?;
+            Work::Append(shared, part) => {
+                // What failed half-way is gone: nobody finds it there again.
+                let stager = shared.take()?.append(part, &mut |rows| observe(&part.path, rows))?;
+                shared.put_back(stager);
+                nothing
+            }
+            Work::Finish(shared) => {
+                let staged = shared.take()?.finish()?;
                 let staged = StagedRecord { receipt: staged.receipt.into(), row_groups: staged.row_groups };
                 LongOutcome { staged: Some(staged), ..nothing }
+            }
+            Work::Discard(shared) => {
+                drop(shared.take());
+                nothing
             }
             Work::PublishDirectory { parts, directory, texts: [manifest, intent], replaces } => {
                 let request = DirectoryRequest { directory, parts, manifest, intent, replaces };
@@ -140,21 +149,64 @@ fn receipt(receipt: Receipt) -> Result<PartReceipt, ChunkError> {
     Ok(PartReceipt { rows: count(receipt.rows)?, bytes: count(receipt.bytes)?, sha256: receipt.sha256 })
 }
 
-/// Joins parts that are what their receipts say into one durable file under a temporary name, without re-encoding. The
-/// watch counts their rows.
-#[napi(ts_return_type = "Promise<LongOutcome>")]
-#[must_use]
-pub fn stage_output(
-    parts: Vec<PublishedPart>,
-    temporary: String,
-    metadata: Vec<Vec<String>>,
+/// A stager between two calls; none while one runs, nor once one has failed or it is finished.
+#[derive(Clone)]
+struct SharedStager(Arc<Mutex<Option<Stager>>>);
+
+impl SharedStager {
+    fn take(&self) -> Result<Stager, ChunkError> {
+        let stager = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        stager.ok_or_else(|| failure("BUG", "the output is not being staged"))
+    }
+
+    fn put_back(&self, stager: Stager) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(stager);
+    }
+}
+
+/// Joins parts that are what their receipts say into one durable file under a temporary name, without re-encoding, one call
+/// after the other. The watch tells their rows.
+#[napi]
+pub struct OutputStager {
+    stager: SharedStager,
     watch: u32,
-) -> AsyncTask<LongCall> {
-    LongCall::of(Some(watch), || {
-        let part = |part: PublishedPart| Ok(StoredPart { path: part.source.into(), receipt: receipt(part.receipt)? });
-        let parts = parts.into_iter().map(part).collect::<Result<_, ChunkError>>()?;
-        Ok(Work::StageFile { parts, temporary: temporary.into(), metadata: pairs(metadata)? })
-    })
+}
+
+#[napi]
+impl OutputStager {
+    /// An output that nothing is in. It has no file before its first part.
+    #[napi(factory)]
+    pub fn begin(temporary: String, metadata: Vec<Vec<String>>, watch: u32) -> Result<Self, Thrown> {
+        waist(|| {
+            watch::find(watch)?.set_rows(0);
+            let stager = Stager::new(&Disk::shared(), Path::new(&temporary), &pairs(metadata)?);
+            Ok::<_, ChunkError>(Self { stager: SharedStager(Arc::new(Mutex::new(Some(stager)))), watch })
+        })
+    }
+
+    /// Adds the row groups of a part. After a failure the file is gone, and so is this.
+    #[napi(ts_return_type = "Promise<LongOutcome>")]
+    #[must_use]
+    pub fn append(&self, part: PublishedPart) -> AsyncTask<LongCall> {
+        LongCall::of(Some(self.watch), || {
+            let part = StoredPart { path: part.source.into(), receipt: receipt(part.receipt)? };
+            Ok(Work::Append(self.stager.clone(), part))
+        })
+    }
+
+    /// Makes the output whole and durable; its file stays.
+    #[napi(ts_return_type = "Promise<LongOutcome>")]
+    #[must_use]
+    pub fn finish(&self) -> AsyncTask<LongCall> {
+        LongCall::of(None, || Ok(Work::Finish(self.stager.clone())))
+    }
+
+    /// Removes the file of an output that is not finished.
+    #[napi(ts_return_type = "Promise<LongOutcome>")]
+    #[must_use]
+    pub fn discard(&self) -> AsyncTask<LongCall> {
+        LongCall::of(None, || Ok(Work::Discard(self.stager.clone())))
+    }
 }
 
 /// Publishes parts that are what their receipts say as a directory. Of what lies there only `replaces` may go.

@@ -4,7 +4,7 @@
 use arrow_array::builder::{Float64Builder, ListBuilder, StringBuilder, StructBuilder};
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use batch_core_parts::{Disk, PartOptions, PartReceipt, PartWriter, StoredPart, commit, read_metadata, stage_file};
+use batch_core_parts::{Disk, PartOptions, PartReceipt, PartWriter, Stager, StoredPart, commit, read_metadata};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -135,7 +135,9 @@ fn main() {
             .collect();
         let (temporary, target) = (home.join("all.tmp"), home.join("all.parquet"));
         let start = Instant::now();
-        stage_file(&Disk::shared(), &parts, &temporary, &[], &mut |_| Ok(())).expect("stage");
+        let begun = Stager::new(&Disk::shared(), &temporary, &[]);
+        let stager = parts.iter().try_fold(begun, |stager, part| stager.append(part, &mut |_| Ok(())));
+        stager.and_then(Stager::finish).expect("stage");
         commit(&Disk::shared(), &temporary, &target, None).expect("commit");
         println!("{:<24}{:>12.1}", "publish", rows / start.elapsed().as_secs_f64() / 1e6);
         std::fs::remove_file(target).expect("clean up");

@@ -47,13 +47,18 @@ pub(crate) fn open_regular(path: &Path) -> Result<File> {
     File::open(path).map_err(|e| PartsError::read("open", path, e))
 }
 
-/// Refuses a file that is not what `receipt` was written for.
-pub(crate) fn compare(path: &Path, file: &mut File, receipt: &PartReceipt) -> Result<()> {
+/// Refuses a file that is not what `receipt` was written for; tells `observe` the bytes compared so far.
+pub(crate) fn compare(
+    path: &Path,
+    file: &mut File,
+    receipt: &PartReceipt,
+    observe: &mut dyn FnMut(u64) -> Result<()>,
+) -> Result<()> {
     let bytes = file.metadata().map_err(|e| PartsError::read("stat", path, e))?.len();
     if bytes != receipt.bytes {
         return Err(PartsError::data(path, format_args!("it has {bytes} bytes, its receipt says {}", receipt.bytes)));
     }
-    if digest_open(path, file, &mut |_| Ok(()))? != receipt.sha256 {
+    if digest_open(path, file, observe)? != receipt.sha256 {
         return Err(PartsError::data(path, "its bytes are not those its receipt was written for"));
     }
     Ok(())

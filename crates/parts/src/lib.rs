@@ -33,7 +33,7 @@ pub use groups::row_group_checksums;
 pub use layout::{Compression, PartOptions};
 pub use lock::{Held, JobLock};
 pub use part::{PartReceipt, PartWriter};
-pub use publish::{Staged, StoredPart, stage_file};
+pub use publish::{Staged, Stager, StoredPart};
 pub use source::{
     ColumnPages, Damage, KeptSize, RowGroupDigest, SourceError, SourceReceipt, kept_sizes, page_sizes,
     verify_row_groups,

@@ -35,43 +35,66 @@ pub struct Staged {
     pub row_groups: Vec<u32>,
 }
 
-/// Concatenates the row groups of `parts`, in order and as they are encoded, into the file `temporary`, which must not
-/// exist, and makes it durable. The parts' key-value metadata is replaced by `metadata`; Arrow's own entry stays. One part
-/// is open at a time. `observe` is told the rows done so far, after each part.
+/// An output on its way to its temporary name: the row groups of finished parts one after the other, as they are encoded.
 ///
-/// Every part is compared with its receipt before a byte of it is taken: what a crash, a disk or a person did to it since
-/// it was finished never reaches the output.
-///
-/// # Errors
-/// DATA, with the part's path, when a part is not what its receipt says or has another schema than the first; BUG when
-/// there are no parts; what `observe` returns; otherwise as the operating system says. `temporary` is gone then.
-pub fn stage_file(
-    fs: &Arc<dyn FileSystem>,
-    parts: &[StoredPart],
-    temporary: &Path,
-    metadata: &[(String, String)],
-    observe: &mut dyn FnMut(u64) -> Result<()>,
-) -> Result<Staged> {
-    let Some((first, rest)) = parts.split_first() else {
-        return Err(PartsError::bug(temporary, "there are no parts to publish"));
-    };
-    let mut row_groups = Vec::new();
-    let opened = Part::open(fs, first, &mut row_groups)?;
-    let sink = Sink::create(Arc::clone(fs), temporary, true)?;
-    let mut output = Output::begin(sink, &opened, metadata)?;
-    output.append(&opened)?;
-    let mut rows = first.receipt.rows;
-    observe(rows)?;
-    for part in rest {
-        output.append(&Part::open(fs, part, &mut row_groups)?)?;
-        rows += part.receipt.rows;
-        observe(rows)?;
+/// A call takes it and gives it back only when it succeeded: what failed half-way cannot be gone on with, and its temporary
+/// is gone. One part is open at a time, and of it no more is held than its footer and a buffer.
+#[derive(Debug)]
+pub struct Stager {
+    fs: Arc<dyn FileSystem>,
+    temporary: PathBuf,
+    metadata: Vec<(String, String)>,
+    /// Begun by the first part, whose schema it has.
+    output: Option<Output>,
+    row_groups: Vec<u32>,
+    rows: u64,
+}
+
+impl Stager {
+    /// An output that is to lie at `temporary`, where nothing must be when the first part comes. The parts' key-value metadata
+    /// is replaced by `metadata`; Arrow's own entry stays.
+    #[must_use]
+    pub fn new(fs: &Arc<dyn FileSystem>, temporary: &Path, metadata: &[(String, String)]) -> Self {
+        let (fs, temporary, metadata) = (Arc::clone(fs), temporary.into(), metadata.into());
+        Self { fs, temporary, metadata, output: None, row_groups: Vec::new(), rows: 0 }
     }
-    let finished = output.writer.finish();
-    let finished = finished.map_err(|e| PartsError::parquet("finish", temporary, e, Code::Bug))?;
-    let rows = u64::try_from(finished.file_metadata().num_rows()).unwrap_or(0);
-    let (bytes, sha256) = output.writer.inner_mut().stage()?;
-    Ok(Staged { receipt: PartReceipt { rows, bytes, sha256 }, row_groups })
+
+    /// Adds the row groups of `stored`. `observe` is told the rows of whole parts, again and again.
+    ///
+    /// The part is compared with its receipt before a byte of it is taken: what a crash, a disk or a person did to it since it
+    /// was finished never reaches the output.
+    ///
+    /// # Errors
+    /// DATA, with the part's path, when it is not what its receipt says or has another schema than the first; what `observe`
+    /// returns; otherwise as the operating system says.
+    pub fn append(mut self, stored: &StoredPart, observe: &mut dyn FnMut(u64) -> Result<()>) -> Result<Self> {
+        let part = Part::open(&self.fs, stored, &mut self.row_groups, &mut |_| observe(self.rows))?;
+        let output = match &mut self.output {
+            Some(output) => output,
+            none => {
+                let sink = Sink::create(Arc::clone(&self.fs), &self.temporary, true)?;
+                none.insert(Output::begin(sink, &part, &self.metadata)?)
+            }
+        };
+        output.append(&part, &mut || observe(self.rows))?;
+        self.rows += stored.receipt.rows;
+        observe(self.rows)?;
+        Ok(self)
+    }
+
+    /// Writes the footer and makes the output durable.
+    ///
+    /// # Errors
+    /// BUG when there was no part; otherwise as the operating system says.
+    pub fn finish(self) -> Result<Staged> {
+        let Self { temporary, output, row_groups, .. } = self;
+        let mut output = output.ok_or_else(|| PartsError::bug(&temporary, "there are no parts to publish"))?;
+        let finished = output.writer.finish();
+        let finished = finished.map_err(|e| PartsError::parquet("finish", &temporary, e, Code::Bug))?;
+        let rows = u64::try_from(finished.file_metadata().num_rows()).unwrap_or(0);
+        let (bytes, sha256) = output.writer.inner_mut().stage()?;
+        Ok(Staged { receipt: PartReceipt { rows, bytes, sha256 }, row_groups })
+    }
 }
 
 /// A part being read.
@@ -85,10 +108,15 @@ struct Part<'a> {
 
 impl<'a> Part<'a> {
     /// Opens a part that is what its receipt says, and adds the checksums of its row groups to `row_groups`.
-    fn open(fs: &Arc<dyn FileSystem>, stored: &'a StoredPart, row_groups: &mut Vec<u32>) -> Result<Self> {
+    fn open(
+        fs: &Arc<dyn FileSystem>,
+        stored: &'a StoredPart,
+        row_groups: &mut Vec<u32>,
+        observe: &mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<Self> {
         let path = stored.path.as_path();
         let mut file = fs.open(path).map_err(|e| PartsError::read("open", path, e))?;
-        compare(path, &mut file, &stored.receipt)?;
+        compare(path, &mut file, &stored.receipt, observe)?;
         let (footer, _) = read_footer(path, &mut file)?;
         row_groups.extend(checksums(path, &mut file, &footer)?);
         let mut reader =
@@ -101,6 +129,7 @@ impl<'a> Part<'a> {
     }
 }
 
+#[derive(Debug)]
 struct Output {
     writer: SerializedFileWriter<Sink>,
     first: PathBuf,
@@ -122,38 +151,41 @@ impl Output {
         Ok(Self { writer, first: part.path.into(), arrow: part.arrow.clone(), temporary })
     }
 
-    fn append(&mut self, part: &Part<'_>) -> Result<()> {
+    fn append(&mut self, part: &Part<'_>, check: &mut dyn FnMut() -> Result<()>) -> Result<()> {
         let schema = part.metadata.file_metadata().schema_descr();
         if self.writer.schema_descr() != schema || self.arrow != part.arrow {
             let reason = format_args!("its schema is not that of {}", self.first.display());
             return Err(PartsError::data(part.path, reason));
         }
-        self.splice(part).map_err(|error| {
-            // Our own side fails as an I/O error that the sink remembers; all else is the part's fault.
-            match self.writer.inner_mut().take_failure() {
-                Some(failure) => PartsError::io("write", &self.temporary, failure),
-                None => PartsError::parquet("append", part.path, error, Code::Data),
-            }
-        })
+        for index in 0..part.metadata.num_row_groups() {
+            check()?;
+            self.splice(part, index).map_err(|error| {
+                // Our own side fails as an I/O error that the sink remembers; all else is the part's fault.
+                match self.writer.inner_mut().take_failure() {
+                    Some(failure) => PartsError::io("write", &self.temporary, failure),
+                    None => PartsError::parquet("append", part.path, error, Code::Data),
+                }
+            })?;
+        }
+        Ok(())
     }
 
-    fn splice(&mut self, part: &Part<'_>) -> Result<(), ParquetError> {
-        for (index, group) in part.metadata.row_groups().iter().enumerate() {
-            let mut out = self.writer.next_row_group()?;
-            for (place, column) in group.columns().iter().enumerate() {
-                let pages = part.metadata.page_index();
-                let close = ColumnCloseResult {
-                    bytes_written: u64::try_from(column.compressed_size())?,
-                    rows_written: u64::try_from(group.num_rows())?,
-                    metadata: column.clone(),
-                    bloom_filter: None,
-                    column_index: pages.and_then(|pages| pages.column_index(index, place)).cloned(),
-                    offset_index: pages.and_then(|pages| pages.offset_index(index, place)).cloned(),
-                };
-                out.append_column(&part.file, close)?;
-            }
-            out.close()?;
+    fn splice(&mut self, part: &Part<'_>, index: usize) -> Result<(), ParquetError> {
+        let group = part.metadata.row_group(index);
+        let mut out = self.writer.next_row_group()?;
+        for (place, column) in group.columns().iter().enumerate() {
+            let pages = part.metadata.page_index();
+            let close = ColumnCloseResult {
+                bytes_written: u64::try_from(column.compressed_size())?,
+                rows_written: u64::try_from(group.num_rows())?,
+                metadata: column.clone(),
+                bloom_filter: None,
+                column_index: pages.and_then(|pages| pages.column_index(index, place)).cloned(),
+                offset_index: pages.and_then(|pages| pages.offset_index(index, place)).cloned(),
+            };
+            out.append_column(&part.file, close)?;
         }
+        out.close()?;
         Ok(())
     }
 }

@@ -14,8 +14,8 @@ mod source;
 mod two;
 
 use crate::{
-    Disk, FileSystem, PartOptions, PartReceipt, PartWriter, Result, StoredPart, commit, create_directories, digest,
-    read_metadata, stage_file,
+    Disk, FileSystem, PartOptions, PartReceipt, PartWriter, Result, Staged, Stager, StoredPart, commit,
+    create_directories, digest, read_metadata,
 };
 use arrow_array::builder::{Float64Builder, ListBuilder, StringBuilder, StructBuilder};
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -101,11 +101,22 @@ fn stored(parts: &[PathBuf]) -> Vec<StoredPart> {
     parts.iter().map(|path| StoredPart { path: path.clone(), receipt: receipt(path) }).collect()
 }
 
+/// Stages `parts`, all of which are there.
+fn stage(
+    fs: &Arc<dyn FileSystem>,
+    parts: &[StoredPart],
+    temporary: &Path,
+    metadata: &[(String, String)],
+) -> Result<Staged> {
+    let begun = Stager::new(fs, temporary, metadata);
+    parts.iter().try_fold(begun, |stager, part| stager.append(part, &mut |_| Ok(())))?.finish()
+}
+
 /// Publishes `parts` as `target`, replacing what lies there.
 fn publish_file(fs: &Arc<dyn FileSystem>, parts: &[PathBuf], target: &Path) -> Result<PartReceipt> {
     let temporary = target.with_extension("tmp");
     let _ = std::fs::remove_file(&temporary); // as a run sweeps what a killed one left
-    let staged = stage_file(fs, &stored(parts), &temporary, &[], &mut |_| Ok(()))?;
+    let staged = stage(fs, &stored(parts), &temporary, &[])?;
     commit(fs, &temporary, target, Disk.identity(target).ok()).inspect_err(|_| {
         let _ = std::fs::remove_file(&temporary);
     })?;

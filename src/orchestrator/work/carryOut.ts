@@ -1,22 +1,17 @@
-/** The work of a run: fit, flag, score, publish. */
-import { join, relative } from 'node:path';
+/** The work of a run: fit, flag, score and publish. */
 import type { NativeModel } from '../../bindings/native.ts';
-import type { Findings, Flag } from '../../bindings/task.ts';
+import type { Findings } from '../../bindings/task.ts';
 import { libraryPath } from '../../duckdb/library.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { openEngine } from '../../engines/open.ts';
 import { BatchCoreError } from '../../errors.ts';
 import { type ChunkCounts, noChunks, type Phase } from '../../events/progress.ts';
-import { METADATA_CHUNK } from '../../sink/look.ts';
-import { partName } from '../../sink/manifest.ts';
 import { publishedFile, sha256Of } from '../../sink/sink.ts';
 import { statIdentity } from '../../source/facts.ts';
 import { differencesText, identityDifferences } from '../../source/identity.ts';
 import type { StoredOutput } from '../../store/job.ts';
 import { removeSummaries } from '../../store/workFiles.ts';
-import { spelled } from '../../worker/protocol.ts';
 import { type Execution, type OpenJob, retirePublication } from '../job/job.ts';
-import { checkParts } from '../job/parts.ts';
 import { publishedBefore } from '../job/recall.ts';
 import { claimAt } from '../places/claims.ts';
 import { saveModel } from '../places/save.ts';
@@ -24,17 +19,12 @@ import { placesOf, savedPlace } from '../places/targets.ts';
 import type { Prepared } from '../prepare/prepare.ts';
 import { DEFAULTS } from '../spec/optionTable.ts';
 import type { Control } from './control.ts';
-import { type Flagging, modelArtifact, obtainFlagging, obtainModel } from './model.ts';
+import { type Flagging, obtainFlagging, obtainModel } from './model.ts';
 import type { Monitor } from './monitor.ts';
-import { type Timing, TOP_ROWS } from './outcome.ts';
-import { type PhaseRun, runPhase } from './phase.ts';
-import { DamagedPart, outputMetadata, publish } from './publish.ts';
+import type { Timing } from './outcome.ts';
+import type { PhaseRun } from './phase.ts';
+import { scoreAndPublish } from './score.ts';
 import { type VerifiedInput, verifyInput } from './verifyInput.ts';
-
-/** Rows of an output row group: what DuckDB and others read in parallel. */
-const OUTPUT_ROW_GROUP_ROWS = 122_880;
-/** How often parts may turn out damaged before the disk is given up. */
-const PUBLISH_TRIES = 3;
 
 /** What a run works with. */
 export interface Means {
@@ -57,7 +47,7 @@ export interface Carried {
   flagging: Flagging | null;
   receipts: Findings[];
   timing: Timing;
-  laps: { planSeconds: number; fitSeconds: number; scoreSeconds: number };
+  laps: { planSeconds: number; fitSeconds: number; scoreSeconds: number; publishSeconds: number };
   warnings: string[];
 }
 
@@ -108,8 +98,9 @@ async function work(
   const carried = { model, engine, counts, timing, verified };
   if (prepared.kind === 'fit') {
     if (counts.fit.planned === 0) countAsResumed('fit', counts.fit, run, prepared.rows);
-    const laps = { planSeconds, fitSeconds: timing.lap(), scoreSeconds: 0 };
+    const fitSeconds = timing.lap();
     const output = await publishModel(prepared, job, model);
+    const laps = { planSeconds, fitSeconds, scoreSeconds: 0, publishSeconds: timing.lap() };
     return { ...carried, output, flagging: null, receipts: [], laps, warnings: ofModel };
   }
   writeSaved(prepared, job, model);
@@ -122,15 +113,25 @@ async function work(
     await job.store.retirePublication();
     retirePublication(job);
   }
-  const score = () => scoreChunks(prepared, job, run, { model, flagging, durable, counts: counts.score });
-  if (!before) await score();
-  else countAsResumed('publish', counts.score, run, prepared.rows);
-  const scoreSeconds = timing.lap();
-  const output = before ?? (await publishScores(prepared, job, monitor, model, score));
-  if (before) await job.store.setPublication({ state: 'published', temporary: '', output: before });
+  const { output, scoreSeconds } = before
+    ? await publishedAlready(prepared, job, run, counts.score, before)
+    : await scoreAndPublish({ prepared, job, run, model, flagging, durable, timing, counts: counts.score });
+  const laps = { planSeconds, fitSeconds, scoreSeconds, publishSeconds: timing.lap() };
   monitor.event('published', { out: prepared.output.path, rows: output.rows });
-  const receipts = await findings(job);
-  return { ...carried, output, flagging, receipts, laps: { planSeconds, fitSeconds, scoreSeconds }, warnings: ofModel };
+  return { ...carried, output, flagging, receipts: await findings(job), laps, warnings: ofModel };
+}
+
+/** Only the record of it was not written any more. */
+async function publishedAlready(
+  prepared: Prepared,
+  job: OpenJob,
+  run: PhaseRun,
+  counts: ChunkCounts,
+  output: StoredOutput,
+): Promise<{ output: StoredOutput; scoreSeconds: number }> {
+  countAsResumed('publish', counts, run, prepared.rows);
+  await job.store.setPublication({ state: 'published', temporary: '', output });
+  return { output, scoreSeconds: 0 };
 }
 
 /** All was done before, up to the output's name. */
@@ -145,93 +146,6 @@ async function findings(job: OpenJob): Promise<Findings[]> {
   const receipts: Findings[] = [];
   for await (const bytes of job.store.summaries('score')) receipts.push(JSON.parse(Buffer.from(bytes).toString()));
   return receipts;
-}
-
-interface Scoring {
-  model: NativeModel;
-  flagging: Flagging;
-  durable: boolean;
-  counts: ChunkCounts;
-}
-
-/** Every chunk that has no part is scored into one. */
-async function scoreChunks(
-  prepared: Prepared,
-  job: OpenJob,
-  run: PhaseRun,
-  { model, flagging, durable, counts }: Scoring,
-): Promise<void> {
-  const { spec, facts, plan } = prepared;
-  const { score } = spec;
-  if (!score) throw new BatchCoreError('BUG', 'a job to score has no score options');
-  await job.store.plan('score', [...plan.chunks]);
-  await checkParts(job, 'score', model.facts.digest);
-  const artifact = modelArtifact(job, model);
-  const partsName = relative(job.paths.directory, job.paths.parts);
-  const scoring = {
-    missing: spec.missing,
-    flag: flagOf(flagging),
-    explain: score.explain,
-    keep: score.keep,
-    best: TOP_ROWS,
-    format: {
-      compression: score.compression,
-      rowGroupRows: OUTPUT_ROW_GROUP_ROWS,
-      metadata: outputMetadata(prepared, model.facts.digest),
-      chunkKey: METADATA_CHUNK,
-      durable,
-    },
-  };
-  const manyFiles = facts.files.length > 1;
-  const scoringOf = (fileId: number) => ({
-    ...scoring,
-    ...(manyFiles && { fileColumn: spec.inputs[fileId]?.name ?? '' }),
-  });
-  await runPhase(run, {
-    name: 'score',
-    phase: 'score',
-    counts,
-    work: ({ fileId }) => ({ kind: 'score', model: artifact, scoring: scoringOf(fileId) }),
-    target: (chunk) => join(partsName, partName(chunk)),
-  });
-}
-
-function flagOf({ threshold, lastOfTop }: Flagging): Flag {
-  if (threshold !== null) return { rule: 'above', score: spelled(threshold) };
-  if (lastOfTop) return { rule: 'from', ...lastOfTop, score: spelled(lastOfTop.score) };
-  return { rule: 'never' };
-}
-
-/** Publishes; a part that is not what it was when it was finished is made again. */
-async function publishScores(
-  prepared: Prepared,
-  job: OpenJob,
-  monitor: Monitor,
-  model: NativeModel,
-  score: () => Promise<void>,
-): Promise<StoredOutput> {
-  for (let tries = 1; ; tries += 1) {
-    const { chunks } = prepared.plan;
-    monitor.enter('publish', {
-      chunksTotal: chunks.length,
-      chunksDone: chunks.length,
-      rowsTotal: prepared.rows,
-      rowsDone: 0,
-    });
-    try {
-      return await publish(prepared, job, monitor, model.facts.digest);
-    } catch (thrown) {
-      if (!(thrown instanceof DamagedPart)) throw thrown;
-      if (tries >= PUBLISH_TRIES) throw thrown.cause;
-      monitor.event('retry', {
-        phase: 'publish',
-        chunk: thrown.chunkId,
-        error: BatchCoreError.from(thrown.cause).toJSON(),
-      });
-      await job.store.reset('score', [thrown.chunkId]);
-      await score();
-    }
-  }
 }
 
 function writeSaved(prepared: Prepared, job: OpenJob, model: NativeModel): void {

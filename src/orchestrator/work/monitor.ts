@@ -28,7 +28,6 @@ export class Monitor {
   #rows = { done: 0, total: 0 };
   #counts: ChunkCounts | undefined;
   #rate = new DecayedRate(0, 0);
-  #watchedBefore = 0;
   #events = 0;
   workers = 0;
 
@@ -54,8 +53,7 @@ export class Monitor {
     this.#chunks = { done: plan.chunksDone, total: plan.chunksTotal };
     this.#rows = { done: plan.rowsDone, total: plan.rowsTotal };
     this.#counts = counts;
-    this.#watchedBefore = this.watch.rows;
-    this.#rate = new DecayedRate(plan.rowsDone, seconds());
+    this.#rate = new DecayedRate(this.#rowsDone(), seconds());
     // The next pass of a phase is told when the listener has had its pause.
     if (changed) this.#ticker.now();
     else this.#write();
@@ -115,9 +113,10 @@ export class Monitor {
     };
   }
 
-  /** A publication that begins anew is watched twice; what is told never passes the total. */
   #rowsDone(): number {
-    return Math.min(this.#rows.total, this.#rows.done + this.watch.rows - this.#watchedBefore);
+    // Most rows of an output are in it before its phase begins.
+    const published = this.#phase === 'publish' ? this.watch.rows : 0;
+    return Math.min(this.#rows.total, this.#rows.done + published);
   }
 
   #tell(end?: Pick<JobStatus, 'exitCode' | 'error'>): void {

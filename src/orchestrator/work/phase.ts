@@ -12,7 +12,7 @@ import type { Engine } from '../../engines/engine.ts';
 import { BatchCoreError } from '../../errors.ts';
 import type { ChunkCounts, Phase } from '../../events/progress.ts';
 import { partName } from '../../sink/manifest.ts';
-import { DEATHS_MAX, type JobStore, type StoredChunk } from '../../store/job.ts';
+import { type ChunkReceipt, DEATHS_MAX, type JobStore, type StoredChunk } from '../../store/job.ts';
 import { goOnHint } from '../prepare/commands.ts';
 import type { PlannedChunk } from '../spec/plan.ts';
 import { decideRetry } from '../spec/retry.ts';
@@ -50,6 +50,8 @@ export interface PhaseWork {
   /** Its chunks leave summaries that are merged when all are done. */
   summaries?: true;
   counts: ChunkCounts;
+  /** Told of each chunk whose receipt is committed; what it throws ends the phase. */
+  done?: (chunkId: number, receipt: ChunkReceipt) => void;
 }
 
 export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
@@ -194,9 +196,11 @@ async function tryChunk(
   if (receipt === undefined) return new BatchCoreError('BUG', `chunk ${chunk.chunkId} ended without a receipt`);
   // A file that was replaced while it was read fails the chunk before its receipt counts.
   await run.checkInput(chunk.fileId);
-  await store.complete(work.name, chunk.chunkId, receiptOf(chunk, receipt.result));
+  const done = receiptOf(chunk, receipt.result);
+  await store.complete(work.name, chunk.chunkId, done);
   work.counts.executed += 1;
   monitor.chunkDone();
+  work.done?.(chunk.chunkId, done);
   return undefined;
 }
 
@@ -212,7 +216,7 @@ function placed(error: BatchCoreError, chunk: PlannedChunk): BatchCoreError {
   });
 }
 
-function receiptOf(chunk: PlannedChunk, result: Yield): Parameters<JobStore['complete']>[2] {
+function receiptOf(chunk: PlannedChunk, result: Yield): ChunkReceipt {
   if (result.kind === 'summary') return { rowsOut: chunk.rows, summary: Buffer.from(result.bytes, 'base64') };
   if (result.kind === 'verified') {
     const { kind: _, ...verified } = result;

@@ -1,26 +1,18 @@
 /** Parts become the output: all of them, in plan order, or nothing. */
 import { join } from 'node:path';
-import { writeDurable } from '../../bindings/native.ts';
+import { type PublishedPart, type Watch, writeDurable } from '../../bindings/native.ts';
 import { BatchCoreError } from '../../errors.ts';
 import { lookAt, METADATA_FINGERPRINT, METADATA_MODEL } from '../../sink/look.ts';
-import {
-  identityOf,
-  openSink,
-  publishedFile,
-  publishedFiles,
-  type Sink,
-  type SinkRequest,
-  type Staged,
-} from '../../sink/sink.ts';
+import { identityOf, openSink, publishedFile, publishedFiles, type SinkRequest, type Staged } from '../../sink/sink.ts';
+import { Staging } from '../../sink/staging.ts';
 import { expectLayout, judge, takenError } from '../../sink/target.ts';
-import { removeFile, temporaryBeside } from '../../sink/temporaries.ts';
-import type { StoredOutput } from '../../store/job.ts';
+import { temporaryBeside } from '../../sink/temporaries.ts';
+import type { ChunkReceipt, StoredChunk, StoredOutput } from '../../store/job.ts';
 import { removeWorkFiles } from '../../store/workFiles.ts';
 import type { OpenJob } from '../job/job.ts';
 import { claimAt } from '../places/claims.ts';
 import type { Prepared } from '../prepare/prepare.ts';
 import { RESULT_VERSION } from '../spec/resultVersion.ts';
-import type { Monitor } from './monitor.ts';
 
 /** Key-value metadata of parts and output: never a date or a path. */
 export function outputMetadata(prepared: Prepared, modelDigest: string): [string, string][] {
@@ -31,46 +23,55 @@ export function outputMetadata(prepared: Prepared, modelDigest: string): [string
   ];
 }
 
-/** A part that is no longer what it was when it was finished: its chunk must run again. */
-export class DamagedPart extends Error {
-  readonly chunkId: number;
-
-  constructor(chunkId: number, cause: BatchCoreError) {
-    super(cause.message, { cause });
-    this.chunkId = chunkId;
-  }
+/** Where the output is staged while its parts are finished; a directory's parts lie where they are. */
+export function openStaging(
+  { output }: Prepared,
+  job: OpenJob,
+  watch: Watch,
+  metadata: [string, string][],
+): Staging | undefined {
+  if (output.layout === 'directory') return undefined;
+  return new Staging(temporaryBeside(output.place, job.temporaryPrefix), metadata, watch);
 }
 
-/** Publishes the finished parts. Throws {@link DamagedPart} when one is not what it was. */
+/** A finished part as its chunk's receipt has it. */
+export function publishedPart({ paths }: OpenJob, { rowsOut, part }: ChunkReceipt): PublishedPart {
+  const { name, size, sha256 } = part ?? { name: '', size: 0, sha256: '' };
+  return { source: join(paths.parts, name), name, receipt: { rows: rowsOut, bytes: size, sha256 } };
+}
+
+/** What a finished chunk left, as it is stored. */
+export function receiptOf({ rowsOut, partName, partSize, partSha256 }: StoredChunk): ChunkReceipt {
+  return { rowsOut: rowsOut ?? 0, part: { name: partName ?? '', size: partSize ?? 0, sha256: partSha256 ?? '' } };
+}
+
+/** Publishes the finished parts, all of which are in `staging` or on their way. Throws DATA naming one that is not what it was. */
 export async function publish(
   prepared: Prepared,
   job: OpenJob,
-  monitor: Monitor,
   modelDigest: string,
+  watch: Watch,
+  staging: Staging | undefined,
 ): Promise<StoredOutput> {
-  const request = await sinkRequest(prepared, job, modelDigest);
+  const request = await sinkRequest(prepared, job, modelDigest, staging);
   const sink = openSink(request);
-  const chunkOf = (path: string) => request.parts.findIndex((part) => part.source === path);
-  try {
-    const staged = await sink.stage(monitor.watch);
-    await remember(job, request, staged);
-    return await commit(job, monitor, request, sink, staged);
-  } catch (thrown) {
-    if (request.layout === 'file') discard(request.temporary);
-    const error = BatchCoreError.from(thrown);
-    const chunkId = error.class === 'DATA' ? chunkOf(error.where?.file ?? '') : -1;
-    throw chunkId < 0 ? error : new DamagedPart(chunkId, error);
-  }
+  const staged = await sink.stage();
+  if (staging) await remember(job, request, staging, staged);
+  await sink.commit(watch);
+  const { path } = request;
+  const { rows, bytes, sha256 } = staged;
+  const { layout } = prepared.output;
+  const output = { path, layout, rows, bytes, sha256, files: publishedFiles(request, staged) };
+  await job.store.setPublication({ state: 'published', temporary: staging?.temporary ?? '', output });
+  return output;
 }
 
-/** What was staged; the failure that brings us here is on its way up, and the next run clears leftovers. */
-function discard(temporary: string): void {
-  try {
-    removeFile(temporary);
-  } catch {}
-}
-
-async function sinkRequest(prepared: Prepared, job: OpenJob, modelDigest: string): Promise<SinkRequest> {
+async function sinkRequest(
+  prepared: Prepared,
+  job: OpenJob,
+  modelDigest: string,
+  staging: Staging | undefined,
+): Promise<SinkRequest> {
   const { output, rows, fingerprint } = prepared;
   const chunks = await job.store.chunks('score');
   const scored = chunks.reduce((sum, chunk) => sum + (chunk.rowsOut ?? 0), 0);
@@ -82,17 +83,11 @@ async function sinkRequest(prepared: Prepared, job: OpenJob, modelDigest: string
   if (verdict.kind === 'taken') throw takenError(output.path, '--out', verdict);
   return {
     path: output.place,
-    layout: output.layout,
-    parts: chunks.map(({ partName, partSize, partSha256, rowsOut }) => ({
-      source: join(job.paths.parts, partName ?? ''),
-      name: partName ?? '',
-      receipt: { rows: rowsOut ?? 0, bytes: partSize ?? 0, sha256: partSha256 ?? '' },
-    })),
+    staging,
+    parts: chunks.map((chunk) => publishedPart(job, receiptOf(chunk))),
     rows,
     fingerprint,
     model: modelDigest,
-    metadata: outputMetadata(prepared, modelDigest),
-    temporary: temporaryBeside(output.place, job.temporaryPrefix),
     replaces: verdict.replaces,
     replacesNamed: verdict.replacesNamed,
     replacesFingerprints: found.kind === 'directory' ? found.fingerprints : [],
@@ -100,29 +95,13 @@ async function sinkRequest(prepared: Prepared, job: OpenJob, modelDigest: string
 }
 
 /** Records what has no name yet, so that a kill after the rename finds that all is done. */
-async function remember(job: OpenJob, request: SinkRequest, staged: Staged): Promise<void> {
-  const { layout, temporary, path } = request;
-  if (layout === 'directory') return;
+async function remember(job: OpenJob, { path }: SinkRequest, { temporary }: Staging, staged: Staged): Promise<void> {
   // The SHA-256 tells that a file is damaged; these tell where.
   writeDurable(job.paths.rowGroups, JSON.stringify(staged.rowGroups));
   const { rows, bytes, sha256 } = staged;
   const files = [publishedFile(temporary, '', sha256)];
-  await job.store.setPublication({ state: 'staged', temporary, output: { path, layout, rows, bytes, sha256, files } });
-}
-
-async function commit(
-  job: OpenJob,
-  monitor: Monitor,
-  request: SinkRequest,
-  sink: Sink,
-  staged: Staged,
-): Promise<StoredOutput> {
-  await sink.commit(monitor.watch);
-  const { path, layout, temporary } = request;
-  const { rows, bytes, sha256 } = staged;
-  const output = { path, layout, rows, bytes, sha256, files: publishedFiles(request, staged) };
-  await job.store.setPublication({ state: 'published', temporary: layout === 'file' ? temporary : '', output });
-  return output;
+  const output = { path, layout: 'file', rows, bytes, sha256, files } as const;
+  await job.store.setPublication({ state: 'staged', temporary, output });
 }
 
 /**

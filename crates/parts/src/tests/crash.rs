@@ -5,8 +5,8 @@ use super::write_part;
 use crate::digest::hex;
 use crate::fault::{CrashState, Faulty, Log};
 use crate::{
-    DirectoryPart, DirectoryRequest, Disk, FileSystem, Replaced, StoredPart, commit, digest, publish_directory,
-    stage_file, write_durable, write_durable_once,
+    DirectoryPart, DirectoryRequest, Disk, FileSystem, Replaced, Stager, StoredPart, commit, digest, publish_directory,
+    write_durable, write_durable_once,
 };
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -92,19 +92,23 @@ fn the_first_writer_of_a_marker_wins_and_it_stays() {
 
 #[test]
 fn a_published_file_is_the_old_output_or_the_new() {
-    let (_home, root, fs) = home();
-    let names = ["0.parquet", "1.parquet"];
-    let part = |name: &str, first: i64| {
-        let receipt = write_part(&fs.shared(), &root, name, first, 1_500).unwrap();
-        StoredPart { path: root.join(name), receipt }
-    };
-    let parts = [part(names[0], 0), part(names[1], 1_500)];
+    let (_home, root, _) = home();
     let target = root.join("scores.parquet");
     std::fs::write(&target, "an older output").unwrap();
     let before = digest(&target).unwrap();
     let fs = Faulty::new(&root).unwrap();
     let temporary = root.join("scores.tmp");
-    let staged = stage_file(&fs.shared(), &parts, &temporary, &[], &mut |_| Ok(())).unwrap();
+    let mut output = Stager::new(&fs.shared(), &temporary, &[]);
+    // Each part is taken when it is finished, while others are still to come.
+    for (name, first) in [("0.parquet", 0), ("1.parquet", 1_500)] {
+        let receipt = write_part(&fs.shared(), &root, name, first, 1_500).unwrap();
+        let part = StoredPart { path: root.join(name), receipt };
+        output = output.append(&part, &mut |_| Ok(())).unwrap();
+    }
+    let staged = output.finish().unwrap();
+    assert!(holds(&fs.log(), fs.log().len(), |state| {
+        digest_in(state, &temporary).is_none_or(|found| found == staged.receipt.sha256)
+    }));
     commit(&fs.shared(), &temporary, &target, Disk.identity(&target).ok()).unwrap();
     check(&fs.log(), &target, Some(&before), &staged.receipt.sha256);
 }

@@ -2,7 +2,7 @@
 
 use super::{batch, schema, write_part};
 use crate::fault::{Call, Failure, Fault, Faulty, Kind};
-use crate::{PartOptions, PartWriter, PartsError, write_durable};
+use crate::{PartOptions, PartWriter, PartsError, Stager, StoredPart, commit, write_durable};
 use std::path::{Path, PathBuf};
 
 const fn code(failure: Failure) -> &'static str {
@@ -86,14 +86,18 @@ fn no_failure_of_a_small_file_goes_unnoticed() {
 #[test]
 fn no_failure_of_a_publish_goes_unnoticed() {
     let work = |fs: &Faulty, home: &Path| {
-        let parts = home.join("parts");
-        if !parts.exists() {
+        let (fs, temporary) = (fs.shared(), home.join("out.tmp"));
+        let mut stager = Stager::new(&fs, &temporary, &[]);
+        // Each part is finished when those before it are in.
+        for (name, first, count) in [("0", 0, 300), ("1", 300, 0), ("2", 300, 300)] {
             let quiet = Faulty::new(home).unwrap().shared();
-            write_part(&quiet, &parts, "0", 0, 300)?;
-            write_part(&quiet, &parts, "1", 300, 0)?;
+            let receipt = write_part(&quiet, &home.join("parts"), name, first, count)?;
+            stager = stager.append(&StoredPart { path: home.join("parts").join(name), receipt }, &mut |_| Ok(()))?;
         }
-        let parts = [parts.join("0"), parts.join("1")];
-        super::publish_file(&fs.shared(), &parts, &home.join("out")).map(drop)
+        stager.finish()?;
+        commit(&fs, &temporary, &home.join("out"), None).inspect_err(|_| {
+            let _ = std::fs::remove_file(&temporary);
+        })
     };
     check(work, "out");
 }

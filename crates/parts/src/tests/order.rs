@@ -1,8 +1,8 @@
 //! The order of a commit: bytes before name, name before done.
 
-use super::write_part;
+use super::{stage, write_part};
 use crate::fault::{Faulty, Kind};
-use crate::{Disk, StoredPart, commit, stage_file, write_durable};
+use crate::{Disk, StoredPart, commit, write_durable};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -46,7 +46,7 @@ fn a_part_takes_every_step_in_order() {
 
     let fs = Faulty::new(&root).unwrap();
     let parts = [StoredPart { path: root.join("parts/0"), receipt }];
-    stage_file(&fs.shared(), &parts, &root.join("out.tmp"), &[], &mut |_| Ok(())).unwrap();
+    stage(&fs.shared(), &parts, &root.join("out.tmp"), &[]).unwrap();
     commit(&fs.shared(), &root.join("out.tmp"), &root.join("out"), None).unwrap();
     let steps = expected(&[
         (Kind::Open, "0"),

@@ -3,8 +3,8 @@
 use super::directory::names;
 use super::{batch, schema, stored, write_part};
 use crate::{
-    Disk, FileSystem, PartOptions, PartReceipt, PartWriter, Staged, StoredPart, commit, digest, read_metadata,
-    row_group_checksums, stage_file,
+    Disk, FileSystem, PartOptions, PartReceipt, PartWriter, PartsError, Staged, Stager, StoredPart, commit, digest,
+    read_metadata, row_group_checksums,
 };
 use arrow_array::{Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 fn stage(home: &Path, parts: &[StoredPart], metadata: &[(&str, &str)]) -> crate::Result<Staged> {
     let metadata: Vec<_> = metadata.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-    stage_file(&Disk::shared(), parts, &home.join("out.tmp"), &metadata, &mut |_| Ok(()))
+    super::stage(&Disk::shared(), parts, &home.join("out.tmp"), &metadata)
 }
 
 /// Publishes `parts` of `home` as `out`, replacing what lies there.
@@ -146,4 +146,38 @@ fn a_part_that_changed_since_it_was_finished_reaches_no_output() {
     assert_eq!(names(home.path()), [".tmp", "0", "1"], "nothing is left");
     std::fs::write(&parts[1], whole).unwrap();
     assert_eq!(stage(home.path(), &receipts, &[]).unwrap().receipt.rows, 5_000);
+}
+
+#[test]
+fn a_staging_that_is_given_up_leaves_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    for name in ["0", "1"] {
+        write_part(&Disk::shared(), home.path(), name, 0, 2_500).unwrap();
+    }
+    let parts = stored(&["0", "1"].map(|name| home.path().join(name)));
+    let temporary = home.path().join("out.tmp");
+    let begun = || {
+        let stager = Stager::new(&Disk::shared(), &temporary, &[]).append(&parts[0], &mut |_| Ok(())).unwrap();
+        assert!(temporary.exists());
+        stager
+    };
+    drop(begun());
+    assert_eq!(names(home.path()), [".tmp", "0", "1"]);
+
+    // Stopped at each of its looks: before, in and after the second part.
+    for looks in 0.. {
+        let mut left = looks;
+        let mut seen = Vec::new();
+        let stopped = begun().append(&parts[1], &mut |rows| {
+            seen.push(rows);
+            left -= 1;
+            if left < 0 { Err(PartsError::cancelled(&temporary)) } else { Ok(()) }
+        });
+        let Err(error) = stopped else {
+            assert_eq!(seen, [2_500, 2_500, 2_500, 5_000], "before each row group, and when the part is in");
+            break;
+        };
+        assert_eq!(error.code(), "CANCELLED");
+        assert_eq!(names(home.path()), [".tmp", "0", "1"], "after {looks} looks");
+    }
 }

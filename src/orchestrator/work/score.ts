@@ -1,0 +1,109 @@
+/** Every row is scored into parts, and the parts become the output while others are still to come. */
+import { join, relative } from 'node:path';
+import type { NativeModel } from '../../bindings/native.ts';
+import type { Flag, Work } from '../../bindings/task.ts';
+import { BatchCoreError } from '../../errors.ts';
+import type { ChunkCounts } from '../../events/progress.ts';
+import { METADATA_CHUNK } from '../../sink/look.ts';
+import { partName } from '../../sink/manifest.ts';
+import type { Staging } from '../../sink/staging.ts';
+import type { StoredOutput } from '../../store/job.ts';
+import { spelled } from '../../worker/protocol.ts';
+import type { OpenJob } from '../job/job.ts';
+import { checkParts } from '../job/parts.ts';
+import type { Prepared } from '../prepare/prepare.ts';
+import { type Flagging, modelArtifact } from './model.ts';
+import { type Timing, TOP_ROWS } from './outcome.ts';
+import { type PhaseRun, runPhase } from './phase.ts';
+import { openStaging, outputMetadata, publish, publishedPart, receiptOf } from './publish.ts';
+
+/** Rows of an output row group: what DuckDB and others read in parallel. */
+const OUTPUT_ROW_GROUP_ROWS = 122_880;
+/** How often parts may turn out damaged before the disk is given up. */
+const PUBLISH_TRIES = 3;
+
+export interface Scoring {
+  prepared: Prepared;
+  job: OpenJob;
+  run: PhaseRun;
+  model: NativeModel;
+  flagging: Flagging;
+  durable: boolean;
+  counts: ChunkCounts;
+  timing: Timing;
+}
+
+/** Scores and publishes. A part that is not what it was when it was finished is made again, and the output begun anew. */
+export async function scoreAndPublish(scoring: Scoring): Promise<{ output: StoredOutput; scoreSeconds: number }> {
+  const { prepared, job, run, model, timing } = scoring;
+  const { monitor, chunks } = run;
+  const metadata = outputMetadata(prepared, model.facts.digest);
+  let scoreSeconds = 0;
+  for (let tries = 1; ; tries += 1) {
+    const staging = openStaging(prepared, job, monitor.watch, metadata);
+    try {
+      await scoreChunks(scoring, metadata, staging);
+      scoreSeconds += timing.lap();
+      const done = { chunksTotal: chunks.length, chunksDone: chunks.length };
+      monitor.enter('publish', { ...done, rowsTotal: prepared.rows, rowsDone: 0 });
+      return { output: await publish(prepared, job, model.facts.digest, monitor.watch, staging), scoreSeconds };
+    } catch (thrown) {
+      await staging?.discard();
+      const error = BatchCoreError.from(thrown);
+      const damaged = error.class === 'DATA' ? chunkOfPart(scoring, error.where?.file) : undefined;
+      if (damaged === undefined || tries >= PUBLISH_TRIES) throw error;
+      monitor.event('retry', { phase: 'publish', chunk: damaged, error: error.toJSON() });
+      await job.store.reset('score', [damaged]);
+    }
+  }
+}
+
+function chunkOfPart({ job, run }: Scoring, path: string | undefined): number | undefined {
+  return run.chunks.find((chunk) => join(job.paths.parts, partName(chunk)) === path)?.chunkId;
+}
+
+/** Every chunk that has no part is scored into one; those that have one, and then each that gets one, go into `staging`. */
+async function scoreChunks(
+  scoring: Scoring,
+  metadata: [string, string][],
+  staging: Staging | undefined,
+): Promise<void> {
+  const { prepared, job, run, model, counts } = scoring;
+  await job.store.plan('score', [...prepared.plan.chunks]);
+  await checkParts(job, 'score', model.facts.digest);
+  for (const chunk of await job.store.chunks('score'))
+    if (chunk.state === 'done') staging?.add(chunk.chunkId, publishedPart(job, receiptOf(chunk)));
+  const parts = relative(job.paths.directory, job.paths.parts);
+  await runPhase(run, {
+    name: 'score',
+    phase: 'score',
+    counts,
+    work: workOf(scoring, metadata),
+    target: (chunk) => join(parts, partName(chunk)),
+    done: (chunkId, receipt) => staging?.add(chunkId, publishedPart(job, receipt)),
+  });
+}
+
+/** How the chunks of a file are scored. */
+function workOf(
+  { prepared, job, model, flagging, durable }: Scoring,
+  metadata: [string, string][],
+): (chunk: { fileId: number }) => Work {
+  const { spec, facts } = prepared;
+  const { score } = spec;
+  if (!score) throw new BatchCoreError('BUG', 'a job to score has no score options');
+  const { explain, keep, compression } = score;
+  const format = { compression, rowGroupRows: OUTPUT_ROW_GROUP_ROWS, metadata, chunkKey: METADATA_CHUNK, durable };
+  const scoring = { missing: spec.missing, flag: flagOf(flagging), explain, keep, best: TOP_ROWS, format };
+  const artifact = modelArtifact(job, model);
+  return ({ fileId }) => {
+    const fileColumn = facts.files.length > 1 ? { fileColumn: spec.inputs[fileId]?.name ?? '' } : {};
+    return { kind: 'score', model: artifact, scoring: { ...scoring, ...fileColumn } };
+  };
+}
+
+function flagOf({ threshold, lastOfTop }: Flagging): Flag {
+  if (threshold !== null) return { rule: 'above', score: spelled(threshold) };
+  if (lastOfTop) return { rule: 'from', ...lastOfTop, score: spelled(lastOfTop.score) };
+  return { rule: 'never' };
+}

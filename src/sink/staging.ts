@@ -1,0 +1,74 @@
+/**
+ * An output that is written under its temporary name while its parts are finished, so that little is left to do when the last
+ * one is.
+ *
+ *   add, in any order -> taken in plan order, one after the other, on the runtime's pool
+ *   finish            -> whole and durable under its temporary name
+ *   discard           -> gone, whatever became of it before
+ */
+import { OutputStager, type PublishedPart, type StagedOutput, type Watch } from '../bindings/native.ts';
+import { BatchCoreError } from '../errors.ts';
+import { removeFile } from './temporaries.ts';
+
+/** What comes in any order and goes in that of its numbers, which begin at 0. */
+export class InOrder<T> {
+  readonly #waiting = new Map<number, T>();
+  #next = 0;
+
+  /** What may go now that number `index` is here. */
+  *add(index: number, item: T): Generator<T> {
+    this.#waiting.set(index, item);
+    for (let next = this.#waiting.get(this.#next); next !== undefined; next = this.#waiting.get(this.#next)) {
+      this.#waiting.delete(this.#next);
+      this.#next += 1;
+      yield next;
+    }
+  }
+}
+
+export class Staging {
+  /** Where the output lies until it gets its name. */
+  readonly temporary: string;
+  readonly #stager: OutputStager;
+  readonly #parts = new InOrder<PublishedPart>();
+  #last: Promise<void> = Promise.resolve();
+  #failure: BatchCoreError | undefined;
+
+  /** `watch` tells the rows that are in, and stops it. */
+  constructor(temporary: string, metadata: [string, string][], watch: Watch) {
+    this.temporary = temporary;
+    this.#stager = new OutputStager(temporary, metadata, watch);
+  }
+
+  /** Adds the part of a chunk that is done for good. Throws what went wrong with an earlier one: DATA names the part. */
+  add(chunkId: number, part: PublishedPart): void {
+    if (this.#failure) throw this.#failure;
+    for (const next of this.#parts.add(chunkId, part)) this.#last = this.#last.then(() => this.#append(next));
+  }
+
+  /** Its digests, once all that was added is on the disk. Throws as {@link add} does. */
+  async finish(): Promise<StagedOutput> {
+    await this.#last;
+    if (this.#failure) throw this.#failure;
+    return this.#stager.finish();
+  }
+
+  /** Called when the run has failed already: that is told, and what is left here the next run clears. */
+  async discard(): Promise<void> {
+    this.#failure ??= new BatchCoreError('BUG', 'an output that was given up is still written');
+    try {
+      await this.#last;
+      await this.#stager.discard();
+      removeFile(this.temporary);
+    } catch {}
+  }
+
+  async #append(part: PublishedPart): Promise<void> {
+    if (this.#failure) return;
+    try {
+      await this.#stager.append(part);
+    } catch (thrown) {
+      this.#failure ??= BatchCoreError.from(thrown);
+    }
+  }
+}
