@@ -12,7 +12,12 @@ export interface Extent {
   high: number;
   /** Of 64-bit integers, which no double tells apart beyond 2^53: up to two ends that differ. */
   integers?: bigint[];
+  /** Of each row group that has rows: its cells, the least and the greatest. Absent where they are too many to keep. */
+  groups?: readonly number[];
 }
+
+/** Numbers that {@link Extent.groups} has for each row group. */
+export const GROUP_NUMBERS = 3;
 
 /** What a footer's schema says of a leaf column that bears on how its statistics are read. */
 export interface LeafType {
@@ -46,6 +51,7 @@ export function hasPlainNumbers({ physical, converted, logical }: LeafType): boo
 /** Gathers the extent of one column over row groups. */
 export class ExtentBuilder {
   readonly #physical: number;
+  readonly #groups: number[] = [];
   #extent: Extent | undefined;
 
   constructor(physical: number) {
@@ -56,12 +62,17 @@ export class ExtentBuilder {
 
   /** Adds the statistics of one row group; none where it has none. */
   add(statistics: Statistics | undefined, rows: number): void {
-    if (!this.#extent || rows === 0 || statistics?.nulls === rows) return;
+    if (!this.#extent || rows === 0) return;
+    if (statistics?.nulls === rows) {
+      this.#groups.push(0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY);
+      return;
+    }
     const [low, high] = [this.#decode(statistics?.min), this.#decode(statistics?.max)];
     if (low === undefined || high === undefined || !(low <= high)) {
       this.#extent = undefined;
       return;
     }
+    this.#groups.push(Math.min(rows, rows - (statistics?.nulls ?? 0)), low, high);
     const integers =
       this.#physical === INT64_PHYSICAL && statistics?.min && statistics.max
         ? [...new Set([statistics.min.readBigInt64LE(), statistics.max.readBigInt64LE()])]
@@ -71,7 +82,7 @@ export class ExtentBuilder {
 
   /** Nothing where a row group does not say. */
   get extent(): Extent | undefined {
-    return this.#extent;
+    return this.#extent && { ...this.#extent, groups: this.#groups };
   }
 
   #decode(spelled: Buffer | undefined): number | undefined {
@@ -107,7 +118,13 @@ export function unionOf(extents: readonly (Extent | undefined)[]): Extent | unde
     if (!extent) return undefined;
     union = union ? joined(union, extent) : extent;
   }
-  return union;
+  const groups = extents.flatMap((extent) => (extent?.groups ? [extent.groups] : []));
+  return union && groups.length === extents.length ? { ...union, groups: groups.flat() } : union;
+}
+
+/** The same without what it says of row groups. */
+export function withoutGroups({ low, high, integers }: Extent): Extent {
+  return { low, high, ...(integers && { integers }) };
 }
 
 function joined(a: Extent, b: Extent): Extent {

@@ -4,7 +4,7 @@ import { type Database, literalPath, openMemory } from '../duckdb/client.ts';
 import { type ErrorCode, plainRemedy } from '../errorCodes.ts';
 import { BatchCoreError, readError } from '../errors.ts';
 import { type QuickIdentity, quickIdentity } from '../files/identity.ts';
-import { type Extent, unionOf } from './extent.ts';
+import { type Extent, unionOf, withoutGroups } from './extent.ts';
 import { footerDigest, type MisreadDecimal, parseFooter, type RowGroup, readFooter } from './footer.ts';
 import type { FileIdentity } from './identity.ts';
 
@@ -95,17 +95,27 @@ interface ReadFile {
 /** As many as the pool has threads for, twice. */
 const AT_ONCE = 8;
 
+/** Of so many columns of row groups the extents are kept, 24 bytes each; of more, those of whole files. */
+const GROUP_EXTENTS_MAX = 2 ** 20;
+
 /** In order; of several that fail, the first is told. */
 async function readFiles(paths: readonly string[]): Promise<ReadFile[]> {
   const read: ReadFile[] = [];
+  let groupExtents = 0;
   for (let first = 0; first < paths.length; first += AT_ONCE) {
     const some = await Promise.allSettled(paths.slice(first, first + AT_ONCE).map(readFile));
     for (const one of some) {
       if (one.status === 'rejected') throw one.reason;
-      read.push(one.value);
+      const { file, extents } = one.value;
+      groupExtents += file.rowGroups.length * extents.size;
+      read.push(groupExtents > GROUP_EXTENTS_MAX ? coarsened(one.value) : one.value);
     }
   }
-  return read;
+  return groupExtents > GROUP_EXTENTS_MAX ? read.map(coarsened) : read;
+}
+
+function coarsened(file: ReadFile): ReadFile {
+  return { ...file, extents: new Map([...file.extents].map(([name, extent]) => [name, withoutGroups(extent)])) };
 }
 
 async function readFile(path: string): Promise<ReadFile> {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { planScan, rowGroupRows } from '../../src/orchestrator/spec/plan.ts';
+import { planPilot, planScan, rowGroupRows } from '../../src/orchestrator/spec/plan.ts';
 
 const file = (...rows: number[]) => ({ rowGroups: rows.map((n) => ({ rows: n, bytes: n * 10 })) });
 
@@ -46,6 +46,51 @@ describe('planScan', () => {
         }
         expect(seen).toEqual(files.map((rows) => rows.reduce((a, b) => a + b, 0)));
         expect(chunks.map((chunk) => chunk.chunkId)).toEqual(chunks.map((_, i) => i));
+      }),
+    );
+  });
+});
+
+describe('planPilot', () => {
+  const alike = (groups: number, rows: number) => file(...Array.from({ length: groups }, () => rows));
+  const read = (...files: ReturnType<typeof file>[]) =>
+    planPilot(files).chunks.map(({ fileId, rowGroupFirst }) => [fileId, rowGroupFirst]);
+
+  it('reads a sixteenth of the row groups, one of each stretch', () => {
+    const places = read(alike(320, 100)).map(([, group]) => group!);
+    expect(places.map((group) => Math.floor(group / 16))).toEqual(Array.from({ length: 20 }, (_, i) => i));
+  });
+
+  it('meets files that are cut alike at different places', () => {
+    const places = read(...Array.from({ length: 40 }, () => alike(16, 100))).map(([, group]) => group);
+    expect(new Set(places).size).toBeGreaterThan(13);
+  });
+
+  it('chooses by rows, so that row groups which are tiny beside others hardly count', () => {
+    const chunks = planPilot([alike(200, 1), alike(64, 1000)]).chunks;
+    expect(chunks.map(({ rows }) => rows)).toEqual([1000, 1000, 1000, 1000, 1000]);
+  });
+
+  it('never reads more than a quarter, nor so little that nothing can be compared', () => {
+    const nothing = { chunks: [], groups: [] };
+    expect(planPilot([])).toEqual(nothing);
+    expect(planPilot([alike(15, 100)])).toEqual(nothing);
+    expect(planPilot([file(5000, ...Array.from({ length: 60 }, () => 10))])).toEqual(nothing);
+    const groups = fc.array(fc.nat(3000), { maxLength: 60 });
+    fc.assert(
+      fc.property(fc.array(groups, { maxLength: 4 }), (rows) => {
+        const files = rows.map((rows) => file(...rows));
+        const pilot = planPilot(files);
+        if (pilot.chunks.length === 0) {
+          expect(pilot).toEqual(nothing);
+          return;
+        }
+        const all = planScan(files, 1).chunks;
+        expect(pilot.groups.map(({ rows }) => rows)).toEqual(all.map(({ rows }) => rows));
+        const chosen = all.filter((_, i) => pilot.groups[i]?.pilot).map((chunk, chunkId) => ({ ...chunk, chunkId }));
+        expect(pilot.chunks).toEqual(chosen);
+        const sum = pilot.chunks.reduce((sum, { rows }) => sum + rows, 0);
+        expect(sum * 4).toBeLessThanOrEqual(all.reduce((sum, { rows }) => sum + rows, 0));
       }),
     );
   });

@@ -47,6 +47,19 @@ it('a file’s facts', async () => {
   ]);
 });
 
+it('tells of each row group that has rows, over all files, as far as they all do', async () => {
+  const cell = (from: number) =>
+    `SELECT if(i < 2048 OR i % 2 = 0, NULL, i + ${from})::DOUBLE AS x FROM range(5000) r(i)`;
+  const none = [0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  const files = [await parquet(at('groups-1.parquet'), cell(0)), await parquet(at('groups-2.parquet'), cell(0.5))];
+  const { extents } = await readFacts(files);
+  expect(extents.get('x')).toEqual({
+    low: 2049,
+    high: 4999.5,
+    groups: [...[...none, 1024, 2049, 4095, 452, 4097, 4999], ...[...none, 1024, 2049.5, 4095.5, 452, 4097.5, 4999.5]],
+  });
+});
+
 describe('a column', () => {
   it.each<[string, boolean, boolean]>([
     ...[

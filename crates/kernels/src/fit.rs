@@ -13,12 +13,13 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::claims::{Claims, pilot_rows};
 use crate::codec::{CodecError, Reader, Writer};
 use crate::detector::{Method, Parameters};
 use crate::detectors;
 use crate::error::name_list;
-use crate::freeze;
-use crate::stage::{Claims, Stage};
+use crate::freeze::{self, Pilot};
+use crate::stage::Stage;
 use crate::summaries::range::Range;
 use crate::summaries::sample::{Sample, Sampling};
 use crate::summaries::{Recipe, Summary};
@@ -63,7 +64,8 @@ impl Fit {
         let Some(ranges) = claims.ranges(self.spec.columns.len()).filter(|_| self.passes() > 1) else { return self };
         let wants = self.method.wants();
         let stage = if wants.spreads {
-            (claims.pilot_rows > 0).then_some(Stage::Pilot { ranges, rows: claims.pilot_rows })
+            let pilot = |groups: Vec<_>| Stage::Pilot { ranges, rows: pilot_rows(&groups), groups };
+            claims.groups(self.spec.columns.len()).map(pilot)
         } else {
             wants.counts.and_then(|_| freeze::guess(&self, ranges, None))
         };
@@ -101,7 +103,7 @@ impl Fit {
     #[must_use]
     pub fn merger(self, level: Level) -> Merger {
         let recipe = self.recipe();
-        Merger { total: Summary::new(&recipe), recipe, level, fit: self }
+        Merger { total: Summary::new(&recipe), recipe, level, fit: self, sampled: Vec::new() }
     }
 
     /// Merges the summaries of this pass, in chunk order, and says what is next.
@@ -125,12 +127,15 @@ impl Fit {
         writer.finish()
     }
 
-    /// What an observer needs of it: all but the sample, which only the end of the fit looks at.
+    /// What an observer needs of it: all but what only the end of the pass looks at, which is the sample, and what is
+    /// claimed of row groups.
     #[must_use]
     pub fn observer_bytes(&self) -> Vec<u8> {
         let mut lean = self.clone();
-        if let Stage::Second { first, .. } = &mut lean.stage {
-            first.sample = Some(Sample::new(self.spec.columns.len()));
+        match &mut lean.stage {
+            Stage::Pilot { groups, .. } => groups.clear(),
+            Stage::Second { first, .. } => first.sample = Some(Sample::new(self.spec.columns.len())),
+            Stage::Blank | Stage::Guessed { .. } => {}
         }
         lean.to_bytes()
     }
@@ -218,10 +223,12 @@ pub struct Merger {
     level: Level,
     recipe: Recipe,
     total: Summary,
+    /// The sampled rows after each summary: each of a pilot is of a row group.
+    sampled: Vec<usize>,
 }
 
 impl Merger {
-    /// Adds the summary of the next chunk, in chunk order.
+    /// Adds the summary of the next chunk, in chunk order; of a pilot, that of the next row group it reads.
     ///
     /// # Errors
     /// When it is damaged or of another fit.
@@ -230,6 +237,7 @@ impl Merger {
             .map_err(|error| FitError::Data(format!("a stored summary cannot be used: {error}; start afresh")))?
             .ok_or_else(|| FitError::Bug("a summary belongs to another fit or another pass".to_owned()))?;
         self.total.merge(&summary);
+        self.sampled.push(self.total.sample.as_ref().map_or(0, Sample::rows));
         Ok(())
     }
 
@@ -238,14 +246,15 @@ impl Merger {
     /// # Errors
     /// When rows are missing, or the data allow no model.
     pub fn finish(self) -> Result<Next, FitError> {
-        let Self { fit, total, level, .. } = self;
+        let Self { fit, total, level, sampled, .. } = self;
         let Fit { stage, .. } = &fit;
         match stage {
-            Stage::Pilot { ranges, rows } => {
-                if total.rows != *rows {
+            Stage::Pilot { ranges, rows, groups } => {
+                if total.rows != *rows || sampled.len() != groups.iter().filter(|group| group.pilot).count() {
                     return Err(FitError::Bug(format!("a pilot read {} of {rows} rows", total.rows)));
                 }
-                let stage = freeze::guess(&fit, ranges.clone(), Some(&total)).unwrap_or(Stage::Blank);
+                let pilot = Pilot { groups, total: &total, sampled: &sampled };
+                let stage = freeze::guess(&fit, ranges.clone(), Some(&pilot)).unwrap_or(Stage::Blank);
                 return Ok(Next::Pass(Fit { stage, ..fit }));
             }
             Stage::Second { first, targets } => {

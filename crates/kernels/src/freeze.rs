@@ -4,23 +4,27 @@ use std::sync::Arc;
 
 use crate::binning;
 use crate::center::Center;
+use crate::claims::RowGroup;
 use crate::detector::score_columns;
 use crate::distribution::Distribution;
 use crate::fit::Fit;
 use crate::known::Known;
 use crate::left_out::{Cause, Causes, LeftOut};
 use crate::model::Payload;
-use crate::quantile::{self, Margin};
+use crate::quantile;
 use crate::stage::{Stage, Targets};
 use crate::summaries::Summary;
 use crate::summaries::bracket::Bracket;
 use crate::summaries::histogram::Cuts;
 use crate::summaries::range::Range;
 use crate::summaries::tally::Tally;
-use crate::{FitError, Level, Model};
+use crate::{FitError, Level, Model, survey};
 
-/// Cells of a column in a pilot from which its brackets are guessed. With fewer, the brackets are wide and the pass slow.
-const PILOT_CELLS_MIN: usize = 2048;
+/// Cells of a column in a pilot from which its brackets are guessed. With fewer, not even half of all cells hold the median.
+const PILOT_CELLS_MIN: usize = 64;
+
+/// Of each column.
+type Brackets = Arc<Vec<Option<Bracket>>>;
 
 /// The model, from what the first pass `total` learned, and from what was counted where the targets say: by the same pass or
 /// by a second one. Where there are none, nothing had to be counted, or all rows were sampled.
@@ -54,7 +58,8 @@ pub(crate) fn model(
 pub(crate) fn look_closer(fit: &Fit, total: Summary) -> Result<Stage, FitError> {
     let used = used(fit, &total)?;
     let cuts = cuts(fit, ranges(&total), &used)?.map(Arc::new);
-    let brackets = brackets(fit, ranges(&total), &used, &total, 0, Margin::SAFE)?.map(Arc::new);
+    let bracket = |column| quantile::bracket(&quantile::sorted_finite(sampled(&total, column)), ranges(&total)[column]);
+    let brackets = brackets(fit, ranges(&total), &used, bracket);
     let centers = match &total.moments {
         Some(moments) if fit.method.wants().products => Some(Arc::new(Center::of_columns(&moments.finish(), &used))),
         _ => None,
@@ -64,9 +69,36 @@ pub(crate) fn look_closer(fit: &Fit, total: Summary) -> Result<Stage, FitError> 
     Ok(Stage::Second { first, targets: Targets { used, cuts, brackets, centers } })
 }
 
-/// Where to count at once, given the ranges that are claimed, and the rows of a pilot where there must be brackets; none
+/// What a pilot found.
+pub(crate) struct Pilot<'a> {
+    /// What is claimed of the source's row groups.
+    pub(crate) groups: &'a [RowGroup],
+    pub(crate) total: &'a Summary,
+    /// How many rows were sampled up to the end of each row group it read.
+    pub(crate) sampled: &'a [usize],
+}
+
+impl Pilot<'_> {
+    /// The sampled cells of a column, row group by row group.
+    fn sampled(&self, column: usize) -> Vec<&[f64]> {
+        let cells = sampled(self.total, column);
+        let starts = std::iter::once(0).chain(self.sampled.iter().copied());
+        starts.zip(self.sampled).map(|(start, &end)| &cells[start..end]).collect()
+    }
+
+    fn bracket(&self, column: usize, range: Range) -> Bracket {
+        survey::bracket(self.groups, column, range, &self.sampled(column), self.total.tally[column].finite)
+    }
+
+    /// Whether enough of its cells were sampled to guess from.
+    fn suffices(&self, column: usize) -> bool {
+        sampled(self.total, column).iter().filter(|cell| cell.is_finite()).count() >= PILOT_CELLS_MIN
+    }
+}
+
+/// Where to count at once, given the ranges that are claimed, and what a pilot found where there must be brackets; none
 /// where that is too little to guess from.
-pub(crate) fn guess(fit: &Fit, ranges: Vec<Range>, pilot: Option<&Summary>) -> Option<Stage> {
+pub(crate) fn guess(fit: &Fit, ranges: Vec<Range>, pilot: Option<&Pilot<'_>>) -> Option<Stage> {
     // A range that is claimed to be finite is claimed to be without infinities too.
     let used: Vec<usize> = (0..ranges.len()).filter(|&column| ranges[column].varies()).collect();
     if used.is_empty() {
@@ -74,7 +106,8 @@ pub(crate) fn guess(fit: &Fit, ranges: Vec<Range>, pilot: Option<&Summary>) -> O
     }
     let cuts = cuts(fit, &ranges, &used).ok()?.map(Arc::new);
     let brackets = match pilot {
-        Some(pilot) => brackets(fit, &ranges, &used, pilot, PILOT_CELLS_MIN, Margin::CHECKED).ok()?.map(Arc::new),
+        Some(pilot) if !used.iter().all(|&column| pilot.suffices(column)) => return None,
+        Some(pilot) => brackets(fit, &ranges, &used, |column| pilot.bracket(column, ranges[column])),
         None => None,
     };
     Some(Stage::Guessed { ranges, targets: Targets { used, cuts, brackets, centers: None } })
@@ -91,32 +124,20 @@ pub(crate) fn holds(claimed: &[Range], targets: &Targets, total: &Summary) -> bo
             .all(|((bracket, counted), tally)| bracket.is_none_or(|it| quantile::holds(tally.finite, &it, counted)))
 }
 
-/// The brackets of the columns `used`, where spreads are wanted, from what `sample` sampled: an error when a column has fewer
-/// than `cells_min` cells there. None where all cells are infinite.
-fn brackets(
-    fit: &Fit,
-    ranges: &[Range],
-    used: &[usize],
-    sample: &Summary,
-    cells_min: usize,
-    margin: Margin,
-) -> Result<Option<Vec<Option<Bracket>>>, FitError> {
-    if !fit.method.wants().spreads {
-        return Ok(None);
-    }
-    let columns = &sample.sample.as_ref().expect("the first pass collects a sample").columns;
-    let mut brackets: Vec<Option<Bracket>> = vec![None; ranges.len()];
-    for &column in used.iter().filter(|&&column| !ranges[column].is_empty()) {
-        let sorted = quantile::sorted_finite(&columns[column]);
-        if sorted.len() < cells_min {
-            return Err(FitError::Data(format!(
-                "column {:?} has too few cells to guess from",
-                fit.spec.columns[column]
-            )));
+/// The brackets of the columns `used` where spreads are wanted, each by `bracket`; none where all cells are infinite.
+fn brackets(fit: &Fit, ranges: &[Range], used: &[usize], bracket: impl Fn(usize) -> Bracket) -> Option<Brackets> {
+    fit.method.wants().spreads.then(|| {
+        let mut brackets = vec![None; ranges.len()];
+        for &column in used.iter().filter(|&&column| !ranges[column].is_empty()) {
+            brackets[column] = Some(bracket(column));
         }
-        brackets[column] = Some(quantile::bracket(&sorted, ranges[column], margin));
-    }
-    Ok(Some(brackets))
+        Arc::new(brackets)
+    })
+}
+
+/// The sampled cells of a column, by rows.
+fn sampled(total: &Summary, column: usize) -> &[f64] {
+    &total.sample.as_ref().expect("pilots and first passes collect a sample").columns[column]
 }
 
 /// The cuts to count between, where counts are wanted: none for the columns left out.

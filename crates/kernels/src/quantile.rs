@@ -2,10 +2,11 @@
 //!
 //! **How exact.** Where the sample is the whole source, both are `NumPy`'s to the bit. Elsewhere the brackets are cut into
 //! bins, and the answer lies in the same bin as the exact one: the error is at most the width of a bin, which is 1/1024
-//! of a bracket (fewer bins beyond 50 columns), and a bracket holds a few percent of the cells. Inside a bin the cells
+//! of a bracket (fewer bins beyond 50 columns), and a bracket holds a few percent of the cells, or up to about half of them
+//! where a pilot's row groups differ much ([`crate::survey`]). Inside a bin the cells
 //! are taken to be evenly spaced between the least and the greatest, which is usually far closer; and where a bin
-//! holds one value, as with whole numbers, the answer is exact. A bracket misses the answer with a chance of about
-//! 1e-9 per column; then the answer is the end of the bracket it lies beyond.
+//! holds one value, as with whole numbers, the answer is exact. A bracket of a first pass misses the answer with a
+//! chance of about 1e-9 per column; then the answer is the end of the bracket it lies beyond.
 //! The mean absolute deviation, used where the median one is 0, is about the sampled median.
 
 use crate::numbers::{from_order, to_order};
@@ -13,23 +14,11 @@ use crate::scale;
 use crate::summaries::bracket::{Bin, Bracket, Counted};
 use crate::summaries::range::Range;
 
-/// How far a bracket reaches.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Margin {
-    /// Standard errors of a rank on either side.
-    errors: f64,
-    /// How many times the possible error of the sampled median is added to the sides.
-    shifts: f64,
-}
-
-impl Margin {
-    /// Wide enough that nothing is missed: the true median may be off by the shift; that moves the true deviation by as
-    /// much, and the cells that are that deviation away from it by as much again.
-    pub(crate) const SAFE: Self = Self { errors: 6.0, shifts: 2.0 };
-    /// Half as wide, and so twice as fast to count in; one time in a thousand it misses something in ten columns, which
-    /// [`holds`] finds out.
-    pub(crate) const CHECKED: Self = Self { errors: 4.0, shifts: 1.0 };
-}
+/// Standard errors of a rank on either side of a bracket, so that it misses nothing.
+const ERRORS: f64 = 6.0;
+/// How many times the possible error of the sampled median is added to the sides: the true median may be off by as much; that
+/// moves the true deviation by as much, and the cells that are that deviation away from it by as much again.
+const SHIFTS: f64 = 2.0;
 
 /// Median and median absolute deviation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -108,9 +97,9 @@ pub(crate) fn shifted(cells: &[f64], shift: i32) -> Vec<f64> {
 /// From so many sampled cells on, a bracket does not reach beyond three quarters of them.
 const SAMPLE_MIN: usize = 300;
 
-/// The brackets in which the median and the median absolute deviation of a column must lie, given its sampled cells and
-/// its range, which is not empty.
-pub(crate) fn bracket(sorted: &[f64], range: Range, margin: Margin) -> Bracket {
+/// The brackets in which the median and the median absolute deviation of a column must lie, given its cells in a sample of all
+/// rows, rising, and its range, which is not empty.
+pub(crate) fn bracket(sorted: &[f64], range: Range) -> Bracket {
     let sum_shift = scale::shift_for(range.magnitude());
     let shift = if sorted.len() < SAMPLE_MIN { sum_shift } else { middle_shift(sorted, 1) };
     let [bottom, top] = [range.low, range.high].map(|end| scale::shifted(end, shift).clamp(-f64::MAX, f64::MAX));
@@ -121,18 +110,18 @@ pub(crate) fn bracket(sorted: &[f64], range: Range, margin: Margin) -> Bracket {
     let sorted = shifted(sorted, shift);
     let (spread, distances) = exact(&sorted);
     let center = spread.median;
-    let [low, high] = rank_bounds(&sorted, margin, bottom, top);
+    let [low, high] = rank_bounds(&sorted, bottom, top);
     let reach = (top - center).max(center - bottom).min(f64::MAX);
-    let [near, far] = rank_bounds(&distances, margin, 0.0, reach);
-    let slack = margin.shifts * (high - center).max(center - low);
+    let [near, far] = rank_bounds(&distances, 0.0, reach);
+    let slack = SHIFTS * (high - center).max(center - low);
     let (near, far) = ((near - slack).max(0.0), (far + slack).min(reach));
     Bracket { center, low, high, near, far, shift, sum_shift }
 }
 
 /// The sampled values within which the population's median lies; the ends where the sample is too small to say.
-fn rank_bounds(sorted: &[f64], margin: Margin, low: f64, high: f64) -> [f64; 2] {
+fn rank_bounds(sorted: &[f64], low: f64, high: f64) -> [f64; 2] {
     let count = sorted.len() as f64;
-    let margin = margin.errors * 0.5 * count.sqrt() + 1.0;
+    let margin = ERRORS * 0.5 * count.sqrt() + 1.0;
     let (first, last) = ((count / 2.0 - margin).floor(), (count / 2.0 + margin).ceil());
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "compared with the bounds first")]
     [if first < 0.0 { low } else { sorted[first as usize] }, if last >= count { high } else { sorted[last as usize] }]
@@ -275,7 +264,7 @@ mod tests {
     fn refine(all: &[f64], every: usize, bins: usize, level: Level) -> (Spread, Bracket) {
         let sample: Vec<f64> = all.iter().copied().step_by(every).collect();
         let ends = (all.iter().copied().fold(f64::INFINITY, f64::min), all.iter().copied().fold(0.0, f64::max));
-        let bracket = bracket(&sorted_finite(&sample), Range { low: ends.0, high: ends.1 }, Margin::SAFE);
+        let bracket = bracket(&sorted_finite(&sample), Range { low: ends.0, high: ends.1 });
         let mut counted = Counted::new(bins);
         for block in all.chunks(BLOCK) {
             counted.observe(level, &bracket, block, &mut Marked::default());

@@ -13,6 +13,7 @@
 use std::sync::Arc;
 
 use crate::center::Center;
+use crate::claims::RowGroup;
 use crate::codec::{CodecError, Reader, Writer};
 use crate::summaries::Summary;
 use crate::summaries::bracket::Bracket;
@@ -25,9 +26,9 @@ use crate::wants::Wants;
 pub(crate) enum Stage {
     /// Nothing.
     Blank,
-    /// The ranges, as the source's own statistics claim them. This pass reads `rows` rows of some row groups, so that
-    /// brackets can be guessed.
-    Pilot { ranges: Vec<Range>, rows: u64 },
+    /// The ranges, as the source's own statistics claim them. This pass reads `rows` rows, those of some of the row groups,
+    /// so that brackets can be guessed.
+    Pilot { ranges: Vec<Range>, rows: u64, groups: Vec<RowGroup> },
     /// The ranges as claimed, and where to count; this pass finds out whether that is so.
     Guessed { ranges: Vec<Range>, targets: Targets },
     /// What the first pass learned, and where to count.
@@ -44,31 +45,6 @@ pub(crate) struct Targets {
     pub(crate) brackets: Option<Arc<Vec<Option<Bracket>>>>,
     /// By what the cells of each column are standardized; none for a column that is left out.
     pub(crate) centers: Option<Arc<Vec<Option<Center>>>>,
-}
-
-/// What is said of a source before a row of it is read. Nothing here is trusted: a fit that is told wrong reads the
-/// source once more and comes to the same histograms.
-#[derive(Clone, Debug, Default)]
-pub struct Claims {
-    /// The least and the greatest cell of each column of the fit, as a Parquet footer has them; infinity and its
-    /// opposite for a column without a cell. Empty when they are not known. Where one is infinite, a pass over the rows has
-    /// to find the finite ones.
-    pub ranges: Vec<(f64, f64)>,
-    /// Rows of the row groups that a pilot pass would read; 0 when there is to be none.
-    pub pilot_rows: u64,
-}
-
-impl Claims {
-    /// The ranges, where there is one for each of `columns` columns and each could be one.
-    pub(crate) fn ranges(&self, columns: usize) -> Option<Vec<Range>> {
-        let sound = |&(low, high): &(f64, f64)| {
-            let empty = (low, high) == (f64::INFINITY, f64::NEG_INFINITY);
-            empty || (low <= high && low.is_finite() && high.is_finite())
-        };
-        let all = self.ranges.len() == columns && self.ranges.iter().all(sound);
-        // Adding 0 makes both zeros one, as observing does.
-        all.then(|| self.ranges.iter().map(|(low, high)| Range { low: low + 0.0, high: high + 0.0 }).collect())
-    }
 }
 
 impl Stage {
@@ -92,7 +68,7 @@ impl Stage {
     pub(crate) fn identify(&self, writer: &mut Writer) {
         match self {
             Self::Blank => writer.u8(0),
-            Self::Pilot { ranges, rows } => {
+            Self::Pilot { ranges, rows, .. } => {
                 writer.u8(1);
                 writer.u64(*rows);
                 encode_ranges(ranges, writer);
@@ -112,8 +88,15 @@ impl Stage {
 
     pub(crate) fn encode(&self, writer: &mut Writer) {
         self.identify(writer);
-        if let Self::Second { first, .. } = self {
-            first.encode(writer);
+        match self {
+            Self::Pilot { groups, .. } => {
+                writer.len(groups.len());
+                for group in groups {
+                    group.encode(writer);
+                }
+            }
+            Self::Second { first, .. } => first.encode(writer),
+            Self::Blank | Self::Guessed { .. } => {}
         }
     }
 
@@ -134,7 +117,8 @@ impl Stage {
         let known = if wants.ranges() { columns } else { 0 };
         let ranges = (0..known).map(|_| Range::decode(reader)).collect::<Result<Vec<_>, _>>()?;
         if kind == 1 {
-            return Ok(Self::Pilot { ranges, rows });
+            let groups = (0..reader.len(17)?).map(|_| RowGroup::decode(reader)).collect::<Result<_, _>>()?;
+            return Ok(Self::Pilot { ranges, rows, groups });
         }
         let used = decode_used(reader, columns)?;
         let bracketed = reader.u8()? != 0;

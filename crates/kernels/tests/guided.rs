@@ -2,7 +2,7 @@
 
 mod common;
 
-use batch_core_kernels::{Claims, Fit, Level};
+use batch_core_kernels::{Claims, Extent, Fit, Level};
 use common::{Table, normal};
 use serde_json::json;
 
@@ -28,8 +28,9 @@ fn shuffled() -> Table {
     })
 }
 
-fn claims(table: &Table, pilot_rows: usize) -> Claims {
-    Claims { ranges: table.ranges(), pilot_rows: pilot_rows as u64 }
+/// What is claimed where there is to be no pilot.
+fn ranges(table: &Table) -> Claims {
+    Claims { ranges: table.ranges(), groups: vec![] }
 }
 
 #[test]
@@ -37,10 +38,10 @@ fn true_ranges_save_a_pass_and_give_the_same_histograms() {
     let table = shuffled();
     for parameters in [json!({}), json!({"scale": "raw", "n_bins": 40})] {
         let spec = table.spec("hbos", &parameters);
-        let (model, passes) = table.fit_guided(spec.clone(), &claims(&table, 0), 0..0);
+        let (model, passes) = table.fit_guided(spec.clone(), &ranges(&table));
         assert_eq!(passes, [1]);
         assert_eq!(model.to_bytes(), table.fit("hbos", &parameters).unwrap().to_bytes());
-        assert_eq!(Fit::new(spec.clone()).unwrap().guided(&claims(&table, 0)).passes(), 1);
+        assert_eq!(Fit::new(spec.clone()).unwrap().guided(&ranges(&table)).passes(), 1);
         assert_eq!(Fit::new(spec).unwrap().passes(), 2);
     }
 }
@@ -57,9 +58,9 @@ fn a_false_claim_costs_a_pass_and_changes_nothing() {
         |range| range.1 = range.1.next_up(),
     ];
     for falsehood in falsehoods {
-        let mut claims = claims(&table, 0);
+        let mut claims = ranges(&table);
         falsehood(&mut claims.ranges[5]);
-        let (model, passes) = table.fit_guided(table.spec("hbos", &json!({})), &claims, 0..0);
+        let (model, passes) = table.fit_guided(table.spec("hbos", &json!({})), &claims);
         assert_eq!(passes, [1, 2], "{:?}", claims.ranges[5]);
         assert_eq!(model.to_bytes(), truth);
     }
@@ -71,18 +72,18 @@ fn what_can_be_no_claim_is_not_made_one() {
     let spec = || table.spec("hbos", &json!({}));
     let mut claims = vec![Claims::default()];
     for end in [(f64::NAN, 1.0), (0.0, f64::NAN), (2.0, 1.0), (f64::NEG_INFINITY, 1.0), (0.0, f64::INFINITY)] {
-        let mut claim = self::claims(&table, 0);
+        let mut claim = ranges(&table);
         claim.ranges[0] = end;
         claims.push(claim);
     }
     // All constant: the pass over the rows says so, with its own words.
-    claims.push(Claims { ranges: vec![(1.0, 1.0); 40], pilot_rows: 0 });
+    claims.push(Claims { ranges: vec![(1.0, 1.0); 40], groups: vec![] });
     for claims in claims {
         assert_eq!(Fit::new(spec()).unwrap().guided(&claims).passes(), 2, "{:?}", claims.ranges.first());
     }
-    let zscore = Fit::new(table.spec("zscore", &json!({}))).unwrap().guided(&self::claims(&table, 9000));
+    let zscore = Fit::new(table.spec("zscore", &json!({}))).unwrap().guided(&table.claims(3000, |group| group < 3));
     assert_eq!((zscore.pass(), zscore.passes()), (1, 1));
-    let blind = Fit::new(table.spec("mad", &json!({}))).unwrap().guided(&self::claims(&table, 0));
+    let blind = Fit::new(table.spec("mad", &json!({}))).unwrap().guided(&ranges(&table));
     assert_eq!((blind.pass(), blind.passes()), (1, 2), "brackets take a pilot");
 }
 
@@ -91,7 +92,7 @@ fn a_pilot_of_rows_in_no_order_saves_a_pass_and_finds_the_medians() {
     let table = shuffled();
     for (detector, parameters) in [("mad", json!({"aggregate": "sum"})), ("mad", json!({})), ("auto", json!({}))] {
         let spec = table.spec(detector, &parameters);
-        let (model, passes) = table.fit_guided(spec, &claims(&table, 5000), 15_000..20_000);
+        let (model, passes) = table.fit_guided(spec, &table.claims(1000, |group| group % 6 == 2));
         assert_eq!(passes, [0, 1], "{detector}");
         let plain = table.fit(detector, &parameters).unwrap();
         let key = if detector == "mad" { "/state/mad/columns" } else { "/state/auto/mad/columns" };
@@ -108,12 +109,37 @@ fn a_pilot_of_rows_in_no_order_saves_a_pass_and_finds_the_medians() {
 }
 
 #[test]
+fn a_pilot_needs_no_word_of_row_groups_where_rows_are_in_no_order() {
+    let table = shuffled();
+    let mut claims = table.claims(1000, |group| group % 6 == 2);
+    claims.groups.iter_mut().for_each(|group| group.extents.clear());
+    let (_, passes) = table.fit_guided(table.spec("mad", &json!({})), &claims);
+    assert_eq!(passes, [0, 1]);
+}
+
+#[test]
+fn a_word_of_each_row_group_finds_the_medians_of_sorted_rows() {
+    let table = table();
+    for detector in ["mad", "auto"] {
+        let claims = table.claims(500, |group| group % 12 == 5);
+        let (_, passes) = table.fit_guided(table.spec(detector, &json!({})), &claims);
+        assert_eq!(passes, [0, 1], "{detector}");
+    }
+}
+
+#[test]
 fn a_pilot_that_saw_one_end_of_sorted_rows_is_found_out() {
     let table = table();
     for detector in ["mad", "auto"] {
         let spec = table.spec(detector, &json!({}));
-        for pilot in [0..5000, 25_000..30_000] {
-            let (model, passes) = table.fit_guided(spec.clone(), &claims(&table, 5000), pilot);
+        for pilot in [0..5, 25..30] {
+            let mut claims = table.claims(1000, |group| pilot.contains(&group));
+            // As if each row group had cells from all over the column.
+            let (low, high) = claims.ranges[1];
+            for group in &mut claims.groups {
+                group.extents[1] = Extent { cells: group.rows, low, high };
+            }
+            let (model, passes) = table.fit_guided(spec.clone(), &claims);
             assert_eq!(passes, [0, 1, 2], "{detector}");
             assert_eq!(model.to_bytes(), table.fit(detector, &json!({})).unwrap().to_bytes());
         }
@@ -124,10 +150,11 @@ fn a_pilot_that_saw_one_end_of_sorted_rows_is_found_out() {
 fn a_pilot_with_too_few_cells_is_no_guide() {
     let table = shuffled();
     let spec = table.spec("mad", &json!({}));
-    let (model, passes) = table.fit_guided(spec, &claims(&table, 100), 0..100);
+    let claims = table.claims(30, |group| group < 2);
+    let (model, passes) = table.fit_guided(spec, &claims);
     assert_eq!(passes, [0, 1, 2]);
     assert_eq!(model.to_bytes(), table.fit("mad", &json!({})).unwrap().to_bytes());
-    let announced = Fit::new(table.spec("mad", &json!({}))).unwrap().guided(&claims(&table, 100));
+    let announced = Fit::new(table.spec("mad", &json!({}))).unwrap().guided(&claims);
     let summary = announced.observer(Level::detect()).finish();
     assert_eq!(
         announced.advance(vec![summary], Level::detect()).unwrap_err().code(),

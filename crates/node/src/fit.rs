@@ -2,8 +2,8 @@
 
 use crate::error::{Carry, Thrown, failure, waist};
 use batch_core_chunk::{ChunkError, kept_summary};
-use batch_core_kernels::{Claims, Fit, Level, Merger, Next, TopRow, TopRows};
-use napi::bindgen_prelude::Buffer;
+use batch_core_kernels::{Claims, Extent, Fit, Level, Merger, Next, RowGroup, TopRow, TopRows};
+use napi::bindgen_prelude::{Buffer, Float64Array};
 use napi_derive::napi;
 
 use crate::convert::count;
@@ -28,8 +28,29 @@ pub struct FitStep {
 pub struct FitClaims {
     /// The least and then the greatest cell of each column of the fit; empty where the source does not say.
     pub ranges: Vec<f64>,
-    /// Rows that a pilot pass would read; 0 when there is to be none.
-    pub pilot_rows: i64,
+    /// Rows of each row group; empty when there is to be no pilot.
+    pub group_rows: Vec<i64>,
+    /// Whether a pilot reads it.
+    pub group_pilot: Vec<bool>,
+    /// Of each row group, of each column of the fit: how many cells, the least and the greatest; empty where the source does
+    /// not say.
+    pub group_extents: Float64Array,
+}
+
+impl FitClaims {
+    fn claims(&self) -> Result<Claims, ChunkError> {
+        let (pairs, _) = self.ranges.as_chunks::<2>();
+        let ranges = pairs.iter().map(|&[low, high]| (low, high)).collect();
+        let (extents, _) = self.group_extents.as_chunks::<3>();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count that was an integer")]
+        let extent = |&[cells, low, high]: &[f64; 3]| Extent { cells: cells as u64, low, high };
+        let group = |(index, (&rows, &pilot)): (usize, (&i64, &bool))| {
+            let extents = extents.chunks(pairs.len().max(1)).nth(index).unwrap_or_default();
+            Ok::<_, ChunkError>(RowGroup { rows: count(rows)?, pilot, extents: extents.iter().map(extent).collect() })
+        };
+        let groups = self.group_rows.iter().zip(&self.group_pilot).enumerate().map(group).collect::<Result<_, _>>()?;
+        Ok(Claims { ranges, groups })
+    }
 }
 
 /// The state of the first pass. `spec` is a `FitSpec` as JSON.
@@ -37,9 +58,7 @@ pub struct FitClaims {
 pub fn begin_fit(spec: String, claims: FitClaims) -> Result<FitStep, Thrown> {
     waist(|| {
         let spec = serde_json::from_str(&spec).map_err(|e| failure("BUG", format!("fit spec: {e}")))?;
-        let (pairs, _) = claims.ranges.as_chunks::<2>();
-        let ranges = pairs.iter().map(|&[low, high]| (low, high)).collect();
-        let claims = Claims { ranges, pilot_rows: count(claims.pilot_rows)? };
+        let claims = claims.claims()?;
         Fit::new(spec).carry().map(|fit| before(&fit.guided(&claims)))
     })
 }

@@ -13,6 +13,7 @@ import {
 import { BatchCoreError, readError } from '../../errors.ts';
 import { specialWords } from '../../files/head.ts';
 import { fromHere, isLost, notUtf8, placeOf } from '../../files/paths.ts';
+import { type Extent, GROUP_NUMBERS } from '../../source/extent.ts';
 import { readFacts, type SourceFacts } from '../../source/facts.ts';
 import { publications } from '../../store/home.ts';
 import { measureCapacity } from '../../system.ts';
@@ -20,7 +21,7 @@ import { fingerprintOf, type JobSpec, jobIdOf, refuseNul, refuseRowNumbers, spec
 import { checkOptions, checkParameters } from '../spec/options.ts';
 import { DEFAULTS } from '../spec/optionTable.ts';
 import type { ScoreOptions } from '../spec/optionTypes.ts';
-import { type Plan, type PlannedChunk, planPilot, planScan } from '../spec/plan.ts';
+import { type Pilot, type Plan, type PlannedChunk, planPilot, planScan } from '../spec/plan.ts';
 import { type Budget, decideBudget, type MemoryNeeds, parseBytes, refuseAddressLimit } from '../spec/resources.ts';
 import { RESULT_VERSION } from '../spec/resultVersion.ts';
 import { jobPaths, refuseHome, resolveHome } from './home.ts';
@@ -118,13 +119,13 @@ export async function prepare(
   const fit = spec.fit
     ? beginFit(
         { ...spec.fit, columns: spec.columns, missing: spec.missing, rows },
-        claimsOf(spec.columns, facts, pilot),
+        claimsOf(spec.columns, facts, pilot.groups),
       )
     : undefined;
   return {
     kind,
     fit,
-    pilot,
+    pilot: pilot.chunks,
     home,
     sources,
     realPaths,
@@ -143,10 +144,29 @@ export async function prepare(
 }
 
 /** What the source's own statistics say of the columns to fit: nothing unless they tell of each. */
-function claimsOf(columns: readonly string[], facts: SourceFacts, pilot: readonly PlannedChunk[]): FitClaims {
+function claimsOf(columns: readonly string[], facts: SourceFacts, groups: Pilot['groups']): FitClaims {
   const extents = columns.flatMap((name) => facts.extents.get(name) ?? []);
   const ranges = extents.length === columns.length ? extents.flatMap(({ low, high }) => [low, high]) : [];
-  return { ranges, pilotRows: pilot.reduce((rows, chunk) => rows + chunk.rows, 0) };
+  return {
+    ranges,
+    groupRows: groups.map(({ rows }) => rows),
+    groupPilot: groups.map(({ pilot }) => pilot),
+    groupExtents: groupExtents(columns.length, extents, groups.length),
+  };
+}
+
+/** What is said of each row group, of each of so many columns: nothing unless it is said of all. */
+function groupExtents(columns: number, extents: readonly Extent[], groups: number): Float64Array {
+  const told = extents.flatMap((extent) => (extent.groups ? [extent.groups] : []));
+  if (told.length < columns) return new Float64Array();
+  const numbers = new Float64Array(groups * columns * GROUP_NUMBERS);
+  for (let group = 0; group < groups; group += 1) {
+    told.forEach((column, place) => {
+      const ofGroup = column.slice(group * GROUP_NUMBERS, (group + 1) * GROUP_NUMBERS);
+      numbers.set(ofGroup, (group * columns + place) * GROUP_NUMBERS);
+    });
+  }
+  return numbers;
 }
 
 /** Paths that mean the same from any directory: a job may be resumed from another one. */

@@ -37,18 +37,43 @@ export function planScan(files: readonly Pick<SourceFile, 'rowGroups'>[], chunkR
   return { chunks, rows: chunks.reduce((sum, chunk) => sum + chunk.rows, 0), oversized };
 }
 
-/** Below so many row groups a pilot would read too large a part of them. */
-const PILOT_ROW_GROUPS_MIN = 32;
-/** One row group in so many is read by a pilot. */
-const PILOT_SHARE = 16;
+/** What a pilot reads of a source, and all that it could have read. */
+export interface Pilot {
+  /** Each a row group. */
+  chunks: PlannedChunk[];
+  /** All row groups that have rows, in order; none where there is to be no pilot. */
+  groups: { rows: number; pilot: boolean }[];
+}
 
-/** The row groups that a pilot reads, spread evenly over the source, each a chunk of its own; none of a small source. */
-export function planPilot(files: readonly Pick<SourceFile, 'rowGroups'>[]): PlannedChunk[] {
-  const groups = planScan(files, 1).chunks;
-  if (groups.length < PILOT_ROW_GROUPS_MIN) return [];
-  const count = Math.ceil(groups.length / PILOT_SHARE);
-  const picked = Array.from({ length: count }, (_, i) => groups[Math.floor(((i + 0.5) * groups.length) / count)]);
-  return picked.flatMap((chunk, chunkId) => (chunk ? { ...chunk, chunkId } : []));
+/** One row group in so many is read by a pilot, */
+const PILOT_SHARE = 16;
+/** but no fewer than these, so that there is something to compare, */
+const PILOT_ROW_GROUPS_MIN = 4;
+/** and not more of all rows: it is to save a pass. */
+const PILOT_ROWS_SHARE_MAX = 1 / 4;
+const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
+
+/**
+ * The row groups that a pilot reads: the source's rows are cut into equal stretches, and of each the row group of one row
+ * is read. Where in its stretch that row lies differs as the multiples of the golden ratio do, so that no period of the
+ * source, as of files that are sorted one by one, is met at the same phase.
+ */
+export function planPilot(files: readonly Pick<SourceFile, 'rowGroups'>[]): Pilot {
+  const groups = planScan(files, 1);
+  // Row groups beside which others are tiny count as if there were no others.
+  const alike = groups.rows ** 2 / groups.chunks.reduce((sum, { rows }) => sum + rows ** 2, 0);
+  const count = Math.max(PILOT_ROW_GROUPS_MIN, Math.ceil(alike / PILOT_SHARE));
+  const rowOf = (stretch: number) => ((stretch + (((stretch + 1) * GOLDEN_RATIO) % 1)) / count) * groups.rows;
+  const read = new Set<PlannedChunk>();
+  let [stretch, end] = [0, 0];
+  for (const group of groups.chunks) {
+    end += group.rows;
+    for (; stretch < count && rowOf(stretch) < end; stretch += 1) read.add(group);
+  }
+  const chunks = [...read].map((chunk, chunkId) => ({ ...chunk, chunkId }));
+  const rows = chunks.reduce((sum, chunk) => sum + chunk.rows, 0);
+  if (read.size < PILOT_ROW_GROUPS_MIN || rows > groups.rows * PILOT_ROWS_SHARE_MAX) return { chunks: [], groups: [] };
+  return { chunks, groups: groups.chunks.map((group) => ({ rows: group.rows, pilot: read.has(group) })) };
 }
 
 /** Rows of each row group of a planned chunk: what the scanner needs to know where groups end. */

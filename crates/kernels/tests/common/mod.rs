@@ -1,7 +1,9 @@
 //! What the integration tests share: a table in memory, fitted and scored in any cut.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use batch_core_kernels::{Batch, Claims, Column, Fit, FitError, FitSpec, Level, Missing, Model, Next};
+use batch_core_kernels::{
+    Batch, Claims, Column, Extent, Fit, FitError, FitSpec, Level, Missing, Model, Next, RowGroup,
+};
 use serde_json::{Map, Value, json};
 use std::ops::Range;
 
@@ -145,18 +147,48 @@ impl Table {
         unreachable!("a fit ends")
     }
 
-    /// Fits with what is claimed of the rows; a pilot reads `pilot` of them. Tells which passes there were.
-    pub(crate) fn fit_guided(&self, spec: FitSpec, claims: &Claims, pilot: Range<usize>) -> (Model, Vec<u32>) {
+    /// The truth about row groups of `row_group` rows, of which a pilot reads those that `pilot` says; no groups without.
+    pub(crate) fn claims(&self, row_group: usize, pilot: impl Fn(usize) -> bool) -> Claims {
+        let starts = (0..self.rows()).step_by(row_group).enumerate();
+        let group = |(group, start)| {
+            let end = self.rows().min(start + row_group);
+            let extents = self.all().into_iter().map(|column| self.extent(column, start..end)).collect();
+            RowGroup { rows: (end - start) as u64, pilot: pilot(group), extents }
+        };
+        Claims { ranges: self.ranges(), groups: starts.map(group).collect() }
+    }
+
+    /// As a footer has it: nothing is said of NaN.
+    fn extent(&self, column: usize, rows: Range<usize>) -> Extent {
+        let mut extent = Extent { cells: 0, low: f64::INFINITY, high: f64::NEG_INFINITY };
+        for row in rows.filter(|&row| self.there[column][row]) {
+            extent.cells += 1;
+            extent.low = extent.low.min(self.values[column][row]);
+            extent.high = extent.high.max(self.values[column][row]);
+        }
+        extent
+    }
+
+    /// Fits with what is claimed of the rows. Tells which passes there were.
+    pub(crate) fn fit_guided(&self, spec: FitSpec, claims: &Claims) -> (Model, Vec<u32>) {
         let cut = Cut::whole();
         let mut fit = Fit::new(spec).unwrap().guided(claims);
+        let ends = claims.groups.iter().scan(0, |end, group| {
+            *end += usize::try_from(group.rows).unwrap();
+            Some((group, *end))
+        });
+        let read: Vec<Range<usize>> = (ends.filter(|(group, _)| group.pilot))
+            .map(|(group, end)| end - usize::try_from(group.rows).unwrap()..end)
+            .collect();
         let mut passes = vec![];
         loop {
             passes.push(fit.pass());
             fit = Fit::from_bytes(&fit.to_bytes()).unwrap();
-            let rows = if fit.pass() == 0 { pilot.clone() } else { 0..self.rows() };
+            let whole = 0..self.rows();
+            let chunks = if fit.pass() == 0 { read.as_slice() } else { std::slice::from_ref(&whole) };
             let observing = Fit::from_bytes(&fit.observer_bytes()).unwrap();
-            let summary = self.observe(&observing, rows.start, rows.end, &cut);
-            match fit.advance(vec![summary], Level::detect()).unwrap() {
+            let summaries = chunks.iter().map(|rows| self.observe(&observing, rows.start, rows.end, &cut)).collect();
+            match fit.advance(summaries, Level::detect()).unwrap() {
                 Next::Pass(next) => fit = next,
                 Next::Model(model) => return (model, passes),
             }
