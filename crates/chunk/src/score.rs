@@ -4,8 +4,9 @@ use crate::best::{BestRow, BestRows};
 use crate::output::Layout;
 use crate::range::{Selection, for_each_batch};
 use crate::{ChunkError, ChunkRange, PartRequest, Watch};
+use arrow_buffer::BooleanBuffer;
 use arrow_schema::DataType;
-use batch_core_kernels::{Level, Missing, Model, Reason};
+use batch_core_kernels::{Level, Missing, Model};
 use batch_core_parts::{Disk, PartReceipt, PartWriter};
 use batch_core_scan::Scanner;
 
@@ -28,13 +29,15 @@ pub enum Flag {
 }
 
 impl Flag {
-    fn marks(self, score: f64, file: u32, row: u64) -> bool {
+    /// A bit for each of `scores`, which begin with row `first_row` of the file.
+    fn marks(self, scores: &[f64], file: u32, first_row: u64) -> BooleanBuffer {
         match self {
-            Self::Above(threshold) => score > threshold,
-            Self::From { score: last, file: f, row: r } => {
+            Self::Above(threshold) => BooleanBuffer::collect_bool(scores.len(), |at| scores[at] > threshold),
+            Self::From { score: last, file: f, row: r } => BooleanBuffer::collect_bool(scores.len(), |at| {
+                let (score, row) = (scores[at], first_row + at as u64);
                 score > last || (score.total_cmp(&last).is_eq() && (file, row) <= (f, r))
-            }
-            Self::Never => false,
+            }),
+            Self::Never => BooleanBuffer::new_unset(scores.len()),
         }
     }
 }
@@ -87,40 +90,42 @@ pub fn score(
     let selection = Selection { features: model.columns(), copied: &request.keep, missing: request.missing };
     let mut output: Option<(Layout, PartWriter)> = None;
     let mut best = BestRows::new(request.best);
-    let mut receipt = (0_u64, 0_u64);
-    let mut row_scores = Vec::new();
-    let mut flagged: Vec<(usize, Vec<Reason>)> = Vec::new();
+    let (mut flagged, mut skipped) = (0, 0);
 
     for_each_batch(scanner, range, &selection, watch, |rows| {
         let batch = &rows.batch;
-        row_scores.resize(batch.rows(), 0.0);
-        scorer.score(batch, &mut row_scores);
-        flagged.clear();
-        for (position, (score, row)) in row_scores.iter().zip(batch.first_row()..).enumerate() {
-            receipt.1 += u64::from(score.is_nan());
-            if request.flag.marks(*score, range.file_index, row) {
-                flagged.push((position, scorer.reasons(batch, position, request.explain)));
-            }
-            if best.admits(*score) {
-                let reasons = scorer.reasons(batch, position, request.explain);
-                best.push(BestRow { file: range.file_index, row, score: *score, reasons });
+        let mut scores = vec![0.0; batch.rows()];
+        scorer.score(batch, &mut scores);
+        let marks = request.flag.marks(&scores, range.file_index, batch.first_row());
+        flagged += marks.count_set_bits() as u64;
+        skipped += scores.iter().filter(|score| score.is_nan()).count() as u64;
+        if best.admits_any(&scores) {
+            for (position, score) in scores.iter().enumerate() {
+                if best.admits(*score) {
+                    let reasons = scorer.reasons(batch, position, request.explain);
+                    let row = batch.first_row() + position as u64;
+                    best.push(BestRow { file: range.file_index, row, score: *score, reasons });
+                }
             }
         }
-        receipt.0 += flagged.len() as u64;
+        let reasons: Vec<_> = match request.explain {
+            0 => Vec::new(),
+            count => marks.set_indices().map(|row| (row, scorer.reasons(batch, row, count))).collect(),
+        };
 
         if output.is_none() {
             let kinds: Vec<_> = rows.copied.iter().map(|a| a.data_type().clone()).collect();
             output = Some(open(model, request, &kinds)?);
         }
         let Some((layout, writer)) = &mut output else { return Err(ChunkError::new("BUG", "no part to write to")) };
-        writer.write(&layout.batch(batch.first_row(), rows.copied, &row_scores, &flagged)?)?;
+        writer.write(&layout.batch(batch.first_row(), rows.copied, scores, marks, &reasons)?)?;
         Ok(())
     })?;
 
     let Some((_, writer)) = output else {
         return Err(ChunkError::new("BUG", "a chunk without rows was planned"));
     };
-    Ok(ScoreReceipt { part: writer.finish()?, flagged: receipt.0, skipped: receipt.1, best: best.into_rows() })
+    Ok(ScoreReceipt { part: writer.finish()?, flagged, skipped, best: best.into_rows() })
 }
 
 fn open(model: &Model, request: &ScoreRequest, kinds: &[DataType]) -> Result<(Layout, PartWriter), ChunkError> {

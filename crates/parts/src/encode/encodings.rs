@@ -21,10 +21,7 @@ fn zigzag(value: i64, out: &mut Vec<u8>) {
 /// `DELTA_BINARY_PACKED`: the differences above the least one of each block, in as few bits as they need. Row numbers
 /// that rise by one need none.
 pub(super) fn delta_binary_packed(values: &[i64], out: &mut Vec<u8>) {
-    varint(BLOCK as u64, out);
-    varint(MINIBLOCKS as u64, out);
-    varint(values.len() as u64, out);
-    zigzag(values.first().copied().unwrap_or(0), out);
+    begin_delta(values.first().copied().unwrap_or(0), values.len(), out);
     let mut rest = values;
     while rest.len() > 1 {
         let count = BLOCK.min(rest.len() - 1);
@@ -39,6 +36,13 @@ pub(super) fn delta_binary_packed(values: &[i64], out: &mut Vec<u8>) {
         }
         rest = &rest[count..];
     }
+}
+
+fn begin_delta(first: i64, count: usize, out: &mut Vec<u8>) {
+    varint(BLOCK as u64, out);
+    varint(MINIBLOCKS as u64, out);
+    varint(count as u64, out);
+    zigzag(first, out);
 }
 
 fn uneven_block(values: &[i64], next: &[i64], out: &mut Vec<u8>) {
@@ -76,27 +80,42 @@ pub(super) fn bit_packed(values: &[u64], width: u32, out: &mut Vec<u8>) {
     }
 }
 
-/// `BYTE_STREAM_SPLIT`: the first bytes of all values, then the second ones, and so on. `streams` has eight bytes for
-/// each value.
+/// The same for `count` numbers that rise by one from `first`, without the numbers.
+pub(super) fn delta_of_run(first: i64, count: usize, out: &mut Vec<u8>) {
+    begin_delta(first, count, out);
+    for _ in 0..count.saturating_sub(1).div_ceil(BLOCK) {
+        zigzag(1, out);
+        out.extend([0; MINIBLOCKS]);
+    }
+}
+
+/// Values of which one step splits the bytes.
+const STEP: usize = 16;
+
+/// `BYTE_STREAM_SPLIT`: the first bytes of all values, then the second ones, and so on. `streams` has room for `room`
+/// values; these go to the places from `at` on.
 ///
-/// Eight values at a time are an 8 x 8 matrix of bytes, transposed in three rounds of swaps in plain integers; half the
-/// time of picking out one stream after the other.
-pub(super) fn byte_stream_split(values: &[f64], streams: &mut [u8]) {
-    let count = values.len();
-    debug_assert_eq!(streams.len(), 8 * count);
-    let (blocks, rest) = values.as_chunks::<8>();
+/// Sixteen values are 128 bytes, each numbered by its value (four bits) and then its place in it (three). To interleave
+/// the two halves of them is to rotate all those numbers by one bit; after four times the place comes first.
+pub(super) fn byte_stream_split(values: &[f64], streams: &mut [u8], room: usize, at: usize) {
+    debug_assert!(streams.len() == 8 * room && at + values.len() <= room);
     let mut ends = streams;
     let mut split: [&mut [u8]; 8] = std::array::from_fn(|_| {
-        let (stream, rest) = std::mem::take(&mut ends).split_at_mut(count);
+        let (stream, rest) = std::mem::take(&mut ends).split_at_mut(room);
         ends = rest;
-        stream
+        &mut stream[at..at + values.len()]
     });
-    for (index, block) in blocks.iter().enumerate() {
-        for (stream, bytes) in split.iter_mut().zip(transposed(block.map(f64::to_bits))) {
-            stream[8 * index..8 * index + 8].copy_from_slice(&bytes.to_le_bytes());
+    let (steps, rest) = values.as_chunks::<STEP>();
+    for (index, step) in steps.iter().enumerate() {
+        let mut rows = std::array::from_fn(|row| pair(step[2 * row], step[2 * row + 1]));
+        for _ in 0..4 {
+            rows = rotated(&rows);
+        }
+        for (stream, bytes) in split.iter_mut().zip(rows) {
+            stream[STEP * index..][..STEP].copy_from_slice(&bytes);
         }
     }
-    for (index, value) in (8 * blocks.len()..).zip(rest) {
+    for (index, value) in (STEP * steps.len()..).zip(rest) {
         for (stream, byte) in split.iter_mut().zip(value.to_le_bytes()) {
             stream[index] = byte;
         }
@@ -107,18 +126,21 @@ pub(super) fn byte_stream_split(values: &[f64], streams: &mut [u8]) {
 pub(super) fn append_byte_stream_split(values: &[f64], out: &mut Vec<u8>) {
     let start = out.len();
     out.resize(start + 8 * values.len(), 0);
-    byte_stream_split(values, &mut out[start..]);
+    byte_stream_split(values, &mut out[start..], values.len(), 0);
 }
 
-fn transposed(mut rows: [u64; 8]) -> [u64; 8] {
-    for (distance, mask) in [(1, 0x00ff_00ff_00ff_00ff), (2, 0x0000_ffff_0000_ffff), (4, 0x0000_0000_ffff_ffff_u64)] {
-        for first in (0..8).filter(|row| row & distance == 0) {
-            let swap = ((rows[first] >> (8 * distance)) ^ rows[first + distance]) & mask;
-            rows[first + distance] ^= swap;
-            rows[first] ^= swap << (8 * distance);
-        }
-    }
-    rows
+#[inline]
+fn pair(first: f64, second: f64) -> [u8; STEP] {
+    (u128::from(first.to_bits()) | u128::from(second.to_bits()) << 64).to_le_bytes()
+}
+
+/// The bytes of the upper four rows between those of the lower four.
+#[inline]
+fn rotated(rows: &[[u8; STEP]; 8]) -> [[u8; STEP]; 8] {
+    std::array::from_fn(|row| {
+        let (even, odd, from) = (&rows[row / 2], &rows[row / 2 + 4], row % 2 * STEP / 2);
+        std::array::from_fn(|byte| if byte % 2 == 0 { even[from + byte / 2] } else { odd[from + byte / 2] })
+    })
 }
 
 #[cfg(test)]
@@ -135,6 +157,31 @@ mod tests {
             for (index, value) in values.iter().enumerate() {
                 let bytes: Vec<u8> = (0..8).map(|stream| out[1 + stream * count + index]).collect();
                 assert_eq!(bytes, value.to_le_bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn streams_grow_by_stretches() {
+        let values: Vec<f64> = (0..100).map(|value| f64::from(value).sqrt()).collect();
+        let (mut whole, mut grown) = (Vec::new(), vec![0; 800]);
+        append_byte_stream_split(&values, &mut whole);
+        for (at, stretch) in [(0, 0..33), (33, 33..34), (34, 34..100)] {
+            byte_stream_split(&values[stretch], &mut grown, 100, at);
+        }
+        assert_eq!(grown, whole);
+    }
+
+    #[test]
+    fn a_run_is_encoded_as_its_numbers_are() {
+        for first in [0, 7, 122_880, i64::MAX - 300] {
+            for count in (0..260).chain([300]) {
+                let (mut run, mut numbers) = (Vec::new(), Vec::new());
+                delta_of_run(first, count, &mut run);
+                delta_binary_packed(&(0..count as i64).map(|row| first + row).collect::<Vec<_>>(), &mut numbers);
+                if count > 0 {
+                    assert_eq!(run, numbers, "{count} from {first}");
+                }
             }
         }
     }

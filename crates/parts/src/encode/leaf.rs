@@ -1,11 +1,11 @@
 //! Row numbers, scores and flags: one value for each row, or null.
 
 use super::codec::Codec;
-use super::encodings::{byte_stream_split, delta_binary_packed};
+use super::encodings::{byte_stream_split, delta_binary_packed, delta_of_run};
 use super::levels::Hybrid;
 use super::pages::Pages;
 use super::statistics::{Booleans, Doubles, Integers};
-use super::{Encoder, mismatch};
+use super::{Encoder, PAGE_ROWS, mismatch};
 use crate::sink::Sink;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
@@ -82,9 +82,12 @@ impl Leaf {
     }
 }
 
-/// Row numbers.
+/// Row numbers: all of a page rise by one where no row of the source is left out, and are then kept as the first of them.
 pub(super) struct Rows {
     leaf: Leaf,
+    /// The first number of the page and how many followed it, each the next one.
+    run: (i64, usize),
+    /// All numbers of the page once one did not.
     values: Vec<i64>,
     encoded: Vec<u8>,
     statistics: Integers,
@@ -93,21 +96,47 @@ pub(super) struct Rows {
 impl Rows {
     pub(super) fn new(column: &ColumnDescPtr, field: &Field) -> Self {
         let leaf = Leaf::new(column, field, Encoding::DELTA_BINARY_PACKED);
-        Self { leaf, values: Vec::new(), encoded: Vec::new(), statistics: Integers::default() }
+        Self { leaf, run: (0, 0), values: Vec::new(), encoded: Vec::new(), statistics: Integers::default() }
     }
+}
+
+/// Appends `numbers` to a page that is `run`, or `values` once it is none.
+fn append_numbers(run: &mut (i64, usize), values: &mut Vec<i64>, numbers: &[i64]) {
+    let Some(begin) = numbers.first() else { return };
+    if values.is_empty() {
+        let (first, count) = if run.1 == 0 { (*begin, 0) } else { *run };
+        // All at once, not up to the first that differs: several are then compared by one instruction.
+        let expected = (0..).map(|place: i64| first.wrapping_add(count as i64).wrapping_add(place));
+        if numbers.iter().zip(expected).fold(0, |bits, (number, next)| bits | (number ^ next)) == 0 {
+            *run = (first, count + numbers.len());
+            return;
+        }
+        values.extend((0..).take(run.1).map(|place: i64| run.0.wrapping_add(place)));
+        run.1 = 0;
+    }
+    values.extend_from_slice(numbers);
 }
 
 impl Encoder for Rows {
     fn append(&mut self, array: &ArrayRef, _codec: &mut Codec) -> Result<()> {
         let array = array.as_primitive_opt::<Int64Type>().ok_or_else(|| mismatch(&self.leaf.name, "is no Int64"))?;
-        let values = &mut self.values;
-        self.leaf.append(array.len(), array.nulls(), |range| values.extend_from_slice(&array.values()[range]))
+        let (run, values) = (&mut self.run, &mut self.values);
+        self.leaf.append(array.len(), array.nulls(), |range| append_numbers(run, values, &array.values()[range]))
     }
 
     fn end_page(&mut self, codec: &mut Codec) -> Result<()> {
-        self.statistics.observe(&self.values);
         self.encoded.clear();
-        delta_binary_packed(&self.values, &mut self.encoded);
+        match self.run {
+            (first, count) if count > 0 => {
+                self.statistics.widen(first, first + (count as i64 - 1));
+                delta_of_run(first, count, &mut self.encoded);
+            }
+            _ => {
+                self.statistics.observe(&self.values);
+                delta_binary_packed(&self.values, &mut self.encoded);
+            }
+        }
+        self.run.1 = 0;
         self.values.clear();
         self.leaf.end_page(codec, &self.encoded)
     }
@@ -120,15 +149,17 @@ impl Encoder for Rows {
 /// Scores: they differ in their low bytes only by noise, so their bytes are split into streams.
 pub(super) struct Scores {
     leaf: Leaf,
-    values: Vec<f64>,
-    encoded: Vec<u8>,
+    /// The page, each of its eight streams as long as a whole page needs; made for the first score.
+    streams: Vec<u8>,
+    /// Scores in it.
+    count: usize,
     statistics: Doubles,
 }
 
 impl Scores {
     pub(super) fn new(column: &ColumnDescPtr, field: &Field) -> Self {
         let leaf = Leaf::new(column, field, Encoding::BYTE_STREAM_SPLIT);
-        Self { leaf, values: Vec::new(), encoded: Vec::new(), statistics: Doubles::default() }
+        Self { leaf, streams: Vec::new(), count: 0, statistics: Doubles::default() }
     }
 }
 
@@ -136,17 +167,26 @@ impl Encoder for Scores {
     fn append(&mut self, array: &ArrayRef, _codec: &mut Codec) -> Result<()> {
         let array =
             array.as_primitive_opt::<Float64Type>().ok_or_else(|| mismatch(&self.leaf.name, "is no Float64"))?;
-        let values = &mut self.values;
-        self.leaf.append(array.len(), array.nulls(), |range| values.extend_from_slice(&array.values()[range]))
+        let Self { streams, count, statistics, .. } = self;
+        if streams.is_empty() {
+            *streams = vec![0; 8 * PAGE_ROWS];
+        }
+        self.leaf.append(array.len(), array.nulls(), |range| {
+            let values = &array.values()[range];
+            statistics.observe(values);
+            byte_stream_split(values, streams, PAGE_ROWS, *count);
+            *count += values.len();
+        })
     }
 
     fn end_page(&mut self, codec: &mut Codec) -> Result<()> {
-        self.statistics.observe(&self.values);
-        // Not cleared: each byte is written, and pages are alike in length.
-        self.encoded.resize(8 * self.values.len(), 0);
-        byte_stream_split(&self.values, &mut self.encoded);
-        self.values.clear();
-        self.leaf.end_page(codec, &self.encoded)
+        let count = std::mem::take(&mut self.count);
+        if count < PAGE_ROWS {
+            (1..8).for_each(|stream| {
+                self.streams.copy_within(stream * PAGE_ROWS..stream * PAGE_ROWS + count, stream * count)
+            });
+        }
+        self.leaf.end_page(codec, &self.streams[..8 * count])
     }
 
     fn end_row_group(&mut self, group: &mut SerializedRowGroupWriter<'_, Sink>, _codec: &mut Codec) -> Result<()> {
