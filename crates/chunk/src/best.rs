@@ -41,7 +41,7 @@ impl BestRows {
         match self.rows.last() {
             // No early end: several are then compared by one instruction.
             Some(last) if self.rows.len() == self.capacity => {
-                scores.iter().fold(false, |any, score| any | (*score > last.score))
+                scores.iter().filter(|score| **score > last.score).count() > 0
             }
             _ => self.capacity > 0,
         }

@@ -86,7 +86,7 @@ pub fn score(
     request: &ScoreRequest,
     watch: &Watch,
 ) -> Result<ScoreReceipt, ChunkError> {
-    let mut scorer = model.scorer(Level::from_environment()?, request.missing);
+    let mut kernel = model.scorer(Level::from_environment()?, request.missing);
     let selection = Selection { features: model.columns(), copied: &request.keep, missing: request.missing };
     let mut output: Option<(Layout, PartWriter)> = None;
     let mut best = BestRows::new(request.best);
@@ -95,14 +95,14 @@ pub fn score(
     for_each_batch(scanner, range, &selection, watch, |rows| {
         let batch = &rows.batch;
         let mut scores = vec![0.0; batch.rows()];
-        scorer.score(batch, &mut scores);
+        kernel.score(batch, &mut scores);
         let marks = request.flag.marks(&scores, range.file_index, batch.first_row());
         flagged += marks.count_set_bits() as u64;
         skipped += scores.iter().filter(|score| score.is_nan()).count() as u64;
         if best.admits_any(&scores) {
             for (position, score) in scores.iter().enumerate() {
                 if best.admits(*score) {
-                    let reasons = scorer.reasons(batch, position, request.explain);
+                    let reasons = kernel.reasons(batch, position, request.explain);
                     let row = batch.first_row() + position as u64;
                     best.push(BestRow { file: range.file_index, row, score: *score, reasons });
                 }
@@ -110,7 +110,7 @@ pub fn score(
         }
         let reasons: Vec<_> = match request.explain {
             0 => Vec::new(),
-            count => marks.set_indices().map(|row| (row, scorer.reasons(batch, row, count))).collect(),
+            count => marks.set_indices().map(|row| (row, kernel.reasons(batch, row, count))).collect(),
         };
 
         if output.is_none() {

@@ -1,5 +1,7 @@
 //! Parquet's encodings of plain numbers, each straight from a slice to bytes.
 
+use std::ops::Range;
+
 /// Deltas of one block; the smallest the format allows, so that a change of stride costs little.
 const BLOCK: usize = 128;
 const MINIBLOCKS: usize = 4;
@@ -21,7 +23,7 @@ fn zigzag(value: i64, out: &mut Vec<u8>) {
 /// `DELTA_BINARY_PACKED`: the differences above the least one of each block, in as few bits as they need. Row numbers
 /// that rise by one need none.
 pub(super) fn delta_binary_packed(values: &[i64], out: &mut Vec<u8>) {
-    begin_delta(values.first().copied().unwrap_or(0), values.len(), out);
+    begin_delta(values.first().copied().unwrap_or(0), values.len() as u64, out);
     let mut rest = values;
     while rest.len() > 1 {
         let count = BLOCK.min(rest.len() - 1);
@@ -38,10 +40,10 @@ pub(super) fn delta_binary_packed(values: &[i64], out: &mut Vec<u8>) {
     }
 }
 
-fn begin_delta(first: i64, count: usize, out: &mut Vec<u8>) {
+fn begin_delta(first: i64, count: u64, out: &mut Vec<u8>) {
     varint(BLOCK as u64, out);
     varint(MINIBLOCKS as u64, out);
-    varint(count as u64, out);
+    varint(count, out);
     zigzag(first, out);
 }
 
@@ -80,42 +82,36 @@ pub(super) fn bit_packed(values: &[u64], width: u32, out: &mut Vec<u8>) {
     }
 }
 
-/// The same for `count` numbers that rise by one from `first`, without the numbers.
-pub(super) fn delta_of_run(first: i64, count: usize, out: &mut Vec<u8>) {
-    begin_delta(first, count, out);
-    for _ in 0..count.saturating_sub(1).div_ceil(BLOCK) {
+/// The same for the numbers of `run`, which rise by one.
+pub(super) fn delta_of_run(run: Range<i64>, out: &mut Vec<u8>) {
+    let count = run.end.wrapping_sub(run.start).cast_unsigned();
+    begin_delta(run.start, count, out);
+    for _ in 0..count.saturating_sub(1).div_ceil(BLOCK as u64) {
         zigzag(1, out);
         out.extend([0; MINIBLOCKS]);
     }
 }
 
-/// Values of which one step splits the bytes.
-const STEP: usize = 16;
-
-/// `BYTE_STREAM_SPLIT`: the first bytes of all values, then the second ones, and so on. `streams` has room for `room`
-/// values; these go to the places from `at` on.
+/// `BYTE_STREAM_SPLIT`: the first bytes of all values, then the second ones, and so on. Each of the eight `streams` has
+/// room for `room` values; these go to the places from `at` on.
 ///
-/// Sixteen values are 128 bytes, each numbered by its value (four bits) and then its place in it (three). To interleave
-/// the two halves of them is to rotate all those numbers by one bit; after four times the place comes first.
+/// Eight values at a time are an 8 x 8 matrix of bytes, transposed in three rounds of swaps in plain integers; half the
+/// time of picking out one stream after the other.
 pub(super) fn byte_stream_split(values: &[f64], streams: &mut [u8], room: usize, at: usize) {
     debug_assert!(streams.len() == 8 * room && at + values.len() <= room);
+    let (blocks, rest) = values.as_chunks::<8>();
     let mut ends = streams;
     let mut split: [&mut [u8]; 8] = std::array::from_fn(|_| {
         let (stream, rest) = std::mem::take(&mut ends).split_at_mut(room);
         ends = rest;
         &mut stream[at..at + values.len()]
     });
-    let (steps, rest) = values.as_chunks::<STEP>();
-    for (index, step) in steps.iter().enumerate() {
-        let mut rows = std::array::from_fn(|row| pair(step[2 * row], step[2 * row + 1]));
-        for _ in 0..4 {
-            rows = rotated(&rows);
-        }
-        for (stream, bytes) in split.iter_mut().zip(rows) {
-            stream[STEP * index..][..STEP].copy_from_slice(&bytes);
+    for (index, block) in blocks.iter().enumerate() {
+        for (stream, bytes) in split.iter_mut().zip(transposed(block.map(f64::to_bits))) {
+            stream[8 * index..8 * index + 8].copy_from_slice(&bytes.to_le_bytes());
         }
     }
-    for (index, value) in (STEP * steps.len()..).zip(rest) {
+    for (index, value) in (8 * blocks.len()..).zip(rest) {
         for (stream, byte) in split.iter_mut().zip(value.to_le_bytes()) {
             stream[index] = byte;
         }
@@ -129,18 +125,15 @@ pub(super) fn append_byte_stream_split(values: &[f64], out: &mut Vec<u8>) {
     byte_stream_split(values, &mut out[start..], values.len(), 0);
 }
 
-#[inline]
-fn pair(first: f64, second: f64) -> [u8; STEP] {
-    (u128::from(first.to_bits()) | u128::from(second.to_bits()) << 64).to_le_bytes()
-}
-
-/// The bytes of the upper four rows between those of the lower four.
-#[inline]
-fn rotated(rows: &[[u8; STEP]; 8]) -> [[u8; STEP]; 8] {
-    std::array::from_fn(|row| {
-        let (even, odd, from) = (&rows[row / 2], &rows[row / 2 + 4], row % 2 * STEP / 2);
-        std::array::from_fn(|byte| if byte % 2 == 0 { even[from + byte / 2] } else { odd[from + byte / 2] })
-    })
+fn transposed(mut rows: [u64; 8]) -> [u64; 8] {
+    for (distance, mask) in [(1, 0x00ff_00ff_00ff_00ff), (2, 0x0000_ffff_0000_ffff), (4, 0x0000_0000_ffff_ffff_u64)] {
+        for first in (0..8).filter(|row| row & distance == 0) {
+            let swap = ((rows[first] >> (8 * distance)) ^ rows[first + distance]) & mask;
+            rows[first + distance] ^= swap;
+            rows[first] ^= swap << (8 * distance);
+        }
+    }
+    rows
 }
 
 #[cfg(test)]
@@ -174,14 +167,12 @@ mod tests {
 
     #[test]
     fn a_run_is_encoded_as_its_numbers_are() {
-        for first in [0, 7, 122_880, i64::MAX - 300] {
-            for count in (0..260).chain([300]) {
+        for first in [0, 7, 122_880, i64::MAX - 1_000] {
+            for count in (1..260).chain([1_000]) {
                 let (mut run, mut numbers) = (Vec::new(), Vec::new());
-                delta_of_run(first, count, &mut run);
-                delta_binary_packed(&(0..count as i64).map(|row| first + row).collect::<Vec<_>>(), &mut numbers);
-                if count > 0 {
-                    assert_eq!(run, numbers, "{count} from {first}");
-                }
+                delta_of_run(first..first + count, &mut run);
+                delta_binary_packed(&(first..first + count).collect::<Vec<_>>(), &mut numbers);
+                assert_eq!(run, numbers, "{count} from {first}");
             }
         }
     }

@@ -5,7 +5,7 @@ use super::encodings::{byte_stream_split, delta_binary_packed, delta_of_run};
 use super::levels::Hybrid;
 use super::pages::Pages;
 use super::statistics::{Booleans, Doubles, Integers};
-use super::{Encoder, PAGE_ROWS, mismatch};
+use super::{Encoder, PAGE_ROWS, mismatch, spare};
 use crate::sink::Sink;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
@@ -85,9 +85,9 @@ impl Leaf {
 /// Row numbers: all of a page rise by one where no row of the source is left out, and are then kept as the first of them.
 pub(super) struct Rows {
     leaf: Leaf,
-    /// The first number of the page and how many followed it, each the next one.
-    run: (i64, usize),
-    /// All numbers of the page once one did not.
+    /// The numbers of the page as long as each is the next one.
+    run: Range<i64>,
+    /// All of them once one is not.
     values: Vec<i64>,
     encoded: Vec<u8>,
     statistics: Integers,
@@ -96,23 +96,25 @@ pub(super) struct Rows {
 impl Rows {
     pub(super) fn new(column: &ColumnDescPtr, field: &Field) -> Self {
         let leaf = Leaf::new(column, field, Encoding::DELTA_BINARY_PACKED);
-        Self { leaf, run: (0, 0), values: Vec::new(), encoded: Vec::new(), statistics: Integers::default() }
+        Self { leaf, run: 0..0, values: Vec::new(), encoded: Vec::new(), statistics: Integers::default() }
     }
 }
 
 /// Appends `numbers` to a page that is `run`, or `values` once it is none.
-fn append_numbers(run: &mut (i64, usize), values: &mut Vec<i64>, numbers: &[i64]) {
-    let Some(begin) = numbers.first() else { return };
+fn append_numbers(run: &mut Range<i64>, values: &mut Vec<i64>, numbers: &[i64]) {
+    let Some(first) = numbers.first() else { return };
     if values.is_empty() {
-        let (first, count) = if run.1 == 0 { (*begin, 0) } else { *run };
-        // All at once, not up to the first that differs: several are then compared by one instruction.
-        let expected = (0..).map(|place: i64| first.wrapping_add(count as i64).wrapping_add(place));
-        if numbers.iter().zip(expected).fold(0, |bits, (number, next)| bits | (number ^ next)) == 0 {
-            *run = (first, count + numbers.len());
+        if run.is_empty() {
+            *run = *first..*first;
+        }
+        let end = i64::try_from(numbers.len()).ok().and_then(|count| run.end.checked_add(count));
+        // No early end: several are then compared by one instruction.
+        let differing = |end| numbers.iter().zip(run.end..end).fold(0, |bits, (number, next)| bits | (number ^ next));
+        if let Some(end) = end.filter(|end| differing(*end) == 0) {
+            run.end = end;
             return;
         }
-        values.extend((0..).take(run.1).map(|place: i64| run.0.wrapping_add(place)));
-        run.1 = 0;
+        values.extend(std::mem::replace(run, 0..0));
     }
     values.extend_from_slice(numbers);
 }
@@ -126,17 +128,14 @@ impl Encoder for Rows {
 
     fn end_page(&mut self, codec: &mut Codec) -> Result<()> {
         self.encoded.clear();
-        match self.run {
-            (first, count) if count > 0 => {
-                self.statistics.widen(first, first + (count as i64 - 1));
-                delta_of_run(first, count, &mut self.encoded);
-            }
-            _ => {
-                self.statistics.observe(&self.values);
-                delta_binary_packed(&self.values, &mut self.encoded);
-            }
+        let run = std::mem::replace(&mut self.run, 0..0);
+        if run.is_empty() {
+            self.statistics.observe(&self.values);
+            delta_binary_packed(&self.values, &mut self.encoded);
+        } else {
+            self.statistics.widen(run.start, run.end - 1);
+            delta_of_run(run, &mut self.encoded);
         }
-        self.run.1 = 0;
         self.values.clear();
         self.leaf.end_page(codec, &self.encoded)
     }
@@ -163,13 +162,20 @@ impl Scores {
     }
 }
 
+impl Drop for Scores {
+    fn drop(&mut self) {
+        spare::give(std::mem::take(&mut self.streams));
+    }
+}
+
 impl Encoder for Scores {
     fn append(&mut self, array: &ArrayRef, _codec: &mut Codec) -> Result<()> {
         let array =
             array.as_primitive_opt::<Float64Type>().ok_or_else(|| mismatch(&self.leaf.name, "is no Float64"))?;
         let Self { streams, count, statistics, .. } = self;
         if streams.is_empty() {
-            *streams = vec![0; 8 * PAGE_ROWS];
+            spare::reserve(streams, 8 * PAGE_ROWS);
+            streams.resize(8 * PAGE_ROWS, 0);
         }
         self.leaf.append(array.len(), array.nulls(), |range| {
             let values = &array.values()[range];
@@ -182,9 +188,9 @@ impl Encoder for Scores {
     fn end_page(&mut self, codec: &mut Codec) -> Result<()> {
         let count = std::mem::take(&mut self.count);
         if count < PAGE_ROWS {
-            (1..8).for_each(|stream| {
-                self.streams.copy_within(stream * PAGE_ROWS..stream * PAGE_ROWS + count, stream * count)
-            });
+            for stream in 1..8 {
+                self.streams.copy_within(stream * PAGE_ROWS..stream * PAGE_ROWS + count, stream * count);
+            }
         }
         self.leaf.end_page(codec, &self.streams[..8 * count])
     }
