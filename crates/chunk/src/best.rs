@@ -35,6 +35,18 @@ impl BestRows {
         }
     }
 
+    /// Whether one of these, later than all rows seen, may be. Asked of a batch, for hardly any row of a chunk is among
+    /// its highest.
+    pub(crate) fn admits_any(&self, scores: &[f64]) -> bool {
+        match self.rows.last() {
+            // No early end: several are then compared by one instruction.
+            Some(last) if self.rows.len() == self.capacity => {
+                scores.iter().filter(|score| **score > last.score).count() > 0
+            }
+            _ => self.capacity > 0,
+        }
+    }
+
     pub(crate) fn push(&mut self, row: BestRow) {
         let at = self.rows.partition_point(|r| r.score >= row.score);
         self.rows.insert(at, row);

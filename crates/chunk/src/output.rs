@@ -43,39 +43,31 @@ impl Layout {
         self.schema.clone()
     }
 
-    /// One output batch. `flagged` holds (position in the batch, reasons) in order.
+    /// One output batch. `reasons` holds (position in the batch, reasons) of the rows in `marks`, in order.
     pub(crate) fn batch(
         &self,
         first_row: u64,
         copied: &[ArrayRef],
-        scores: &[f64],
-        flagged: &[(usize, Vec<Reason>)],
+        scores: Vec<f64>,
+        marks: BooleanBuffer,
+        reasons: &[(usize, Vec<Reason>)],
     ) -> Result<RecordBatch, ChunkError> {
         let first = i64::try_from(first_row).map_err(|_| ChunkError::new("DATA", "row numbers beyond 2^63"))?;
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
-        columns.push(Arc::new(Int64Array::from_iter_values((first..).take(scores.len()))));
+        let rows = scores.len();
+        columns.push(Arc::new(Int64Array::from_iter_values((first..).take(rows))));
         if let Some(file) = &self.file {
-            columns.push(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(file, scores.len()))));
+            columns.push(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(file, rows))));
         }
         columns.extend(copied.iter().cloned());
-        let nulls =
-            self.skips.then(|| NullBuffer::new(BooleanBuffer::collect_bool(scores.len(), |i| !scores[i].is_nan())));
-        columns.push(Arc::new(Float64Array::new(scores.to_vec().into(), nulls.clone())));
-        columns.push(Arc::new(BooleanArray::new(marks(scores.len(), flagged), nulls)));
+        let nulls = self.skips.then(|| NullBuffer::new(BooleanBuffer::collect_bool(rows, |i| !scores[i].is_nan())));
+        columns.push(Arc::new(Float64Array::new(scores.into(), nulls.clone())));
+        columns.push(Arc::new(BooleanArray::new(marks, nulls)));
         if let Some(names) = &self.reasons {
-            columns.push(reasons(scores.len(), flagged, names));
+            columns.push(reason_lists(rows, reasons, names));
         }
         Ok(RecordBatch::try_new(self.schema.clone(), columns)?)
     }
-}
-
-fn marks(rows: usize, flagged: &[(usize, Vec<Reason>)]) -> BooleanBuffer {
-    let mut bits = arrow_buffer::BooleanBufferBuilder::new(rows);
-    bits.append_n(rows, false);
-    for (row, _) in flagged {
-        bits.set_bit(*row, true);
-    }
-    bits.finish()
 }
 
 fn reason_fields() -> Fields {
@@ -91,7 +83,7 @@ fn reason_field() -> Field {
 }
 
 /// A list per flagged row, null for the others.
-fn reasons(rows: usize, flagged: &[(usize, Vec<Reason>)], names: &[String]) -> ArrayRef {
+fn reason_lists(rows: usize, flagged: &[(usize, Vec<Reason>)], names: &[String]) -> ArrayRef {
     let builders: Vec<Box<dyn arrow_array::builder::ArrayBuilder>> =
         vec![Box::new(StringBuilder::new()), Box::new(Float64Builder::new()), Box::new(Float64Builder::new())];
     let mut lists =

@@ -6,20 +6,23 @@ use crate::range::{Selection, for_each_batch};
 use crate::receipt::{BestRecord, Findings, Part, PartFile, ReasonRecord};
 use crate::task::{Chunk, Flag, Scoring};
 use crate::{ChunkError, Watch};
+use arrow_buffer::BooleanBuffer;
 use arrow_schema::DataType;
-use batch_core_kernels::{Level, Missing, Model, Reason};
+use batch_core_kernels::{Level, Missing, Model};
 use batch_core_parts::{Disk, PartWriter};
 use batch_core_scan::Scanner;
 use std::path::PathBuf;
 
 impl Flag {
-    fn marks(self, score: f64, file: u32, row: u64) -> bool {
+    /// A bit for each of `scores`, which begin with row `first_row` of the file.
+    fn marks(self, scores: &[f64], file: u32, first_row: u64) -> BooleanBuffer {
         match self {
-            Self::Above { score: threshold } => score > threshold,
-            Self::From { score: last, file: f, row: r } => {
+            Self::Above { score: threshold } => BooleanBuffer::collect_bool(scores.len(), |at| scores[at] > threshold),
+            Self::From { score: last, file: f, row: r } => BooleanBuffer::collect_bool(scores.len(), |at| {
+                let (score, row) = (scores[at], first_row + at as u64);
                 score > last || (score.total_cmp(&last).is_eq() && (file, row) <= (f, r))
-            }
-            Self::Never => false,
+            }),
+            Self::Never => BooleanBuffer::new_unset(scores.len()),
         }
     }
 }
@@ -46,38 +49,40 @@ pub(crate) fn score(
     target: &Target,
     watch: &Watch,
 ) -> Result<Part, ChunkError> {
-    let file = chunk.source.index;
-    let mut scorer = model.scorer(Level::from_environment()?, scoring.missing);
+    let (file, explain) = (chunk.source.index, scoring.explain as usize);
+    let mut kernel = model.scorer(Level::from_environment()?, scoring.missing);
     let selection = Selection { features: model.columns(), copied: &scoring.keep, missing: scoring.missing };
     let mut output: Option<(Layout, PartWriter)> = None;
     let mut best = BestRows::new(scoring.best as usize);
-    let (mut flagged_rows, mut skipped) = (0_u64, 0_u64);
-    let mut row_scores = Vec::new();
-    let mut flagged: Vec<(usize, Vec<Reason>)> = Vec::new();
+    let (mut flagged, mut skipped) = (0, 0);
 
     for_each_batch(scanner, chunk, &selection, watch, |rows| {
         let batch = &rows.batch;
-        row_scores.resize(batch.rows(), 0.0);
-        scorer.score(batch, &mut row_scores);
-        flagged.clear();
-        for (position, (score, row)) in row_scores.iter().zip(batch.first_row()..).enumerate() {
-            skipped += u64::from(score.is_nan());
-            if scoring.flag.marks(*score, file, row) {
-                flagged.push((position, scorer.reasons(batch, position, scoring.explain as usize)));
-            }
-            if best.admits(*score) {
-                let reasons = scorer.reasons(batch, position, scoring.explain as usize);
-                best.push(BestRow { file, row, score: *score, reasons });
+        let mut scores = vec![0.0; batch.rows()];
+        kernel.score(batch, &mut scores);
+        let marks = scoring.flag.marks(&scores, file, batch.first_row());
+        flagged += marks.count_set_bits() as u64;
+        skipped += scores.iter().filter(|score| score.is_nan()).count() as u64;
+        if best.admits_any(&scores) {
+            for (position, score) in scores.iter().enumerate() {
+                if best.admits(*score) {
+                    let reasons = kernel.reasons(batch, position, explain);
+                    let row = batch.first_row() + position as u64;
+                    best.push(BestRow { file, row, score: *score, reasons });
+                }
             }
         }
-        flagged_rows += flagged.len() as u64;
+        let reasons: Vec<_> = match explain {
+            0 => Vec::new(),
+            count => marks.set_indices().map(|row| (row, kernel.reasons(batch, row, count))).collect(),
+        };
 
         if output.is_none() {
             let kinds: Vec<_> = rows.copied.iter().map(|a| a.data_type().clone()).collect();
             output = Some(open(model, scoring, &kinds, chunk.range.chunk, target)?);
         }
         let Some((layout, writer)) = &mut output else { return Err(ChunkError::new("BUG", "no part to write to")) };
-        writer.write(&layout.batch(batch.first_row(), rows.copied, &row_scores, &flagged)?)?;
+        writer.write(&layout.batch(batch.first_row(), rows.copied, scores, marks, &reasons)?)?;
         Ok(())
     })?;
 
@@ -88,7 +93,7 @@ pub(crate) fn score(
     let best = best.into_rows().into_iter().map(|row| record(row, model.columns()));
     Ok(Part {
         file: PartFile { rows: receipt.rows, bytes: receipt.bytes, sha256: receipt.sha256 },
-        findings: Findings { best: best.collect(), flagged: flagged_rows, skipped },
+        findings: Findings { best: best.collect(), flagged, skipped },
     })
 }
 

@@ -15,6 +15,7 @@ mod levels;
 mod lists;
 mod pages;
 mod reasons;
+mod spare;
 mod statistics;
 
 pub(crate) use codec::Codec;

@@ -1,5 +1,6 @@
 //! The compression of pages, with one context for a whole part.
 
+use super::spare;
 use crate::layout::Compression;
 use parquet::basic::{Compression as Name, ZstdLevel};
 use parquet::errors::{ParquetError, Result};
@@ -39,7 +40,7 @@ impl Codec {
         packed.clear();
         match self {
             Self::Zstd(compressor, _) => {
-                packed.reserve(compress_bound(page.len()));
+                spare::reserve(packed, compress_bound(page.len()));
                 compressor.compress_to_buffer(page, packed)?;
             }
             Self::Snappy(encoder) => {

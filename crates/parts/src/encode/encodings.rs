@@ -1,5 +1,7 @@
 //! Parquet's encodings of plain numbers, each straight from a slice to bytes.
 
+use std::ops::Range;
+
 /// Deltas of one block; the smallest the format allows, so that a change of stride costs little.
 const BLOCK: usize = 128;
 const MINIBLOCKS: usize = 4;
@@ -21,10 +23,7 @@ fn zigzag(value: i64, out: &mut Vec<u8>) {
 /// `DELTA_BINARY_PACKED`: the differences above the least one of each block, in as few bits as they need. Row numbers
 /// that rise by one need none.
 pub(super) fn delta_binary_packed(values: &[i64], out: &mut Vec<u8>) {
-    varint(BLOCK as u64, out);
-    varint(MINIBLOCKS as u64, out);
-    varint(values.len() as u64, out);
-    zigzag(values.first().copied().unwrap_or(0), out);
+    begin_delta(values.first().copied().unwrap_or(0), values.len() as u64, out);
     let mut rest = values;
     while rest.len() > 1 {
         let count = BLOCK.min(rest.len() - 1);
@@ -39,6 +38,13 @@ pub(super) fn delta_binary_packed(values: &[i64], out: &mut Vec<u8>) {
         }
         rest = &rest[count..];
     }
+}
+
+fn begin_delta(first: i64, count: u64, out: &mut Vec<u8>) {
+    varint(BLOCK as u64, out);
+    varint(MINIBLOCKS as u64, out);
+    varint(count, out);
+    zigzag(first, out);
 }
 
 fn uneven_block(values: &[i64], next: &[i64], out: &mut Vec<u8>) {
@@ -76,20 +82,29 @@ pub(super) fn bit_packed(values: &[u64], width: u32, out: &mut Vec<u8>) {
     }
 }
 
-/// `BYTE_STREAM_SPLIT`: the first bytes of all values, then the second ones, and so on. `streams` has eight bytes for
-/// each value.
+/// The same for the numbers of `run`, which rise by one.
+pub(super) fn delta_of_run(run: Range<i64>, out: &mut Vec<u8>) {
+    let count = run.end.wrapping_sub(run.start).cast_unsigned();
+    begin_delta(run.start, count, out);
+    for _ in 0..count.saturating_sub(1).div_ceil(BLOCK as u64) {
+        zigzag(1, out);
+        out.extend([0; MINIBLOCKS]);
+    }
+}
+
+/// `BYTE_STREAM_SPLIT`: the first bytes of all values, then the second ones, and so on. Each of the eight `streams` has
+/// room for `room` values; these go to the places from `at` on.
 ///
 /// Eight values at a time are an 8 x 8 matrix of bytes, transposed in three rounds of swaps in plain integers; half the
 /// time of picking out one stream after the other.
-pub(super) fn byte_stream_split(values: &[f64], streams: &mut [u8]) {
-    let count = values.len();
-    debug_assert_eq!(streams.len(), 8 * count);
+pub(super) fn byte_stream_split(values: &[f64], streams: &mut [u8], room: usize, at: usize) {
+    debug_assert!(streams.len() == 8 * room && at + values.len() <= room);
     let (blocks, rest) = values.as_chunks::<8>();
     let mut ends = streams;
     let mut split: [&mut [u8]; 8] = std::array::from_fn(|_| {
-        let (stream, rest) = std::mem::take(&mut ends).split_at_mut(count);
+        let (stream, rest) = std::mem::take(&mut ends).split_at_mut(room);
         ends = rest;
-        stream
+        &mut stream[at..at + values.len()]
     });
     for (index, block) in blocks.iter().enumerate() {
         for (stream, bytes) in split.iter_mut().zip(transposed(block.map(f64::to_bits))) {
@@ -107,7 +122,7 @@ pub(super) fn byte_stream_split(values: &[f64], streams: &mut [u8]) {
 pub(super) fn append_byte_stream_split(values: &[f64], out: &mut Vec<u8>) {
     let start = out.len();
     out.resize(start + 8 * values.len(), 0);
-    byte_stream_split(values, &mut out[start..]);
+    byte_stream_split(values, &mut out[start..], values.len(), 0);
 }
 
 fn transposed(mut rows: [u64; 8]) -> [u64; 8] {
@@ -135,6 +150,29 @@ mod tests {
             for (index, value) in values.iter().enumerate() {
                 let bytes: Vec<u8> = (0..8).map(|stream| out[1 + stream * count + index]).collect();
                 assert_eq!(bytes, value.to_le_bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn streams_grow_by_stretches() {
+        let values: Vec<f64> = (0..100).map(|value| f64::from(value).sqrt()).collect();
+        let (mut whole, mut grown) = (Vec::new(), vec![0; 800]);
+        append_byte_stream_split(&values, &mut whole);
+        for (at, stretch) in [(0, 0..33), (33, 33..34), (34, 34..100)] {
+            byte_stream_split(&values[stretch], &mut grown, 100, at);
+        }
+        assert_eq!(grown, whole);
+    }
+
+    #[test]
+    fn a_run_is_encoded_as_its_numbers_are() {
+        for first in [0, 7, 122_880, i64::MAX - 1_000] {
+            for count in (1..260).chain([1_000]) {
+                let (mut run, mut numbers) = (Vec::new(), Vec::new());
+                delta_of_run(first..first + count, &mut run);
+                delta_binary_packed(&(first..first + count).collect::<Vec<_>>(), &mut numbers);
+                assert_eq!(run, numbers, "{count} from {first}");
             }
         }
     }

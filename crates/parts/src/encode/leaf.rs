@@ -1,11 +1,11 @@
 //! Row numbers, scores and flags: one value for each row, or null.
 
 use super::codec::Codec;
-use super::encodings::{byte_stream_split, delta_binary_packed};
+use super::encodings::{byte_stream_split, delta_binary_packed, delta_of_run};
 use super::levels::Hybrid;
 use super::pages::Pages;
 use super::statistics::{Booleans, Doubles, Integers};
-use super::{Encoder, mismatch};
+use super::{Encoder, PAGE_ROWS, mismatch, spare};
 use crate::sink::Sink;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
@@ -82,9 +82,12 @@ impl Leaf {
     }
 }
 
-/// Row numbers.
+/// Row numbers: all of a page rise by one where no row of the source is left out, and are then kept as the first of them.
 pub(super) struct Rows {
     leaf: Leaf,
+    /// The numbers of the page as long as each is the next one.
+    run: Range<i64>,
+    /// All of them once one is not.
     values: Vec<i64>,
     encoded: Vec<u8>,
     statistics: Integers,
@@ -93,21 +96,46 @@ pub(super) struct Rows {
 impl Rows {
     pub(super) fn new(column: &ColumnDescPtr, field: &Field) -> Self {
         let leaf = Leaf::new(column, field, Encoding::DELTA_BINARY_PACKED);
-        Self { leaf, values: Vec::new(), encoded: Vec::new(), statistics: Integers::default() }
+        Self { leaf, run: 0..0, values: Vec::new(), encoded: Vec::new(), statistics: Integers::default() }
     }
+}
+
+/// Appends `numbers` to a page that is `run`, or `values` once it is none.
+fn append_numbers(run: &mut Range<i64>, values: &mut Vec<i64>, numbers: &[i64]) {
+    let Some(first) = numbers.first() else { return };
+    if values.is_empty() {
+        if run.is_empty() {
+            *run = *first..*first;
+        }
+        let end = i64::try_from(numbers.len()).ok().and_then(|count| run.end.checked_add(count));
+        // No early end: several are then compared by one instruction.
+        let differing = |end| numbers.iter().zip(run.end..end).fold(0, |bits, (number, next)| bits | (number ^ next));
+        if let Some(end) = end.filter(|end| differing(*end) == 0) {
+            run.end = end;
+            return;
+        }
+        values.extend(std::mem::replace(run, 0..0));
+    }
+    values.extend_from_slice(numbers);
 }
 
 impl Encoder for Rows {
     fn append(&mut self, array: &ArrayRef, _codec: &mut Codec) -> Result<()> {
         let array = array.as_primitive_opt::<Int64Type>().ok_or_else(|| mismatch(&self.leaf.name, "is no Int64"))?;
-        let values = &mut self.values;
-        self.leaf.append(array.len(), array.nulls(), |range| values.extend_from_slice(&array.values()[range]))
+        let (run, values) = (&mut self.run, &mut self.values);
+        self.leaf.append(array.len(), array.nulls(), |range| append_numbers(run, values, &array.values()[range]))
     }
 
     fn end_page(&mut self, codec: &mut Codec) -> Result<()> {
-        self.statistics.observe(&self.values);
         self.encoded.clear();
-        delta_binary_packed(&self.values, &mut self.encoded);
+        let run = std::mem::replace(&mut self.run, 0..0);
+        if run.is_empty() {
+            self.statistics.observe(&self.values);
+            delta_binary_packed(&self.values, &mut self.encoded);
+        } else {
+            self.statistics.widen(run.start, run.end - 1);
+            delta_of_run(run, &mut self.encoded);
+        }
         self.values.clear();
         self.leaf.end_page(codec, &self.encoded)
     }
@@ -120,15 +148,23 @@ impl Encoder for Rows {
 /// Scores: they differ in their low bytes only by noise, so their bytes are split into streams.
 pub(super) struct Scores {
     leaf: Leaf,
-    values: Vec<f64>,
-    encoded: Vec<u8>,
+    /// The page, each of its eight streams as long as a whole page needs; made for the first score.
+    streams: Vec<u8>,
+    /// Scores in it.
+    count: usize,
     statistics: Doubles,
 }
 
 impl Scores {
     pub(super) fn new(column: &ColumnDescPtr, field: &Field) -> Self {
         let leaf = Leaf::new(column, field, Encoding::BYTE_STREAM_SPLIT);
-        Self { leaf, values: Vec::new(), encoded: Vec::new(), statistics: Doubles::default() }
+        Self { leaf, streams: Vec::new(), count: 0, statistics: Doubles::default() }
+    }
+}
+
+impl Drop for Scores {
+    fn drop(&mut self) {
+        spare::give(std::mem::take(&mut self.streams));
     }
 }
 
@@ -136,17 +172,27 @@ impl Encoder for Scores {
     fn append(&mut self, array: &ArrayRef, _codec: &mut Codec) -> Result<()> {
         let array =
             array.as_primitive_opt::<Float64Type>().ok_or_else(|| mismatch(&self.leaf.name, "is no Float64"))?;
-        let values = &mut self.values;
-        self.leaf.append(array.len(), array.nulls(), |range| values.extend_from_slice(&array.values()[range]))
+        let Self { streams, count, statistics, .. } = self;
+        if streams.is_empty() {
+            spare::reserve(streams, 8 * PAGE_ROWS);
+            streams.resize(8 * PAGE_ROWS, 0);
+        }
+        self.leaf.append(array.len(), array.nulls(), |range| {
+            let values = &array.values()[range];
+            statistics.observe(values);
+            byte_stream_split(values, streams, PAGE_ROWS, *count);
+            *count += values.len();
+        })
     }
 
     fn end_page(&mut self, codec: &mut Codec) -> Result<()> {
-        self.statistics.observe(&self.values);
-        // Not cleared: each byte is written, and pages are alike in length.
-        self.encoded.resize(8 * self.values.len(), 0);
-        byte_stream_split(&self.values, &mut self.encoded);
-        self.values.clear();
-        self.leaf.end_page(codec, &self.encoded)
+        let count = std::mem::take(&mut self.count);
+        if count < PAGE_ROWS {
+            for stream in 1..8 {
+                self.streams.copy_within(stream * PAGE_ROWS..stream * PAGE_ROWS + count, stream * count);
+            }
+        }
+        self.leaf.end_page(codec, &self.streams[..8 * count])
     }
 
     fn end_row_group(&mut self, group: &mut SerializedRowGroupWriter<'_, Sink>, _codec: &mut Codec) -> Result<()> {

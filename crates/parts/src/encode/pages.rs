@@ -1,6 +1,7 @@
 //! A column chunk in memory: pages with their headers, and what the footer says of them.
 
 use super::codec::Codec;
+use super::spare;
 use crate::sink::Sink;
 use bytes::Bytes;
 use parquet::basic::Encoding;
@@ -13,12 +14,15 @@ use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, SerializedRowGroupWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
+/// More than the header of a page takes.
+const HEADER_BYTES: usize = 64;
+
 /// The pages of one column of one row group. Used again for the next, so that its buffers are grown once.
 pub(super) struct Pages {
     column: ColumnDescPtr,
     encoding: Encoding,
     codec: parquet::basic::Compression,
-    data: Option<TrackedWrite<Vec<u8>>>,
+    data: Vec<u8>,
     dictionary: Vec<u8>,
     packed: Vec<u8>,
     locations: Vec<PageLocation>,
@@ -27,11 +31,18 @@ pub(super) struct Pages {
     rows: usize,
 }
 
+impl Drop for Pages {
+    fn drop(&mut self) {
+        spare::give(std::mem::take(&mut self.packed));
+        spare::give(std::mem::take(&mut self.data));
+    }
+}
+
 impl Pages {
     pub(super) fn new(column: &ColumnDescPtr, encoding: Encoding) -> Self {
         let codec = parquet::basic::Compression::UNCOMPRESSED;
         let (dictionary, packed, locations) = (Vec::new(), Vec::new(), Vec::new());
-        let (column, data) = (column.clone(), Some(TrackedWrite::new(Vec::new())));
+        let (column, data) = (column.clone(), Vec::new());
         Self { column, encoding, codec, data, dictionary, packed, locations, uncompressed: 0, values: 0, rows: 0 }
     }
 
@@ -48,11 +59,14 @@ impl Pages {
             rep_level_encoding: Encoding::RLE,
             statistics: None,
         };
-        let Some(data) = &mut self.data else { return Ok(()) };
-        let spec = SerializedPageWriter::new(data).write_page(CompressedPage::new(data_page, page.len()))?;
+        let offset = self.data.len();
+        spare::reserve(&mut self.data, buf.len() + HEADER_BYTES);
+        let mut data = TrackedWrite::new(&mut self.data);
+        let spec = SerializedPageWriter::new(&mut data).write_page(CompressedPage::new(data_page, page.len()))?;
+        data.into_inner()?;
         self.packed = buf.into(); // the page is gone, so this is the buffer itself, not a copy
         self.locations.push(PageLocation {
-            offset: i64::try_from(spec.offset)?,
+            offset: i64::try_from(offset)?,
             compressed_page_size: i32::try_from(spec.compressed_size)?,
             first_row_index: i64::try_from(self.rows)?,
         });
@@ -81,7 +95,7 @@ impl Pages {
         group: &mut SerializedRowGroupWriter<'_, Sink>,
         statistics: Statistics,
     ) -> Result<()> {
-        let data = self.data.take().map(TrackedWrite::into_inner).transpose()?.unwrap_or_default();
+        let data = std::mem::take(&mut self.data);
         let shift = self.dictionary.len();
         let has_dictionary = shift > 0;
         let chunk = if has_dictionary { [std::mem::take(&mut self.dictionary), data].concat() } else { data };
@@ -117,7 +131,7 @@ impl Pages {
         group.append_column(&chunk, close)?;
         let mut buffer: Vec<u8> = chunk.into();
         buffer.clear();
-        self.data = Some(TrackedWrite::new(buffer));
+        self.data = buffer;
         (self.uncompressed, self.values, self.rows) = (0, 0, 0);
         Ok(())
     }

@@ -14,20 +14,13 @@ pub(super) struct Integers(Option<(i64, i64)>);
 
 impl Integers {
     pub(super) fn observe(&mut self, values: &[i64]) {
-        let [first, .., last] = values else {
-            return values.iter().for_each(|value| self.widen(*value, *value));
-        };
-        // Row numbers rise. Asking that of all at once, by their sign bits, is three times as fast as comparing each.
-        let steps = values.iter().zip(&values[1..]).fold(0, |bits, (value, next)| bits | next.wrapping_sub(*value));
-        if (steps | values.iter().fold(0, |bits, value| bits | value)) >= 0 {
-            self.widen(*first, *last);
-        } else {
-            let (min, max) = values.iter().fold((*first, *first), |(min, max), v| (min.min(*v), max.max(*v)));
-            self.widen(min, max);
+        if let Some((min, max)) = values.iter().min().zip(values.iter().max()) {
+            self.widen(*min, *max);
         }
     }
 
-    fn widen(&mut self, low: i64, high: i64) {
+    /// Observes numbers of which these are the least and the greatest.
+    pub(super) fn widen(&mut self, low: i64, high: i64) {
         self.0 = Some(self.0.map_or((low, high), |(min, max)| (min.min(low), max.max(high))));
     }
 

@@ -58,6 +58,21 @@ proptest! {
 }
 
 #[test]
+fn row_numbers_that_leave_some_out_read_back_as_they_were() {
+    let home = tempfile::tempdir().unwrap();
+    let gaps = (0..3_000).filter(|row| !(500..1_600).contains(row) || row % 3 == 0);
+    let numbers: Vec<i64> = gaps.chain((0..5).map(|row| i64::MAX - 4 + row)).chain(0..2_000).collect();
+    let rows = RecordBatch::try_from_iter([("row", Arc::new(Int64Array::from(numbers)) as ArrayRef)]).unwrap();
+    let fields: Vec<_> =
+        rows.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(false)).collect();
+    let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), rows.columns().to_vec()).unwrap();
+    let whole = write(&home.path().join("whole"), &rows, &[], &small());
+    assert_eq!(read(&home.path().join("whole")), rows);
+    let cuts: Vec<_> = (0..rows.num_rows()).step_by(7).collect();
+    assert_eq!(whole, write(&home.path().join("pieces"), &rows, &cuts, &small()));
+}
+
+#[test]
 fn pages_and_blocks_are_cut_at_fixed_rows() {
     let home = tempfile::tempdir().unwrap();
     // Two pages of our own and several blocks of the library in one row group, then a short one.
