@@ -100,7 +100,7 @@ it('without the DuckDB client a run says so, and keeps what the loader said', as
   expect(JSON.parse(stdout)).toMatchObject({
     ours: true,
     code: 'ADDON_MISSING',
-    message: expect.stringMatching(/^the DuckDB client .*Cannot find module '@duckdb\/node-api'/),
+    message: expect.stringMatching(/^the DuckDB client .*Cannot find module '@duckdb\/node-bindings'/),
   });
 });
 
