@@ -1,5 +1,6 @@
 /** A run, as a table of contents: prepare, check, open, recall or begin, then carry out and report. */
 import { writeDurable } from '../../bindings/native.ts';
+import { preloadEngine } from '../../engines/open.ts';
 import { BatchCoreError, EXIT, restate } from '../../errors.ts';
 import type { Listener } from '../../events/listener.ts';
 import { ProcessSignal } from '../../events/processSignal.ts';
@@ -31,6 +32,7 @@ import { type ModelOrigin, saveModel } from '../places/save.ts';
 import { approveTargets, placesOf, refusePlaces, refuseUnwritable, savedPlace } from '../places/targets.ts';
 import { jobPaths } from '../prepare/home.ts';
 import { type Prepared, prepare } from '../prepare/prepare.ts';
+import { DEFAULTS } from '../spec/optionTable.ts';
 import type { ScoreOptions } from '../spec/optionTypes.ts';
 import { afterDeaths, type Budget } from '../spec/resources.ts';
 import { type Carried, carryOut } from './carryOut.ts';
@@ -95,6 +97,7 @@ async function run(prepared: Prepared, hooks: RunHooks, timing: Timing): Promise
 /** The run, while no other of this home writes to its places. */
 async function runAlone(prepared: Prepared, hooks: RunHooks, timing: Timing): Promise<Report> {
   const warnings = await settleRivals(prepared);
+  preloadEngine(prepared.options.engine ?? DEFAULTS.engine);
   const job = await openJob(prepared, prepared.options.fresh ?? false);
   try {
     const begun = await begin(prepared, job, hooks, warnings).catch((thrown) => {
@@ -157,7 +160,6 @@ async function execute(
   const grace = followControl(control, job, monitor, timing);
   let report: Report;
   try {
-    await job.store.setState('start');
     monitor.start();
     monitor.event(execution.resumed ? 'resumed' : 'started', { source: prepared.sources, out: prepared.output.path });
     if (prepared.kind === 'score') checkRoom(prepared, job);
