@@ -234,11 +234,12 @@ export class JobStore extends ChunkStore {
 }
 
 async function createJob(statements: Statements, job: NewJob): Promise<void> {
-  await change(
-    statements,
-    `INSERT INTO job SELECT $1, $2, $3, ${TIME('$4')}, 'created' WHERE NOT EXISTS (FROM job)`,
-    [job.jobId, job.specJson, job.fingerprint, Date.now()],
-  );
+  await change(statements, `INSERT INTO job SELECT $1, $2, $3, ${TIME('$4')}, 'created' WHERE NOT EXISTS (FROM job)`, [
+    job.jobId,
+    job.specJson,
+    job.fingerprint,
+    Date.now(),
+  ]);
   await insert(statements, 'input_file', job.files.map(fileRow));
 }
 

@@ -45,7 +45,7 @@ export interface PhaseWork {
 }
 
 export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
-  const { store, engine, monitor, control } = run;
+  const { engine, monitor, control } = run;
   const stored = await chunksBefore(run, work);
   const waiting = inOrder(run.chunks, stored);
   const done = stored.filter((chunk) => chunk.state === 'done');
