@@ -52,9 +52,9 @@ export async function openMemory({ files = [] }: { files?: readonly string[] } =
   const database = await open(':memory:', LOCKED);
   try {
     const allowed = files.flatMap((file) => [...new Set([file, literalPath(file)])]);
-    await database.run(`SET allowed_paths=[${allowed.map(quoteText).join(',')}]`);
-    await database.run('SET enable_external_access=false');
-    await database.run('SET lock_configuration=true');
+    await database.run(
+      `SET allowed_paths=[${allowed.map(quoteText).join(',')}]; SET enable_external_access=false; SET lock_configuration=true`,
+    );
   } catch (error) {
     await database.close();
     throw error;

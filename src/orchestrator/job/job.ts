@@ -84,7 +84,8 @@ export async function openJob(
   try {
     const store = await JobStore.open(paths.database, { jobId, fresh });
     try {
-      const [stored, publication, model] = [await store.read(), await store.publication(), await store.model()];
+      const stored = await store.read();
+      const [publication, model] = stored ? [await store.publication(), await store.model()] : [];
       return {
         ...{ jobId, fingerprint, home, paths, store, lock, holder, stored, publication, model },
         // Once is what it was for: what lies there when the job is done is another matter.

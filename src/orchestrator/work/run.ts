@@ -203,6 +203,7 @@ async function finish(
 
 /** An execution that died without a word was most likely short of memory: the next has fewer workers. */
 async function budgetAfterDeaths(prepared: Prepared, job: OpenJob): Promise<Budget> {
+  if (!job.stored) return prepared.budget;
   const before = (await job.store.executions()).slice(0, -1).reverse();
   const alive = before.findIndex(({ status }) => status !== 'died');
   const deaths = alive < 0 ? before.length : alive;
