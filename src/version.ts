@@ -1,4 +1,4 @@
 /** The version of this package. */
 import { createRequire } from 'node:module';
 
-export const VERSION: string = createRequire(import.meta.url)('../package.json').version;
+export const VERSION: string = createRequire(import.meta.url)('batch-core/package.json').version;

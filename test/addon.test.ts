@@ -30,8 +30,7 @@ const REPORTED = `.then(() => console.log('{}'), (e) => console.log(JSON.stringi
 beforeAll(() => parquet(join(directory, 'data.parquet'), gaussian(3000)));
 
 describe('without the addon', () => {
-  const bare = () =>
-    installation('bare', ['@duckdb', 'piscina', 'apache-arrow', 'commander', 'cli-table3', 'detect-libc']);
+  const bare = () => installation('bare', ['@duckdb', 'piscina', 'apache-arrow', 'detect-libc']);
   let at: string;
   beforeAll(() => {
     at = bare();
@@ -100,7 +99,7 @@ it('without the DuckDB client a run says so, and keeps what the loader said', as
   expect(JSON.parse(stdout)).toMatchObject({
     ours: true,
     code: 'ADDON_MISSING',
-    message: expect.stringMatching(/^the DuckDB client .*Cannot find module '@duckdb\/node-api'/),
+    message: expect.stringMatching(/^the DuckDB client .*Cannot find module '@duckdb\/node-bindings'/),
   });
 });
 
@@ -118,6 +117,12 @@ it.runIf(onLinux)('where memory is short the code is OUT_OF_MEMORY, and nobody i
   expect(failure).toMatchObject({ ours: true, code: 'OUT_OF_MEMORY', hint: expect.stringContaining('ulimit') });
   expect(failure.message).toMatch(/cannot be loaded: .*(failed to map segment|cannot allocate memory)/i);
   expect(failure.hint).not.toContain('install');
+});
+
+it('the command line needs nothing beside it to say what it does', async () => {
+  const at = installation('alone', []);
+  const { stdout } = await run(process.execPath, [join(at, 'dist/cli/main.js'), '--help']);
+  expect(stdout).toContain('score every row of a source');
 });
 
 it('importing the package loads neither Arrow, nor DuckDB, nor the addon', async () => {

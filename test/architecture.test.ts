@@ -18,7 +18,7 @@ describe('each outside thing has exactly one importer', () => {
   it.each<[string, RegExp, string[]]>([
     ['piscina', /from 'piscina'/, ['engines/threads.ts']],
     ['the addon', /native\/index\.cjs/, ['bindings/native.ts']],
-    ['the DuckDB client', /(from|require\()\s*'@duckdb\/node-api'/, ['duckdb/client.ts']],
+    ['the DuckDB client', /'(@duckdb\/node-api|#duckdb)'/, ['duckdb/client.ts']],
     ['commander', /from 'commander'/, ['config', 'later', 'options', 'program', 'run'].map((name) => `cli/${name}.ts`)],
     ['tables', /from 'cli-table3'/, ['cli/tables.ts']],
     ['YAML', /from 'yaml'/, ['cli/config.ts']],

@@ -1,4 +1,4 @@
-/** Where the libduckdb lies that `@duckdb/node-api` ships: the native scanner loads the very same file. */
+/** Where the libduckdb lies that `@duckdb/node-bindings` ships for the client: the native scanner loads the very same file. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -26,9 +26,8 @@ export function libraryName(platform: string): string {
 export function libraryPath(on?: Platform): string {
   let platform = on ?? { platform: process.platform, arch: process.arch, musl: false };
   try {
-    // Each is a dependency of the one before it, not of ours, and need not be hoisted to where we see it.
-    const client = createRequire(createRequire(import.meta.url).resolve('@duckdb/node-api'));
-    const bindings = createRequire(client.resolve('@duckdb/node-bindings'));
+    // What it depends on is not ours, and need not be hoisted to where we see it.
+    const bindings = createRequire(createRequire(import.meta.url).resolve('@duckdb/node-bindings'));
     if (on === undefined) platform = { ...platform, musl: isMusl(bindings) };
     const addon = bindings.resolve(`${libraryPackage(platform)}/duckdb.node`);
     const library = join(dirname(addon), libraryName(platform.platform));

@@ -23,6 +23,11 @@ export function lostWorker(thrown: unknown): BatchCoreError {
       hint: 'give it fewer --columns, or source files with smaller row groups',
       cause: thrown,
     });
+  if (/\b(EMFILE|ENFILE)\b/.test(said))
+    return new BatchCoreError('TOO_MANY_FILES', `cannot start a worker: too many open files: ${said}`, {
+      hint: plainRemedy('TOO_MANY_FILES'),
+      cause: thrown,
+    });
   if (code === 'ERR_WORKER_INIT_FAILED')
     return new BatchCoreError('TOO_MANY_THREADS', `no thread could be started for a worker (${said})`, {
       hint: plainRemedy('TOO_MANY_THREADS'),

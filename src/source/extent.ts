@@ -4,7 +4,7 @@
  * They are a hint and never an answer: writers may leave them out, cut them short or get them wrong, and none counts
  * NaN. Who uses one checks it against the cells.
  */
-import type { ThriftReader } from './thrift.ts';
+import { DOUBLE_PHYSICAL, FLOAT_PHYSICAL, INT32_PHYSICAL, INT64_PHYSICAL, type ThriftReader } from './thrift.ts';
 
 /** `low > high` where there is no cell. */
 export interface Extent {
@@ -29,33 +29,25 @@ export interface LeafType {
   logical: boolean;
 }
 
-/** The physical type of 64-bit integers. */
-const INT64_PHYSICAL = 2;
 const INT_8 = 15;
 const INT_64 = 18;
 
-/** How a number of each physical type is spelled in statistics. */
-const DECODERS: Readonly<Record<number, { bytes: number; decode: (bytes: Buffer) => number }>> = {
-  1: { bytes: 4, decode: (bytes) => bytes.readInt32LE() },
-  2: { bytes: 8, decode: (bytes) => Number(bytes.readBigInt64LE()) },
-  4: { bytes: 4, decode: (bytes) => bytes.readFloatLE() },
-  5: { bytes: 8, decode: (bytes) => bytes.readDoubleLE() },
-};
+const NUMBERS = [INT32_PHYSICAL, INT64_PHYSICAL, FLOAT_PHYSICAL, DOUBLE_PHYSICAL];
 
 /** Whether a column of this type holds the very numbers that its statistics spell: no decimals, dates or unsigned. */
 export function hasPlainNumbers({ physical, converted, logical }: LeafType): boolean {
-  if (physical === undefined || !(physical in DECODERS)) return false;
+  if (physical === undefined || !NUMBERS.includes(physical)) return false;
   return converted === undefined ? !logical : converted >= INT_8 && converted <= INT_64;
 }
 
 /** Gathers the extent of one column over row groups. */
 export class ExtentBuilder {
-  readonly #physical: number;
+  readonly physical: number;
   readonly #groups: number[] = [];
   #extent: Extent | undefined;
 
   constructor(physical: number) {
-    this.#physical = physical;
+    this.physical = physical;
     const integers = physical === INT64_PHYSICAL && { integers: [] };
     this.#extent = { low: Number.POSITIVE_INFINITY, high: Number.NEGATIVE_INFINITY, ...integers };
   }
@@ -67,47 +59,43 @@ export class ExtentBuilder {
       this.#groups.push(0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY);
       return;
     }
-    const [low, high] = [this.#decode(statistics?.min), this.#decode(statistics?.max)];
-    if (low === undefined || high === undefined || !(low <= high)) {
+    const { min, max } = statistics ?? {};
+    if (min === undefined || max === undefined || !(Number(min) <= Number(max))) {
       this.#extent = undefined;
       return;
     }
+    const [low, high] = [Number(min), Number(max)];
     this.#groups.push(Math.min(rows, rows - (statistics?.nulls ?? 0)), low, high);
-    const integers =
-      this.#physical === INT64_PHYSICAL && statistics?.min && statistics.max
-        ? [...new Set([statistics.min.readBigInt64LE(), statistics.max.readBigInt64LE()])]
-        : undefined;
-    this.#extent = joined(this.#extent, { low, high, ...(integers && { integers }) });
+    this.#extent.low = Math.min(this.#extent.low, low);
+    this.#extent.high = Math.max(this.#extent.high, high);
+    if (typeof min === 'bigint' && typeof max === 'bigint')
+      this.#extent.integers = twoOf([...(this.#extent.integers ?? []), min, max]);
   }
 
   /** Nothing where a row group does not say. */
   get extent(): Extent | undefined {
     return this.#extent && { ...this.#extent, groups: this.#groups };
   }
-
-  #decode(spelled: Buffer | undefined): number | undefined {
-    const decoder = DECODERS[this.#physical];
-    return spelled && spelled.length === decoder?.bytes ? decoder.decode(spelled) : undefined;
-  }
 }
 
-/** Statistics of one column in one row group, undecoded. */
+/** Statistics of one column in one row group. */
 export interface Statistics {
-  min?: Buffer;
-  max?: Buffer;
+  /** Integers of 64 bits as they are. */
+  min?: number | bigint | undefined;
+  max?: number | bigint | undefined;
   nulls?: number;
 }
 
 /** Reads a Statistics struct. The fields of old writers are read too: for signed numbers they mean the same. */
-export function readStatistics(reader: ThriftReader, type: number): Statistics {
+export function readStatistics(reader: ThriftReader, physical: number): Statistics {
   const statistics: Statistics = {};
-  reader.struct((id, type) => {
-    if (id === 3) statistics.nulls = reader.number(type);
-    else if (id === 1 || id === 5) statistics.max = reader.binary(type);
-    else if (id === 2 || id === 6) statistics.min = reader.binary(type);
-    else return false;
-    return true;
-  }, type);
+  reader.begin();
+  while (reader.next()) {
+    if (reader.id === 3) statistics.nulls = reader.number();
+    else if (reader.id === 1 || reader.id === 5) statistics.max = reader.spelled(physical);
+    else if (reader.id === 2 || reader.id === 6) statistics.min = reader.spelled(physical);
+    else reader.skip();
+  }
   return statistics;
 }
 
@@ -131,6 +119,8 @@ function joined(a: Extent, b: Extent): Extent {
   return {
     low: Math.min(a.low, b.low),
     high: Math.max(a.high, b.high),
-    ...(a.integers && b.integers && { integers: [...new Set([...a.integers, ...b.integers])].slice(0, 2) }),
+    ...(a.integers && b.integers && { integers: twoOf([...a.integers, ...b.integers]) }),
   };
 }
+
+const twoOf = (integers: readonly bigint[]): bigint[] => [...new Set(integers)].slice(0, 2);

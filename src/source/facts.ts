@@ -47,31 +47,34 @@ export interface SourceFacts {
 
 /** Reads the facts of the Parquet files `paths` (absolute), which must all have the same columns. */
 export async function readFacts(paths: readonly string[]): Promise<SourceFacts> {
-  const read = await readFiles(paths);
+  // DuckDB starts on a thread of its own while the footers are read.
+  const [opened, read] = await Promise.allSettled([openMemory({ files: paths }), readFiles(paths)]);
+  try {
+    if (read.status === 'rejected') throw read.reason;
+    if (opened.status === 'rejected') throw opened.reason;
+    return await factsOf(read.value, opened.value);
+  } finally {
+    if (opened.status === 'fulfilled') await opened.value.close();
+  }
+}
+
+async function factsOf(read: readonly ReadFile[], database: Database): Promise<SourceFacts> {
   const [first] = read;
   if (first === undefined) throw new BatchCoreError('SOURCE_EMPTY', 'the source has no files');
-
   // Files whose footers spell the schema alike have the same columns; DuckDB need only be asked about the others.
-  const asked = read.filter(({ schema }, i) => i === 0 || Buffer.compare(schema, first.schema) !== 0);
-  const database = await openMemory({ files: asked.map(({ file }) => file.path) });
-  try {
-    const columns = await describe(database, first);
-    for (const one of asked.slice(1)) {
-      refuseOtherColumns(first.file.path, columns, one.file.path, await describe(database, one));
-    }
-    for (const place of new Set(read.flatMap(({ coarse }) => [...coarse]))) {
-      const column = columns[place];
-      if (column) column.coarse = true;
-    }
-    const extents = new Map<string, Extent>();
-    for (const { name } of columns) {
-      const union = unionOf(read.map((one) => one.extents.get(name)));
-      if (union) extents.set(name, union);
-    }
-    return { files: read.map(({ file }) => file), columns, extents };
-  } finally {
-    await database.close();
+  const others = read.filter(({ schema }) => Buffer.compare(schema, first.schema) !== 0);
+  const columns = await describe(database, first);
+  for (const one of others) refuseOtherColumns(first.file.path, columns, one.file.path, await describe(database, one));
+  for (const place of new Set(read.flatMap(({ coarse }) => [...coarse]))) {
+    const column = columns[place];
+    if (column) column.coarse = true;
   }
+  const extents = new Map<string, Extent>();
+  for (const { name } of columns) {
+    const union = unionOf(read.map((one) => one.extents.get(name)));
+    if (union) extents.set(name, union);
+  }
+  return { files: read.map(({ file }) => file), columns, extents };
 }
 
 /** What is cheap to read of a file's identity: asked after each chunk, to notice a file replaced under the run. */

@@ -16,7 +16,7 @@ import {
   readStatistics,
   type Statistics,
 } from './extent.ts';
-import { isTrue, ThriftError, ThriftReader } from './thrift.ts';
+import { ThriftError, ThriftReader } from './thrift.ts';
 
 /** One row group: its rows and the compressed bytes of all its columns. */
 export interface RowGroup {
@@ -108,18 +108,20 @@ export function parseFooter(bytes: Uint8Array, path: string, size: number): Foot
   try {
     const reader = new ThriftReader(bytes);
     let leaves: Leaf[] = [];
-    reader.struct((id, type) => {
-      if (id === 2) {
+    reader.begin();
+    while (reader.next()) {
+      if (reader.id === 2) {
         const start = reader.position;
-        leaves = readLeaves(reader, type);
+        leaves = readLeaves(reader);
         footer.schema = bytes.slice(start, reader.position);
-      } else if (id === 3) footer.rows = reader.number(type);
-      else if (id === 4) {
-        reader.list(type, (i) => footer.rowGroups.push(checked(readRowGroup(reader, leaves), leaves, i, dataEnd)));
-      } else if (id === 8) throw encrypted(path);
-      else return false;
-      return true;
-    });
+      } else if (reader.id === 3) footer.rows = reader.number();
+      else if (reader.id === 4) {
+        const groups = reader.list();
+        for (let i = 0; i < groups; i++)
+          footer.rowGroups.push(checked(readRowGroup(reader, leaves), leaves, i, dataEnd));
+      } else if (reader.id === 8) throw encrypted(path);
+      else reader.skip();
+    }
     for (const { name, column, extent, misread, coarse } of leaves) {
       if (coarse) footer.coarse.add(column);
       if (extent?.extent) footer.extents.set(name, extent.extent);
@@ -148,36 +150,10 @@ interface Leaf {
   coarse: boolean;
 }
 
-function readLeaves(reader: ThriftReader, type: number): Leaf[] {
+function readLeaves(reader: ThriftReader): Leaf[] {
   const elements: SchemaElement[] = [];
-  reader.list(type, () => {
-    const element: SchemaElement = {
-      name: '',
-      repeated: false,
-      children: 0,
-      logical: false,
-      typeBytes: 0,
-      scale: 0,
-      precision: 0,
-      coarse: false,
-    };
-    reader.struct((id, type) => {
-      if (id === 1) element.physical = reader.number(type);
-      else if (id === 2) element.typeBytes = reader.number(type);
-      else if (id === 3) element.repeated = reader.number(type) === 2;
-      else if (id === 4) element.name = reader.text(type);
-      else if (id === 5) element.children = reader.number(type);
-      else if (id === 6) element.converted = reader.number(type);
-      else if (id === 7) element.scale = reader.number(type);
-      else if (id === 8) element.precision = reader.number(type);
-      else if (id === 10) {
-        element.logical = true;
-        element.coarse = readsNanosecondsWithZone(reader, type);
-      } else return false;
-      return true;
-    });
-    elements.push(element);
-  });
+  const count = reader.list();
+  for (let i = 0; i < count; i++) elements.push(readElement(reader));
 
   // The schema is a tree written depth first; the path to the element at hand is a stack of (children left, flat).
   const leaves: Leaf[] = [];
@@ -215,23 +191,66 @@ interface SchemaElement extends LeafType {
   coarse: boolean;
 }
 
+function readElement(reader: ThriftReader): SchemaElement {
+  const element: SchemaElement = {
+    name: '',
+    repeated: false,
+    children: 0,
+    logical: false,
+    typeBytes: 0,
+    scale: 0,
+    precision: 0,
+    coarse: false,
+  };
+  reader.beginElement();
+  while (reader.next()) {
+    if (reader.id === 1) element.physical = reader.number();
+    else if (reader.id === 2) element.typeBytes = reader.number();
+    else if (reader.id === 3) element.repeated = reader.number() === 2;
+    else if (reader.id === 4) element.name = reader.text();
+    else if (reader.id === 5) element.children = reader.number();
+    else if (reader.id === 6) element.converted = reader.number();
+    else if (reader.id === 7) element.scale = reader.number();
+    else if (reader.id === 8) element.precision = reader.number();
+    else if (reader.id === 10) {
+      element.logical = true;
+      element.coarse = readsNanosecondsWithZone(reader);
+    } else reader.skip();
+  }
+  return element;
+}
+
 /** Reads a logical type: whether it is a timestamp adjusted to UTC, in nanoseconds. */
-function readsNanosecondsWithZone(reader: ThriftReader, type: number): boolean {
+function readsNanosecondsWithZone(reader: ThriftReader): boolean {
+  let coarse = false;
+  reader.begin();
+  while (reader.next()) {
+    if (reader.id === TIMESTAMP_LOGICAL) coarse = readTimestamp(reader);
+    else reader.skip();
+  }
+  return coarse;
+}
+
+function readTimestamp(reader: ThriftReader): boolean {
   let [zone, nanoseconds] = [false, false];
-  reader.struct((id, type) => {
-    if (id !== TIMESTAMP_LOGICAL) return false;
-    reader.struct((id, type) => {
-      if (id === 1) zone = isTrue(type);
-      if (id !== 2) return false;
-      reader.struct((unit) => {
-        nanoseconds = unit === NANOSECONDS_UNIT;
-        return false;
-      }, type);
-      return true;
-    }, type);
-    return true;
-  }, type);
+  reader.begin();
+  while (reader.next()) {
+    if (reader.id === 1) zone = reader.boolean();
+    else if (reader.id === 2) nanoseconds = isInNanoseconds(reader);
+    else reader.skip();
+  }
   return zone && nanoseconds;
+}
+
+/** Reads a unit of time, a union. */
+function isInNanoseconds(reader: ThriftReader): boolean {
+  let nanoseconds = false;
+  reader.begin();
+  while (reader.next()) {
+    nanoseconds = reader.id === NANOSECONDS_UNIT;
+    reader.skip();
+  }
+  return nanoseconds;
 }
 
 function misreadDecimal(element: SchemaElement, top: boolean): MisreadDecimal | undefined {
@@ -259,38 +278,42 @@ interface RawRowGroup {
 
 function readRowGroup(reader: ThriftReader, leaves: readonly Leaf[]): RawRowGroup {
   const group: RawRowGroup = { rows: 0, columns: [] };
-  reader.struct((id, type) => {
-    if (id === 1)
-      reader.list(type, (i) => group.columns.push(readColumnChunk(reader, leaves[i]?.extent !== undefined)));
-    else if (id === 3) group.rows = reader.number(type);
-    else return false;
-    return true;
-  });
+  reader.beginElement();
+  while (reader.next()) {
+    if (reader.id === 1) {
+      const columns = reader.list();
+      for (let i = 0; i < columns; i++) group.columns.push(readColumnChunk(reader, leaves[i]?.extent?.physical));
+    } else if (reader.id === 3) group.rows = reader.number();
+    else reader.skip();
+  }
   return group;
 }
 
-function readColumnChunk(reader: ThriftReader, wanted: boolean): ColumnChunk {
+/** Reads a column chunk, with its statistics where they are of numbers of the type `physical`. */
+function readColumnChunk(reader: ThriftReader, physical: number | undefined): ColumnChunk {
   const chunk: ColumnChunk = { elsewhere: false, values: 0, bytes: 0, start: 0 };
+  reader.beginElement();
+  while (reader.next()) {
+    if (reader.id === 1) chunk.elsewhere = reader.text() !== '';
+    else if (reader.id === 3) readColumnMetadata(reader, physical, chunk);
+    else reader.skip();
+  }
+  return chunk;
+}
+
+function readColumnMetadata(reader: ThriftReader, physical: number | undefined, chunk: ColumnChunk): void {
   let dictionary = 0;
-  reader.struct((id, type) => {
-    if (id === 1) chunk.elsewhere = reader.text(type) !== '';
-    else if (id !== 3) return false;
-    else {
-      reader.struct((id, type) => {
-        if (id === 5) chunk.values = reader.number(type);
-        else if (id === 7) chunk.bytes = reader.number(type);
-        else if (id === 9) chunk.start = reader.number(type);
-        else if (id === 11) dictionary = reader.number(type);
-        else if (id === 12 && wanted) chunk.statistics = readStatistics(reader, type);
-        else return false;
-        return true;
-      }, type);
-    }
-    return true;
-  });
+  reader.begin();
+  while (reader.next()) {
+    if (reader.id === 5) chunk.values = reader.number();
+    else if (reader.id === 7) chunk.bytes = reader.number();
+    else if (reader.id === 9) chunk.start = reader.number();
+    else if (reader.id === 11) dictionary = reader.number();
+    else if (reader.id === 12 && physical !== undefined) chunk.statistics = readStatistics(reader, physical);
+    else reader.skip();
+  }
   // Some writers put 0 where there is no dictionary page.
   if (dictionary > 0) chunk.start = Math.min(chunk.start, dictionary);
-  return chunk;
 }
 
 /** The row group, once what it declares has been found possible. */

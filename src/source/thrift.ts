@@ -23,15 +23,29 @@ const STRUCT = 12;
 
 const NESTING_MAX = 32;
 
-/** Whether a boolean field of this wire type is true: the type is the value. */
-export const isTrue = (type: number): boolean => type === TRUE;
+/** Parquet's physical types of numbers. */
+export const INT32_PHYSICAL = 1;
+export const INT64_PHYSICAL = 2;
+export const FLOAT_PHYSICAL = 4;
+export const DOUBLE_PHYSICAL = 5;
 
+/**
+ * A reader goes from field to field: `begin` enters a struct and `next` tells its next field, whose value is then read or
+ * skipped, until there is none and the reader is in the struct around it. It calls nobody back: a footer is read once, by
+ * code that is not compiled yet.
+ */
 export class ThriftReader {
   readonly #bytes: Uint8Array;
+  readonly #view: DataView;
   #at = 0;
+  /** Ids of the last fields of the structs around the one at hand. */
+  readonly #around: number[] = [];
+  #id = 0;
+  #type = STRUCT;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** How far the reader is, in bytes. */
@@ -39,49 +53,88 @@ export class ThriftReader {
     return this.#at;
   }
 
-  /** Reads a struct: `field` gets each field's id and type, and reads its value or returns false to have it skipped. */
-  struct(field: (id: number, type: number) => boolean, type = STRUCT): void {
-    this.#expect(type, STRUCT);
-    let id = 0;
-    for (;;) {
-      const head = this.#byte();
-      if (head === 0) return;
-      id = head >> 4 === 0 ? this.integer() : id + (head >> 4);
-      const fieldType = head & 15;
-      if (!field(id, fieldType)) this.#skip(fieldType, 0);
-    }
+  /** The field at hand. */
+  get id(): number {
+    return this.#id;
   }
 
-  /** Reads a list: calls `element` once for each. */
-  list(type: number, element: (index: number) => void): void {
-    this.#expect(type, LIST);
+  /** Begins the struct that is the value of the field at hand, or the whole. */
+  begin(): void {
+    this.#expect(this.#type, STRUCT);
+    this.beginElement();
+  }
+
+  /** Begins a struct that is an element of a list. */
+  beginElement(): void {
+    this.#around.push(this.#id);
+    this.#id = 0;
+  }
+
+  /** Goes to the next field; false where the struct ends. */
+  next(): boolean {
+    const head = this.#byte();
+    if (head === 0) {
+      this.#id = this.#around.pop() ?? 0;
+      return false;
+    }
+    this.#id = head >> 4 === 0 ? this.#integer() : this.#id + (head >> 4);
+    this.#type = head & 15;
+    return true;
+  }
+
+  /** Passes over the value of the field at hand. */
+  skip(): void {
+    this.#skip(this.#type, 0);
+  }
+
+  /** The length of a list of structs. */
+  list(): number {
+    this.#expect(this.#type, LIST);
     const [length, elementType] = this.#listHead();
     this.#expect(elementType, STRUCT);
-    for (let i = 0; i < length; i++) element(i);
+    return length;
   }
 
-  /** Reads the value of a field that holds a whole number. */
-  number(type: number): number {
-    if (type < I16 || type > I64) throw new ThriftError('holds a field of a wrong type');
-    return this.integer();
+  /** A boolean: the type is the value. */
+  boolean(): boolean {
+    if (this.#type !== TRUE) this.skip();
+    return this.#type === TRUE;
   }
 
-  /** Reads the value of a field that holds text. */
-  text(type: number): string {
-    return this.binary(type).toString('utf8');
+  /** A whole number. */
+  number(): number {
+    if (this.#type < I16 || this.#type > I64) throw new ThriftError('holds a field of a wrong type');
+    return this.#integer();
   }
 
-  /** Reads the value of a field that holds bytes: a view of them. */
-  binary(type: number): Buffer {
-    this.#expect(type, BINARY);
+  /** Text. */
+  text(): string {
+    const length = this.#binary();
+    const start = this.#bytes.byteOffset + this.#at - length;
+    return Buffer.from(this.#bytes.buffer, start, length).toString('utf8');
+  }
+
+  /** A number as statistics spell it: bytes of one of Parquet's physical types; nothing where they are not as many. */
+  spelled(physical: number): number | bigint | undefined {
+    const length = this.#binary();
+    const start = this.#at - length;
+    if (length === 4 && physical === INT32_PHYSICAL) return this.#view.getInt32(start, true);
+    if (length === 8 && physical === INT64_PHYSICAL) return this.#view.getBigInt64(start, true);
+    if (length === 4 && physical === FLOAT_PHYSICAL) return this.#view.getFloat32(start, true);
+    if (length === 8 && physical === DOUBLE_PHYSICAL) return this.#view.getFloat64(start, true);
+    return undefined;
+  }
+
+  /** Passes over bytes; tells how many they were. */
+  #binary(): number {
+    this.#expect(this.#type, BINARY);
     const length = this.#unsigned();
-    const start = this.#at;
     this.#advance(length);
-    return Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, length);
+    return length;
   }
 
   /** A signed whole number; infinite when a double cannot hold it. */
-  integer(): number {
+  #integer(): number {
     const zigzag = this.#unsigned();
     if (zigzag > Number.MAX_SAFE_INTEGER) return Number.POSITIVE_INFINITY;
     return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;

@@ -6,11 +6,14 @@
  */
 import type { Database, Parameter } from '../duckdb/client.ts';
 import { BatchCoreError, type ErrorRecord } from '../errors.ts';
-import { change, GroupCommit, insert, one } from './groupCommit.ts';
+import { change, GroupCommit, one } from './groupCommit.ts';
 import { type ChunkReceipt, type ChunkRow, chunkOf, type StoredChunk } from './rows.ts';
 
 /** Executions that may die while a chunk runs; then it is taken for what kills them. */
 export const DEATHS_MAX = 3;
+
+/** The fields of a planned chunk, in the order of its columns. */
+const PLANNED = ['chunkId', 'fileId', 'rowGroupFirst', 'rowGroupLast', 'rowFirst', 'rows', 'bytes'] as const;
 
 /** A page of summaries is of about this many bytes. */
 const PAGE_BYTES = 4 * 1024 * 1024;
@@ -30,23 +33,24 @@ export abstract class ChunkStore {
     this.group = new GroupCommit(database);
   }
 
-  /** Stores a phase's chunks. What is stored already stays: a plan is made once. */
-  plan(phase: string, chunks: readonly ChunkRow[]): Promise<void> {
+  /** Stores a phase's chunks; resolves to whether it did. What is stored already stays: a plan is made once. */
+  plan(phase: string, chunks: readonly ChunkRow[]): Promise<boolean> {
     return this.group.commit(async (statements) => {
       const { stored } = await one(statements, 'SELECT count(*) AS stored FROM chunk WHERE phase = $1', [phase]);
       if (Number(stored) > 0 && stored !== chunks.length) {
         throw new BatchCoreError('BUG', `phase ${phase} has ${stored} stored chunks and ${chunks.length} planned ones`);
       }
-      if (Number(stored) > 0) return;
-      const jobId = String((await one(statements, 'SELECT job_id FROM job'))['job_id']);
-      await insert(
+      if (Number(stored) > 0) return false;
+      // A list for each column: a statement of as many parameters as there are numbers takes five times as long.
+      const lists = PLANNED.map((field) => JSON.stringify(chunks.map((chunk) => chunk[field])));
+      await change(
         statements,
-        `chunk(job_id, phase, chunk_id, file_id, rg_first, rg_last, row_first, rows, bytes, state, attempt)`,
-        chunks.map((c) => [
-          ...[jobId, phase, c.chunkId, c.fileId, c.rowGroupFirst, c.rowGroupLast, c.rowFirst, c.rows, c.bytes],
-          ...['pending', 0],
-        ]),
+        `INSERT INTO chunk(phase, chunk_id, file_id, rg_first, rg_last, row_first, rows, bytes, job_id, state, attempt)
+         SELECT $1, ${lists.map((_, i) => `unnest($${i + 2}::BIGINT[])`).join(', ')}, job_id, 'pending', 0 FROM job`,
+        [phase, ...lists],
+        chunks.length,
       );
+      return true;
     });
   }
 

@@ -90,14 +90,7 @@ export class JobStore extends ChunkStore {
 
   /** Stores a job; a database holds one. */
   create(job: NewJob): Promise<void> {
-    return this.group.commit(async (statements) => {
-      await change(
-        statements,
-        `INSERT INTO job SELECT $1, $2, $3, ${TIME('$4')}, 'created' WHERE NOT EXISTS (FROM job)`,
-        [job.jobId, job.specJson, job.fingerprint, Date.now()],
-      );
-      await insert(statements, 'input_file', job.files.map(fileRow));
-    });
+    return this.group.commit((statements) => createJob(statements, job));
   }
 
   /** Replaces what was asked, where only that changed which decides no byte. */
@@ -119,12 +112,16 @@ export class JobStore extends ChunkStore {
   }
 
   /**
-   * Begins an execution. We hold the job's lock: an execution that is still open is dead, and its chunks run no more.
+   * Begins an execution, and the job where it is new: one commit. We hold the job's lock: an execution that is still open is dead, and its chunks run no more.
    * Each of them may be what killed it, and is charged with the death ({@link JobStore.poisoned}); not so when the machine
    * has been started anew since, which no chunk brings about.
    */
-  async beginExecution(process: { pid: number; bootId: string; host: string; out: string }): Promise<Execution> {
+  async beginExecution(
+    process: { pid: number; bootId: string; host: string; out: string },
+    created?: NewJob,
+  ): Promise<Execution> {
     const execution = await this.group.commit(async (statements) => {
+      if (created) await createJob(statements, created);
       const now = Date.now();
       const dead = await statements.all(
         `UPDATE execution SET status = 'died', reason = 'its process ended without a word', ended_at = ${TIME('$1')}
@@ -147,6 +144,7 @@ export class JobStore extends ChunkStore {
         `INSERT INTO execution SELECT $1, job_id, $2, $3, $4, $5, $6, ${TIME('$7')}, NULL, 'running', NULL, NULL FROM job`,
         [executionId, epoch, process.pid, process.bootId, process.host, process.out, now],
       );
+      await moveJob(statements, 'start');
       return { executionId, epoch };
     });
     this.epoch = execution.epoch;
@@ -233,6 +231,16 @@ export class JobStore extends ChunkStore {
     const rows = await this.database.all('SELECT *, epoch_ms(happened_at) AS happened_ms FROM event ORDER BY rowid');
     return rows.map(eventOf);
   }
+}
+
+async function createJob(statements: Statements, job: NewJob): Promise<void> {
+  await change(statements, `INSERT INTO job SELECT $1, $2, $3, ${TIME('$4')}, 'created' WHERE NOT EXISTS (FROM job)`, [
+    job.jobId,
+    job.specJson,
+    job.fingerprint,
+    Date.now(),
+  ]);
+  await insert(statements, 'input_file', job.files.map(fileRow));
 }
 
 interface ExecutionEnd {

@@ -6,10 +6,14 @@ const heap = Object.assign(new Error('Worker terminated due to reaching memory l
   code: 'ERR_WORKER_OUT_OF_MEMORY',
 });
 
+const full = Object.assign(new Error('Worker initialization failure: EMFILE'), { code: 'ERR_WORKER_INIT_FAILED' });
+const unread = new Error("EMFILE: too many open files, open 'worker.js'");
 const unstarted = Object.assign(new Error('EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' });
 
 it.each<[string, unknown, string, boolean]>([
   ['a full heap', heap, 'OUT_OF_MEMORY', true],
+  ['a thread for which no descriptor is left', full, 'TOO_MANY_FILES', true],
+  ['a thread that cannot read its code', unread, 'TOO_MANY_FILES', true],
   ['a thread that could not be started', unstarted, 'TOO_MANY_THREADS', true],
   ['what cannot be sent', new DOMException('() => {} could not be cloned.', 'DataCloneError'), 'BUG', false],
   ['wrong code', new TypeError('x is not a function'), 'BUG', false],

@@ -35,9 +35,7 @@ function chunks(count: number): ChunkRow[] {
 /** A store with a job that runs and a planned phase. */
 async function running(count = 3, path = newPath()): Promise<JobStore> {
   const store = await JobStore.open(path);
-  await store.create(spec);
-  await store.beginExecution(identity);
-  await store.setState('start');
+  await store.beginExecution(identity, spec);
   await store.plan('score', chunks(count));
   return store;
 }
@@ -110,6 +108,16 @@ describe('a job', () => {
 });
 
 describe('an execution', () => {
+  it('begins in one commit with its job, which runs from then on', async () => {
+    const store = await JobStore.open(newPath());
+    expect(await store.beginExecution(identity, spec)).toEqual({ executionId: 1, epoch: 1 });
+    expect(store.commits).toBe(1);
+    expect(await store.read()).toMatchObject({ jobId: spec.jobId, state: 'running' });
+    await expect(store.beginExecution(identity, spec), 'a database holds one job').rejects.toMatchObject(bug);
+    expect(await store.executions()).toHaveLength(1);
+    await store.close();
+  });
+
   it('that never ended is found dead by the next one, and its chunks wait again with their attempts', async () => {
     const path = newPath();
     const store = await running(4, path);

@@ -9,7 +9,7 @@ import { temporaryPrefix } from '../../sink/temporaries.ts';
 import { differencesText, type FieldDifference, type FileIdentity, sourceDifferences } from '../../source/identity.ts';
 import { makeJobDirectories, makeWorkDirectories } from '../../store/directories.ts';
 import { writeRecord } from '../../store/home.ts';
-import { JobStore, type StoredJob, type StoredPublication } from '../../store/job.ts';
+import { JobStore, type NewJob, type StoredJob, type StoredPublication } from '../../store/job.ts';
 import { isThere } from '../../store/smallFile.ts';
 import { isFinished } from '../../store/states.ts';
 import { forgetStatus, readStatus } from '../../store/status.ts';
@@ -84,7 +84,8 @@ export async function openJob(
   try {
     const store = await JobStore.open(paths.database, { jobId, fresh });
     try {
-      const [stored, publication, model] = [await store.read(), await store.publication(), await store.model()];
+      const stored = await store.read();
+      const [publication, model] = stored ? [await store.publication(), await store.model()] : [];
       return {
         ...{ jobId, fingerprint, home, paths, store, lock, holder, stored, publication, model },
         // Once is what it was for: what lies there when the job is done is another matter.
@@ -185,7 +186,7 @@ export async function beginJob(
   // They tell of an execution that is finished; this one is not.
   rmSync(job.paths.report, { force: true, recursive: true });
   forgetStatus(job.paths.directory);
-  const { resumed, why } = await beginningOf(job, begin);
+  const { resumed, why, created } = await beginningOf(job, begin);
   if (why !== undefined) warnings.push(why);
   if (resumed && job.stored) warnings.push(...touchedInput(job.stored, begin.files));
   makeWorkDirectories(job.paths);
@@ -195,21 +196,21 @@ export async function beginJob(
     mtimesNs: begin.files.map((file) => file.mtimeNs),
     request: { ...begin.request },
   });
-  const execution = await job.store.beginExecution({ ...identify(), out: begin.request.out });
+  const execution = await job.store.beginExecution({ ...identify(), out: begin.request.out }, created);
   return { ...execution, resumed, warnings };
 }
 
-/** Where the execution begins: `why` says why finished chunks of an earlier one are of no use. */
+/** Where the execution begins: `created` is a job that is new, `why` says why finished chunks of an earlier one are of no use. */
 async function beginningOf(
   job: OpenJob,
   begin: Parameters<typeof beginJob>[1],
-): Promise<{ resumed: boolean; why?: string }> {
+): Promise<{ resumed: boolean; why?: string; created?: NewJob }> {
   const { store, stored, paths } = job;
   const { request, files } = begin;
   const specJson = JSON.stringify(request);
   if (stored === undefined) {
-    await store.create({ jobId: job.jobId, specJson, fingerprint: job.fingerprint, files: [...files] });
-    return { resumed: false };
+    const created = { jobId: job.jobId, specJson, fingerprint: job.fingerprint, files: [...files] };
+    return { resumed: false, created };
   }
   const unfinished = !begin.fresh && !isFinished(stored.state);
   const changed = unfinished ? sourceDifferences('resume', stored.files, files) : [];

@@ -55,11 +55,8 @@ export interface PhaseWork {
 }
 
 export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
-  const { store, engine, monitor, control } = run;
-  await store.plan(work.name, [...run.chunks]);
-  await refusePoisoned(run, work);
-  await checkSummaries(store, work);
-  const stored = await store.chunks(work.name);
+  const { engine, monitor, control } = run;
+  const stored = await chunksBefore(run, work);
   const waiting = inOrder(run.chunks, stored);
   const done = stored.filter((chunk) => chunk.state === 'done');
   work.counts.planned += run.chunks.length;
@@ -93,6 +90,14 @@ export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
   if (failure && failure.code !== 'CANCELLED') throw failure;
   if (control.stopped) throw stoppedError(control.stopped, run.jobId, run.home);
   if (failure) throw failure;
+}
+
+/** The phase's chunks as an earlier execution left them; none where they are planned only now. */
+async function chunksBefore(run: PhaseRun, work: PhaseWork): Promise<StoredChunk[]> {
+  if (await run.store.plan(work.name, run.chunks)) return [];
+  await refusePoisoned(run, work);
+  await checkSummaries(run.store, work);
+  return run.store.chunks(work.name);
 }
 
 /**

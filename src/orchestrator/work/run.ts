@@ -1,5 +1,6 @@
 /** A run, as a table of contents: prepare, check, open, recall or begin, then carry out and report. */
 import { writeDurable } from '../../bindings/native.ts';
+import { preloadEngine } from '../../engines/open.ts';
 import { BatchCoreError, EXIT, restate } from '../../errors.ts';
 import type { Listener } from '../../events/listener.ts';
 import { ProcessSignal } from '../../events/processSignal.ts';
@@ -31,6 +32,7 @@ import { type ModelOrigin, saveModel } from '../places/save.ts';
 import { approveTargets, placesOf, refusePlaces, refuseUnwritable, savedPlace } from '../places/targets.ts';
 import { jobPaths } from '../prepare/home.ts';
 import { type Prepared, prepare } from '../prepare/prepare.ts';
+import { DEFAULTS } from '../spec/optionTable.ts';
 import type { ScoreOptions } from '../spec/optionTypes.ts';
 import { afterDeaths, type Budget } from '../spec/resources.ts';
 import { type Carried, carryOut } from './carryOut.ts';
@@ -95,6 +97,7 @@ async function run(prepared: Prepared, hooks: RunHooks, timing: Timing): Promise
 /** The run, while no other of this home writes to its places. */
 async function runAlone(prepared: Prepared, hooks: RunHooks, timing: Timing): Promise<Report> {
   const warnings = await settleRivals(prepared);
+  preloadEngine(prepared.options.engine ?? DEFAULTS.engine);
   const job = await openJob(prepared, prepared.options.fresh ?? false);
   try {
     const begun = await begin(prepared, job, hooks, warnings).catch((thrown) => {
@@ -159,7 +162,6 @@ async function execute(
   const grace = followControl(control, job, monitor, timing, interrupt);
   let report: Report;
   try {
-    await job.store.setState('start');
     monitor.start();
     monitor.event(execution.resumed ? 'resumed' : 'started', { source: prepared.sources, out: prepared.output.path });
     if (prepared.kind === 'score') checkRoom(prepared, job);
@@ -204,6 +206,7 @@ async function finish(
 
 /** An execution that died without a word was most likely short of memory: the next has fewer workers. */
 async function budgetAfterDeaths(prepared: Prepared, job: OpenJob): Promise<Budget> {
+  if (!job.stored) return prepared.budget;
   const before = (await job.store.executions()).slice(0, -1).reverse();
   const alive = before.findIndex(({ status }) => status !== 'died');
   const deaths = alive < 0 ? before.length : alive;
