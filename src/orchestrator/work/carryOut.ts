@@ -22,7 +22,7 @@ import type { Control } from './control.ts';
 import { type Flagging, obtainFlagging, obtainModel } from './model.ts';
 import type { Monitor } from './monitor.ts';
 import type { Timing } from './outcome.ts';
-import type { PhaseRun } from './phase.ts';
+import type { PhaseRun } from './phaseRun.ts';
 import { scoreAndPublish } from './score.ts';
 import { type VerifiedInput, verifyInput } from './verifyInput.ts';
 
