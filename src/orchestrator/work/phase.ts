@@ -10,6 +10,7 @@ import { checkSummary } from '../../bindings/native.ts';
 import type { Receipt, Work, Yield } from '../../bindings/task.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { BatchCoreError } from '../../errors.ts';
+import type { Emit } from '../../events/bus.ts';
 import type { ChunkCounts, Phase } from '../../events/progress.ts';
 import { partName } from '../../sink/manifest.ts';
 import { type ChunkReceipt, DEATHS_MAX, type JobStore, type StoredChunk } from '../../store/job.ts';
@@ -26,6 +27,7 @@ export interface PhaseRun {
   store: JobStore;
   engine: Engine;
   monitor: Monitor;
+  emit: Emit<'retry'>;
   control: Control;
   retriesMax: number;
   chunks: readonly PlannedChunk[];
@@ -162,7 +164,7 @@ async function runChunk(run: PhaseRun, work: PhaseWork, chunk: PlannedChunk): Pr
     });
     if (decision.kind === 'fail') throw error;
     work.counts.retried += 1;
-    run.monitor.event('retry', {
+    run.emit('retry', {
       phase: work.phase,
       chunk: chunk.chunkId,
       attempt,
