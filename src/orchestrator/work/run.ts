@@ -32,6 +32,7 @@ import { type ModelOrigin, saveModel } from '../places/save.ts';
 import { approveTargets, placesOf, refusePlaces, refuseUnwritable, savedPlace } from '../places/targets.ts';
 import { jobPaths } from '../prepare/home.ts';
 import { type Prepared, prepare } from '../prepare/prepare.ts';
+import { splitOptions } from '../spec/options.ts';
 import { DEFAULTS } from '../spec/optionTable.ts';
 import type { ScoreOptions } from '../spec/optionTypes.ts';
 import { afterDeaths, type Budget } from '../spec/resources.ts';
@@ -244,13 +245,12 @@ async function budgetAfterDeaths(prepared: Prepared, job: OpenJob): Promise<Budg
 
 function requestFor(prepared: Prepared, approved: StoredRequest['approved']): StoredRequest {
   const { spec, sources, realPaths, output, options } = prepared;
-  // Once is what these are for: a resume must neither start over nor replace what was not there when they were given.
-  const { force: _force, fresh: _fresh, ...plain } = options;
+  const { what, how } = splitOptions(options);
   // A model that nobody asked to have elsewhere has no path of its own.
   const inside = output.path === jobPaths(prepared.home, prepared.jobId).model;
   const out = inside ? '' : output.path + (output.layout === 'directory' ? '/' : '');
   const place = inside ? '' : output.place;
-  return { spec, sources, realPaths, out, place, options: { ...plain }, approved };
+  return { spec, sources, realPaths, out, place, asked: what, options: how, approved };
 }
 
 function statusBase(prepared: Prepared): StatusBase {
