@@ -44,14 +44,13 @@ export function withOptions(command: Command, ...groups: Exclude<Group, 'call'>[
   return command;
 }
 
-/** The flags of these rows of the table. */
-export function withRows(command: Command, rows: readonly OptionRow[]): Command {
-  for (const row of rows) if (row.flags !== undefined) command.addOption(optionOf(row));
+/** The flags of these rows of the table; `otherwise` says what holds without them, where it is not what the table says. */
+export function withRows(command: Command, rows: readonly OptionRow[], otherwise?: string): Command {
+  for (const row of rows) if (row.flags !== undefined) command.addOption(optionOf(row, otherwise ?? otherwiseOf(row)));
   return command;
 }
 
-function optionOf(row: OptionRow): Option {
-  const otherwise = otherwiseOf(row);
+function optionOf(row: OptionRow, otherwise: string | undefined): Option {
   const said = row.flagDoc ?? row.doc;
   const words = said + (otherwise === undefined ? '' : ` (default: ${otherwise})`);
   const option = new Option(row.flags ?? '', row.more === undefined ? words : `${words}. ${row.more}`);

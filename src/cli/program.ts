@@ -157,7 +157,7 @@ function addJobCommands(program: Command, runs: Runs): void {
     .option('--home <dir>', HOME_HERE)
     .option('--json', 'print JSON')
     .action(runs(async (flags) => (await import('./commands/jobs.ts')).jobsCommand(flags)));
-  withOutputFlags(withRows(program.command('resume'), HOW))
+  withOutputFlags(withRows(program.command('resume'), HOW, 'as the job was begun'))
     .description('continue a paused, stopped or interrupted job')
     .argument('<job>', 'a job id or its beginning')
     .option('--home <dir>', HOME_HERE)

@@ -1,5 +1,6 @@
 /** A run, as a table of contents: prepare, check, open, recall or begin, then carry out and report. */
 import { writeDurable } from '../../bindings/native.ts';
+import type { Engine } from '../../engines/engine.ts';
 import { preloadEngine } from '../../engines/open.ts';
 import { BatchCoreError, EXIT, restate } from '../../errors.ts';
 import { Bus, type Emit, type Sink } from '../../events/bus.ts';
@@ -36,7 +37,7 @@ import { splitOptions } from '../spec/options.ts';
 import { DEFAULTS } from '../spec/optionTable.ts';
 import type { ScoreOptions } from '../spec/optionTypes.ts';
 import { afterDeaths, type Budget } from '../spec/resources.ts';
-import { type Carried, carryOut } from './carryOut.ts';
+import { type Begun, type Carried, carryOut, openEngineOf } from './carryOut.ts';
 import { Control } from './control.ts';
 import { Monitor } from './monitor.ts';
 import { reportOf, Timing } from './outcome.ts';
@@ -117,7 +118,7 @@ async function begin(
   job: OpenJob,
   hooks: RunHooks,
   warnings: string[],
-): Promise<{ recalled: Report } | Execution> {
+): Promise<{ recalled: Report } | Begun> {
   const targets = placesOf(prepared).map(({ place }) => place);
   warnings.push(...(await sweepJob(job, targets)));
   const recalled = await recall(prepared, job);
@@ -131,12 +132,24 @@ async function begin(
   refuseUnwritable(prepared);
   const { files } = prepared.facts;
   const [fresh, goOn] = [prepared.options.fresh ?? false, hooks.resumes !== undefined];
-  const execution = await beginJob(job, { request, files, fresh, goOn });
-  if (goOn) await job.store.allowOneMore();
-  prepared.budget = await budgetAfterDeaths(prepared, job);
-  execution.warnings.unshift(...warnings);
-  if (prepared.budget.warning) execution.warnings.push(prepared.budget.warning);
-  return execution;
+  const budget = await budgetAfterDeaths(prepared, job);
+  prepared.budget = budget;
+  const engine = openEngineOf(prepared, job);
+  try {
+    const execution = await beginJob(job, { request, files, fresh, goOn });
+    if (goOn) await job.store.allowOneMore();
+    execution.warnings.unshift(...warnings);
+    if (budget.warning) execution.warnings.push(budget.warning);
+    return { execution, engine };
+  } catch (thrown) {
+    await letGo(engine);
+    throw thrown;
+  }
+}
+
+/** Closes an engine that may not even have opened. */
+async function letGo(engine: Promise<Engine>): Promise<void> {
+  await engine.then((opened) => opened.close()).catch(() => {});
 }
 
 /** The model of a recalled job, where it was not asked for before. */
@@ -152,16 +165,16 @@ function saveAgain(prepared: Prepared, job: OpenJob): void {
 async function execute(
   prepared: Prepared,
   job: OpenJob,
-  execution: Execution,
+  begun: Begun,
   hooks: RunHooks,
   timing: Timing,
 ): Promise<Report> {
   const { jobId, paths } = job;
   const status = statusSink(paths.directory, statusBase(prepared));
-  const bus = new Bus({ jobId, epoch: execution.epoch }, [status, ...(hooks.sinks ?? [])]);
+  const bus = new Bus({ jobId, epoch: begun.execution.epoch }, [status, ...(hooks.sinks ?? [])]);
   let report: Report;
   try {
-    report = await perform(prepared, job, execution, bus, hooks, timing);
+    report = await perform(prepared, job, begun, bus, hooks, timing);
   } finally {
     await bus.close();
   }
@@ -174,11 +187,12 @@ async function execute(
 async function perform(
   prepared: Prepared,
   job: OpenJob,
-  execution: Execution,
+  begun: Begun,
   { emit, progress }: Bus,
   hooks: RunHooks,
   timing: Timing,
 ): Promise<Report> {
+  const { execution } = begun;
   const { store, home, paths } = job;
   const monitor = new Monitor(job.jobId, progress);
   const control = new Control(paths.directory, job.holder, hooks.signal);
@@ -190,7 +204,7 @@ async function perform(
   const following = followControl({ store, emit, home }, { control, monitor, timing, interrupt });
   try {
     if (prepared.kind === 'score') checkRoom(prepared, job);
-    const carried = await carryOut(prepared, job, execution, {
+    const carried = await carryOut(prepared, job, begun, {
       ...{ monitor, emit, control, timing, interrupt: interrupt.signal },
       durable: hooks.durable ?? true,
     });
@@ -203,6 +217,8 @@ async function perform(
     const state = control.stopped && !(control.stopped instanceof BatchCoreError) ? 'stopped' : 'failed';
     monitor.finish();
     throw await tellEnd({ store, emit }, execution.executionId, state, endedBy(why, hooks.signal));
+  } finally {
+    await letGo(begun.engine);
   }
 }
 
@@ -231,11 +247,11 @@ async function finish(
   return report;
 }
 
-/** An execution that died without a word was most likely short of memory: the next has fewer workers. */
+/** An execution that died without a word, so that it is still said to run, was most likely short of memory: the next has fewer workers. */
 async function budgetAfterDeaths(prepared: Prepared, job: OpenJob): Promise<Budget> {
   if (!job.stored) return prepared.budget;
-  const before = (await job.store.executions()).slice(0, -1).reverse();
-  const alive = before.findIndex(({ status }) => status !== 'died');
+  const before = (await job.store.executions()).reverse();
+  const alive = before.findIndex(({ status }) => status !== 'died' && status !== 'running');
   const deaths = alive < 0 ? before.length : alive;
   const budget = afterDeaths(prepared.budget, Math.max(0, deaths - 1));
   if (budget.workers === prepared.budget.workers) return budget;
