@@ -66,49 +66,18 @@ impl Job {
         .unwrap()
     }
 
-    /// Chunks of two row groups each.
-    fn ranges(&self, target: &str) -> Vec<RowRange> {
-        let mut first_row = 0;
-        let range = |(chunk, groups): (usize, &[u64])| {
-            let range = RowRange {
-                chunk: u32::try_from(chunk).unwrap(),
-                attempt: 1,
-                first_row_group: 2 * chunk as u64,
-                first_row,
-                row_group_rows: groups.to_vec(),
-                target: Some(format!("{target}.{chunk}").into()),
-            };
-            first_row += groups.iter().sum::<u64>();
-            range
-        };
-        GROUPS.chunks(2).enumerate().map(range).collect()
-    }
-
     fn artifact(&self, name: &str, bytes: &[u8]) -> Artifact {
         std::fs::write(self.path(name), bytes).unwrap();
         Artifact { sha256: batch_core_parts::digest(&self.path(name)).unwrap(), name: name.into() }
     }
 
-    fn fit(&self) -> Fit {
-        Fit::new(FitSpec {
-            detector: "zscore".into(),
-            parameters: [].into(),
-            columns: vec!["a".into(), "b".into()],
-            seed: 0,
-            rows: GROUPS.iter().sum(),
-            contamination: 0.01,
-            missing: Missing::Center,
-        })
-        .unwrap()
-    }
-
     fn summarizing(&self) -> Work {
-        Work::Summarize { fit: self.artifact("fit.state", &self.fit().observer_bytes()) }
+        Work::Summarize { fit: self.artifact("fit.state", &fit().observer_bytes()) }
     }
 
     fn scoring(&self) -> Work {
-        let mut merger = self.fit().merger(Level::detect());
-        for receipt in self.run(&self.ranges("summary"), self.summarizing()).0 {
+        let mut merger = fit().merger(Level::detect());
+        for receipt in self.run(&ranges("summary"), self.summarizing()).0 {
             let Yield::Summary(summary) = receipt.result else { panic!("a summary was asked for") };
             merger.add(&kept_summary(&summary.bytes).unwrap()).unwrap();
         }
@@ -155,6 +124,37 @@ impl Job {
     }
 }
 
+/// Chunks of two row groups each.
+fn ranges(target: &str) -> Vec<RowRange> {
+    let mut first_row = 0;
+    let range = |(chunk, groups): (usize, &[u64])| {
+        let range = RowRange {
+            chunk: u32::try_from(chunk).unwrap(),
+            attempt: 1,
+            first_row_group: 2 * chunk as u64,
+            first_row,
+            row_group_rows: groups.to_vec(),
+            target: Some(format!("{target}.{chunk}").into()),
+        };
+        first_row += groups.iter().sum::<u64>();
+        range
+    };
+    GROUPS.chunks(2).enumerate().map(range).collect()
+}
+
+fn fit() -> Fit {
+    Fit::new(FitSpec {
+        detector: "zscore".into(),
+        parameters: [].into(),
+        columns: vec!["a".into(), "b".into()],
+        seed: 0,
+        rows: GROUPS.iter().sum(),
+        contamination: 0.01,
+        missing: Missing::Center,
+    })
+    .unwrap()
+}
+
 fn chunks(receipts: &[Receipt]) -> Vec<u32> {
     receipts.iter().map(|receipt| receipt.chunk).collect()
 }
@@ -171,7 +171,7 @@ fn damage(path: &Path, group: usize) {
 fn chunks_that_are_read_together_are_as_those_read_alone() {
     let job = Job::new();
     for work in [job.summarizing(), job.scoring()] {
-        let ranges = job.ranges("parts/part");
+        let ranges = self::ranges("parts/part");
         let watch = Watch::default();
         let (together, ended) = job.watched(&ranges, work.clone(), &watch, |_| {});
         ended.unwrap();
@@ -187,13 +187,13 @@ fn damage_fails_the_chunk_that_has_it_and_none_before() {
     let work = job.scoring();
     damage(&job.source(), 2);
     let watch = Watch::default();
-    let (receipts, ended) = job.watched(&job.ranges("parts/part"), work.clone(), &watch, |_| {});
+    let (receipts, ended) = job.watched(&ranges("parts/part"), work.clone(), &watch, |_| {});
     let error = ended.unwrap_err();
     assert_eq!((chunks(&receipts), error.file), (vec![0], Some(job.source())), "{}", error.message);
     assert!(watch.rows() < GROUPS[..4].iter().sum(), "what was read in vain is not counted");
     let left: Vec<_> = std::fs::read_dir(job.path("parts")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| name == ".tmp" || name == "part.0"), "{left:?}");
-    let (rest, ended) = job.run(&job.ranges("parts/part")[2..], work);
+    let (rest, ended) = job.run(&ranges("parts/part")[2..], work);
     ended.unwrap();
     assert_eq!(chunks(&rest), [2]);
 }
@@ -202,7 +202,7 @@ fn damage_fails_the_chunk_that_has_it_and_none_before() {
 fn a_task_that_is_drained_ends_after_the_chunk_at_work() {
     let job = Job::new();
     let watch = Watch::default();
-    let (receipts, ended) = job.watched(&job.ranges("summary"), job.summarizing(), &watch, |_| watch.drain());
+    let (receipts, ended) = job.watched(&ranges("summary"), job.summarizing(), &watch, |_| watch.drain());
     ended.unwrap();
     assert_eq!((chunks(&receipts), watch.rows()), (vec![0], GROUPS[..2].iter().sum()));
 }
@@ -211,14 +211,14 @@ fn a_task_that_is_drained_ends_after_the_chunk_at_work() {
 fn a_task_that_is_cancelled_gives_no_receipt_of_the_chunk_at_work() {
     let job = Job::new();
     let watch = Watch::default();
-    let (receipts, ended) = job.watched(&job.ranges("summary"), job.summarizing(), &watch, |_| watch.cancel());
+    let (receipts, ended) = job.watched(&ranges("summary"), job.summarizing(), &watch, |_| watch.cancel());
     assert_eq!((chunks(&receipts), ended.unwrap_err().code), (vec![0], "CANCELLED"));
 }
 
 #[test]
 fn ranges_that_are_no_neighbours_are_refused() {
     let job = Job::new();
-    let mut ranges = job.ranges("summary");
+    let mut ranges = self::ranges("summary");
     ranges.remove(1);
     let (receipts, ended) = job.run(&ranges, job.summarizing());
     assert_eq!((receipts.len(), ended.unwrap_err().code), (0, "BUG"));
