@@ -1,7 +1,7 @@
 /** Runs the built command as a user does, on files made by DuckDB. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -139,4 +139,17 @@ export function gaussian(rows: number, columns = 3): string {
     (_, j) => `(${j} + ${1 + j} * sqrt(-2 * ln(${u(2 * j)})) * cos(6.283185307179586 * ${u(2 * j + 1)})) AS f${j}`,
   );
   return `SELECT i AS id, ${list.join(', ')} FROM range(${rows}) r(i)`;
+}
+
+/** A disk of 4 MB that lies below a directory of its own; none where this process may not mount one. */
+export function smallDisk(): string | undefined {
+  const disk = join(scratch(), 'disk');
+  mkdirSync(disk);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', disk], { stdio: 'ignore' });
+  } catch {
+    return undefined;
+  }
+  afterAll(() => void execFileSync('umount', ['-l', disk]));
+  return disk;
 }

@@ -15,9 +15,10 @@ import { followControl, TRANSITIONS, tellEnd, transition } from '../../src/orche
 import { JobStore } from '../../src/store/job.ts';
 import { JOB_TRANSITIONS, STATE_TOLD } from '../../src/store/states.ts';
 import { type ControlRequest, requestControl } from '../../src/store/status.ts';
-import { gaussian, parquet, scratch } from '../cli/harness.ts';
+import { gaussian, parquet, scratch, smallDisk } from '../cli/harness.ts';
 
 const directory = scratch();
+const disk = smallDisk();
 let jobs = 0;
 const open: { store: JobStore; lock: JobLock; control: Control; states: Promise<unknown>[] }[] = [];
 
@@ -31,9 +32,9 @@ afterEach(async () => {
 });
 
 /** A job that runs, followed, and what is told of it. */
-async function running(signal?: AbortSignal) {
+async function running(signal?: AbortSignal, disk = scratch()) {
   const at = scratch();
-  const store = await JobStore.open(join(at, `${jobs++}.duckdb`));
+  const store = await JobStore.open(join(disk, `${jobs++}.duckdb`));
   const created = { jobId: 'j', specJson: '{}', fingerprint: 'f', files: [] };
   await store.beginExecution({ pid: 1, bootId: 'b', host: 'h', out: '/o' }, created);
   const lock = new JobLock(join(at, 'job.lock'), 'us');
@@ -62,6 +63,17 @@ async function running(signal?: AbortSignal) {
   };
   const names = () => events.map(({ event }) => event);
   return { store, emit: told.emit, control, follow, ask, events, names, states, stateNow, progress };
+}
+
+/** Writes until that fails; with which code. */
+async function failureOf(write: () => Promise<void>): Promise<string> {
+  for (;;) {
+    const code = await write().then(
+      () => undefined,
+      (thrown) => BatchCoreError.from(thrown).code,
+    );
+    if (code !== undefined) return code;
+  }
 }
 
 describe('a state', () => {
@@ -100,6 +112,19 @@ describe('a database that cannot be written', () => {
     expect(await stateNow()).toBe('stopping');
     expect(control.signal.aborted).toBe(true);
     expect(stoppedError(control.stopped!, 'j', '/h')).toMatchObject({ code: 'BUG' });
+  });
+
+  it.runIf(disk !== undefined)('for lack of room: so a run that pauses ends', async () => {
+    const { store, follow, ask, control, events, stateNow } = await running(undefined, disk);
+    const following = follow();
+    // Until nothing fits any more, however small.
+    for (const text of ['x'.repeat(2000), ''])
+      expect(await failureOf(() => store.event('full', { text }))).toBe('DISK_FULL');
+    await ask('pause');
+    await control.gate();
+    await following.end();
+    expect([events, await stateNow()]).toEqual([[], 'running']);
+    expect(stoppedError(control.stopped!, 'j', '/h')).toMatchObject({ code: 'DISK_FULL' });
   });
 
   it('does not hide why a run ended, which is told all the same', async () => {
