@@ -4,6 +4,7 @@ import { lookAt } from '../../sink/look.ts';
 import { sha256Of } from '../../sink/sink.ts';
 import { sameFile } from '../../sink/target.ts';
 import { type IsOurs, leftAlone, removeFile, sweepBeside } from '../../sink/temporaries.ts';
+import { mtimesOf } from '../../source/identity.ts';
 import { readRecord, writeRecord } from '../../store/home.ts';
 import { isFinished } from '../../store/states.ts';
 import { removeScratch, removeStrangeWork, removeWorkFiles, scratchOf, sweepLeftovers } from '../../store/workFiles.ts';
@@ -75,6 +76,6 @@ function isDirectory(path: string): boolean {
 function keepRecord({ home, jobId, fingerprint, stored }: OpenJob): void {
   if (!stored || readRecord(home, jobId)) return;
   const { createdAt } = stored;
-  const mtimesNs = stored.files.map((file) => file.mtimeNs);
+  const mtimesNs = mtimesOf(stored.files);
   writeRecord(home, { jobId, fingerprint, createdAt, mtimesNs, request: { ...requestOf(stored) } });
 }

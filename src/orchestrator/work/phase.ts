@@ -11,7 +11,7 @@ import type { Receipt, Work, Yield } from '../../bindings/task.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { BatchCoreError } from '../../errors.ts';
 import type { ChunkCounts, Phase } from '../../events/progress.ts';
-import { partName } from '../../sink/manifest.ts';
+import { stagedPart } from '../../sink/part.ts';
 import { type ChunkReceipt, DEATHS_MAX, type JobStore, type StoredChunk } from '../../store/job.ts';
 import { goOnHint } from '../prepare/commands.ts';
 import type { PlannedChunk } from '../spec/plan.ts';
@@ -232,7 +232,7 @@ function receiptOf(chunk: PlannedChunk, result: Yield): ChunkReceipt {
     throw new BatchCoreError('BUG', `chunk ${chunk.chunkId} has ${chunk.rows} rows but its part has ${file.rows}`);
   return {
     rowsOut: file.rows,
-    part: { name: partName(chunk), size: file.bytes, sha256: file.sha256 },
+    staged: stagedPart(chunk, file),
     summary: Buffer.from(JSON.stringify(findings)),
   };
 }
