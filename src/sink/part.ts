@@ -1,4 +1,4 @@
-/** A part between its chunk and the output: what is kept of it in the job's tables, and whether it is still there. */
+/** A part between its chunk and the output: what is kept of it in the job's tables, whether it is still there, and whose it is. */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type PublishedPart, partFacts } from '../bindings/native.ts';
@@ -38,6 +38,26 @@ export function isStaged(directory: string, { name, size }: StagedPart, owner: P
     );
   } catch {
     return false;
+  }
+}
+
+/** A whole part of another output; one that is damaged names nobody, and has a name of ours. */
+export function isAnothers(path: string, fingerprint: string): boolean {
+  const found = fingerprintOf(path);
+  return found !== undefined && found !== fingerprint;
+}
+
+/** A whole part of this output. */
+export function isOwnPart(path: string, fingerprint: string): boolean {
+  return fingerprintOf(path) === fingerprint;
+}
+
+/** What a part says whose it is, empty where it is nobody's; nothing where it cannot be read. */
+function fingerprintOf(path: string): string | undefined {
+  try {
+    return partFacts(path).metadata[METADATA_FINGERPRINT] ?? '';
+  } catch {
+    return undefined;
   }
 }
 

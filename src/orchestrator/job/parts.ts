@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { partName } from '../../sink/manifest.ts';
-import { isStaged } from '../../sink/part.ts';
-import { isAnothers, isOwnPart, setAside } from '../../store/workFiles.ts';
+import { isAnothers, isOwnPart, isStaged } from '../../sink/part.ts';
+import { setAside } from '../../store/workFiles.ts';
 import type { OpenJob } from './job.ts';
 
 /**

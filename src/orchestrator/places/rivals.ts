@@ -1,5 +1,6 @@
 /** Other jobs that write where this one is to write: one that runs is waited for, one that was left unfinished is looked at. */
 import { BatchCoreError, type ErrorCode } from '../../errors.ts';
+import { isOwnLeftover } from '../../sink/leftover.ts';
 import { sweepBeside, temporaryPrefix } from '../../sink/temporaries.ts';
 import { statIdentity } from '../../source/facts.ts';
 import { sourceDifferences } from '../../source/identity.ts';
@@ -20,7 +21,6 @@ import { type Beginning, readBeginning, readRequest } from '../job/beginning.ts'
 import { changedInput, type OpenJob, readDatabase, requestOf } from '../job/job.ts';
 import { refusedStatus } from '../job/lastWord.ts';
 import { mismatchError } from '../job/mismatch.ts';
-import { isOwnLeftover } from '../job/sweep.ts';
 import { isAlive, truthful } from '../job/told.ts';
 import { jobPaths } from '../prepare/home.ts';
 import { inputFiles, writtenPlaces } from '../prepare/output.ts';
