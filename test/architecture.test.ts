@@ -46,7 +46,7 @@ const FLOORS = [
   ['system.ts', 'events'],
   ['bindings'],
   ['files', 'duckdb', 'worker', 'arrow.ts', 'report.ts'],
-  ['engines', 'sink'],
+  ['engines', 'sink', 'storage'],
   ['source'],
   ['store'],
   ['orchestrator/spec'],

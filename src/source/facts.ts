@@ -1,9 +1,9 @@
 /** What is known about a source before a row of it is read: its columns, rows and row groups, and who its files are. */
-import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type Database, literalPath, openMemory } from '../duckdb/client.ts';
 import { type ErrorCode, plainRemedy } from '../errorCodes.ts';
-import { BatchCoreError, readError } from '../errors.ts';
-import { type QuickIdentity, quickIdentity } from '../files/identity.ts';
+import { BatchCoreError } from '../errors.ts';
+import { storage } from '../storage/sources.ts';
+import type { Identity } from '../storage/storage.ts';
 import { type Extent, unionOf, withoutGroups } from './extent.ts';
 import { footerDigest, type MisreadDecimal, parseFooter, type RowGroup, readFooter } from './footer.ts';
 import type { FileIdentity } from './identity.ts';
@@ -12,10 +12,10 @@ export type { RowGroup } from './footer.ts';
 export { type FieldDifference, type FileIdentity, sourceDifferences } from './identity.ts';
 
 /** One file of a source. */
-export interface SourceFile extends FileIdentity {
+export type SourceFile = FileIdentity & {
   rows: number;
   rowGroups: RowGroup[];
-}
+};
 
 /** One column of a source. */
 export interface SourceColumn {
@@ -78,12 +78,8 @@ async function factsOf(read: readonly ReadFile[], database: Database): Promise<S
 }
 
 /** What is cheap to read of a file's identity: asked after each chunk, to notice a file replaced under the run. */
-export async function statIdentity(path: string): Promise<QuickIdentity> {
-  try {
-    return quickIdentity(await stat(path, { bigint: true }));
-  } catch (cause) {
-    throw unreadable(path, cause);
-  }
+export async function statIdentity(path: string): Promise<Identity> {
+  return (await storage.stat(path)).identity;
 }
 
 /** What one file's footer tells. */
@@ -122,31 +118,16 @@ function coarsened(file: ReadFile): ReadFile {
 }
 
 async function readFile(path: string): Promise<ReadFile> {
-  let handle: FileHandle | undefined;
+  const opened = await storage.open(path);
   try {
-    // Asked before the file is opened: opening a pipe waits for whoever writes into it.
-    if (!(await stat(path)).isFile()) {
-      throw new BatchCoreError('SOURCE_INVALID', `"${path}" is not a regular file`, {
-        where: { file: path },
-        hint: 'what cannot be read twice is not read; write it to a file first',
-      });
-    }
-    handle = await open(path, 'r');
-    const identity = quickIdentity(await handle.stat({ bigint: true }));
-    const bytes = await readFooter(handle, path, identity.size);
-    const { rows, rowGroups, ...rest } = parseFooter(bytes, path, identity.size);
+    const { identity, size } = opened;
+    const bytes = await readFooter(opened, path);
+    const { rows, rowGroups, ...rest } = parseFooter(bytes, path, size);
     const file = { path, ...identity, footerBytes: bytes.length, footerSha256: footerDigest(bytes), rows, rowGroups };
     return { file, ...rest };
-  } catch (error) {
-    throw error instanceof BatchCoreError ? error : unreadable(path, error);
   } finally {
-    await handle?.close();
+    await opened.close();
   }
-}
-
-/** What the system said when a file of the source, or what leads to it, was looked at. */
-export function unreadable(path: string, cause: unknown): BatchCoreError {
-  return readError(cause, `"${path}"`, { path, absent: 'SOURCE_NOT_FOUND', refused: 'SOURCE_UNREADABLE' });
 }
 
 async function describe(database: Database, { file: { path }, misread }: ReadFile): Promise<SourceColumn[]> {

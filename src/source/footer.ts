@@ -6,8 +6,8 @@
  * for 3,000 columns of 163 row groups. The bytes are in memory already, for their digest.
  */
 import { createHash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
 import { BatchCoreError } from '../errors.ts';
+import type { Ranges } from '../storage/storage.ts';
 import {
   type Extent,
   ExtentBuilder,
@@ -65,13 +65,14 @@ const FOOTER_BYTES_MAX = 2 ** 30;
 // An all-null column of 64 M rows takes some 60 bytes, about 2^20 rows a byte. Sixteen times that is not a real file.
 const ROWS_PER_BYTE_MAX = 2 ** 24;
 
-/** The bytes of the footer of the Parquet file `handle`, without the length and the magic that follow them. */
-export async function readFooter(handle: FileHandle, path: string, size: number): Promise<Buffer> {
+/** The bytes of the footer of the Parquet file at `path`, without the length and the magic that follow them. */
+export async function readFooter(file: Ranges, path: string): Promise<Buffer> {
+  const { size } = file;
   if (size === 0) throw invalid(path, 'is empty (0 bytes)', 'it may still be in writing; write it again');
   if (size < HEAD_BYTES + TAIL_BYTES) throw invalid(path, `is too short for Parquet (${size} bytes)`, NOT_PARQUET);
 
-  const head = await readAt(handle, path, 0, HEAD_BYTES);
-  const tail = await readAt(handle, path, size - TAIL_BYTES, TAIL_BYTES);
+  const head = await readAt(file, path, 0, HEAD_BYTES);
+  const tail = await readAt(file, path, size - TAIL_BYTES, TAIL_BYTES);
   const [first, last] = [head.toString('latin1'), tail.toString('latin1', 4)];
   if (first === 'PARE' || (first === 'PAR1' && last === 'PARE')) throw encrypted(path);
   if (first !== 'PAR1') throw invalid(path, 'is not Parquet (it does not begin with PAR1)', NOT_PARQUET);
@@ -86,7 +87,7 @@ export async function readFooter(handle: FileHandle, path: string, size: number)
   if (length === 0 || length > size - HEAD_BYTES - TAIL_BYTES || length > FOOTER_BYTES_MAX) {
     throw corrupt(path, `declares ${length} bytes in a file of ${size}`);
   }
-  return readAt(handle, path, size - TAIL_BYTES - length, length);
+  return readAt(file, path, size - TAIL_BYTES - length, length);
 }
 
 /** The digest of a footer, by which a source is known again. */
@@ -335,10 +336,10 @@ function checked({ rows, columns }: RawRowGroup, leaves: Leaf[], index: number, 
   return { rows, bytes };
 }
 
-async function readAt(handle: FileHandle, path: string, position: number, length: number): Promise<Buffer> {
-  const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(length), 0, length, position);
-  if (bytesRead !== length) throw invalid(path, 'grew shorter while it was read', 'run again once it is complete');
-  return buffer;
+async function readAt(file: Ranges, path: string, offset: number, length: number): Promise<Buffer> {
+  const bytes = await file.read(offset, length);
+  if (bytes.length !== length) throw invalid(path, 'grew shorter while it was read', 'run again once it is complete');
+  return bytes;
 }
 
 const NOT_PARQUET = "only Parquet is read; DuckDB converts: COPY (FROM 'data.csv') TO 'data.parquet'";

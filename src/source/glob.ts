@@ -1,8 +1,9 @@
 /** File patterns: `*`, `?`, `[...]` within a name, `**` for any directories. Everything else stands for itself. */
-import type { Dirent } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join, normalize, parse, resolve, sep } from 'node:path';
+import { BatchCoreError, type ErrorCode } from '../errors.ts';
 import { isLost, notUtf8 } from '../files/paths.ts';
+import { storage } from '../storage/sources.ts';
+import type { Entry } from '../storage/storage.ts';
 
 /** Whether `path` holds a character that makes it a pattern, should no file of that very name exist. */
 export function isPattern(path: string): boolean {
@@ -34,14 +35,14 @@ async function match(directory: string, names: readonly string[], found: Set<str
     const path = join(directory, entry.name);
     if (matches === undefined) {
       // Links to directories are not followed here: they may lead in a circle.
-      if (!entry.isDirectory() || entry.name.startsWith('.')) continue;
+      if (entry.kind !== 'directory' || entry.name.startsWith('.')) continue;
       // What lies below could not be looked at, and would be left out without a word.
       if (isLost(entry.name, path)) throw notUtf8(entry.name, path);
       await match(path, names, found);
     } else if (matches(entry.name)) {
       if (isLost(entry.name, path)) throw notUtf8(entry.name, path);
       if (rest.length > 0) await match(path, rest, found);
-      else if (entry.isFile() || (entry.isSymbolicLink() && (await isFile(path)))) found.add(path);
+      else if (entry.kind === 'file' || (entry.kind === 'link' && (await isFile(path)))) found.add(path);
     }
   }
 }
@@ -86,17 +87,18 @@ function quote(character: string): string {
   return /[\\^$.|()[\]{}+/]/.test(character) ? `\\${character}` : character;
 }
 
-async function list(directory: string): Promise<Dirent[]> {
+/** A pattern matches what is there and may be listed; whether anything matched at all is the caller's question. */
+const NOT_LISTED: readonly ErrorCode[] = ['SOURCE_NOT_FOUND', 'SOURCE_UNREADABLE'];
+
+async function list(directory: string): Promise<Entry[]> {
   try {
-    return await readdir(directory, { withFileTypes: true });
+    return await storage.list(directory);
   } catch (error) {
-    // A pattern matches what is there and may be listed; whether anything matched at all is the caller's question.
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES' || code === 'EPERM') return [];
+    if (NOT_LISTED.includes(BatchCoreError.from(error).code)) return [];
     throw error;
   }
 }
 
 async function isFile(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
+  return (await storage.stat(path).catch(() => undefined))?.kind === 'file';
 }

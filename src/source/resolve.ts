@@ -1,14 +1,14 @@
 /** From what the user wrote to the files that are meant, in the order in which they are read. */
-import { existsSync, type Stats } from 'node:fs';
-import { access, constants, lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { editDistance } from '../distance.ts';
 import { quoteText } from '../duckdb/client.ts';
-import { BatchCoreError } from '../errors.ts';
+import { BatchCoreError, type ErrorCode } from '../errors.ts';
 import { tooLong } from '../files/names.ts';
 import { isLost, notUtf8 } from '../files/paths.ts';
 import { INTENT } from '../sink/look.ts';
-import { unreadable } from './facts.ts';
+import { linkTarget } from '../storage/local.ts';
+import { storage } from '../storage/sources.ts';
+import type { Kind } from '../storage/storage.ts';
 import { glob, isPattern } from './glob.ts';
 import { exceptJobs } from './jobFiles.ts';
 
@@ -27,15 +27,15 @@ export async function resolveSource(
   const files = except(found);
   for (const file of files) refuseFormat(file);
   const named = new Set(sources.map((source) => resolve(cwd, source)));
-  refuseUnpublished(files.filter((file) => !named.has(file)));
+  await refuseUnpublished(files.filter((file) => !named.has(file)));
   await refuseDuplicates(files);
   return files;
 }
 
 /** A directory of parts that is not finished has not all its rows. */
-function refuseUnpublished(files: readonly string[]): void {
+async function refuseUnpublished(files: readonly string[]): Promise<void> {
   for (const directory of new Set(files.map((file) => dirname(file)))) {
-    if (!existsSync(join(directory, INTENT))) continue;
+    if ((await storage.stat(join(directory, INTENT)).catch(() => undefined)) === undefined) continue;
     throw new BatchCoreError('SOURCE_INVALID', `${directory} is an output that is not finished`, {
       where: { file: directory },
       hint: 'run the command again that writes it, or name the sources without it',
@@ -46,12 +46,11 @@ function refuseUnpublished(files: readonly string[]): void {
 async function resolveOne(source: string, cwd: string): Promise<string[]> {
   const path = resolve(cwd, source);
   const found = source === '' ? undefined : await look(path);
-  if (found?.isDirectory()) return dataFiles(path, source);
+  if (found === 'directory') return dataFiles(path, source);
   if (found !== undefined) {
     refuseSpecial(source, path, found);
-    await access(path, constants.R_OK).catch((cause: unknown) => {
-      throw unreadable(path, cause);
-    });
+    // Whether it may be read is known once it is open.
+    await (await storage.open(path)).close();
     return [path];
   }
   if (!isPattern(source)) throw await notFound(source, path, cwd);
@@ -70,28 +69,24 @@ async function resolveOne(source: string, cwd: string): Promise<string[]> {
  * Only a file can be read twice and in parts. The others are refused by their kind, before anything opens them: opening a
  * pipe waits for whoever writes into it.
  */
-function refuseSpecial(source: string, path: string, stats: Stats): void {
-  if (stats.isFile()) return;
-  const kind = stats.isFIFO()
-    ? 'a pipe'
-    : stats.isSocket()
-      ? 'a socket'
-      : stats.isCharacterDevice() || stats.isBlockDevice()
-        ? 'a device'
-        : 'no regular file';
-  throw new BatchCoreError('SOURCE_INVALID', `"${source}" is ${kind}`, {
+function refuseSpecial(source: string, path: string, kind: Kind): void {
+  if (kind === 'file') return;
+  const words = kind === 'other' || kind === 'directory' ? 'no regular file' : `a ${kind}`;
+  throw new BatchCoreError('SOURCE_INVALID', `"${source}" is ${words}`, {
     where: { file: path },
     hint: 'a source is read more than once and in parts: write the table to a Parquet file first',
   });
 }
 
-async function look(path: string): Promise<Stats | undefined> {
+/** No file has such a name, so that it may be a pattern. */
+const ABSENT: readonly ErrorCode[] = ['SOURCE_NOT_FOUND', 'NAME_TOO_LONG'];
+
+async function look(path: string): Promise<Kind | undefined> {
   try {
-    return await stat(path);
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return undefined;
-    throw unreadable(path, cause);
+    return (await storage.stat(path)).kind;
+  } catch (error) {
+    if (ABSENT.includes(BatchCoreError.from(error).code)) return undefined;
+    throw error;
   }
 }
 
@@ -101,13 +96,13 @@ async function dataFiles(directory: string, source: string): Promise<string[]> {
   const others = new Set<string>();
   const pending = [directory];
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
-    for (const entry of await entriesOf(path)) {
+    for (const entry of await storage.list(path)) {
       if (entry.name.startsWith('.') || entry.name.startsWith('_')) continue;
       const child = join(path, entry.name);
       if (isLost(entry.name, child)) throw notUtf8(entry.name, child);
-      if (entry.isDirectory()) pending.push(child);
+      if (entry.kind === 'directory') pending.push(child);
       else if (extname(entry.name).toLowerCase() === '.parquet') {
-        if (entry.isFile() || (await look(child))?.isFile()) files.push(child);
+        if (entry.kind === 'file' || (await look(child)) === 'file') files.push(child);
       } else others.add(extname(entry.name) || 'no extension');
     }
   }
@@ -126,14 +121,6 @@ async function dataFiles(directory: string, source: string): Promise<string[]> {
 /** Said where all there is was left out. */
 const OF_JOBS = ' but those of jobs of batch-core, which are no source';
 
-async function entriesOf(directory: string) {
-  try {
-    return await readdir(directory, { withFileTypes: true });
-  } catch (cause) {
-    throw unreadable(directory, cause);
-  }
-}
-
 // Not by locale, or the same directory would be read in another order on another machine.
 function sortByBytes(paths: string[]): string[] {
   return paths
@@ -145,9 +132,7 @@ function sortByBytes(paths: string[]): string[] {
 async function refuseDuplicates(files: readonly string[]): Promise<void> {
   const seen = new Map<string, string>();
   for (const file of files) {
-    const real = await realpath(file).catch((cause: unknown) => {
-      throw unreadable(file, cause);
-    });
+    const real = await storage.realPath(file);
     const other = seen.get(real);
     if (other !== undefined) {
       const what = other === file ? `"${file}" is named twice` : `"${other}" and "${file}" are the same file`;
@@ -217,9 +202,8 @@ async function notFound(source: string, path: string, cwd: string): Promise<Batc
 
 /** The error for a link that leads to nothing, where `path` is one. */
 async function deadLink(path: string): Promise<BatchCoreError | undefined> {
-  const stats = await lstat(path).catch(() => undefined);
-  if (!stats?.isSymbolicLink()) return undefined;
-  const target = await readlink(path);
+  const target = await linkTarget(path);
+  if (target === undefined) return undefined;
   return new BatchCoreError('SOURCE_NOT_FOUND', `"${path}" is a link to "${target}", which does not exist`, {
     where: { file: path },
     hint: 'put the file it leads to back, or name another',
@@ -229,10 +213,10 @@ async function deadLink(path: string): Promise<BatchCoreError | undefined> {
 /** Up to three names in the same directory that differ from the missing one by little. */
 async function namesNear(path: string): Promise<string[]> {
   const wanted = basename(path).toLowerCase();
-  const names = await readdir(dirname(path)).catch(() => []);
+  const entries = await storage.list(dirname(path)).catch(() => []);
   const distanceMax = Math.max(2, Math.floor(wanted.length / 4));
-  return names
-    .map((name) => ({ name, distance: editDistance(wanted, name.toLowerCase(), distanceMax) }))
+  return entries
+    .map(({ name }) => ({ name, distance: editDistance(wanted, name.toLowerCase(), distanceMax) }))
     .filter(({ distance }) => distance <= distanceMax)
     .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
     .slice(0, 3)

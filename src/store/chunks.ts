@@ -93,21 +93,12 @@ export abstract class ChunkStore {
   }
 
   /** A chunk is done: its part is on disk, or its summary is in this very commit. */
-  complete(phase: string, chunkId: number, { rowsOut, part, summary }: ChunkReceipt): Promise<void> {
+  complete(phase: string, chunkId: number, { rowsOut, staged, summary }: ChunkReceipt): Promise<void> {
     return this.write(
-      `UPDATE chunk SET state = 'done', rows_out = $3, part_name = $4, part_size = $5, part_sha256 = $6, summary = $7,
-         error_code = NULL, error_json = NULL, deaths = 0, updated_at = ${TIME('$8')}
+      `UPDATE chunk SET state = 'done', rows_out = $3, staged_json = $4, summary = $5,
+         error_code = NULL, error_json = NULL, deaths = 0, updated_at = ${TIME('$6')}
        WHERE phase = $1 AND chunk_id = $2 AND state = 'running'`,
-      [
-        phase,
-        chunkId,
-        rowsOut,
-        part?.name ?? null,
-        part?.size ?? null,
-        part?.sha256 ?? null,
-        summary ?? null,
-        Date.now(),
-      ],
+      [phase, chunkId, rowsOut, staged ? JSON.stringify(staged) : null, summary ?? null, Date.now()],
     );
   }
 
@@ -143,8 +134,8 @@ export abstract class ChunkStore {
       for (const chunkId of chunkIds) {
         await change(
           statements,
-          `UPDATE chunk SET state = 'pending', part_name = NULL, part_size = NULL, part_sha256 = NULL, summary = NULL,
-             rows_out = NULL, error_code = NULL, error_json = NULL, updated_at = ${TIME('$3')}
+          `UPDATE chunk SET state = 'pending', staged_json = NULL, summary = NULL, rows_out = NULL,
+             error_code = NULL, error_json = NULL, updated_at = ${TIME('$3')}
            WHERE phase = $1 AND chunk_id = $2`,
           [phase, chunkId, Date.now()],
         );

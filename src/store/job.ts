@@ -2,7 +2,7 @@
  * A job's tables. One owner: every statement goes through one connection, one at a time, and every promise here settles
  * only when what it stands for is on disk.
  */
-import type { Database, Parameter, Statements } from '../duckdb/client.ts';
+import type { Database, Statements } from '../duckdb/client.ts';
 import { BatchCoreError } from '../errors.ts';
 import { ChunkStore, TIME } from './chunks.ts';
 import { DatabaseFiles } from './files.ts';
@@ -11,6 +11,7 @@ import { type OpenOptions, openJobDatabase, type Recovery } from './recovery.ts'
 import {
   eventOf,
   executionOf,
+  fileRow,
   jobOf,
   type NewJob,
   publicationOf,
@@ -267,9 +268,4 @@ async function moveJob(statements: Statements, event: JobEvent): Promise<JobStat
   if (to === undefined) throw new BatchCoreError('BUG', `a ${from} job cannot ${event}`);
   await change(statements, 'UPDATE job SET state = $1', [to]);
   return to;
-}
-
-function fileRow(file: NewJob['files'][number], fileId: number): Parameter[] {
-  const { path, size, mtimeNs, ctimeNs, device, inode, footerBytes, footerSha256, rows, rowGroups } = file;
-  return [fileId, path, size, mtimeNs, ctimeNs, device, inode, footerBytes, footerSha256, rows, rowGroups.length];
 }

@@ -45,6 +45,40 @@ export const MIGRATIONS: readonly Migration[] = [
   { since: '0.1.0', statements: ['ALTER TABLE chunk ADD COLUMN deaths BIGINT DEFAULT 0'] },
   // The model in the job's directory, which is a file that anything may happen to.
   { since: '0.1.0', statements: ['CREATE TABLE model(sha256 VARCHAR NOT NULL)'] },
+  // An input may be an object of a store, and what is kept of a part is its sink's. The tables are made anew: DuckDB 1.5
+  // commits no update of a table that the same transaction alters, and cannot replay the log of an ALTER ... USING.
+  {
+    since: '0.1.0',
+    statements: [
+      'ALTER TABLE input_file RENAME TO former_input_file',
+      `CREATE TABLE input_file(
+        file_id BIGINT NOT NULL, path VARCHAR NOT NULL, kind VARCHAR NOT NULL, size BIGINT NOT NULL, mtime_ns VARCHAR,
+        ctime_ns VARCHAR, device VARCHAR, inode VARCHAR, etag VARCHAR, version VARCHAR, footer_bytes BIGINT NOT NULL,
+        footer_sha256 VARCHAR NOT NULL, rows BIGINT NOT NULL, row_groups BIGINT NOT NULL,
+        CHECK (CASE kind
+          WHEN 'file' THEN
+            mtime_ns IS NOT NULL AND ctime_ns IS NOT NULL AND device IS NOT NULL AND inode IS NOT NULL
+          WHEN 'object' THEN etag IS NOT NULL
+          ELSE false END))`,
+      `INSERT INTO input_file
+       SELECT file_id, path, 'file', size, mtime_ns, ctime_ns, device, inode, NULL, NULL, footer_bytes, footer_sha256,
+         rows, row_groups
+       FROM former_input_file`,
+      'DROP TABLE former_input_file',
+      'ALTER TABLE chunk RENAME TO former_chunk',
+      `CREATE TABLE chunk(
+        job_id VARCHAR NOT NULL, phase VARCHAR NOT NULL, chunk_id BIGINT NOT NULL, file_id BIGINT NOT NULL,
+        rg_first BIGINT NOT NULL, rg_last BIGINT NOT NULL, row_first BIGINT NOT NULL, rows BIGINT NOT NULL,
+        bytes BIGINT NOT NULL, state VARCHAR NOT NULL, attempt BIGINT NOT NULL, epoch BIGINT, deaths BIGINT DEFAULT 0,
+        summary BLOB, staged_json VARCHAR, rows_out BIGINT, error_code VARCHAR, error_json VARCHAR,
+        updated_at TIMESTAMP)`,
+      `INSERT INTO chunk BY NAME
+       SELECT * EXCLUDE (part_name, part_size, part_sha256), CASE WHEN part_name IS NOT NULL
+         THEN json_object('name', part_name, 'size', part_size, 'sha256', part_sha256) END AS staged_json
+       FROM former_chunk`,
+      'DROP TABLE former_chunk',
+    ],
+  },
 ];
 
 const MIGRATION_TABLE =

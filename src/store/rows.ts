@@ -1,15 +1,17 @@
 /** What the store holds, as plain data, and how it is read from rows. */
-import type { Row } from '../duckdb/client.ts';
+import type { Parameter, Row } from '../duckdb/client.ts';
 import type { ErrorRecord } from '../errors.ts';
 import type { QuickIdentity } from '../files/identity.ts';
+import type { StagedPart } from '../sink/part.ts';
 import type { FileIdentity } from '../source/identity.ts';
+import type { Identity } from '../storage/storage.ts';
 import type { ChunkState, JobState } from './states.ts';
 
 /** An input file as it was when the job began. */
-export interface StoredFile extends FileIdentity {
+export type StoredFile = FileIdentity & {
   rows: number;
   rowGroups: number;
-}
+};
 
 export interface StoredJob {
   jobId: string;
@@ -50,9 +52,8 @@ export interface StoredChunk extends ChunkRow {
   attempt: number;
   /** How many executions died while it ran, since it last got done. */
   deaths: number;
-  partName: string | null;
-  partSize: number | null;
-  partSha256: string | null;
+  /** What the sink keeps of its part, which only the sink reads. */
+  staged: StagedPart | null;
   rowsOut: number | null;
   /** Why it waits or is set aside. */
   error: ErrorRecord | null;
@@ -61,7 +62,7 @@ export interface StoredChunk extends ChunkRow {
 /** What a finished chunk leaves. */
 export interface ChunkReceipt {
   rowsOut: number;
-  part?: { name: string; size: number; sha256: string };
+  staged?: StagedPart;
   summary?: Uint8Array;
 }
 
@@ -142,23 +143,43 @@ export function jobOf(row: Row, files: readonly Row[]): StoredJob {
     fingerprint: String(row['fingerprint']),
     state: String(row['state']) as JobState,
     createdAt: timeOf(row['created_ms']) ?? '',
-    files: files.map((file) => ({
-      path: String(file['path']),
-      size: Number(file['size']),
-      mtimeNs: String(file['mtime_ns']),
-      ctimeNs: String(file['ctime_ns']),
-      device: String(file['device']),
-      inode: String(file['inode']),
-      footerBytes: Number(file['footer_bytes']),
-      footerSha256: String(file['footer_sha256']),
-      rows: Number(file['rows']),
-      rowGroups: Number(file['row_groups']),
-    })),
+    files: files.map(fileOf),
   };
 }
 
+function fileOf(row: Row): StoredFile {
+  return {
+    ...identityOf(row),
+    path: String(row['path']),
+    footerBytes: Number(row['footer_bytes']),
+    footerSha256: String(row['footer_sha256']),
+    rows: Number(row['rows']),
+    rowGroups: Number(row['row_groups']),
+  };
+}
+
+function identityOf(row: Row): Identity {
+  const size = Number(row['size']);
+  if (row['kind'] === 'object')
+    return { kind: 'object', size, etag: String(row['etag']), version: text(row['version']) };
+  return {
+    ...{ kind: 'file', size, mtimeNs: String(row['mtime_ns']), ctimeNs: String(row['ctime_ns']) },
+    ...{ device: String(row['device']), inode: String(row['inode']) },
+  };
+}
+
+/** The row of an input file, in the order of its columns. */
+export function fileRow(file: NewJob['files'][number], fileId: number): Parameter[] {
+  const { path, kind, size, footerBytes, footerSha256, rows, rowGroups } = file;
+  const identity =
+    file.kind === 'file'
+      ? [file.mtimeNs, file.ctimeNs, file.device, file.inode, null, null]
+      : [null, null, null, null, file.etag, file.version];
+  return [fileId, path, kind, size, ...identity, footerBytes, footerSha256, rows, rowGroups.length];
+}
+
 export function chunkOf(row: Row): StoredChunk {
-  const error = text(row['error_json']);
+  const [staged, error] = [text(row['staged_json']), text(row['error_json'])];
   return {
     chunkId: Number(row['chunk_id']),
     fileId: Number(row['file_id']),
@@ -170,9 +191,7 @@ export function chunkOf(row: Row): StoredChunk {
     state: String(row['state']) as ChunkState,
     attempt: Number(row['attempt']),
     deaths: Number(row['deaths']),
-    partName: text(row['part_name']),
-    partSize: number(row['part_size']),
-    partSha256: text(row['part_sha256']),
+    staged: staged === null ? null : (JSON.parse(staged) as StagedPart),
     rowsOut: number(row['rows_out']),
     error: error === null ? null : (JSON.parse(error) as ErrorRecord),
   };

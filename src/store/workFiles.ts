@@ -5,9 +5,9 @@
 import { lstatSync, readdirSync, renameSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { partFacts } from '../bindings/native.ts';
-import { finalName, METADATA_FINGERPRINT } from '../sink/look.ts';
+import { finalName } from '../sink/look.ts';
 import { PART_NAME } from '../sink/manifest.ts';
+import { isAnothers } from '../sink/part.ts';
 import type { JobPaths } from './home.ts';
 import { namesIn } from './smallFile.ts';
 
@@ -79,26 +79,6 @@ export function setAside(path: string): void {
   let aside = `${path}.not-ours`;
   for (let i = 1; isFile(aside); i += 1) aside = `${path}.not-ours-${i}`;
   renameSync(path, aside);
-}
-
-/** A whole part of another output; one that is damaged names nobody, and has a name of ours. */
-export function isAnothers(path: string, fingerprint: string): boolean {
-  const found = fingerprintOf(path);
-  return found !== undefined && found !== fingerprint;
-}
-
-/** A whole part of this output. */
-export function isOwnPart(path: string, fingerprint: string): boolean {
-  return fingerprintOf(path) === fingerprint;
-}
-
-/** What a part says whose it is, empty where it is nobody's; nothing where it cannot be read. */
-function fingerprintOf(path: string): string | undefined {
-  try {
-    return partFacts(path).metadata[METADATA_FINGERPRINT] ?? '';
-  } catch {
-    return undefined;
-  }
 }
 
 /** Empties `directory` of the regular files that are ours, and removes it where nothing else is in it. */

@@ -21,6 +21,7 @@ const column = (name: string, type = 'DOUBLE', usable = true) => ({
 const facts = {
   files: [
     {
+      kind: 'file' as const,
       path: '/data/a.parquet',
       size: 10,
       mtimeNs: '1',

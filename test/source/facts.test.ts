@@ -4,7 +4,7 @@ import { appendFileSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesS
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { describeColumn, readFacts, sourceDifferences, statIdentity } from '../../src/source/facts.ts';
-import { identityDifferences } from '../../src/source/identity.ts';
+import { identityDifferences, mtimesOf } from '../../src/source/identity.ts';
 import { parquet, scratch, sql } from '../cli/harness.ts';
 
 const directory = scratch();
@@ -21,6 +21,7 @@ it('a file’s facts', async () => {
   const stat = statSync(path, { bigint: true });
   expect(files).toEqual([
     {
+      kind: 'file',
       path,
       size: bytes.length,
       mtimeNs: String(stat.mtimeNs),
@@ -318,7 +319,7 @@ describe('identity', () => {
     utimesSync(path, 1, 1);
     const touched = await statIdentity(path);
     expect(sourceDifferences('resume', before, [touched])).toEqual([
-      { file: path, field: 'mtimeNs', old: before[0]!.mtimeNs, new: '1000000000' },
+      { file: path, field: 'mtimeNs', old: mtimesOf(before)[0], new: '1000000000' },
     ]);
     appendFileSync(path, 'x');
     const fields = sourceDifferences('resume', before, [await statIdentity(path)]).map(
@@ -339,7 +340,7 @@ describe('identity', () => {
     bytes[40] = (bytes[40] ?? 0) ^ 1;
     writeFileSync(path, bytes);
     utimesSync(path, atime, mtime);
-    const now = { ...(await statIdentity(path)), mtimeNs: before!.mtimeNs };
+    const now = { ...(await statIdentity(path)), mtimeNs: mtimesOf([before!])[0]! };
     expect(identityDifferences('resume', before!, now)).toEqual([]);
     for (const when of ['chunk', 'recall'] as const)
       expect(identityDifferences(when, before!, now).map(({ field }) => field)).toEqual(['ctimeNs']);

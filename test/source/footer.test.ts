@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseFooter } from '../../src/source/footer.ts';
+import { parseFooter, readFooter } from '../../src/source/footer.ts';
 import { parquet, scratch, sql } from '../cli/harness.ts';
 
 const directory = scratch();
@@ -206,4 +206,26 @@ describe('refuses what cannot be true', () => {
       }
     }
   });
+});
+
+it('is found by ranges alone: the first bytes, the last ones, and what they say of themselves', async () => {
+  const path = await parquet(join(directory, 'ranges.parquet'), 'SELECT i FROM range(20_000) r(i)');
+  const whole = readFileSync(path);
+  const asked: [offset: number, length: number][] = [];
+  const ranges = {
+    size: whole.length,
+    async read(offset: number, length: number) {
+      asked.push([offset, length]);
+      return whole.subarray(offset, offset + length);
+    },
+  };
+  const { bytes, size } = footerOf(path);
+  expect(Buffer.compare(await readFooter(ranges, path), bytes)).toBe(0);
+  expect(asked).toEqual([
+    [0, 4],
+    [size - 8, 8],
+    [size - 8 - bytes.length, bytes.length],
+  ]);
+  const cut = { size, read: (offset: number, length: number) => ranges.read(offset, length - 1) };
+  await expect(readFooter(cut, path)).rejects.toMatchObject({ code: 'SOURCE_INVALID', message: /grew shorter/ });
 });

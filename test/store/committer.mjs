@@ -16,10 +16,10 @@ for (let chunk = Number(first); ; chunk += 2) {
 
 async function commit(chunk) {
   await store.claim('score', chunk);
-  const part = { name: `part-${chunk}`, size: chunk, sha256: `sha-${chunk}` };
+  const staged = { name: `part-${chunk}`, size: chunk, sha256: `sha-${chunk}` };
   await store.complete('score', chunk, {
     rowsOut: chunk,
-    part,
+    staged,
     summary: Buffer.alloc(1 + (chunk % 5) * 4000, chunk % 251),
   });
   await store.event('done', { chunk });

@@ -77,6 +77,7 @@ describe('a job', () => {
   it('of 700 files keeps them in order', async () => {
     const files = Array.from({ length: 700 }, (_, i) => ({
       ...{
+        kind: 'file' as const,
         path: `/in/${i}'"é.parquet`,
         size: 2 ** 45 + i,
         mtimeNs: '1795470387727267655',
@@ -90,6 +91,24 @@ describe('a job', () => {
     await store.create({ ...spec, files });
     expect((await store.read())?.files).toEqual(files.map((file, i) => ({ ...file, rowGroups: i % 4 })));
     await store.close();
+  });
+
+  it('of objects of a store keeps by what they are known, and of nothing else', async () => {
+    const path = newPath();
+    const footer = { footerBytes: 1, footerSha256: 'ab', rows: 5, rowGroups: Array(2) };
+    const files = [null, '3HL4'].map((version, i) => ({
+      ...{ kind: 'object' as const, path: `s3://bucket/${i}.parquet`, size: 2 ** 45, etag: `"e-${i}"`, version },
+      ...footer,
+    }));
+    const store = await JobStore.open(path);
+    await store.create({ ...spec, files });
+    expect((await store.read())?.files).toEqual(files.map((file) => ({ ...file, rowGroups: 2 })));
+    await store.close();
+
+    const database = await openFile(path);
+    for (const wrong of ["kind = 'other'", "kind = 'file'", 'etag = NULL'])
+      await expect(database.run(`UPDATE input_file SET ${wrong}`), wrong).rejects.toThrow(/CHECK constraint/);
+    await database.close();
   });
 
   it('changes state only as the table of states says', async () => {
@@ -240,9 +259,7 @@ describe('a plan', () => {
   it('of 1,234 chunks comes back as it was', async () => {
     const store = await running(1234);
     const stored = await store.chunks('score');
-    expect(
-      stored.map(({ state, attempt, deaths, partName, partSize, partSha256, rowsOut, error, ...chunk }) => chunk),
-    ).toEqual(chunks(1234));
+    expect(stored.map(({ state, attempt, deaths, staged, rowsOut, error, ...chunk }) => chunk)).toEqual(chunks(1234));
     await store.close();
   });
 });
@@ -251,18 +268,17 @@ describe('a chunk', () => {
   it('pending -> running -> done -> pending', async () => {
     const store = await running();
     expect(await store.claim('score', 1)).toBe(1);
-    const part = { name: 'part-0000001.parquet', size: 2 ** 40, sha256: 'ab' };
-    await store.complete('score', 1, { rowsOut: 1000, part, summary: Uint8Array.of(1, 2, 3) });
+    const staged = { name: 'part-0000001.parquet', size: 2 ** 40, sha256: 'ab' };
+    await store.complete('score', 1, { rowsOut: 1000, staged, summary: Uint8Array.of(1, 2, 3) });
     expect((await store.chunks('score'))[1]).toMatchObject({
-      ...{ state: 'done', attempt: 1, rowsOut: 1000, error: null },
-      ...{ partName: part.name, partSize: part.size, partSha256: 'ab' },
+      ...{ state: 'done', attempt: 1, rowsOut: 1000, staged, error: null },
     });
     await store.reset('score', [1]);
     expect((await store.chunks('score'))[1]).toMatchObject({
       state: 'pending',
       attempt: 1,
       rowsOut: null,
-      partName: null,
+      staged: null,
     });
     await expect(collect(store.summaries('score'))).rejects.toMatchObject(bug);
     expect(await store.claim('score', 1)).toBe(2);

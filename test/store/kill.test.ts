@@ -55,9 +55,10 @@ async function lane(number: number, kills: number): Promise<{ acknowledged: numb
     [...acknowledged].filter((chunk) => !kept.has(chunk)),
     'acknowledged and lost',
   ).toEqual([]);
-  for (const { chunkId, partName, partSize, partSha256, rowsOut, attempt } of done) {
-    expect({ partName, partSize, partSha256, rowsOut, attempt }).toEqual({
-      ...{ partName: `part-${chunkId}`, partSize: chunkId, partSha256: `sha-${chunkId}`, rowsOut: chunkId, attempt: 1 },
+  for (const { chunkId, staged, rowsOut, attempt } of done) {
+    expect({ staged, rowsOut, attempt }).toEqual({
+      staged: { name: `part-${chunkId}`, size: chunkId, sha256: `sha-${chunkId}` },
+      ...{ rowsOut: chunkId, attempt: 1 },
     });
   }
   const events = (await after.events()).map(({ detail }) => (detail as { chunk: number }).chunk);

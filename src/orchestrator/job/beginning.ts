@@ -1,5 +1,5 @@
 /** How a job began: what it was asked, and what its source was then. */
-import type { FileIdentity } from '../../source/identity.ts';
+import type { KnownIdentity } from '../../source/identity.ts';
 import { readRecord } from '../../store/home.ts';
 import { readDatabase, requestFrom, requestOf, type StoredRequest, type WrittenRequest } from './job.ts';
 
@@ -14,7 +14,7 @@ export async function readRequest(home: string, jobId: string): Promise<StoredRe
 /** What a job was asked to do, and what its source was then, each file by what is known of it. */
 export interface Beginning {
   request: StoredRequest;
-  files: readonly Partial<FileIdentity>[];
+  files: readonly KnownIdentity[];
 }
 
 /** The beginning of a job by its record alone, for whoever only looks. */

@@ -6,7 +6,13 @@ import { JobLock } from '../../bindings/native.ts';
 import { BatchCoreError } from '../../errors.ts';
 import { type Approved, NOTHING_APPROVED } from '../../sink/target.ts';
 import { temporaryPrefix } from '../../sink/temporaries.ts';
-import { differencesText, type FieldDifference, type FileIdentity, sourceDifferences } from '../../source/identity.ts';
+import {
+  differencesText,
+  type FieldDifference,
+  type FileIdentity,
+  mtimesOf,
+  sourceDifferences,
+} from '../../source/identity.ts';
 import { makeJobDirectories, makeWorkDirectories } from '../../store/directories.ts';
 import { writeRecord } from '../../store/home.ts';
 import { JobStore, type NewJob, type StoredJob, type StoredPublication } from '../../store/job.ts';
@@ -205,7 +211,7 @@ export async function beginJob(
   const createdAt = job.stored?.createdAt ?? new Date().toISOString();
   writeRecord(job.home, {
     ...{ jobId: job.jobId, fingerprint: job.fingerprint, createdAt },
-    mtimesNs: begin.files.map((file) => file.mtimeNs),
+    mtimesNs: mtimesOf(begin.files),
     request: { ...begin.request },
   });
   const execution = await job.store.beginExecution({ ...identify(), out: begin.request.out }, created);

@@ -1,10 +1,9 @@
 /** The parts that an earlier execution finished: which of them still count. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { partFacts } from '../../bindings/native.ts';
-import { METADATA_CHUNK, METADATA_FINGERPRINT, METADATA_MODEL } from '../../sink/look.ts';
 import { partName } from '../../sink/manifest.ts';
-import { isAnothers, isOwnPart, setAside } from '../../store/workFiles.ts';
+import { isAnothers, isOwnPart, isStaged } from '../../sink/part.ts';
+import { setAside } from '../../store/workFiles.ts';
 import type { OpenJob } from './job.ts';
 
 /**
@@ -13,7 +12,11 @@ import type { OpenJob } from './job.ts';
  */
 export async function checkParts(job: OpenJob, phase: string, modelDigest: string): Promise<void> {
   const chunks = await job.store.chunks(phase);
-  const missing = chunks.filter((chunk) => chunk.state !== 'done' || !isWhole(job, chunk, modelDigest));
+  const owner = { fingerprint: job.fingerprint, model: modelDigest };
+  const missing = chunks.filter(
+    ({ state, staged, chunkId }) =>
+      state !== 'done' || !staged || !isStaged(job.paths.parts, staged, { chunkId, ...owner }),
+  );
   for (const chunk of missing) {
     const path = join(job.paths.parts, partName(chunk));
     // A part gets its name when it is whole: what cannot be read is ours only where one was finished.
@@ -26,24 +29,4 @@ export async function checkParts(job: OpenJob, phase: string, modelDigest: strin
       phase,
       lost.map((chunk) => chunk.chunkId),
     );
-}
-
-/** Whether a finished part is there, by what is cheap to see; its digest is compared when it is published. */
-function isWhole(
-  job: OpenJob,
-  chunk: { chunkId: number; partName: string | null; partSize: number | null },
-  modelDigest: string,
-): boolean {
-  const path = join(job.paths.parts, chunk.partName ?? '');
-  try {
-    if (statSync(path).size !== chunk.partSize) return false;
-    const { metadata } = partFacts(path);
-    return (
-      metadata[METADATA_FINGERPRINT] === job.fingerprint &&
-      metadata[METADATA_CHUNK] === String(chunk.chunkId) &&
-      metadata[METADATA_MODEL] === modelDigest
-    );
-  } catch {
-    return false;
-  }
 }

@@ -1,9 +1,8 @@
 /** What dead executions, and whoever else was there, left where a job works: removed before anything is read. */
-import { lstatSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { lookAt } from '../../sink/look.ts';
-import { sha256Of } from '../../sink/sink.ts';
-import { sameFile } from '../../sink/target.ts';
-import { type IsOurs, leftAlone, removeFile, sweepBeside } from '../../sink/temporaries.ts';
+import { lstatSync, rmSync, statSync } from 'node:fs';
+import { isOwnLeftover } from '../../sink/leftover.ts';
+import { leftAlone, removeFile, sweepBeside } from '../../sink/temporaries.ts';
+import { mtimesOf } from '../../source/identity.ts';
 import { readRecord, writeRecord } from '../../store/home.ts';
 import { isFinished } from '../../store/states.ts';
 import { removeScratch, removeStrangeWork, removeWorkFiles, scratchOf, sweepLeftovers } from '../../store/workFiles.ts';
@@ -20,24 +19,6 @@ export async function sweepJob(job: OpenJob, targets: readonly string[]): Promis
   const isOwn = isOwnLeftover(job);
   const beside = targets.flatMap((target) => sweepBeside(target, job.temporaryPrefix, isOwn, finished));
   return [...strange, ...others.map(leftAlone), ...beside];
-}
-
-/**
- * Whether the job may remove what a kill in the instant of a swap left: what it was to put in place, known by what is in it,
- * or what it was allowed to replace. Anything else had just come to lie at the target.
- */
-export function isOwnLeftover({
-  approved,
-  fingerprint,
-  model,
-}: Pick<OpenJob, 'approved' | 'fingerprint' | 'model'>): IsOurs {
-  return (path, id) => {
-    if (approved.files.some((file) => sameFile(file, id))) return true;
-    const found = lookAt(path);
-    if (found.kind !== 'file') return false;
-    if (found.what === 'output') return found.fingerprint === fingerprint;
-    return found.what === 'model' && model !== undefined && sha256Of(readFileSync(path)) === model;
-  };
 }
 
 /**
@@ -75,6 +56,6 @@ function isDirectory(path: string): boolean {
 function keepRecord({ home, jobId, fingerprint, stored }: OpenJob): void {
   if (!stored || readRecord(home, jobId)) return;
   const { createdAt } = stored;
-  const mtimesNs = stored.files.map((file) => file.mtimeNs);
+  const mtimesNs = mtimesOf(stored.files);
   writeRecord(home, { jobId, fingerprint, createdAt, mtimesNs, request: { ...requestOf(stored) } });
 }

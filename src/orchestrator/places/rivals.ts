@@ -1,9 +1,10 @@
 /** Other jobs that write where this one is to write: one that runs is waited for, one that was left unfinished is looked at. */
-import { realpath } from 'node:fs/promises';
 import { BatchCoreError, type ErrorCode } from '../../errors.ts';
+import { isOwnLeftover } from '../../sink/leftover.ts';
 import { sweepBeside, temporaryPrefix } from '../../sink/temporaries.ts';
 import { statIdentity } from '../../source/facts.ts';
 import { sourceDifferences } from '../../source/identity.ts';
+import { storage } from '../../storage/sources.ts';
 import {
   outputPlace,
   type PlacedJob,
@@ -20,7 +21,6 @@ import { type Beginning, readBeginning, readRequest } from '../job/beginning.ts'
 import { changedInput, type OpenJob, readDatabase, requestOf } from '../job/job.ts';
 import { refusedStatus } from '../job/lastWord.ts';
 import { mismatchError } from '../job/mismatch.ts';
-import { isOwnLeftover } from '../job/sweep.ts';
 import { isAlive, truthful } from '../job/told.ts';
 import { jobPaths } from '../prepare/home.ts';
 import { inputFiles, writtenPlaces } from '../prepare/output.ts';
@@ -145,7 +145,7 @@ async function sourceIsIntact({ request, files }: Beginning, { output, home, fac
   try {
     const written = writtenPlaces(output, options['saveModel']);
     const paths = await inputFiles(sources, { places: written, jobs: () => publications(home) });
-    const places = await Promise.all(paths.map((path) => realpath(path)));
+    const places = await Promise.all(paths.map((path) => storage.realPath(path)));
     // Of files that are read now the footers are known too.
     const read = new Map(facts.files.map((file) => [file.path, file]));
     const now = await Promise.all(paths.map(async (path) => read.get(path) ?? { path, ...(await statIdentity(path)) }));

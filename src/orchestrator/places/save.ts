@@ -88,7 +88,9 @@ export function saveModelCopy(
 /** A source may have got another name since it was read. */
 function refuseSource(path: string, sources: readonly FileIdentity[]): void {
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
-  const same = sources.find(({ device, inode }) => device === String(stats?.dev) && inode === String(stats?.ino));
+  const same = sources.find(
+    (file) => file.kind === 'file' && file.device === String(stats?.dev) && file.inode === String(stats?.ino),
+  );
   if (same === undefined) return;
   throw new BatchCoreError('OUTPUT_EXISTS', `path: ${path} is the source ${same.path} that the model was fitted on`, {
     where: { file: path, option: 'path' },

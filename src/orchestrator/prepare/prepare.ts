@@ -1,6 +1,5 @@
 /** From what was asked to what will be done: facts, model, identity and plan. Reads the source's footers; writes nothing. */
 import { readFileSync, statSync } from 'node:fs';
-import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import {
   beginFit,
@@ -15,6 +14,7 @@ import { specialWords } from '../../files/head.ts';
 import { fromHere, isLost, notUtf8, placeOf } from '../../files/paths.ts';
 import { type Extent, GROUP_NUMBERS } from '../../source/extent.ts';
 import { readFacts, type SourceFacts } from '../../source/facts.ts';
+import { storage } from '../../storage/sources.ts';
 import { publications } from '../../store/home.ts';
 import { measureCapacity } from '../../system.ts';
 import { fingerprintOf, type JobSpec, jobIdOf, refuseNul, refuseRowNumbers, specOf } from '../spec/jobSpec.ts';
@@ -111,7 +111,7 @@ export async function prepare(
   const workers = options.engine === 'sequential' ? 1 : options.workers;
   const budget = decideBudget(capacity, { workers, memoryBytes, needs });
   const sources = asked.map((path) => fromHere(path));
-  const realPaths = await Promise.all(files.map((file) => realpath(file)));
+  const realPaths = await Promise.all(files.map((file) => storage.realPath(file)));
   const jobId = jobIdOf(fingerprint, { sources: realPaths, out: output.place });
   // A model that nobody asked to have elsewhere stays in the job.
   const published = output.path === '' ? outputAt(jobPaths(home, jobId).model, 'file') : output;

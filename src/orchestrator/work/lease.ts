@@ -8,7 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Receipt, Yield } from '../../bindings/task.ts';
 import { BatchCoreError } from '../../errors.ts';
-import { partName } from '../../sink/manifest.ts';
+import { stagedPart } from '../../sink/part.ts';
 import type { ChunkReceipt } from '../../store/job.ts';
 import type { PlannedChunk } from '../spec/plan.ts';
 import { decideRetry } from '../spec/retry.ts';
@@ -155,7 +155,7 @@ function receiptOf(chunk: PlannedChunk, result: Yield): ChunkReceipt {
     throw new BatchCoreError('BUG', `chunk ${chunk.chunkId} has ${chunk.rows} rows but its part has ${file.rows}`);
   return {
     rowsOut: file.rows,
-    part: { name: partName(chunk), size: file.bytes, sha256: file.sha256 },
+    staged: stagedPart(chunk, file),
     summary: Buffer.from(JSON.stringify(findings)),
   };
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type PublishedPart, type Watch, writeDurable } from '../../bindings/native.ts';
 import { BatchCoreError } from '../../errors.ts';
 import { lookAt, METADATA_FINGERPRINT, METADATA_MODEL } from '../../sink/look.ts';
+import { publishedPart } from '../../sink/part.ts';
 import { identityOf, openSink, publishedFile, publishedFiles, type SinkRequest, type Staged } from '../../sink/sink.ts';
 import { Staging } from '../../sink/staging.ts';
 import { expectLayout, judge, takenError } from '../../sink/target.ts';
@@ -34,15 +35,10 @@ export function openStaging(
   return new Staging(temporaryBeside(output.place, job.temporaryPrefix), metadata, watch);
 }
 
-/** A finished part as its chunk's receipt has it. */
-export function publishedPart({ paths }: OpenJob, { rowsOut, part }: ChunkReceipt): PublishedPart {
-  const { name, size, sha256 } = part ?? { name: '', size: 0, sha256: '' };
-  return { source: join(paths.parts, name), name, receipt: { rows: rowsOut, bytes: size, sha256 } };
-}
-
-/** What a finished chunk left, as it is stored. */
-export function receiptOf({ rowsOut, partName, partSize, partSha256 }: StoredChunk): ChunkReceipt {
-  return { rowsOut: rowsOut ?? 0, part: { name: partName ?? '', size: partSize ?? 0, sha256: partSha256 ?? '' } };
+/** A finished part, as its chunk left it. */
+export function partOf({ paths }: OpenJob, { rowsOut, staged }: ChunkReceipt | StoredChunk): PublishedPart {
+  if (!staged || rowsOut === null) throw new BatchCoreError('BUG', 'a chunk that is scored has no part');
+  return publishedPart(paths.parts, staged, rowsOut);
 }
 
 /** Publishes the finished parts, all of which are in `staging` or on their way. Throws DATA naming one that is not what it was. */
@@ -84,7 +80,7 @@ async function sinkRequest(
   return {
     path: output.place,
     staging,
-    parts: chunks.map((chunk) => publishedPart(job, receiptOf(chunk))),
+    parts: chunks.map((chunk) => partOf(job, chunk)),
     rows,
     fingerprint,
     model: modelDigest,

@@ -16,7 +16,7 @@ import { type Flagging, modelArtifact } from './model.ts';
 import { type Timing, TOP_ROWS } from './outcome.ts';
 import { runPhase } from './phase.ts';
 import type { PhaseRun } from './phaseRun.ts';
-import { openStaging, outputMetadata, publish, publishedPart, receiptOf } from './publish.ts';
+import { openStaging, outputMetadata, partOf, publish } from './publish.ts';
 
 /** Rows of an output row group: what DuckDB and others read in parallel. */
 const OUTPUT_ROW_GROUP_ROWS = 122_880;
@@ -73,7 +73,7 @@ async function scoreChunks(
   await job.store.plan('score', [...prepared.plan.chunks]);
   await checkParts(job, 'score', model.facts.digest);
   for (const chunk of await job.store.chunks('score'))
-    if (chunk.state === 'done') staging?.add(chunk.chunkId, publishedPart(job, receiptOf(chunk)));
+    if (chunk.state === 'done') staging?.add(chunk.chunkId, partOf(job, chunk));
   const parts = relative(job.paths.directory, job.paths.parts);
   await runPhase(run, {
     name: 'score',
@@ -81,7 +81,7 @@ async function scoreChunks(
     counts,
     work: workOf(scoring, metadata),
     target: (chunk) => join(parts, partName(chunk)),
-    done: (chunkId, receipt) => staging?.add(chunkId, publishedPart(job, receipt)),
+    done: (chunkId, receipt) => staging?.add(chunkId, partOf(job, receipt)),
   });
 }
 
