@@ -1,8 +1,9 @@
 //! Fit: a chunk becomes a summary.
 
+use crate::Watch;
 use crate::range::{Selection, for_each_batch};
 use crate::task::Chunk;
-use crate::{ChunkError, Watch};
+use batch_core_error::Error;
 use batch_core_kernels::{Fit, Level};
 use batch_core_scan::Scanner;
 
@@ -10,7 +11,7 @@ use batch_core_scan::Scanner;
 ///
 /// # Errors
 /// What the scan reports, a missing cell where `Missing::Error` was asked for, and `CANCELLED`.
-pub(crate) fn summarize(scanner: &Scanner, chunk: Chunk<'_>, fit: &Fit, watch: &Watch) -> Result<Vec<u8>, ChunkError> {
+pub(crate) fn summarize(scanner: &Scanner, chunk: Chunk<'_>, fit: &Fit, watch: &Watch) -> Result<Vec<u8>, Error> {
     let mut observer = fit.observer(Level::from_environment()?);
     let selection = Selection { features: &fit.spec().columns, copied: &[], missing: fit.spec().missing };
     for_each_batch(scanner, chunk, &selection, watch, |rows| {

@@ -7,9 +7,9 @@
 mod best;
 mod digest;
 mod double;
-mod error;
 mod fit;
 mod held;
+mod missing;
 mod output;
 mod range;
 mod rank;
@@ -23,7 +23,6 @@ mod verify;
 mod watch;
 mod worker;
 
-pub use error::ChunkError;
 pub use held::score_held;
 pub use receipt::{
     BestRecord, Findings, Part, PartFile, ReasonRecord, Receipt, RowGroupRecord, Summary, Verified, Yield,

@@ -1,9 +1,9 @@
 //! The rows of a chunk as kernel batches.
 
-use crate::error::MISSING;
 use crate::task::{Chunk, Source};
-use crate::{ChunkError, Watch};
+use crate::{Watch, missing};
 use arrow_array::{ArrayRef, RecordBatch};
+use batch_core_error::{Code, Error};
 use batch_core_kernels::{Batch, Column, Missing};
 use batch_core_scan::{Numbers, ScanRequest, Scanner, numeric};
 
@@ -31,8 +31,8 @@ pub(crate) fn for_each_batch(
     chunk: Chunk<'_>,
     selection: &Selection<'_>,
     watch: &Watch,
-    mut each: impl FnMut(&Rows<'_>) -> Result<(), ChunkError>,
-) -> Result<(), ChunkError> {
+    mut each: impl FnMut(&Rows<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
     let Chunk { source, range } = chunk;
     let request = ScanRequest {
         file: source.path.clone(),
@@ -50,15 +50,12 @@ pub(crate) fn for_each_batch(
 
     while let Some(whole) = scan.next_batch()? {
         if watch.is_cancelled() {
-            return Err(ChunkError::cancelled());
+            return Err(Error::new(Code::Cancelled, "the chunk was asked to stop"));
         }
         let mut offset = 0;
         while offset < whole.num_rows() {
             if left == 0 {
-                return Err(ChunkError {
-                    file: Some(source.path.clone()),
-                    ..ChunkError::new("DATA", "the file holds more rows than its footer declares")
-                });
+                return Err(Error::data("the file holds more rows than its footer declares").in_file(&source.path));
             }
             let rows = usize::try_from(left).unwrap_or(usize::MAX).min(whole.num_rows() - offset);
             let batch = if rows == whole.num_rows() { whole.clone() } else { whole.slice(offset, rows) };
@@ -83,42 +80,32 @@ fn give(
     row: u64,
     ends_row_group: bool,
     numbers: &mut [Numbers],
-    each: &mut impl FnMut(&Rows<'_>) -> Result<(), ChunkError>,
-) -> Result<(), ChunkError> {
+    each: &mut impl FnMut(&Rows<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
     let (features, copied) = batch.columns().split_at(selection.features.len());
     let mut columns = Vec::with_capacity(features.len());
     for (array, numbers) in features.iter().zip(numbers) {
         let read = numeric(array.as_ref(), numbers)?;
         columns.push(
             Column::new(read.values, read.validity)
-                .map_err(|e| ChunkError::new("BUG", format!("a scanned column is malformed: {e}")))?,
+                .map_err(|e| Error::bug(format!("a scanned column is malformed: {e}")))?,
         );
     }
     if selection.missing == Missing::Error {
         refuse_missing(&columns, source, selection, row)?;
     }
     let batch = Batch::new(&columns, source.index, row)
-        .map_err(|e| ChunkError::new("BUG", format!("a scanned batch is malformed: {e}")))?;
+        .map_err(|e| Error::bug(format!("a scanned batch is malformed: {e}")))?;
     each(&Rows { batch, copied, ends_row_group })
 }
 
-fn refuse_missing(
-    columns: &[Column<'_>],
-    source: &Source,
-    selection: &Selection<'_>,
-    row: u64,
-) -> Result<(), ChunkError> {
+fn refuse_missing(columns: &[Column<'_>], source: &Source, selection: &Selection<'_>, row: u64) -> Result<(), Error> {
     for (column, name) in columns.iter().zip(selection.features) {
         if let Some(at) = (0..column.len()).find(|at| column.value(*at).is_nan()) {
             let row = row + at as u64;
             let message =
                 format!("column \"{name}\" has a missing value in row {row} and --missing error was asked for");
-            return Err(ChunkError {
-                file: Some(source.path.clone()),
-                column: Some(name.clone()),
-                hint: Some(MISSING),
-                ..ChunkError::new("DATA", message)
-            });
+            return Err(missing::refused(name, message).in_file(&source.path));
         }
     }
     Ok(())

@@ -1,8 +1,9 @@
 //! The exact highest rows of a chunk, found by a scan that writes nothing.
 
+use crate::Watch;
 use crate::range::{Selection, for_each_batch};
 use crate::task::Chunk;
-use crate::{ChunkError, Watch};
+use batch_core_error::Error;
 use batch_core_kernels::{Level, Missing, Model, TopRows};
 use batch_core_scan::Scanner;
 
@@ -17,7 +18,7 @@ pub(crate) fn rank(
     missing: Missing,
     count: usize,
     watch: &Watch,
-) -> Result<TopRows, ChunkError> {
+) -> Result<TopRows, Error> {
     let mut scorer = model.scorer(Level::from_environment()?, missing);
     let mut top = TopRows::new(count);
     let mut row_scores = Vec::new();

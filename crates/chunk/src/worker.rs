@@ -2,9 +2,10 @@
 
 use crate::digest::sha256;
 use crate::task::{Artifact, Chunk, RowRange, Task, Work};
-use crate::{ChunkError, Receipt, Summary, TASK_VERSION, Watch, Yield, fit, rank, score, summary, verify};
+use crate::{Receipt, Summary, TASK_VERSION, Watch, Yield, fit, rank, score, summary, verify};
+use batch_core_error::{Code, Error};
 use batch_core_kernels::{Fit, Model};
-use batch_core_parts::PartsError;
+use batch_core_parts::io_error;
 use batch_core_scan::{Fetch, Scanner, ScannerOptions};
 use std::path::{Path, PathBuf};
 
@@ -41,7 +42,7 @@ impl Worker {
     ///
     /// # Errors
     /// `CONFIG` when the library is missing or of another version, or when DuckDB refuses an option.
-    pub fn open(environment: Environment) -> Result<Self, ChunkError> {
+    pub fn open(environment: Environment) -> Result<Self, Error> {
         let Environment { library, files, directory, memory_limit_bytes, kept_bytes_max } = environment;
         let scanner = Scanner::open(&ScannerOptions {
             library,
@@ -64,11 +65,11 @@ impl Worker {
         &mut self,
         task: &Task,
         watch: &Watch,
-        give: &mut dyn FnMut(Receipt) -> Result<(), ChunkError>,
-    ) -> Result<(), ChunkError> {
+        give: &mut dyn FnMut(Receipt) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         if task.v != TASK_VERSION {
             let message = format!("a task of version {} was given to a worker of version {TASK_VERSION}", task.v);
-            return Err(ChunkError::new("CONFIG", message));
+            return Err(Error::config(message));
         }
         for range in &task.ranges {
             let result = self.carry_out(task, range, watch)?;
@@ -77,7 +78,7 @@ impl Worker {
         Ok(())
     }
 
-    fn carry_out(&mut self, task: &Task, range: &RowRange, watch: &Watch) -> Result<Yield, ChunkError> {
+    fn carry_out(&mut self, task: &Task, range: &RowRange, watch: &Watch) -> Result<Yield, Error> {
         let chunk = Chunk { source: &task.source, range };
         match &task.work {
             Work::Summarize { fit } => {
@@ -104,13 +105,13 @@ impl Worker {
     }
 
     /// Where the file goes that is made of `range`.
-    fn target(&self, range: &RowRange) -> Result<PathBuf, ChunkError> {
+    fn target(&self, range: &RowRange) -> Result<PathBuf, Error> {
         let name = range.target.as_ref();
-        let name = name.ok_or_else(|| ChunkError::new("BUG", format!("chunk {} has no target", range.chunk)))?;
+        let name = name.ok_or_else(|| Error::bug(format!("chunk {} has no target", range.chunk)))?;
         Ok(self.directory.join(name))
     }
 
-    fn with_fit(&mut self, artifact: &Artifact) -> Result<(&Scanner, &Fit), ChunkError> {
+    fn with_fit(&mut self, artifact: &Artifact) -> Result<(&Scanner, &Fit), Error> {
         let parse = |bytes: &[u8]| Ok(Held::Fit(Box::new(Fit::from_bytes(bytes)?)));
         match hold(&mut self.held, &self.directory, artifact, parse)? {
             Held::Fit(fit) => Ok((&self.scanner, fit)),
@@ -118,7 +119,7 @@ impl Worker {
         }
     }
 
-    fn with_model(&mut self, artifact: &Artifact) -> Result<(&Scanner, &Model), ChunkError> {
+    fn with_model(&mut self, artifact: &Artifact) -> Result<(&Scanner, &Model), Error> {
         let parse = |bytes: &[u8]| Ok(Held::Model(Box::new(Model::from_bytes(bytes)?)));
         match hold(&mut self.held, &self.directory, artifact, parse)? {
             Held::Model(model) => Ok((&self.scanner, model)),
@@ -132,8 +133,8 @@ fn hold<'h>(
     slot: &'h mut Option<(String, Held)>,
     directory: &Path,
     artifact: &Artifact,
-    parse: impl FnOnce(&[u8]) -> Result<Held, ChunkError>,
-) -> Result<&'h Held, ChunkError> {
+    parse: impl FnOnce(&[u8]) -> Result<Held, Error>,
+) -> Result<&'h Held, Error> {
     let held = match slot.take() {
         Some((sha256, held)) if sha256 == artifact.sha256 => held,
         before => {
@@ -144,19 +145,19 @@ fn hold<'h>(
     Ok(&slot.insert((artifact.sha256.clone(), held)).1)
 }
 
-fn read(path: &Path, expected: &str) -> Result<Vec<u8>, ChunkError> {
-    let bytes = std::fs::read(path).map_err(|error| PartsError::io("read", path, error))?;
+fn read(path: &Path, expected: &str) -> Result<Vec<u8>, Error> {
+    let bytes = std::fs::read(path).map_err(|error| io_error("read", path, error))?;
     if sha256(&bytes) == expected {
         return Ok(bytes);
     }
     let message = format!("{} is not what this job wrote there", path.display());
-    Err(ChunkError { file: Some(path.into()), ..ChunkError::new("JOB_DAMAGED", message) })
+    Err(Error::new(Code::JobDamaged, message).in_file(path))
 }
 
-fn other_kind(artifact: &Artifact) -> ChunkError {
-    ChunkError::new("BUG", format!("{} is not of the kind that its task says", artifact.name.display()))
+fn other_kind(artifact: &Artifact) -> Error {
+    Error::bug(format!("{} is not of the kind that its task says", artifact.name.display()))
 }
 
-fn keep(target: &Path, bytes: Vec<u8>) -> Result<Yield, ChunkError> {
+fn keep(target: &Path, bytes: Vec<u8>) -> Result<Yield, Error> {
     Ok(Yield::Summary(Summary { bytes: summary::keep_summary(target, bytes)? }))
 }
