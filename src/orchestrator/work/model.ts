@@ -11,7 +11,8 @@ import { keepOwnModel, readOwnModel, refuseOtherFit } from '../job/ownModel.ts';
 import type { Prepared } from '../prepare/prepare.ts';
 import type { JobSpec } from '../spec/jobSpec.ts';
 import type { PlannedChunk } from '../spec/plan.ts';
-import { type PhaseRun, runPhase } from './phase.ts';
+import { runPhase } from './phase.ts';
+import type { PhaseRun } from './phaseRun.ts';
 import { artifactOf } from './task.ts';
 
 /** A model, and what is to be said of how it was come by. */
