@@ -120,6 +120,17 @@ describe('the crates', () => {
     expect(circle(rustModules(join(crates, crate, 'src')))).toBeUndefined();
   });
 
+  it.each([
+    ['error', ['serde']],
+    ['kernels', ['batch-core-error', 'serde', 'serde_json', 'sha2']],
+  ])('%s is pure: it depends on nothing that reads or writes', (crate, expected) => {
+    const manifest = readFileSync(join(crates, crate, 'Cargo.toml'), 'utf8');
+    const tables = manifest.split(/^\[/m).filter((table) => /^([^\]]*\.)?dependencies\b/.test(table));
+    expect(tables.flatMap((table) => [...table.matchAll(/^([\w-]+)[\w.]* = /gm)].map(([, name]) => name))).toEqual(
+      expected,
+    );
+  });
+
   it('are read as Rust reads them', () => {
     const texts = {
       'lib.rs': `mod a;\nmod b;\nmod c;\n#[cfg(test)]\nmod laws;\npub use b::inner::{Deep as Given, Other};`,

@@ -1,4 +1,6 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { CODES } from '../src/errorCodes.ts';
 import { BatchCoreError, ERROR_CODES } from '../src/errors.ts';
@@ -46,6 +48,16 @@ it('docs/errors.md is the table of codes (npx vitest run test/errors.test.ts -u 
   });
   const heads = ['code', 'exit', 'class', 'retried', 'when', 'what to do'];
   await expect(`${HEAD}\n${tableOf(heads, rows)}\n`).toMatchFileSnapshot('../docs/errors.md');
+});
+
+it('every code is raised by somebody: here, or in the native half, whose codes are in the table (crates/error)', () => {
+  const root = join(import.meta.dirname, '..');
+  const ours = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.c?ts$/.test(name))
+    .map((name) => readFileSync(join(root, 'src', name), 'utf8'));
+  const native = readFileSync(join(root, 'crates/error/src/code.rs'), 'utf8');
+  const raised = (code: string) => native.includes(`= "${code}"`) || ours.some((text) => text.includes(`'${code}'`));
+  expect(ERROR_CODES.filter((code) => !raised(code))).toEqual([]);
 });
 
 it('what the system refused has a code of its own, whoever met it', () => {

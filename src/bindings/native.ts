@@ -1,7 +1,7 @@
 /** The narrow waist: the only file that loads the addon. Our words over native names; errors come back as ours. */
 import { createRequire } from 'node:module';
 import type * as Addon from '../../native/index.cjs';
-import { BatchCoreError, isErrorCode } from '../errors.ts';
+import { BatchCoreError, type ErrorRecord, isErrorCode } from '../errors.ts';
 import { loadError } from './loadError.ts';
 import type { Receipt, Task } from './task.ts';
 
@@ -107,46 +107,14 @@ function call<T>(native: () => T): T {
 
 function fromNative(thrown: unknown): BatchCoreError {
   if (thrown instanceof BatchCoreError) return thrown;
-  if (!(thrown instanceof Error) || !('code' in thrown) || !isErrorCode(thrown.code))
-    return BatchCoreError.from(thrown);
-  let record: {
-    message?: string;
-    file?: string | null;
-    column?: string | null;
-    rowGroup?: number | null;
-    hint?: string | null;
-  };
-  let cause: unknown;
-  try {
-    record = JSON.parse(thrown.message);
-  } catch {
-    // Not thrown by us but by napi, over an argument.
-    record = { message: thrown.message };
-    cause = thrown;
-  }
-  return fromRecord({ code: thrown.code, message: record.message ?? thrown.message, ...record }, cause);
+  // napi's own errors, over an argument, have codes of its own.
+  const isOurs = thrown instanceof Error && 'code' in thrown && isErrorCode(thrown.code);
+  return isOurs ? fromJson(thrown.message) : BatchCoreError.from(thrown);
 }
 
-type NativeRecord = {
-  code: string;
-  message: string;
-  file?: string | null;
-  column?: string | null;
-  rowGroup?: number | null;
-  hint?: string | null;
-};
-
-function fromRecord({ code, message, file, column, rowGroup, hint }: NativeRecord, cause: unknown): BatchCoreError {
-  const where = {
-    ...(file && { file }),
-    ...(column && { column }),
-    ...(typeof rowGroup === 'number' && { rowGroup }),
-  };
-  return new BatchCoreError(isErrorCode(code) ? code : 'BUG', message, {
-    ...(Object.keys(where).length > 0 && { where }),
-    ...(hint && { hint }),
-    cause,
-  });
+/** What is thrown and what a long call tells is one record: that of crates/error, which is ours. */
+function fromJson(record: string): BatchCoreError {
+  return BatchCoreError.fromRecord(JSON.parse(record) as ErrorRecord);
 }
 
 /** A thread's own scanner and kernels. */
@@ -318,7 +286,7 @@ export const rowGroupChecksums = async (path: string): Promise<number[]> =>
 
 async function long(native: () => Promise<Addon.LongOutcome>): Promise<Addon.LongOutcome> {
   const outcome = await call(native);
-  if (outcome.error) throw fromRecord(outcome.error, undefined);
+  if (outcome.error) throw fromJson(outcome.error);
   return outcome;
 }
 

@@ -1,10 +1,10 @@
 //! The files of a job that its tasks name, in memory.
 
-use crate::ChunkError;
 use crate::digest::sha256;
 use crate::task::Artifact;
+use batch_core_error::{Code, Error};
 use batch_core_kernels::{Fit, Model};
-use batch_core_parts::PartsError;
+use batch_core_parts::io_error;
 use std::path::{Path, PathBuf};
 
 /// The artifact that was used last. One at a time: the state of a fit may be large, and no two are wanted in turn.
@@ -28,7 +28,7 @@ impl Artifacts {
     ///
     /// # Errors
     /// `JOB_DAMAGED` when its file does not hold what is meant; otherwise as the operating system says.
-    pub(crate) fn fit(&mut self, artifact: &Artifact) -> Result<&Fit, ChunkError> {
+    pub(crate) fn fit(&mut self, artifact: &Artifact) -> Result<&Fit, Error> {
         match self.hold(artifact, |bytes| Ok(Held::Fit(Box::new(Fit::from_bytes(bytes)?))))? {
             Held::Fit(fit) => Ok(fit),
             Held::Model(_) => Err(other_kind(artifact)),
@@ -39,7 +39,7 @@ impl Artifacts {
     ///
     /// # Errors
     /// As of [`fit`](Self::fit).
-    pub(crate) fn model(&mut self, artifact: &Artifact) -> Result<&Model, ChunkError> {
+    pub(crate) fn model(&mut self, artifact: &Artifact) -> Result<&Model, Error> {
         match self.hold(artifact, |bytes| Ok(Held::Model(Box::new(Model::from_bytes(bytes)?))))? {
             Held::Model(model) => Ok(model),
             Held::Fit(_) => Err(other_kind(artifact)),
@@ -47,11 +47,7 @@ impl Artifacts {
     }
 
     /// Reads the artifact from its file unless it was used last: a file with other bytes is not believed.
-    fn hold(
-        &mut self,
-        artifact: &Artifact,
-        parse: impl FnOnce(&[u8]) -> Result<Held, ChunkError>,
-    ) -> Result<&Held, ChunkError> {
+    fn hold(&mut self, artifact: &Artifact, parse: impl FnOnce(&[u8]) -> Result<Held, Error>) -> Result<&Held, Error> {
         let held = match self.held.take() {
             Some((sha256, held)) if sha256 == artifact.sha256 => held,
             before => {
@@ -63,15 +59,15 @@ impl Artifacts {
     }
 }
 
-fn read(path: &Path, expected: &str) -> Result<Vec<u8>, ChunkError> {
-    let bytes = std::fs::read(path).map_err(|error| PartsError::io("read", path, error))?;
+fn read(path: &Path, expected: &str) -> Result<Vec<u8>, Error> {
+    let bytes = std::fs::read(path).map_err(|error| io_error("read", path, error))?;
     if sha256(&bytes) == expected {
         return Ok(bytes);
     }
     let message = format!("{} is not what this job wrote there", path.display());
-    Err(ChunkError { file: Some(path.into()), ..ChunkError::new("JOB_DAMAGED", message) })
+    Err(Error::new(Code::JobDamaged, message).in_file(path))
 }
 
-fn other_kind(artifact: &Artifact) -> ChunkError {
-    ChunkError::new("BUG", format!("{} is not of the kind that its task says", artifact.name.display()))
+fn other_kind(artifact: &Artifact) -> Error {
+    Error::bug(format!("{} is not of the kind that its task says", artifact.name.display()))
 }

@@ -1,7 +1,7 @@
 //! Scores columns that a caller holds in memory: no scan, no part.
 
-use crate::ChunkError;
-use crate::error::MISSING;
+use crate::missing;
+use batch_core_error::Error;
 use batch_core_kernels::{Batch, Column, Level, Missing, Model};
 use batch_core_scan::{HeldArray, Numbers};
 
@@ -15,11 +15,11 @@ const WINDOW_ROWS: usize = 16 * 1024;
 /// # Errors
 /// `CONFIG` when there are other columns than the model's; `DATA` when the columns are of different length, when a piece
 /// is malformed, or when a cell is missing under [`Missing::Error`].
-pub fn score_held(model: &Model, columns: &[Vec<HeldArray<'_>>], missing: Missing) -> Result<Vec<f64>, ChunkError> {
+pub fn score_held(model: &Model, columns: &[Vec<HeldArray<'_>>], missing: Missing) -> Result<Vec<f64>, Error> {
     let names = model.columns();
     if columns.len() != names.len() {
         let (given, wanted) = (columns.len(), names.len());
-        return Err(ChunkError::new("CONFIG", format!("{given} columns were given; the model has {wanted}")));
+        return Err(Error::config(format!("{given} columns were given; the model has {wanted}")));
     }
     let rows = common_length(columns, names)?;
     let mut scores = vec![0.0; rows];
@@ -35,22 +35,18 @@ pub fn score_held(model: &Model, columns: &[Vec<HeldArray<'_>>], missing: Missin
         let mut views = Vec::with_capacity(columns.len());
         for (index, (cursor, numbers)) in cursors.iter_mut().zip(&mut scratch).enumerate() {
             let column =
-                cursor.take(&columns[index], window, numbers).map_err(|error| in_column(error, &names[index]))?;
+                cursor.take(&columns[index], window, numbers).map_err(|error| error.of_column(&names[index]))?;
             if missing == Missing::Error {
                 refuse_missing(column, &names[index], start)?;
             }
             views.push(column);
         }
         let batch = Batch::new(&views, 0, start as u64)
-            .map_err(|error| ChunkError::new("BUG", format!("a held batch is malformed: {error}")))?;
+            .map_err(|error| Error::bug(format!("a held batch is malformed: {error}")))?;
         kernel.score(&batch, &mut scores[start..start + window]);
         start += window;
     }
     Ok(scores)
-}
-
-fn in_column(error: ChunkError, name: &str) -> ChunkError {
-    ChunkError { column: Some(name.to_owned()), message: format!("column \"{name}\": {}", error.message), ..error }
 }
 
 /// A row of a column that lies in pieces.
@@ -76,44 +72,36 @@ impl Cursor {
         pieces: &[HeldArray<'a>],
         rows: usize,
         scratch: &'s mut Numbers,
-    ) -> Result<Column<'s>, ChunkError> {
+    ) -> Result<Column<'s>, Error> {
         let read = pieces[self.piece].numbers(self.row..self.row + rows, scratch)?;
         self.row += rows;
         Column::new(read.values, read.validity)
-            .map_err(|error| ChunkError::new("BUG", format!("a held column is malformed: {error}")))
+            .map_err(|error| Error::bug(format!("a held column is malformed: {error}")))
     }
 }
 
-fn common_length(columns: &[Vec<HeldArray<'_>>], names: &[String]) -> Result<usize, ChunkError> {
+fn common_length(columns: &[Vec<HeldArray<'_>>], names: &[String]) -> Result<usize, Error> {
     let length = |pieces: &Vec<HeldArray<'_>>| pieces.iter().map(HeldArray::rows).sum::<usize>();
     let rows = columns.first().map_or(0, length);
     match columns.iter().position(|pieces| length(pieces) != rows) {
         None => Ok(rows),
-        Some(other) => Err(ChunkError {
-            column: Some(names[other].clone()),
-            ..ChunkError::new(
-                "DATA",
-                format!(
-                    "column \"{}\" has {} rows, and column \"{}\" has {rows}",
-                    names[other],
-                    length(&columns[other]),
-                    names[0]
-                ),
-            )
-        }),
+        Some(other) => {
+            let (column, length) = (&names[other], length(&columns[other]));
+            let message = format!("column \"{column}\" has {length} rows, and column \"{}\" has {rows}", names[0]);
+            Err(Error::data(message).in_column(column))
+        }
     }
 }
 
-fn refuse_missing(column: Column<'_>, name: &str, first_row: usize) -> Result<(), ChunkError> {
+fn refuse_missing(column: Column<'_>, name: &str, first_row: usize) -> Result<(), Error> {
     match (0..column.len()).find(|row| column.value(*row).is_nan()) {
         None => Ok(()),
-        Some(row) => Err(ChunkError {
-            column: Some(name.to_owned()),
-            hint: Some(MISSING),
-            ..ChunkError::new(
-                "DATA",
-                format!("column \"{name}\" has a missing value in row {}, and none may be missing", first_row + row),
-            )
-        }),
+        Some(row) => {
+            let row = first_row + row;
+            Err(missing::refused(
+                name,
+                format!("column \"{name}\" has a missing value in row {row}, and none may be missing"),
+            ))
+        }
     }
 }

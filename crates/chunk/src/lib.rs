@@ -8,9 +8,9 @@ mod artifacts;
 mod best;
 mod digest;
 mod double;
-mod error;
 mod fit;
 mod held;
+mod missing;
 mod operation;
 mod output;
 mod rank;
@@ -25,7 +25,6 @@ mod verify;
 mod watch;
 mod worker;
 
-pub use error::ChunkError;
 pub use held::score_held;
 pub use receipt::{
     BestRecord, Findings, Part, PartFile, ReasonRecord, Receipt, RowGroupRecord, Summary, Verified, Yield,

@@ -3,7 +3,8 @@
 use crate::artifacts::Artifacts;
 use crate::reader::{Reader, Selection};
 use crate::task::{RowRange, Scoring, Task, Work};
-use crate::{ChunkError, Summary, Watch, Yield, fit, rank, score, summary, verify};
+use crate::{Summary, Watch, Yield, fit, rank, score, summary, verify};
+use batch_core_error::Error;
 use batch_core_kernels::{Fit, Missing, Model};
 use batch_core_scan::Scanner;
 use std::path::Path;
@@ -18,7 +19,7 @@ pub(crate) enum Operation<'a> {
 
 impl<'a> Operation<'a> {
     /// Does `work` with the artifacts it names.
-    pub(crate) fn of(work: &'a Work, artifacts: &'a mut Artifacts) -> Result<Self, ChunkError> {
+    pub(crate) fn of(work: &'a Work, artifacts: &'a mut Artifacts) -> Result<Self, Error> {
         Ok(match work {
             Work::Summarize { fit } => Self::Summarize(artifacts.fit(fit)?),
             Work::Rank { model, missing, count } => {
@@ -45,7 +46,7 @@ impl<'a> Operation<'a> {
         scanner: &'a Scanner,
         task: &'a Task,
         ranges: &[RowRange],
-    ) -> Result<Option<Reader<'a>>, ChunkError> {
+    ) -> Result<Option<Reader<'a>>, Error> {
         let open = |selection| Reader::open(scanner, &task.source, ranges, selection);
         self.selection().map(open).transpose()
     }
@@ -57,12 +58,12 @@ impl<'a> Operation<'a> {
         (task, range): (&Task, &RowRange),
         directory: &Path,
         watch: &Watch,
-    ) -> Result<Yield, ChunkError> {
+    ) -> Result<Yield, Error> {
         let Some(reader) = reader else {
             return verify::verify(&task.source, range, watch).map(Yield::Verified);
         };
         let name = range.target.as_ref();
-        let name = name.ok_or_else(|| ChunkError::new("BUG", format!("chunk {} has no target", range.chunk)))?;
+        let name = name.ok_or_else(|| Error::bug(format!("chunk {} has no target", range.chunk)))?;
         let path = directory.join(name);
         let keep = |bytes| Ok(Yield::Summary(Summary { bytes: summary::keep_summary(&path, bytes)? }));
         match self {
@@ -75,7 +76,7 @@ impl<'a> Operation<'a> {
                 let target = score::Target { path, attempt };
                 score::score(reader, range, model, scoring, &target, watch).map(Yield::Part)
             }
-            Self::Verify => Err(ChunkError::new("BUG", "what looks at bytes reads no rows")),
+            Self::Verify => Err(Error::bug("what looks at bytes reads no rows")),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The columns of a part: row, file, kept columns, score, anomaly, reasons.
 
-use crate::ChunkError;
 use arrow_array::builder::{Float64Builder, ListBuilder, StringBuilder, StructBuilder};
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
+use batch_core_error::Error;
 use batch_core_kernels::Reason;
 use std::sync::Arc;
 
@@ -51,8 +51,8 @@ impl Layout {
         scores: Vec<f64>,
         marks: BooleanBuffer,
         reasons: &[(usize, Vec<Reason>)],
-    ) -> Result<RecordBatch, ChunkError> {
-        let first = i64::try_from(first_row).map_err(|_| ChunkError::new("DATA", "row numbers beyond 2^63"))?;
+    ) -> Result<RecordBatch, Error> {
+        let first = i64::try_from(first_row).map_err(|_| Error::data("row numbers beyond 2^63"))?;
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
         let rows = scores.len();
         columns.push(Arc::new(Int64Array::from_iter_values((first..).take(rows))));
@@ -66,7 +66,8 @@ impl Layout {
         if let Some(names) = &self.reasons {
             columns.push(reason_lists(rows, reasons, names));
         }
-        Ok(RecordBatch::try_new(self.schema.clone(), columns)?)
+        // Arrow only complains of arrays that we built.
+        RecordBatch::try_new(self.schema.clone(), columns).map_err(|e| Error::bug(format!("output batch: {e}")))
     }
 }
 

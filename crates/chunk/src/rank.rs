@@ -1,7 +1,8 @@
 //! The exact highest rows of a chunk, found by a scan that writes nothing.
 
 use crate::reader::Reader;
-use crate::{ChunkError, RowRange, Watch};
+use crate::{RowRange, Watch};
+use batch_core_error::Error;
 use batch_core_kernels::{Level, Missing, Model, TopRows};
 
 /// The `count` highest scores among the rows of `range`.
@@ -15,7 +16,7 @@ pub(crate) fn rank(
     missing: Missing,
     count: usize,
     watch: &Watch,
-) -> Result<TopRows, ChunkError> {
+) -> Result<TopRows, Error> {
     let mut scorer = model.scorer(Level::from_environment()?, missing);
     let mut top = TopRows::new(count);
     let mut row_scores = Vec::new();

@@ -1,9 +1,9 @@
 //! The rows of chunks as kernel batches.
 
-use crate::error::MISSING;
 use crate::task::{RowRange, Source};
-use crate::{ChunkError, Watch};
+use crate::{Watch, missing};
 use arrow_array::{ArrayRef, RecordBatch};
+use batch_core_error::{Code, Error};
 use batch_core_kernels::{Batch, Column, Fit, FitSpec, Missing, Model};
 use batch_core_scan::{Numbers, Scan, ScanRequest, Scanner, numeric};
 
@@ -62,11 +62,11 @@ impl<'s> Reader<'s> {
         source: &'s Source,
         ranges: &[RowRange],
         selection: Selection<'s>,
-    ) -> Result<Self, ChunkError> {
-        let Some(first) = ranges.first() else { return Err(ChunkError::new("BUG", "there are no rows to read")) };
+    ) -> Result<Self, Error> {
+        let Some(first) = ranges.first() else { return Err(Error::bug("there are no rows to read")) };
         if let Some(pair) = ranges.windows(2).find(|pair| pair[0].end() != pair[1].first_row) {
             let message = format!("chunk {} does not begin where the one before it ends", pair[1].chunk);
-            return Err(ChunkError::new("BUG", message));
+            return Err(Error::bug(message));
         }
         let rows = ranges.iter().map(RowRange::rows).sum();
         let scan = scanner.scan(&ScanRequest {
@@ -86,8 +86,8 @@ impl<'s> Reader<'s> {
         &mut self,
         range: &RowRange,
         watch: &Watch,
-        mut each: impl FnMut(&Rows<'_>) -> Result<(), ChunkError>,
-    ) -> Result<(), ChunkError> {
+        mut each: impl FnMut(&Rows<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         for mut left in range.row_group_rows.iter().copied() {
             while left > 0 {
                 let batch = self.next(left, watch)?;
@@ -106,15 +106,13 @@ impl<'s> Reader<'s> {
     }
 
     /// At most `rows` rows.
-    fn next(&mut self, rows: u64, watch: &Watch) -> Result<RecordBatch, ChunkError> {
+    fn next(&mut self, rows: u64, watch: &Watch) -> Result<RecordBatch, Error> {
         let whole = match self.ahead.take() {
             Some(batch) => batch,
-            None => {
-                self.scan.next_batch()?.ok_or_else(|| ChunkError::new("BUG", "a scan ended before its last row"))?
-            }
+            None => self.scan.next_batch()?.ok_or_else(|| Error::bug("a scan ended before its last row"))?,
         };
         if watch.is_cancelled() {
-            return Err(ChunkError::cancelled());
+            return Err(Error::new(Code::Cancelled, "the chunk was asked to stop"));
         }
         let rows = usize::try_from(rows).unwrap_or(usize::MAX);
         if whole.num_rows() <= rows {
@@ -128,8 +126,8 @@ impl<'s> Reader<'s> {
         &mut self,
         batch: &RecordBatch,
         ends_row_group: bool,
-        each: &mut impl FnMut(&Rows<'_>) -> Result<(), ChunkError>,
-    ) -> Result<(), ChunkError> {
+        each: &mut impl FnMut(&Rows<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let Self { source, selection, row, .. } = self;
         let (features, copied) = batch.columns().split_at(selection.features.len());
         let mut columns = Vec::with_capacity(features.len());
@@ -137,42 +135,29 @@ impl<'s> Reader<'s> {
             let read = numeric(array.as_ref(), numbers)?;
             columns.push(
                 Column::new(read.values, read.validity)
-                    .map_err(|e| ChunkError::new("BUG", format!("a scanned column is malformed: {e}")))?,
+                    .map_err(|e| Error::bug(format!("a scanned column is malformed: {e}")))?,
             );
         }
         if selection.missing == Missing::Error {
             refuse_missing(&columns, source, selection, *row)?;
         }
         let batch = Batch::new(&columns, source.index, *row)
-            .map_err(|e| ChunkError::new("BUG", format!("a scanned batch is malformed: {e}")))?;
+            .map_err(|e| Error::bug(format!("a scanned batch is malformed: {e}")))?;
         each(&Rows { batch, copied, ends_row_group })
     }
 
-    fn more_rows(&self) -> ChunkError {
-        ChunkError {
-            file: Some(self.source.path.clone()),
-            ..ChunkError::new("DATA", "the file holds more rows than its footer declares")
-        }
+    fn more_rows(&self) -> Error {
+        Error::data("the file holds more rows than its footer declares").in_file(&self.source.path)
     }
 }
 
-fn refuse_missing(
-    columns: &[Column<'_>],
-    source: &Source,
-    selection: &Selection<'_>,
-    row: u64,
-) -> Result<(), ChunkError> {
+fn refuse_missing(columns: &[Column<'_>], source: &Source, selection: &Selection<'_>, row: u64) -> Result<(), Error> {
     for (column, name) in columns.iter().zip(selection.features) {
         if let Some(at) = (0..column.len()).find(|at| column.value(*at).is_nan()) {
             let row = row + at as u64;
             let message =
                 format!("column \"{name}\" has a missing value in row {row} and --missing error was asked for");
-            return Err(ChunkError {
-                file: Some(source.path.clone()),
-                column: Some(name.clone()),
-                hint: Some(MISSING),
-                ..ChunkError::new("DATA", message)
-            });
+            return Err(missing::refused(name, message).in_file(&source.path));
         }
     }
     Ok(())

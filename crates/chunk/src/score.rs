@@ -1,13 +1,14 @@
 //! Score: a chunk becomes a durable part and a receipt.
 
+use crate::Watch;
 use crate::best::{BestRow, BestRows};
 use crate::output::Layout;
 use crate::reader::Reader;
 use crate::receipt::{BestRecord, Findings, Part, PartFile, ReasonRecord};
 use crate::task::{Flag, RowRange, Scoring};
-use crate::{ChunkError, Watch};
 use arrow_buffer::BooleanBuffer;
 use arrow_schema::DataType;
+use batch_core_error::Error;
 use batch_core_kernels::{Level, Missing, Model};
 use batch_core_parts::{Disk, PartWriter};
 use std::path::PathBuf;
@@ -47,7 +48,7 @@ pub(crate) fn score(
     scoring: &Scoring,
     target: &Target,
     watch: &Watch,
-) -> Result<Part, ChunkError> {
+) -> Result<Part, Error> {
     let (file, explain) = (reader.source.index, scoring.explain as usize);
     let mut kernel = model.scorer(Level::from_environment()?, scoring.missing);
     let mut output: Option<(Layout, PartWriter)> = None;
@@ -79,13 +80,13 @@ pub(crate) fn score(
             let kinds: Vec<_> = rows.copied.iter().map(|a| a.data_type().clone()).collect();
             output = Some(open(model, scoring, &kinds, range.chunk, target)?);
         }
-        let Some((layout, writer)) = &mut output else { return Err(ChunkError::new("BUG", "no part to write to")) };
+        let Some((layout, writer)) = &mut output else { return Err(Error::bug("no part to write to")) };
         writer.write(&layout.batch(batch.first_row(), rows.copied, scores, marks, &reasons)?)?;
         Ok(())
     })?;
 
     let Some((_, writer)) = output else {
-        return Err(ChunkError::new("BUG", "a chunk without rows was planned"));
+        return Err(Error::bug("a chunk without rows was planned"));
     };
     let receipt = writer.finish()?;
     let best = best.into_rows().into_iter().map(|row| record(row, model.columns()));
@@ -101,12 +102,12 @@ fn open(
     kinds: &[DataType],
     chunk: u32,
     Target { path, attempt }: &Target,
-) -> Result<(Layout, PartWriter), ChunkError> {
+) -> Result<(Layout, PartWriter), Error> {
     let kept: Vec<_> = scoring.keep.iter().cloned().zip(kinds.iter().cloned()).collect();
     let reasons = (scoring.explain > 0).then(|| model.columns().to_vec());
     let layout = Layout::new(scoring.file_column.clone(), &kept, scoring.missing == Missing::Skip, reasons);
     let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-        return Err(ChunkError::new("BUG", format!("{} is no name of a part", path.display())));
+        return Err(Error::bug(format!("{} is no name of a part", path.display())));
     };
     let options = scoring.format.options(chunk);
     let writer = PartWriter::create(&Disk::shared(), directory, name, layout.schema(), &options, attempt)?;

@@ -4,8 +4,8 @@
 //! there, memory would grow with the source. So a worker writes a large one into a file beside the state it was made
 //! from, and what is committed is this file's name and digest. Who merges reads one file at a time.
 
-use crate::ChunkError;
 use crate::digest::sha256;
+use batch_core_error::{Code, Error};
 use batch_core_parts::{Disk, FileSystem, write_durable};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -30,7 +30,7 @@ struct Reference {
 ///
 /// # Errors
 /// As the operating system says.
-pub(crate) fn keep_summary(path: &Path, summary: Vec<u8>) -> Result<Vec<u8>, ChunkError> {
+pub(crate) fn keep_summary(path: &Path, summary: Vec<u8>) -> Result<Vec<u8>, Error> {
     if summary.len() <= INLINE_BYTES_MAX {
         return Ok(summary);
     }
@@ -38,7 +38,7 @@ pub(crate) fn keep_summary(path: &Path, summary: Vec<u8>) -> Result<Vec<u8>, Chu
     write_durable(&disk, path, &summary)?;
     let reference = Reference { file: path.into(), bytes: summary.len() as u64, sha256: sha256(&summary) };
     let json = serde_json::to_vec(&reference)
-        .map_err(|e| ChunkError::new("BUG", format!("cannot name the summary {}: {e}", path.display())))?;
+        .map_err(|e| Error::bug(format!("cannot name the summary {}: {e}", path.display())))?;
     Ok([MAGIC, &json].concat())
 }
 
@@ -46,22 +46,22 @@ pub(crate) fn keep_summary(path: &Path, summary: Vec<u8>) -> Result<Vec<u8>, Chu
 ///
 /// # Errors
 /// `JOB_DAMAGED` when the file is not there or not what was written.
-pub fn kept_summary(kept: &[u8]) -> Result<Cow<'_, [u8]>, ChunkError> {
+pub fn kept_summary(kept: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
     let Some(json) = kept.strip_prefix(MAGIC) else { return Ok(Cow::Borrowed(kept)) };
-    let damaged = |file: Option<PathBuf>, what: String| ChunkError { file, ..ChunkError::new("JOB_DAMAGED", what) };
+    let damaged = |what: String| Error::new(Code::JobDamaged, what);
     let reference: Reference =
-        serde_json::from_slice(json).map_err(|e| damaged(None, format!("a summary's file has no name: {e}")))?;
+        serde_json::from_slice(json).map_err(|e| damaged(format!("a summary's file has no name: {e}")))?;
     let Reference { file, bytes, sha256: expected } = reference;
-    let fails = |what: &str| damaged(Some(file.clone()), format!("the summary {} {what}", file.display()));
+    let fails = |what: &str| damaged(format!("the summary {} {what}", file.display())).in_file(&file);
     let size = match std::fs::metadata(&file) {
         Ok(about) if about.is_file() => about.len(),
         Ok(_) => return Err(fails("is no file")),
-        Err(error) => return Err(fails(&format!("cannot be read: {error}"))),
+        Err(error) => return Err(fails(&format!("cannot be read: {error}")).because(error)),
     };
     if size != bytes {
         return Err(fails(&format!("has {size} bytes; {bytes} were written")));
     }
-    let summary = std::fs::read(&file).map_err(|e| fails(&format!("cannot be read: {e}")))?;
+    let summary = std::fs::read(&file).map_err(|e| fails(&format!("cannot be read: {e}")).because(e))?;
     if sha256(&summary) == expected { Ok(Cow::Owned(summary)) } else { Err(fails("is not what was written")) }
 }
 
@@ -106,8 +106,8 @@ mod tests {
                 None => std::fs::remove_file(&path).unwrap(),
             }
             let error = kept_summary(&kept).unwrap_err();
-            assert_eq!((error.code, error.file.as_deref()), ("JOB_DAMAGED", Some(path.as_path())), "{error}");
+            assert_eq!((error.code, error.place.file.as_deref()), (Code::JobDamaged, Some(path.as_path())), "{error}");
         }
-        assert_eq!(kept_summary(&kept[..kept.len() - 2]).unwrap_err().code, "JOB_DAMAGED");
+        assert_eq!(kept_summary(&kept[..kept.len() - 2]).unwrap_err().code, Code::JobDamaged);
     }
 }

@@ -52,9 +52,8 @@ fn declarations() -> String {
         declaration::<RowGroupRecord>,
     ];
     let text = types.iter().fold(format!("{HEAD}{version}"), |text, declaration| text + &declaration(&config));
-    // What is said in a line takes one, and the name of a tag no quotes.
-    let text = text.replace("/**\n * ", "/** ").replace("\n */", " */");
-    ["kind", "rule", "codec"].iter().fold(text, |text, tag| text.replace(&format!("\"{tag}\":"), &format!("{tag}:")))
+    // What is said in a line takes one.
+    text.replace("/**\n * ", "/** ").replace("\n */", " */")
 }
 
 /// The text without what a formatter may change.

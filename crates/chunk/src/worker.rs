@@ -3,7 +3,8 @@
 use crate::artifacts::Artifacts;
 use crate::operation::Operation;
 use crate::task::{RowRange, Task};
-use crate::{ChunkError, Receipt, TASK_VERSION, Watch};
+use crate::{Receipt, TASK_VERSION, Watch};
+use batch_core_error::Error;
 use batch_core_scan::{Fetch, Scanner, ScannerOptions};
 use std::path::PathBuf;
 
@@ -34,7 +35,7 @@ impl Worker {
     ///
     /// # Errors
     /// `CONFIG` when the library is missing or of another version, or when DuckDB refuses an option.
-    pub fn open(environment: Environment) -> Result<Self, ChunkError> {
+    pub fn open(environment: Environment) -> Result<Self, Error> {
         let Environment { library, files, directory, memory_limit_bytes, kept_bytes_max } = environment;
         let scanner = Scanner::open(&ScannerOptions {
             library,
@@ -58,11 +59,11 @@ impl Worker {
         &mut self,
         task: &Task,
         watch: &Watch,
-        give: &mut dyn FnMut(Receipt) -> Result<(), ChunkError>,
-    ) -> Result<(), ChunkError> {
+        give: &mut dyn FnMut(Receipt) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         if task.v != TASK_VERSION {
             let message = format!("a task of version {} was given to a worker of version {TASK_VERSION}", task.v);
-            return Err(ChunkError::new("CONFIG", message));
+            return Err(Error::config(message));
         }
         let Self { scanner, directory, artifacts } = self;
         let operation = Operation::of(&task.work, artifacts)?;
@@ -84,7 +85,7 @@ impl Worker {
                 result
             };
             let mut result = carry_out(if together { &task.ranges[index..] } else { &task.ranges[index..=index] });
-            if together && result.as_ref().is_err_and(|error| error.file.as_ref() == Some(&task.source.path)) {
+            if together && result.as_ref().is_err_and(|error| error.place.file.as_deref() == Some(&*task.source.path)) {
                 together = false;
                 watch.set_rows(rows_before);
                 result = carry_out(&task.ranges[index..=index]);

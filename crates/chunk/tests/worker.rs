@@ -6,9 +6,10 @@ mod library;
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch};
 use batch_core_chunk::{
-    Artifact, ChunkError, Compression, Environment, Flag, PartFormat, Receipt, RowRange, Scoring, Source, TASK_VERSION,
-    Task, Watch, Work, Worker, Yield, kept_summary,
+    Artifact, Compression, Environment, Flag, PartFormat, Receipt, RowRange, Scoring, Source, TASK_VERSION, Task,
+    Watch, Work, Worker, Yield, kept_summary,
 };
+use batch_core_error::{Code, Error};
 use batch_core_kernels::{Fit, FitSpec, Level, Missing, Next};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -101,7 +102,7 @@ impl Job {
         Work::Score { model: self.artifact("model.bcm", &model.to_bytes()), scoring }
     }
 
-    fn run(&self, ranges: &[RowRange], work: Work) -> (Vec<Receipt>, Result<(), ChunkError>) {
+    fn run(&self, ranges: &[RowRange], work: Work) -> (Vec<Receipt>, Result<(), Error>) {
         self.watched(ranges, work, &Watch::default(), |_| {})
     }
 
@@ -111,7 +112,7 @@ impl Job {
         work: Work,
         watch: &Watch,
         mut hear: impl FnMut(&Receipt),
-    ) -> (Vec<Receipt>, Result<(), ChunkError>) {
+    ) -> (Vec<Receipt>, Result<(), Error>) {
         let source = Source { path: self.source(), index: 0, shifted: Vec::new() };
         let task = Task { v: TASK_VERSION, epoch: 1, source, ranges: ranges.to_vec(), work };
         let mut receipts = Vec::new();
@@ -189,7 +190,7 @@ fn damage_fails_the_chunk_that_has_it_and_none_before() {
     let watch = Watch::default();
     let (receipts, ended) = job.watched(&ranges("parts/part"), work.clone(), &watch, |_| {});
     let error = ended.unwrap_err();
-    assert_eq!((chunks(&receipts), error.file), (vec![0], Some(job.source())), "{}", error.message);
+    assert_eq!((chunks(&receipts), error.place.file.as_deref()), (vec![0], Some(&*job.source())), "{}", error.message);
     assert!(watch.rows() < GROUPS[..4].iter().sum(), "what was read in vain is not counted");
     let left: Vec<_> = std::fs::read_dir(job.path("parts")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| name == ".tmp" || name == "part.0"), "{left:?}");
@@ -212,7 +213,7 @@ fn a_task_that_is_cancelled_gives_no_receipt_of_the_chunk_at_work() {
     let job = Job::new();
     let watch = Watch::default();
     let (receipts, ended) = job.watched(&ranges("summary"), job.summarizing(), &watch, |_| watch.cancel());
-    assert_eq!((chunks(&receipts), ended.unwrap_err().code), (vec![0], "CANCELLED"));
+    assert_eq!((chunks(&receipts), ended.unwrap_err().code), (vec![0], Code::Cancelled));
 }
 
 #[test]
@@ -221,5 +222,5 @@ fn ranges_that_are_no_neighbours_are_refused() {
     let mut ranges = self::ranges("summary");
     ranges.remove(1);
     let (receipts, ended) = job.run(&ranges, job.summarizing());
-    assert_eq!((receipts.len(), ended.unwrap_err().code), (0, "BUG"));
+    assert_eq!((receipts.len(), ended.unwrap_err().code), (0, Code::Bug));
 }

@@ -1,5 +1,6 @@
 //! What can be wrong with data or settings, each with the code that decides how a run ends.
 
+use batch_core_error::Code;
 use std::error::Error;
 use std::fmt;
 
@@ -30,11 +31,11 @@ pub enum ModelError {
 impl FitError {
     /// `DATA`, `CONFIG` or `BUG`.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Data(_) | Self::Constant(_) | Self::OneRow(_) => "DATA",
-            Self::Config(_) => "CONFIG",
-            Self::Bug(_) => "BUG",
+            Self::Data(_) | Self::Constant(_) | Self::OneRow(_) => Code::Data,
+            Self::Config(_) => Code::Config,
+            Self::Bug(_) => Code::Bug,
         }
     }
 
@@ -52,10 +53,10 @@ impl FitError {
 impl ModelError {
     /// `DATA` or `CONFIG`.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Data(_) => "DATA",
-            Self::Config(_) => "CONFIG",
+            Self::Data(_) => Code::Data,
+            Self::Config(_) => Code::Config,
         }
     }
 }
@@ -80,6 +81,18 @@ impl fmt::Display for ModelError {
 
 impl Error for FitError {}
 impl Error for ModelError {}
+
+impl From<FitError> for batch_core_error::Error {
+    fn from(error: FitError) -> Self {
+        Self::new(error.code(), error.to_string()).hinted(error.hint())
+    }
+}
+
+impl From<ModelError> for batch_core_error::Error {
+    fn from(error: ModelError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
 
 /// Names in a sentence: `"a", "b" and 7 more`.
 pub(crate) fn name_list(names: &[String]) -> String {

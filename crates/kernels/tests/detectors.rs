@@ -2,6 +2,7 @@
 
 mod common;
 
+use batch_core_error::Code;
 use batch_core_kernels::{Cause, Fit, FitError, FitSpec, LeftOut, Level, Missing, Model, Next, Threshold};
 use common::{Cut, Table, detectors, normal};
 use serde_json::json;
@@ -167,7 +168,7 @@ fn data_that_allow_no_model_are_refused_by_name() {
     for (detector, parameters) in detectors() {
         for table in [&one_row, &constant, &empty, &infinite] {
             let refused = table.fit(detector, &parameters).unwrap_err();
-            assert_eq!(refused.code(), "DATA");
+            assert_eq!(refused.code(), Code::Data);
             assert!(refused.hint().is_some());
             assert!(refused.to_string().contains("\"x0\", \"x1\" are"), "{refused}");
         }
@@ -194,16 +195,16 @@ fn settings_out_of_range_are_refused() {
         FitSpec { columns: vec!["a".into(), "a".into()], ..spec() },
         FitSpec { detector: "Auto".into(), ..spec() },
     ] {
-        assert_eq!(Fit::new(refused).unwrap_err().code(), "CONFIG");
+        assert_eq!(Fit::new(refused).unwrap_err().code(), Code::Config);
     }
-    assert_eq!(Fit::new(FitSpec { columns: vec![], ..spec() }).unwrap_err().code(), "DATA");
+    assert_eq!(Fit::new(FitSpec { columns: vec![], ..spec() }).unwrap_err().code(), Code::Data);
 }
 
 #[test]
 fn a_column_too_narrow_for_its_bins_is_refused_raw_and_scored_scaled() {
     let table = Table::new(1, 400, |_, _, uniform| Some(1e17 + (uniform * 5.0).floor() * 16.0));
     let refused = table.fit("hbos", &json!({"scale": "raw", "n_bins": 30})).unwrap_err();
-    assert!(refused.to_string().contains("\"x0\"") && refused.code() == "DATA", "{refused}");
+    assert!(refused.to_string().contains("\"x0\"") && refused.code() == Code::Data, "{refused}");
     for bins in [2, 10, 30, 1024] {
         let model = table.fit("hbos", &json!({"n_bins": bins})).unwrap();
         assert!(scores(&table, &model).iter().all(|score| score.is_finite()));
@@ -219,7 +220,7 @@ fn thousands_of_columns_and_small_integers_work() {
     for (detector, parameters) in detectors() {
         if detector == "mahalanobis" {
             // All pairs of so many columns are too many.
-            assert_eq!(wide.fit(detector, &parameters).unwrap_err().code(), "CONFIG");
+            assert_eq!(wide.fit(detector, &parameters).unwrap_err().code(), Code::Config);
         } else {
             let model = wide.fit(detector, &parameters).unwrap();
             assert_eq!(model.columns().len(), 3000);
@@ -284,14 +285,14 @@ fn summaries_of_another_fit_or_of_changed_rows_are_refused() {
     let fit = Fit::new(table.spec("mad", &json!({}))).unwrap();
     let stranger = Fit::new(FitSpec { seed: 8, ..table.spec("mad", &json!({})) }).unwrap();
     let first = summary(&fit, &table);
-    assert_eq!(stranger.advance(vec![first.clone()], Level::detect()).unwrap_err().code(), "BUG");
+    assert_eq!(stranger.advance(vec![first.clone()], Level::detect()).unwrap_err().code(), Code::Bug);
     let mut damaged = first.clone();
     damaged[1000] ^= 1;
-    assert_eq!(fit.clone().advance(vec![damaged], Level::detect()).unwrap_err().code(), "DATA");
+    assert_eq!(fit.clone().advance(vec![damaged], Level::detect()).unwrap_err().code(), Code::Data);
     let twice = fit.clone().advance(vec![first.clone(), first.clone()], Level::detect()).unwrap_err();
     assert!(twice.to_string().contains("60000 rows were read and 30000 were planned"), "{twice}");
     let Next::Pass(second) = fit.advance(vec![first.clone()], Level::detect()).unwrap() else { panic!("two passes") };
-    assert_eq!(second.clone().advance(vec![first], Level::detect()).unwrap_err().code(), "BUG");
+    assert_eq!(second.clone().advance(vec![first], Level::detect()).unwrap_err().code(), Code::Bug);
     let changed = summary(&second, &other);
     assert!(second.advance(vec![changed], Level::detect()).unwrap_err().to_string().contains("the source changed"));
 }

@@ -2,6 +2,7 @@
 
 mod common;
 
+use batch_core_error::Code;
 use batch_core_kernels::{Claims, Extent, Fit, Level};
 use common::{Table, normal};
 use serde_json::json;
@@ -158,7 +159,7 @@ fn a_pilot_with_too_few_cells_is_no_guide() {
     let summary = announced.observer(Level::detect()).finish();
     assert_eq!(
         announced.advance(vec![summary], Level::detect()).unwrap_err().code(),
-        "BUG",
+        Code::Bug,
         "a pilot reads what it was announced for"
     );
 }

@@ -2,6 +2,7 @@
 
 mod common;
 
+use batch_core_error::Code;
 use batch_core_kernels::{Fit, Level, Missing, Model, Next};
 use common::{Table, detectors, normal};
 use serde_json::json;
@@ -79,7 +80,7 @@ fn a_damaged_fit_between_passes_is_refused() {
     for at in (0..bytes.len()).step_by(bytes.len() / 20) {
         let mut damaged = bytes.clone();
         damaged[at] ^= 4;
-        assert_eq!(Fit::from_bytes(&damaged).unwrap_err().code(), "DATA", "byte {at}");
+        assert_eq!(Fit::from_bytes(&damaged).unwrap_err().code(), Code::Data, "byte {at}");
     }
 }
 
@@ -101,7 +102,7 @@ fn foreign_newer_and_contradictory_files_are_told_apart() {
     assert!(refuse(&vec![b'x'; 1 << 20]).to_string().contains("no model file"));
     for version in ["1", "3"] {
         let other = refuse(text.replacen("batch-core-model 2 ", &format!("batch-core-model {version} "), 1).as_bytes());
-        assert_eq!(other.code(), "CONFIG");
+        assert_eq!(other.code(), Code::Config);
         let said = format!("has format {version}; this version of batch-core reads format 2: fit the model again");
         assert!(other.to_string().contains(&said), "{other}");
     }
@@ -116,7 +117,7 @@ fn foreign_newer_and_contradictory_files_are_told_apart() {
         assert!(text.contains(from), "{from}");
         let payload = text.split_once('\n').unwrap().1.replacen(from, to, 1);
         let refused = refuse(&sealed(&payload));
-        assert_eq!(refused.code(), "DATA", "{to}: {refused}");
+        assert_eq!(refused.code(), Code::Data, "{to}: {refused}");
     }
 }
 

@@ -1,9 +1,10 @@
 //! The far side: one call per task.
 
 use crate::convert::count;
-use crate::error::{Thrown, failure, waist};
+use crate::error::{Thrown, waist};
 use crate::watch;
-use batch_core_chunk::{ChunkError, Environment, Receipt, Task, Worker};
+use batch_core_chunk::{Environment, Receipt, Task, Worker};
+use batch_core_error::Error;
 use napi::bindgen_prelude::Function;
 use napi_derive::napi;
 use std::path::PathBuf;
@@ -51,14 +52,14 @@ impl ChunkWorker {
     #[napi]
     pub fn run(&mut self, task: String, watch: u32, give: Function<String, ()>) -> Result<(), Thrown> {
         waist(|| {
-            let task: Task = serde_json::from_str(&task).map_err(|e| failure("BUG", format!("a task: {e}")))?;
+            let task: Task = serde_json::from_str(&task).map_err(|e| Error::bug(format!("a task: {e}")))?;
             let watch = watch::find(watch)?;
             self.worker.run(&task, &watch, &mut |receipt| pass_on(&give, &receipt))
         })
     }
 }
 
-fn pass_on(give: &Function<String, ()>, receipt: &Receipt) -> Result<(), ChunkError> {
-    let json = serde_json::to_string(receipt).map_err(|e| failure("BUG", format!("a receipt: {e}")))?;
-    give.call(json).map_err(|e| failure("BUG", format!("a receipt was not taken: {e}")))
+fn pass_on(give: &Function<String, ()>, receipt: &Receipt) -> Result<(), Error> {
+    let json = serde_json::to_string(receipt).map_err(|e| Error::bug(format!("a receipt: {e}")))?;
+    give.call(json).map_err(|e| Error::bug(format!("a receipt was not taken: {e}")))
 }

@@ -1,7 +1,8 @@
 //! The owner's side of fitting: begin, merge, finish.
 
-use crate::error::{Carry, Thrown, failure, waist};
-use batch_core_chunk::{ChunkError, kept_summary};
+use crate::error::{Thrown, waist};
+use batch_core_chunk::kept_summary;
+use batch_core_error::Error;
 use batch_core_kernels::{Claims, Extent, Fit, Level, Merger, Next, RowGroup, TopRow, TopRows};
 use napi::bindgen_prelude::{Buffer, Float64Array};
 use napi_derive::napi;
@@ -38,7 +39,7 @@ pub struct FitClaims {
 }
 
 impl FitClaims {
-    fn claims(&self) -> Result<Claims, ChunkError> {
+    fn claims(&self) -> Result<Claims, Error> {
         let (pairs, _) = self.ranges.as_chunks::<2>();
         let ranges = pairs.iter().map(|&[low, high]| (low, high)).collect();
         let (extents, _) = self.group_extents.as_chunks::<3>();
@@ -46,7 +47,7 @@ impl FitClaims {
         let extent = |&[cells, low, high]: &[f64; 3]| Extent { cells: cells as u64, low, high };
         let group = |(index, (&rows, &pilot)): (usize, (&i64, &bool))| {
             let extents = extents.chunks(pairs.len().max(1)).nth(index).unwrap_or_default();
-            Ok::<_, ChunkError>(RowGroup { rows: count(rows)?, pilot, extents: extents.iter().map(extent).collect() })
+            Ok::<_, Error>(RowGroup { rows: count(rows)?, pilot, extents: extents.iter().map(extent).collect() })
         };
         let groups = self.group_rows.iter().zip(&self.group_pilot).enumerate().map(group).collect::<Result<_, _>>()?;
         Ok(Claims { ranges, groups })
@@ -57,9 +58,9 @@ impl FitClaims {
 #[napi]
 pub fn begin_fit(spec: String, claims: FitClaims) -> Result<FitStep, Thrown> {
     waist(|| {
-        let spec = serde_json::from_str(&spec).map_err(|e| failure("BUG", format!("fit spec: {e}")))?;
+        let spec = serde_json::from_str(&spec).map_err(|e| Error::bug(format!("fit spec: {e}")))?;
         let claims = claims.claims()?;
-        Fit::new(spec).carry().map(|fit| before(&fit.guided(&claims)))
+        Ok(before(&Fit::new(spec)?.guided(&claims)))
     })
 }
 
@@ -77,12 +78,8 @@ impl FitMerger {
     #[napi(factory)]
     pub fn of_state(state: Buffer) -> Result<Self, Thrown> {
         waist(|| {
-            let fit = Fit::from_bytes(&state).carry()?;
-            Ok::<_, ChunkError>(Self {
-                pass: fit.pass(),
-                passes: fit.passes(),
-                merger: Some(fit.merger(Level::from_environment().carry()?)),
-            })
+            let fit = Fit::from_bytes(&state)?;
+            Ok(Self { pass: fit.pass(), passes: fit.passes(), merger: Some(fit.merger(Level::from_environment()?)) })
         })
     }
 
@@ -90,8 +87,8 @@ impl FitMerger {
     #[napi]
     pub fn add(&mut self, summary: Buffer) -> Result<(), Thrown> {
         waist(|| {
-            let merger = self.merger.as_mut().ok_or_else(|| failure("BUG", "the merger is finished"))?;
-            merger.add(&kept_summary(&summary)?).carry()
+            let merger = self.merger.as_mut().ok_or_else(|| Error::bug("the merger is finished"))?;
+            Ok(merger.add(&kept_summary(&summary)?)?)
         })
     }
 
@@ -99,9 +96,9 @@ impl FitMerger {
     #[napi]
     pub fn finish(&mut self) -> Result<FitStep, Thrown> {
         waist(|| {
-            let merger = self.merger.take().ok_or_else(|| failure("BUG", "the merger is finished"))?;
+            let merger = self.merger.take().ok_or_else(|| Error::bug("the merger is finished"))?;
             let (pass, passes) = (self.pass, self.passes);
-            Ok::<_, ChunkError>(match merger.finish().carry()? {
+            Ok(match merger.finish()? {
                 Next::Pass(fit) => before(&fit),
                 Next::Model(model) => {
                     FitStep { state: None, observer: None, pass, passes, model: Some(model.to_bytes().into()) }
@@ -158,8 +155,8 @@ impl TopMerger {
     pub fn add(&mut self, rank: Buffer) -> Result<(), Thrown> {
         waist(|| {
             let rank = TopRows::from_bytes(&kept_summary(&rank)?);
-            self.top.merge(&rank.map_err(|e| failure("DATA", format!("rank summary: {e}")))?);
-            Ok::<_, ChunkError>(())
+            self.top.merge(&rank.map_err(|e| Error::data(format!("rank summary: {e}")))?);
+            Ok(())
         })
     }
 

@@ -1,7 +1,6 @@
 //! The job lock: the kernel holds it, so it is proof of life.
 
-use crate::error::{Carry, Thrown, waist};
-use batch_core_chunk::ChunkError;
+use crate::error::{Thrown, waist};
 use batch_core_parts::JobLock as Lock;
 use napi_derive::napi;
 use std::path::Path;
@@ -19,7 +18,7 @@ impl JobLock {
     #[napi(factory)]
     pub fn acquire(path: String, holder: String) -> Result<Self, Thrown> {
         waist(|| {
-            Ok::<_, ChunkError>(match Lock::acquire(Path::new(&path), &holder).carry()? {
+            Ok(match Lock::acquire(Path::new(&path), &holder)? {
                 Ok(lock) => Self { held: Some(lock), holder: None },
                 Err(held) => Self { held: None, holder: Some(held.holder) },
             })
@@ -43,11 +42,11 @@ impl JobLock {
 /// Whether some process holds the lock.
 #[napi]
 pub fn lock_is_held(path: String) -> Result<bool, Thrown> {
-    waist(|| Lock::is_held(Path::new(&path)).carry())
+    waist(|| Lock::is_held(Path::new(&path)))
 }
 
 /// Who holds the lock, in its own words; nothing when nobody does.
 #[napi]
 pub fn lock_holder(path: String) -> Result<Option<String>, Thrown> {
-    waist(|| Lock::holder(Path::new(&path)).carry())
+    waist(|| Lock::holder(Path::new(&path)))
 }

@@ -1,7 +1,8 @@
 //! Models as the owner sees them, and the table of detectors.
 
-use crate::error::{Carry, Thrown, failure, waist};
-use batch_core_chunk::{ChunkError, score_held};
+use crate::error::{Thrown, waist};
+use batch_core_chunk::score_held;
+use batch_core_error::Error;
 use batch_core_kernels::{LeftOut, Missing, Model, detectors};
 use batch_core_scan::{Encoding, HeldArray, Numbers};
 use napi::bindgen_prelude::{Buffer, Float64Array, Uint8Array};
@@ -27,7 +28,7 @@ impl NativeModel {
     /// Reads a model's bytes; damaged, newer and foreign ones are refused.
     #[napi(factory)]
     pub fn from_bytes(bytes: Buffer) -> Result<Self, Thrown> {
-        waist(|| Model::from_bytes(&bytes).carry().map(|model| Self { model }))
+        waist(|| Ok(Self { model: Model::from_bytes(&bytes)? }))
     }
 
     /// The model as JSON for people and reports.
@@ -47,7 +48,7 @@ impl NativeModel {
                 "parameters": model.parameters(),
                 "state": model.describe(),
             });
-            Ok::<_, ChunkError>(facts.to_string())
+            Ok(facts.to_string())
         })
     }
 
@@ -56,7 +57,7 @@ impl NativeModel {
     pub fn threshold(&self, contamination: f64) -> Result<ThresholdRecord, Thrown> {
         waist(|| {
             let threshold = self.model.threshold(contamination);
-            Ok::<_, ChunkError>(ThresholdRecord { value: threshold.value, share_error: threshold.share_error })
+            Ok(ThresholdRecord { value: threshold.value, share_error: threshold.share_error })
         })
     }
 
@@ -67,15 +68,11 @@ impl NativeModel {
             let held = columns
                 .iter()
                 .zip(self.model.columns())
-                .map(|(pieces, name)| held(pieces).map_err(|error| in_column(error, name)))
+                .map(|(pieces, name)| held(pieces).map_err(|error| error.of_column(name)))
                 .collect::<Result<Vec<_>, _>>()?;
             let scores = score_held(&self.model, &held, missing_of(&missing)?)?;
             let (validity, nulls) = validity_of(&scores);
-            Ok::<_, ChunkError>(Scores {
-                scores: Float64Array::new(scores),
-                validity: Uint8Array::new(validity),
-                nulls,
-            })
+            Ok(Scores { scores: Float64Array::new(scores), validity: Uint8Array::new(validity), nulls })
         })
     }
 }
@@ -116,16 +113,16 @@ pub struct Scores {
     pub nulls: f64,
 }
 
-fn missing_of(name: &str) -> Result<Missing, ChunkError> {
+fn missing_of(name: &str) -> Result<Missing, Error> {
     match name {
         "center" => Ok(Missing::Center),
         "skip" => Ok(Missing::Skip),
         "error" => Ok(Missing::Error),
-        other => Err(failure("CONFIG", format!("missing must be center, skip or error, not \"{other}\""))),
+        other => Err(Error::config(format!("missing must be center, skip or error, not \"{other}\""))),
     }
 }
 
-fn held(pieces: &[ColumnPiece]) -> Result<Vec<HeldArray<'_>>, ChunkError> {
+fn held(pieces: &[ColumnPiece]) -> Result<Vec<HeldArray<'_>>, Error> {
     pieces
         .iter()
         .map(|piece| {
@@ -144,11 +141,7 @@ fn held(pieces: &[ColumnPiece]) -> Result<Vec<HeldArray<'_>>, ChunkError> {
         .collect()
 }
 
-fn in_column(error: ChunkError, name: &str) -> ChunkError {
-    ChunkError { column: Some(name.to_owned()), message: format!("column \"{name}\": {}", error.message), ..error }
-}
-
-fn encoding_of(piece: &ColumnPiece) -> Result<Encoding, ChunkError> {
+fn encoding_of(piece: &ColumnPiece) -> Result<Encoding, Error> {
     let width = piece.width as usize;
     match (piece.encoding.as_str(), width) {
         ("absent", _) => Ok(Encoding::Absent),
@@ -160,12 +153,12 @@ fn encoding_of(piece: &ColumnPiece) -> Result<Encoding, ChunkError> {
         ("counted", 4 | 8) if piece.over > 0 => {
             Ok(Encoding::Counted { bytes: width, times: piece.times, over: piece.over })
         }
-        (other, _) => Err(failure("BUG", format!("{width} bytes of \"{other}\" are no encoding"))),
+        (other, _) => Err(Error::bug(format!("{width} bytes of \"{other}\" are no encoding"))),
     }
 }
 
 /// Every value of a dictionary, NaN where it has a null.
-fn dictionary_of(pieces: &[ColumnPiece]) -> Result<Vec<f64>, ChunkError> {
+fn dictionary_of(pieces: &[ColumnPiece]) -> Result<Vec<f64>, Error> {
     let mut values = Vec::new();
     let mut scratch = Numbers::default();
     for array in held(pieces)? {
@@ -200,7 +193,7 @@ fn left_out(left_out: &LeftOut) -> serde_json::Value {
 /// The table of detectors, as JSON.
 #[napi]
 pub fn detector_table() -> Result<String, Thrown> {
-    waist(|| serde_json::to_string(&detectors()).map_err(|e| failure("BUG", e.to_string())))
+    waist(|| serde_json::to_string(&detectors()).map_err(|e| Error::bug(e.to_string())))
 }
 
 /// The version of libduckdb that the scanner was written for and insists on.

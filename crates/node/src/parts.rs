@@ -1,8 +1,8 @@
 //! Small durable files for the owner, and what files say of themselves.
 
 use crate::convert::count;
-use crate::error::{Carry, Thrown, failure, waist};
-use batch_core_chunk::ChunkError;
+use crate::error::{Thrown, waist};
+use batch_core_error::Error;
 use batch_core_parts::{
     Disk, FileId, PartReceipt, commit, create_directories, put_back, read_metadata, write_committed, write_durable,
 };
@@ -42,10 +42,10 @@ pub struct FileIdRecord {
 }
 
 impl TryFrom<&FileIdRecord> for FileId {
-    type Error = ChunkError;
-    fn try_from(record: &FileIdRecord) -> Result<Self, ChunkError> {
-        fn number<T: std::str::FromStr>(text: &str) -> Result<T, ChunkError> {
-            text.parse().map_err(|_| failure("BUG", format!("{text} is no number of a file")))
+    type Error = Error;
+    fn try_from(record: &FileIdRecord) -> Result<Self, Error> {
+        fn number<T: std::str::FromStr>(text: &str) -> Result<T, Error> {
+            text.parse().map_err(|_| Error::bug(format!("{text} is no number of a file")))
         }
         Ok(Self {
             device: number(&record.device)?,
@@ -74,7 +74,7 @@ pub struct PartFacts {
 /// Writes a small file so that either the old or the new content survives a crash.
 #[napi(js_name = "writeDurable")]
 pub fn write_durable_file(path: String, bytes: Buffer) -> Result<(), Thrown> {
-    waist(|| write_durable(&Disk::shared(), Path::new(&path), &bytes).carry())
+    waist(|| write_durable(&Disk::shared(), Path::new(&path), &bytes))
 }
 
 /// Writes a file unless something lies at its path that is not `replaces`.
@@ -88,7 +88,7 @@ pub fn write_committed_file(
     waist(|| {
         let replaces = replaces.as_ref().map(FileId::try_from).transpose()?;
         let (temporary, target) = (Path::new(&temporary), Path::new(&target));
-        write_committed(&Disk::shared(), temporary, target, &bytes, replaces).carry()
+        write_committed(&Disk::shared(), temporary, target, &bytes, replaces)
     })
 }
 
@@ -97,7 +97,7 @@ pub fn write_committed_file(
 pub fn commit_file(temporary: String, target: String, replaces: Option<FileIdRecord>) -> Result<(), Thrown> {
     waist(|| {
         let replaces = replaces.as_ref().map(FileId::try_from).transpose()?;
-        commit(&Disk::shared(), Path::new(&temporary), Path::new(&target), replaces).carry()
+        commit(&Disk::shared(), Path::new(&temporary), Path::new(&target), replaces)
     })
 }
 
@@ -106,22 +106,22 @@ pub fn commit_file(temporary: String, target: String, replaces: Option<FileIdRec
 pub fn put_back_file(swap: String, target: String, ours: Option<FileIdRecord>) -> Result<bool, Thrown> {
     waist(|| {
         let ours = ours.as_ref().map(FileId::try_from).transpose()?;
-        put_back(&Disk::shared(), Path::new(&swap), Path::new(&target), ours).carry()
+        put_back(&Disk::shared(), Path::new(&swap), Path::new(&target), ours)
     })
 }
 
 /// Makes a directory and what is missing above it, each name durable before the next.
 #[napi(js_name = "createDirectories")]
 pub fn create_directories_of(path: String) -> Result<(), Thrown> {
-    waist(|| create_directories(&Disk::shared(), Path::new(&path)).carry())
+    waist(|| create_directories(&Disk::shared(), Path::new(&path)))
 }
 
 /// What a part's or published file's footer says.
 #[napi]
 pub fn part_facts(path: String) -> Result<PartFacts, Thrown> {
     waist(|| {
-        let facts = read_metadata(Path::new(&path)).carry()?;
-        Ok::<_, ChunkError>(PartFacts {
+        let facts = read_metadata(Path::new(&path))?;
+        Ok(PartFacts {
             rows: facts.rows as f64,
             row_groups: u32::try_from(facts.row_groups).unwrap_or(u32::MAX),
             bytes: facts.bytes as f64,

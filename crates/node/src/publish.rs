@@ -3,13 +3,14 @@
 //! The owner's thread must stay free meanwhile: it tells the job's status and hears who wants it to stop.
 
 use crate::convert::{count, pairs};
-use crate::error::{FailureRecord, Thrown, caught, failure, waist};
+use crate::error::{Thrown, caught, record, waist};
 use crate::parts::{FileIdRecord, Receipt};
 use crate::watch;
-use batch_core_chunk::{ChunkError, Watch};
+use batch_core_chunk::Watch;
+use batch_core_error::{Code, Error};
 use batch_core_parts::{
-    DirectoryPart, DirectoryRequest, Disk, FileId, PartReceipt, PartsError, Replaced, Stager, StoredPart,
-    digest_watched, publish_directory, row_group_checksums,
+    DirectoryPart, DirectoryRequest, Disk, FileId, PartReceipt, Replaced, Stager, StoredPart, digest_watched,
+    publish_directory, row_group_checksums,
 };
 use napi::bindgen_prelude::{AsyncTask, Buffer};
 use napi::{Env, Task};
@@ -46,8 +47,8 @@ pub struct LongOutcome {
     pub sha256: Option<String>,
     /// The CRC-32 of each row group of a file.
     pub row_groups: Option<Vec<u32>>,
-    /// What went wrong.
-    pub error: Option<FailureRecord>,
+    /// What went wrong: the record that a thrown error has, as JSON.
+    pub error: Option<String>,
 }
 
 /// A whole output under its temporary name.
@@ -68,38 +69,32 @@ enum Work {
     Checksums(PathBuf),
 }
 
+type Ready = Result<(Work, Option<Arc<Watch>>), Error>;
+
 /// One long call, ready to run on another thread, or why it cannot.
 pub struct LongCall {
-    work: Result<(Work, Option<Arc<Watch>>), ChunkError>,
+    /// Taken by the one run.
+    work: Option<Ready>,
 }
 
 impl LongCall {
-    fn of(watch: Option<u32>, work: impl FnOnce() -> Result<Work, ChunkError>) -> AsyncTask<Self> {
+    fn of(watch: Option<u32>, work: impl FnOnce() -> Result<Work, Error>) -> AsyncTask<Self> {
         let ready = || Ok((work()?, watch.map(watch::find).transpose()?));
-        AsyncTask::new(Self { work: ready() })
+        AsyncTask::new(Self { work: Some(ready()) })
     }
 
-    fn run(&mut self) -> Result<LongOutcome, ChunkError> {
+    fn run(&mut self) -> Result<LongOutcome, Error> {
         let nothing = LongOutcome { staged: None, sha256: None, row_groups: None, error: None };
-        let (work, watch) = match &self.work {
-            Ok((work, watch)) => (work, watch.as_deref()),
-            Err(error) => {
-                return Err(ChunkError {
-                    file: error.file.clone(),
-                    column: None,
-                    ..failure(error.code, error.message.clone())
-                });
-            }
-        };
+        let (work, watch) = self.work.take().unwrap_or_else(|| Err(Error::bug("a long call ran twice")))?;
         let observe = |path: &Path, rows: u64| {
-            let Some(watch) = watch else { return Ok(()) };
+            let Some(watch) = &watch else { return Ok(()) };
             watch.set_rows(rows);
-            if watch.is_cancelled() { Err(PartsError::cancelled(path)) } else { Ok(()) }
+            if watch.is_cancelled() { Err(Error::new(Code::Cancelled, "stopped").in_file(path)) } else { Ok(()) }
         };
         Ok(match work {
             Work::Append(shared, part) => {
                 // What failed half-way is gone: nobody finds it there again.
-                let stager = shared.take()?.append(part, &mut |rows| observe(&part.path, rows))?;
+                let stager = shared.take()?.append(&part, &mut |rows| observe(&part.path, rows))?;
                 shared.put_back(stager);
                 nothing
             }
@@ -113,15 +108,21 @@ impl LongCall {
                 nothing
             }
             Work::PublishDirectory { parts, directory, texts: [manifest, intent], replaces } => {
-                let request = DirectoryRequest { directory, parts, manifest, intent, replaces };
-                publish_directory(&Disk::shared(), &request, &mut |rows| observe(directory, rows))?;
+                let request = DirectoryRequest {
+                    directory: &directory,
+                    parts: &parts,
+                    manifest: &manifest,
+                    intent: &intent,
+                    replaces: &replaces,
+                };
+                publish_directory(&Disk::shared(), &request, &mut |rows| observe(&directory, rows))?;
                 nothing
             }
             Work::Digest(path) => {
-                let digest = digest_watched(path, &mut |bytes| observe(path, bytes))?;
+                let digest = digest_watched(&path, &mut |bytes| observe(&path, bytes))?;
                 LongOutcome { sha256: Some(digest), ..nothing }
             }
-            Work::Checksums(path) => LongOutcome { row_groups: Some(row_group_checksums(path)?), ..nothing },
+            Work::Checksums(path) => LongOutcome { row_groups: Some(row_group_checksums(&path)?), ..nothing },
         })
     }
 }
@@ -136,7 +137,7 @@ impl Task for LongCall {
             staged: None,
             sha256: None,
             row_groups: None,
-            error: Some(FailureRecord::from(&error)),
+            error: Some(record(&error)),
         }))
     }
 
@@ -145,7 +146,7 @@ impl Task for LongCall {
     }
 }
 
-fn receipt(receipt: Receipt) -> Result<PartReceipt, ChunkError> {
+fn receipt(receipt: Receipt) -> Result<PartReceipt, Error> {
     Ok(PartReceipt { rows: count(receipt.rows)?, bytes: count(receipt.bytes)?, sha256: receipt.sha256 })
 }
 
@@ -154,9 +155,9 @@ fn receipt(receipt: Receipt) -> Result<PartReceipt, ChunkError> {
 struct SharedStager(Arc<Mutex<Option<Stager>>>);
 
 impl SharedStager {
-    fn take(&self) -> Result<Stager, ChunkError> {
+    fn take(&self) -> Result<Stager, Error> {
         let stager = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        stager.ok_or_else(|| failure("BUG", "the output is not being staged"))
+        stager.ok_or_else(|| Error::bug("the output is not being staged"))
     }
 
     fn put_back(&self, stager: Stager) {
@@ -180,7 +181,7 @@ impl OutputStager {
         waist(|| {
             watch::find(watch)?.set_rows(0);
             let stager = Stager::new(&Disk::shared(), Path::new(&temporary), &pairs(metadata)?);
-            Ok::<_, ChunkError>(Self { stager: SharedStager(Arc::new(Mutex::new(Some(stager)))), watch })
+            Ok(Self { stager: SharedStager(Arc::new(Mutex::new(Some(stager)))), watch })
         })
     }
 
@@ -224,9 +225,9 @@ pub fn publish_into_directory(
         let part = |part: PublishedPart| {
             Ok(DirectoryPart { source: part.source.into(), name: part.name, receipt: receipt(part.receipt)? })
         };
-        let parts = parts.into_iter().map(part).collect::<Result<_, ChunkError>>()?;
+        let parts = parts.into_iter().map(part).collect::<Result<_, Error>>()?;
         let old = |file: ReplacedFile| Ok(Replaced { id: FileId::try_from(&file.id)?, name: file.name });
-        let replaces = replaces.into_iter().map(old).collect::<Result<_, ChunkError>>()?;
+        let replaces = replaces.into_iter().map(old).collect::<Result<_, Error>>()?;
         let texts = [manifest.to_vec(), intent.to_vec()];
         Ok(Work::PublishDirectory { parts, directory: directory.into(), texts, replaces })
     })

@@ -2,7 +2,6 @@
 
 use crate::convert::count;
 use crate::error::{Thrown, waist};
-use batch_core_chunk::ChunkError;
 use napi_derive::napi;
 use std::path::Path;
 
@@ -24,7 +23,7 @@ pub fn page_sizes(file: String, row_group: u32, rows: i64) -> Result<Vec<ColumnP
         let pages = batch_core_parts::page_sizes(Path::new(&file), row_group.into(), count(rows)?)?;
         let records =
             pages.into_iter().map(|p| ColumnPages { column: p.column, bytes: p.bytes as f64, whole: p.whole as f64 });
-        Ok::<_, ChunkError>(records.collect())
+        Ok(records.collect())
     })
 }
 
@@ -54,6 +53,6 @@ pub fn kept_sizes(file: String, rows: Vec<i64>, columns: Vec<String>, look: i64)
             vector: s.vector,
             row: s.row,
         });
-        Ok::<_, ChunkError>(records.collect())
+        Ok(records.collect())
     })
 }

@@ -1,7 +1,7 @@
 //! Watches by number, so that the owner's thread and a worker's thread can name the same one.
 
-use crate::error::failure;
-use batch_core_chunk::{ChunkError, Watch};
+use batch_core_chunk::Watch;
+use batch_core_error::Error;
 use napi_derive::napi;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -58,6 +58,6 @@ pub fn close_watch(watch: u32) {
     watches().open.remove(&watch);
 }
 
-pub(crate) fn find(watch: u32) -> Result<Arc<Watch>, ChunkError> {
-    watches().open.get(&watch).cloned().ok_or_else(|| failure("BUG", format!("watch {watch} is not open")))
+pub(crate) fn find(watch: u32) -> Result<Arc<Watch>, Error> {
+    watches().open.get(&watch).cloned().ok_or_else(|| Error::bug(format!("watch {watch} is not open")))
 }

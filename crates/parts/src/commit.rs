@@ -7,9 +7,10 @@
 //! A crash may leave what was swapped out under the name that it was swapped with, and it may be somebody else's. That name
 //! ends in `.swap`, which no other step gives: a `.tmp` is ours whatever is in it, a `.swap` is known by what is in it alone.
 
-use crate::error::{At, PartsError, Result};
+use crate::error::{self, At, Result};
 use crate::fs::{FileId, FileSystem, parent};
 use crate::sink::Sink;
+use batch_core_error::Error;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -91,7 +92,7 @@ fn take_from(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, approved
     let swap = temporary.with_extension("swap");
     fs.rename(temporary, &swap).at("rename", temporary)?;
     // What was staged is the caller's to remove, under the name it gave. The failure that brings us here is on its way up.
-    let unstaged = |_: &PartsError| {
+    let unstaged = |_: &Error| {
         if fs.identity(&swap).ok() == staged {
             let _ = fs.rename(&swap, temporary);
         }
@@ -117,10 +118,10 @@ fn take_from(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, approved
 }
 
 /// Puts what was swapped out back in its place, and tells of it, or where it lies now.
-fn give_back(fs: &Arc<dyn FileSystem>, swap: &Path, target: &Path, staged: Option<FileId>) -> PartsError {
+fn give_back(fs: &Arc<dyn FileSystem>, swap: &Path, target: &Path, staged: Option<FileId>) -> Error {
     let kept = |why: &dyn std::fmt::Display| {
         let what = format!("is not the file it was when this began: what lay there is {} now ({why})", swap.display());
-        PartsError::occupied(target, what)
+        error::occupied(target, what)
     };
     match put_back(fs, swap, target, staged) {
         Ok(true) => replaced(target),
@@ -154,10 +155,10 @@ pub fn put_back(fs: &Arc<dyn FileSystem>, swap: &Path, target: &Path, ours: Opti
 }
 
 /// What came to lie at a name that was free.
-pub(crate) fn appeared(target: &Path) -> PartsError {
-    PartsError::occupied(target, "appeared meanwhile and is not ours to replace")
+pub(crate) fn appeared(target: &Path) -> Error {
+    error::occupied(target, "appeared meanwhile and is not ours to replace")
 }
 
-fn replaced(target: &Path) -> PartsError {
-    PartsError::occupied(target, "is not the file it was when this began: somebody else wrote it")
+fn replaced(target: &Path) -> Error {
+    error::occupied(target, "is not the file it was when this began: somebody else wrote it")
 }

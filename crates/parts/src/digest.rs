@@ -1,8 +1,9 @@
 //! Digests of files, and what a part says about itself.
 
-use crate::error::{Code, PartsError, Result};
+use crate::error::{self, Result};
 use crate::layout::CREATED_BY;
 use crate::receipt::PartReceipt;
+use batch_core_error::Code;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -40,11 +41,11 @@ pub fn digest_watched(path: &Path, observe: &mut dyn FnMut(u64) -> Result<()>) -
 
 /// Opens a regular file. Anything else is refused before it is opened: opening a pipe waits for whoever writes into it.
 pub(crate) fn open_regular(path: &Path) -> Result<File> {
-    let about = std::fs::metadata(path).map_err(|e| PartsError::read("open", path, e))?;
+    let about = std::fs::metadata(path).map_err(|e| error::read("open", path, e))?;
     if !about.is_file() {
-        return Err(PartsError::data(path, "it is not a regular file"));
+        return Err(error::data(path, "it is not a regular file"));
     }
-    File::open(path).map_err(|e| PartsError::read("open", path, e))
+    File::open(path).map_err(|e| error::read("open", path, e))
 }
 
 /// Refuses a file that is not what `receipt` was written for; tells `observe` the bytes compared so far.
@@ -54,12 +55,12 @@ pub(crate) fn compare(
     receipt: &PartReceipt,
     observe: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<()> {
-    let bytes = file.metadata().map_err(|e| PartsError::read("stat", path, e))?.len();
+    let bytes = file.metadata().map_err(|e| error::read("stat", path, e))?.len();
     if bytes != receipt.bytes {
-        return Err(PartsError::data(path, format_args!("it has {bytes} bytes, its receipt says {}", receipt.bytes)));
+        return Err(error::data(path, format_args!("it has {bytes} bytes, its receipt says {}", receipt.bytes)));
     }
     if digest_open(path, file, observe)? != receipt.sha256 {
-        return Err(PartsError::data(path, "its bytes are not those its receipt was written for"));
+        return Err(error::data(path, "its bytes are not those its receipt was written for"));
     }
     Ok(())
 }
@@ -80,7 +81,7 @@ fn digest_open(path: &Path, file: &mut File, observe: &mut dyn FnMut(u64) -> Res
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(PartsError::read("read", path, error)),
+            Err(error) => return Err(error::read("read", path, error)),
         }
     }
 }
@@ -127,35 +128,35 @@ pub fn read_metadata(path: &Path) -> Result<PartMetadata> {
 
 /// Parses the footer of `file` after checking its frame, and checks that what it describes lies in the file.
 pub(crate) fn read_footer(path: &Path, file: &mut File) -> Result<(ParquetMetaData, u64)> {
-    let bytes = file.metadata().map_err(|e| PartsError::read("stat", path, e))?.len();
+    let bytes = file.metadata().map_err(|e| error::read("stat", path, e))?.len();
     if bytes < FRAME_BYTES {
-        return Err(PartsError::data(path, format_args!("not a Parquet file: it has {bytes} bytes")));
+        return Err(error::data(path, format_args!("not a Parquet file: it has {bytes} bytes")));
     }
     let (mut head, mut tail) = ([0; 4], [0; 8]);
     read_at(path, file, 0, &mut head)?;
     read_at(path, file, bytes - 8, &mut tail)?;
     let [a, b, c, d, magic @ ..] = tail;
     if head != MAGIC || magic != MAGIC {
-        return Err(PartsError::data(path, "not a Parquet file, or cut short: it does not begin and end with PAR1"));
+        return Err(error::data(path, "not a Parquet file, or cut short: it does not begin and end with PAR1"));
     }
     let length = u64::from(u32::from_le_bytes([a, b, c, d]));
     if length > FOOTER_BYTES_MAX || length > bytes - FRAME_BYTES {
         let reason = format_args!("damaged footer: it claims {length} bytes in a file of {bytes}");
-        return Err(PartsError::data(path, reason));
+        return Err(error::data(path, reason));
     }
     let mut footer = vec![0; usize::try_from(length).unwrap_or(0)];
     read_at(path, file, bytes - 8 - length, &mut footer)?;
     let parsed = ParquetMetaDataReader::decode_metadata(&footer)
-        .map_err(|e| PartsError::parquet("parse the footer of", path, e, Code::Data))?;
+        .map_err(|e| error::parquet("parse the footer of", path, e, Code::Data))?;
     match inconsistency(&parsed, bytes - 8 - length) {
-        Some(reason) => Err(PartsError::data(path, format_args!("damaged footer: {reason}"))),
+        Some(reason) => Err(error::data(path, format_args!("damaged footer: {reason}"))),
         None => Ok((parsed, bytes)),
     }
 }
 
 fn read_at(path: &Path, file: &mut File, offset: u64, bytes: &mut [u8]) -> Result<()> {
     let read = file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(bytes));
-    read.map_err(|e| PartsError::read("read the footer of", path, e))
+    read.map_err(|e| error::read("read the footer of", path, e))
 }
 
 /// What cannot be true of a file whose pages end at `pages_end`. The Parquet library believes these numbers, some of

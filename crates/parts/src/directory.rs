@@ -15,9 +15,10 @@
 use crate::commit::{appeared, check_approved, commit, remove, remove_approved, take};
 use crate::digest::compare;
 use crate::durable::{create_beside, temporary_beside, temporary_of};
-use crate::error::{At, Code, PartsError, Result};
+use crate::error::{self, At, Result};
 use crate::fs::{FileId, FileSystem, create_directories, parent, plain};
 use crate::receipt::PartReceipt;
+use batch_core_error::{Code, Error};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, Write};
@@ -92,7 +93,7 @@ pub fn publish_directory(
     refuse_changed(fs, directory, &approved)?;
     let intent = write(fs, &directory.join(INTENT), request.intent, approved.get(INTENT).copied())?;
     take_over(fs, directory, &names, &approved).inspect_err(|refused| {
-        if refused.code == Code::Occupied {
+        if refused.code == Code::OutputExists {
             // What lies there is whole, and another's: the failure on its way up says so.
             let _ = remove_intent(fs, directory, intent);
         }
@@ -125,7 +126,7 @@ fn finish(
     let staged = stage(fs, &success, b"")?;
     remove_intent(fs, directory, intent).map_err(|failure| {
         let _ = fs.remove_file(&staged);
-        if !matches!(failure.code, Code::Occupied | Code::PathLost) {
+        if !matches!(failure.code, Code::OutputExists | Code::PathLost) {
             return failure;
         }
         // It is not our directory any more: what we have just said of it is taken back.
@@ -142,13 +143,13 @@ fn still_ours(fs: &Arc<dyn FileSystem>, directory: &Path, intent: Option<FileId>
 }
 
 /// The intent is not there: another run's is, or what came of it; else somebody took the directory away.
-fn gone(fs: &Arc<dyn FileSystem>, directory: &Path) -> PartsError {
+fn gone(fs: &Arc<dyn FileSystem>, directory: &Path) -> Error {
     let intent = directory.join(INTENT);
     match fs.identity(&intent) {
         Err(error) if ![MANIFEST, SUCCESS].iter().any(|name| fs.identity(&directory.join(name)).is_ok()) => {
-            PartsError::io("find", &intent, error)
+            error::io("find", &intent, error)
         }
-        _ => PartsError::occupied(directory, "was taken over by another run"),
+        _ => error::occupied(directory, "was taken over by another run"),
     }
 }
 
@@ -156,7 +157,7 @@ fn gone(fs: &Arc<dyn FileSystem>, directory: &Path) -> PartsError {
 fn remove_intent(fs: &Arc<dyn FileSystem>, directory: &Path, intent: Option<FileId>) -> Result<()> {
     let path = directory.join(INTENT);
     let swap = temporary_beside(&path).with_extension("swap");
-    let explain = |failure: PartsError| match failure.kind() {
+    let explain = |failure: Error| match error::kind(&failure) {
         Some(ErrorKind::NotFound) => gone(fs, directory),
         _ => failure,
     };
@@ -175,14 +176,14 @@ fn names<'a>(request: &DirectoryRequest<'a>) -> Result<BTreeSet<&'a str>> {
     let mut names = BTreeSet::new();
     for name in request.parts.iter().map(|part| part.name.as_str()).chain([MANIFEST, SUCCESS, INTENT]) {
         if !plain(name) {
-            return Err(PartsError::bug(directory, format_args!("{name:?} is no plain file name")));
+            return Err(error::bug(directory, format_args!("{name:?} is no plain file name")));
         }
         if !names.insert(name) {
-            return Err(PartsError::bug(directory, format_args!("two files would be named {name:?}")));
+            return Err(error::bug(directory, format_args!("two files would be named {name:?}")));
         }
     }
     match request.replaces.iter().map(|replaced| &replaced.name).find(|name| !plain(name)) {
-        Some(name) => Err(PartsError::bug(directory, format_args!("{name:?} is no plain file name"))),
+        Some(name) => Err(error::bug(directory, format_args!("{name:?} is no plain file name"))),
         None => Ok(names),
     }
 }
@@ -206,7 +207,7 @@ fn refuse_strangers(
         rest.iter().take(STRANGERS_NAMED - 1).fold(format!("{first:?}"), |text, name| format!("{text}, {name:?}"));
     let more = strangers.len().saturating_sub(STRANGERS_NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    Err(PartsError::occupied(directory, format_args!("holds files that are not ours: {listed}{more}")))
+    Err(error::occupied(directory, format_args!("holds files that are not ours: {listed}{more}")))
 }
 
 /// What may go must be what it was: seen before anything is touched, for another run may just be publishing there.
@@ -275,9 +276,9 @@ fn put(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, replaces: Opti
 
 /// The failure of a name that could not be taken, once its temporary is gone. Where it was gone before, another run that
 /// publishes here has swept it, or somebody took it away with the directory.
-fn given_up(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, error: PartsError) -> PartsError {
+fn given_up(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, error: Error) -> Error {
     match fs.remove_file(temporary) {
-        Err(absent) if absent.kind() == ErrorKind::NotFound && error.kind() == Some(ErrorKind::NotFound) => {
+        Err(absent) if absent.kind() == ErrorKind::NotFound && error::kind(&error) == Some(ErrorKind::NotFound) => {
             gone(fs, parent(target))
         }
         _ => error, // the next run clears leftovers
@@ -287,7 +288,7 @@ fn given_up(fs: &Arc<dyn FileSystem>, temporary: &Path, target: &Path, error: Pa
 /// Gives the part its name in the directory; that name is durable once the directory is.
 fn place(fs: &Arc<dyn FileSystem>, part: &DirectoryPart, target: &Path, replaces: Option<FileId>) -> Result<()> {
     let source = part.source.as_path();
-    let mut file = fs.open(source).map_err(|e| PartsError::read("open", source, e))?;
+    let mut file = fs.open(source).map_err(|e| error::read("open", source, e))?;
     compare(source, &mut file, &part.receipt, &mut |_| Ok(()))?;
     // An earlier publication of this part is this very file.
     if matches!((fs.identity(target), fs.identity(source)), (Ok(there), Ok(here)) if there == here) {
@@ -299,7 +300,7 @@ fn place(fs: &Arc<dyn FileSystem>, part: &DirectoryPart, target: &Path, replaces
     };
     let taken = take(fs, &temporary, target, replaces);
     taken.map_err(|error| given_up(fs, &temporary, target, error)).or_else(|error| {
-        let at_target = error.code == Code::Occupied && error.path == target;
+        let at_target = error.code == Code::OutputExists && error.place.file.as_deref() == Some(target);
         if at_target { adopt(fs, part, target) } else { Err(error) }
     })
 }
@@ -319,7 +320,7 @@ fn link_beside(fs: &Arc<dyn FileSystem>, source: &Path, target: &Path) -> std::i
 /// A durable copy of the part beside `target`.
 fn copy_beside(fs: &Arc<dyn FileSystem>, part: &DirectoryPart, mut file: File, target: &Path) -> Result<PathBuf> {
     let source = part.source.as_path();
-    file.rewind().map_err(|e| PartsError::read("read", source, e))?;
+    file.rewind().map_err(|e| error::read("read", source, e))?;
     let mut sink = create_beside(fs, target)?;
     let mut buffer = vec![0; 1 << 18];
     loop {
@@ -327,7 +328,7 @@ fn copy_beside(fs: &Arc<dyn FileSystem>, part: &DirectoryPart, mut file: File, t
             Ok(0) => break,
             Ok(count) => sink.write_all(&buffer[..count]).at("write", sink.path())?,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(PartsError::read("read", source, error)),
+            Err(error) => return Err(error::read("read", source, error)),
         }
     }
     let temporary = sink.path().to_path_buf();
@@ -335,11 +336,11 @@ fn copy_beside(fs: &Arc<dyn FileSystem>, part: &DirectoryPart, mut file: File, t
         return Ok(temporary);
     }
     let _ = fs.remove_file(&temporary); // the failure below says more
-    Err(PartsError::data(source, "it changed while it was copied"))
+    Err(error::data(source, "it changed while it was copied"))
 }
 
 /// A file that has the part's name already stays if it is the part: a killed publication copied it.
 fn adopt(fs: &Arc<dyn FileSystem>, part: &DirectoryPart, target: &Path) -> Result<()> {
-    let mut file = fs.open(target).map_err(|e| PartsError::read("open", target, e))?;
+    let mut file = fs.open(target).map_err(|e| error::read("open", target, e))?;
     compare(target, &mut file, &part.receipt, &mut |_| Ok(())).map_err(|_| appeared(target))
 }

@@ -1,6 +1,6 @@
 //! Small files written whole or not at all.
 
-use crate::error::{At, PartsError, Result};
+use crate::error::{self, At, Result};
 use crate::fs::{FileSystem, parent};
 use crate::sink::Sink;
 use std::io::{ErrorKind, Write};
@@ -40,12 +40,12 @@ pub fn write_durable_once(fs: &Arc<dyn FileSystem>, path: &Path, bytes: &[u8]) -
 /// A temporary of its own name in the directory of `path`, so that two writers never share one.
 pub(crate) fn create_beside(fs: &Arc<dyn FileSystem>, path: &Path) -> Result<Sink> {
     if path.file_name().is_none() {
-        return Err(PartsError::bug(path, "a file needs a name"));
+        return Err(error::bug(path, "a file needs a name"));
     }
     loop {
         match Sink::create(Arc::clone(fs), &temporary_beside(path), true) {
             // A crashed process that had our number left it; some later count is free.
-            Err(error) if error.kind() == Some(ErrorKind::AlreadyExists) => {}
+            Err(error) if error::kind(&error) == Some(ErrorKind::AlreadyExists) => {}
             other => return other,
         }
     }

@@ -4,7 +4,7 @@
 //! enough to find an accident, and fast enough to be taken of every output.
 
 use crate::digest::{open_regular, read_footer};
-use crate::error::{PartsError, Result};
+use crate::error::{self, Result};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -27,10 +27,10 @@ pub(crate) fn checksums(path: &Path, file: &mut File, footer: &ParquetMetaData) 
         let mut hash = crc32fast::Hasher::new();
         for column in group.columns() {
             let (start, length) = column.byte_range();
-            file.seek(SeekFrom::Start(start)).map_err(|e| PartsError::read("seek", path, e))?;
+            file.seek(SeekFrom::Start(start)).map_err(|e| error::read("seek", path, e))?;
             let mut pages = file.by_ref().take(length);
             loop {
-                let count = pages.read(&mut buffer).map_err(|e| PartsError::read("read", path, e))?;
+                let count = pages.read(&mut buffer).map_err(|e| error::read("read", path, e))?;
                 if count == 0 {
                     break;
                 }

@@ -28,7 +28,7 @@ pub use commit::{commit, put_back, write_committed};
 pub use digest::{FOOTER_BYTES_MAX, PartMetadata, digest, digest_watched, read_metadata};
 pub use directory::{DirectoryPart, DirectoryRequest, Replaced, publish_directory};
 pub use durable::{create_directories, write_durable, write_durable_once};
-pub use error::{Code, PartsError, Result};
+pub use error::{Result, io as io_error};
 pub use fs::{Disk, FileId, FileSystem, OpenFile};
 pub use groups::row_group_checksums;
 pub use layout::{Compression, PartOptions};

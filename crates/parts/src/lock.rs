@@ -5,7 +5,7 @@
 //! outside. No timeout ever has to guess whether a holder lives. The text in the file only tells people who it is; it
 //! proves nothing, so it may be stale.
 
-use crate::error::{At, PartsError, Result};
+use crate::error::{self, At, Result};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::Path;
@@ -117,15 +117,15 @@ fn is_locked(file: &File) -> std::io::Result<bool> {
 /// Opens a regular file of our own, and nothing else: a lock file is written into.
 fn ours(options: &mut OpenOptions, path: &Path) -> Result<File> {
     let file = match plain(options).open(path) {
-        Err(error) if is_link(&error) => return Err(PartsError::foreign(path, "is a symbolic link")),
+        Err(error) if is_link(&error) => return Err(error::foreign(path, "is a symbolic link")),
         Err(error) if error.kind() == ErrorKind::IsADirectory || is_socket(&error) => {
-            return Err(PartsError::foreign(path, "is not a regular file"));
+            return Err(error::foreign(path, "is not a regular file"));
         }
         opened => opened.at("open", path)?,
     };
     let facts = file.metadata().at("look at", path)?;
     if !facts.is_file() {
-        return Err(PartsError::foreign(path, "is not a regular file"));
+        return Err(error::foreign(path, "is not a regular file"));
     }
     #[cfg(unix)]
     {
@@ -133,7 +133,7 @@ fn ours(options: &mut OpenOptions, path: &Path) -> Result<File> {
         // SAFETY: geteuid takes nothing, touches no memory and cannot fail.
         let user = unsafe { libc::geteuid() };
         if user != 0 && facts.uid() != user {
-            return Err(PartsError::foreign(path, "belongs to another user"));
+            return Err(error::foreign(path, "belongs to another user"));
         }
     }
     Ok(file)

@@ -1,13 +1,14 @@
 //! One part: record batches in, one durable Parquet file out.
 
 use crate::encode::{BLOCK_BYTES, BLOCK_ROWS, Codec, Encoder, Kept, PAGE_ROWS, ROW_GROUP_BYTES, encoder, extent};
-use crate::error::{Code, PartsError, Result};
+use crate::error::{self, Result};
 use crate::fs::{FileSystem, create_directory, plain};
 use crate::layout::{self, PartOptions};
 use crate::receipt::PartReceipt;
 use crate::sink::Sink;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use batch_core_error::Code;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::errors::ParquetError;
@@ -41,16 +42,17 @@ impl PartWriter {
         attempt_tag: &str,
     ) -> Result<Self> {
         if let Some(name) = [name, attempt_tag].into_iter().find(|name| !plain(name)) {
-            return Err(PartsError::bug(directory, format_args!("{name:?} is no plain file name")));
+            return Err(error::bug(directory, format_args!("{name:?} is no plain file name")));
         }
         let scratch = directory.join(".tmp");
         let (temporary, target) = (scratch.join(attempt_tag), directory.join(name));
-        let properties = layout::properties(&schema, options).map_err(|e| PartsError::bug(&target, e))?;
+        let properties = layout::properties(&schema, options).map_err(|e| error::bug(&target, e))?;
         create_directory(fs.as_ref(), &scratch)?; // what is in it may be lost, so its name may be too
-        let sink = Sink::create(Arc::clone(fs), &temporary, options.durable).map_err(|error| match error.kind() {
-            Some(ErrorKind::AlreadyExists) => PartsError::bug(&temporary, "this attempt was made before"),
-            _ => error,
-        })?;
+        let sink =
+            Sink::create(Arc::clone(fs), &temporary, options.durable).map_err(|error| match error::kind(&error) {
+                Some(ErrorKind::AlreadyExists) => error::bug(&temporary, "this attempt was made before"),
+                _ => error,
+            })?;
         let begin = || {
             let writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties))?;
             let (mut writer, factory) = writer.into_serialized_writer()?;
@@ -58,7 +60,7 @@ impl PartWriter {
             let columns = Columns::new(&schema, &writer, factory, options)?;
             Ok((writer, columns))
         };
-        let (writer, columns) = begin().map_err(|e| PartsError::parquet("begin", &temporary, e, Code::Bug))?;
+        let (writer, columns) = begin().map_err(|e| error::parquet("begin", &temporary, e, Code::Bug))?;
         Ok(Self { writer, columns, schema, temporary, target })
     }
 
@@ -69,10 +71,10 @@ impl PartWriter {
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         if batch.schema_ref().fields() != self.schema.fields() {
             let reason = format_args!("a batch has the schema {:?}, not {:?}", batch.schema_ref(), self.schema);
-            return Err(PartsError::bug(&self.target, reason));
+            return Err(error::bug(&self.target, reason));
         }
         let written = self.columns.append(batch, &mut self.writer);
-        written.map_err(|e| PartsError::parquet("write", &self.temporary, e, Code::Bug))
+        written.map_err(|e| error::parquet("write", &self.temporary, e, Code::Bug))
     }
 
     /// Writes the footer and makes the part durable under its name; one of that name is replaced.
@@ -82,7 +84,7 @@ impl PartWriter {
     /// not be synced) this one: never anything in between.
     pub fn finish(mut self) -> Result<PartReceipt> {
         let finished = self.columns.end_row_group(&mut self.writer).and_then(|()| self.writer.finish());
-        let metadata = finished.map_err(|e| PartsError::parquet("finish", &self.temporary, e, Code::Bug))?;
+        let metadata = finished.map_err(|e| error::parquet("finish", &self.temporary, e, Code::Bug))?;
         let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
         let (bytes, sha256) = self.writer.inner_mut().commit(&self.target)?;
         Ok(PartReceipt { rows, bytes, sha256 })

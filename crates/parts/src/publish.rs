@@ -1,12 +1,13 @@
 //! Finished parts become one file: row groups are spliced as they are encoded, no page is decoded.
 
 use crate::digest::{compare, read_footer};
-use crate::error::{Code, PartsError, Result};
+use crate::error::{self, Result};
 use crate::fs::FileSystem;
 use crate::groups::checksums;
 use crate::layout::{CREATED_BY, key_values};
 use crate::receipt::PartReceipt;
 use crate::sink::Sink;
+use batch_core_error::Code;
 use parquet::arrow::ARROW_SCHEMA_META_KEY;
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
@@ -88,9 +89,9 @@ impl Stager {
     /// BUG when there was no part; otherwise as the operating system says.
     pub fn finish(self) -> Result<Staged> {
         let Self { temporary, output, row_groups, .. } = self;
-        let mut output = output.ok_or_else(|| PartsError::bug(&temporary, "there are no parts to publish"))?;
+        let mut output = output.ok_or_else(|| error::bug(&temporary, "there are no parts to publish"))?;
         let finished = output.writer.finish();
-        let finished = finished.map_err(|e| PartsError::parquet("finish", &temporary, e, Code::Bug))?;
+        let finished = finished.map_err(|e| error::parquet("finish", &temporary, e, Code::Bug))?;
         let rows = u64::try_from(finished.file_metadata().num_rows()).unwrap_or(0);
         let (bytes, sha256) = output.writer.inner_mut().stage()?;
         Ok(Staged { receipt: PartReceipt { rows, bytes, sha256 }, row_groups })
@@ -115,14 +116,14 @@ impl<'a> Part<'a> {
         observe: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<Self> {
         let path = stored.path.as_path();
-        let mut file = fs.open(path).map_err(|e| PartsError::read("open", path, e))?;
+        let mut file = fs.open(path).map_err(|e| error::read("open", path, e))?;
         compare(path, &mut file, &stored.receipt, observe)?;
         let (footer, _) = read_footer(path, &mut file)?;
         row_groups.extend(checksums(path, &mut file, &footer)?);
         let mut reader =
             ParquetMetaDataReader::new_with_metadata(footer).with_page_index_policy(PageIndexPolicy::Optional);
         let indexes = reader.read_page_indexes(&file).and_then(|()| reader.finish());
-        let metadata = indexes.map_err(|e| PartsError::parquet("read the page index of", path, e, Code::Data))?;
+        let metadata = indexes.map_err(|e| error::parquet("read the page index of", path, e, Code::Data))?;
         let mut pairs = metadata.file_metadata().key_value_metadata().into_iter().flatten();
         let arrow = pairs.find(|pair| pair.key == ARROW_SCHEMA_META_KEY).cloned();
         Ok(Self { path, file, metadata, arrow })
@@ -144,7 +145,7 @@ impl Output {
         let schema = part.metadata.file_metadata().schema_descr().root_schema_ptr();
         let properties = WriterProperties::builder().set_created_by(CREATED_BY.into()).build();
         let mut writer = SerializedFileWriter::new(sink, schema, Arc::new(properties))
-            .map_err(|e| PartsError::parquet("begin", &temporary, e, Code::Bug))?;
+            .map_err(|e| error::parquet("begin", &temporary, e, Code::Bug))?;
         for pair in part.arrow.iter().cloned().chain(key_values(metadata)) {
             writer.append_key_value_metadata(pair);
         }
@@ -155,15 +156,15 @@ impl Output {
         let schema = part.metadata.file_metadata().schema_descr();
         if self.writer.schema_descr() != schema || self.arrow != part.arrow {
             let reason = format_args!("its schema is not that of {}", self.first.display());
-            return Err(PartsError::data(part.path, reason));
+            return Err(error::data(part.path, reason));
         }
         for index in 0..part.metadata.num_row_groups() {
             check()?;
             self.splice(part, index).map_err(|error| {
                 // Our own side fails as an I/O error that the sink remembers; all else is the part's fault.
                 match self.writer.inner_mut().take_failure() {
-                    Some(failure) => PartsError::io("write", &self.temporary, failure),
-                    None => PartsError::parquet("append", part.path, error, Code::Data),
+                    Some(failure) => error::io("write", &self.temporary, failure),
+                    None => error::parquet("append", part.path, error, Code::Data),
                 }
             })?;
         }

@@ -24,7 +24,6 @@ mod stretch;
 mod thrift;
 
 use crate::digest::hex;
-use crate::error::PartsError;
 use fault::Fault;
 use footer::{ColumnChunk, Visitor};
 use sha2::{Digest, Sha256};
@@ -68,10 +67,7 @@ pub fn verify_row_groups(
     };
     let mut buffer = vec![0; footer::BUFFER_BYTES];
     let mut footer = Stretch::new(path, &file, place, &mut buffer);
-    footer::walk(&mut footer, first, rows, &mut walk).map_err(|fault| match fault {
-        Fault::Source(error) => error,
-        Fault::Malformed(what) => SourceError::File(PartsError::data(path, format_args!("damaged footer: it {what}"))),
-    })?;
+    footer::walk(&mut footer, first, rows, &mut walk).map_err(|fault| fault.of_footer(path))?;
     Ok(walk.receipt)
 }
 
@@ -99,14 +95,14 @@ impl Visitor for Walk<'_> {
         let (hash, continues) = (&mut self.hash, &mut *self.continues);
         let mut seen = |bytes: &[u8]| {
             hash.update(bytes);
-            if continues().is_break() { Err(Fault::Source(SourceError::Stopped)) } else { Ok(()) }
+            if continues().is_break() { Err(Fault::Source(Box::new(SourceError::Stopped))) } else { Ok(()) }
         };
         let mut stretch = Stretch::new(self.path, self.file, place, &mut self.buffer).watched(&mut seen);
         pages::check(&mut stretch, column.values, &mut self.receipt).map_err(|(page, offset, fault)| match fault {
             Fault::Malformed(what) => {
                 let what = format!("it {what}");
                 let column = column.name.clone();
-                Fault::Source(SourceError::Damage(Damage { row_group, column, page, offset, what }))
+                Fault::Source(Box::new(SourceError::Damage(Damage { row_group, column, page, offset, what })))
             }
             fault @ Fault::Source(_) => fault,
         })

@@ -3,8 +3,9 @@
 //! The library is the one that `@duckdb/node-api` ships, so the process maps it once and no second DuckDB is compiled.
 //! It is bound once and never unloaded: batches release DuckDB's memory whenever their last holder lets go of them.
 
-use crate::error::{CONFIG, OUT_OF_MEMORY, ScanError, TOO_MANY_FILES, system_code};
+use crate::error::system_code;
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
+use batch_core_error::{Code, Error};
 use libloading::Library;
 use std::ffi::{CStr, c_char, c_void};
 use std::mem::ManuallyDrop;
@@ -113,19 +114,19 @@ functions! {
 /// The function table of the library at `path`, loaded on the first call.
 ///
 /// A process has one DuckDB: a later call with another file is refused, for two copies would not know of each other.
-pub(crate) fn load(path: &Path) -> Result<&'static Api, ScanError> {
+pub(crate) fn load(path: &Path) -> Result<&'static Api, Error> {
     static LOADED: OnceLock<(PathBuf, Api)> = OnceLock::new();
     static LOADING: Mutex<()> = Mutex::new(());
 
     let path = path
         .canonicalize()
-        .map_err(|error| ScanError::config(format!("cannot find the DuckDB library {}: {error}", path.display())))?;
+        .map_err(|error| Error::config(format!("cannot find the DuckDB library {}: {error}", path.display())))?;
     let _loading = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((loaded, api)) = LOADED.get() {
         if *loaded == path {
             return Ok(api);
         }
-        return Err(ScanError::config(format!(
+        return Err(Error::config(format!(
             "this process already uses the DuckDB library {}; it cannot use {} as well",
             loaded.display(),
             path.display()
@@ -135,12 +136,13 @@ pub(crate) fn load(path: &Path) -> Result<&'static Api, ScanError> {
     Ok(&LOADED.get_or_init(|| (path, api)).1)
 }
 
-fn open(path: &Path) -> Result<Api, ScanError> {
+fn open(path: &Path) -> Result<Api, Error> {
     let refused = |reason: &dyn std::fmt::Display| {
         // A library that is there and cannot be mapped is no fault of the installation.
-        let short = system_code(&reason.to_string()).filter(|code| [OUT_OF_MEMORY, TOO_MANY_FILES].contains(code));
+        let short =
+            system_code(&reason.to_string()).filter(|code| [Code::OutOfMemory, Code::TooManyFiles].contains(code));
         let message = format!("cannot use the DuckDB library {}: {reason}", path.display());
-        ScanError::new(short.unwrap_or(CONFIG), message)
+        Error::new(short.unwrap_or(Code::Config), message)
     };
     // Never closed: even a library that is refused below may have started threads or registered exit handlers.
     let library = ManuallyDrop::new(dlopen(path).map_err(|error| refused(&error))?);

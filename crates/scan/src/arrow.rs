@@ -4,22 +4,22 @@
 //! when valid, least significant bit first. An array made here points into the vector and keeps the chunk alive.
 
 use crate::chunk::{Chunk, Lanes};
-use crate::error::ScanError;
 use crate::types::Layout;
 use arrow_array::{ArrayRef, make_array};
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow_data::ArrayData;
+use batch_core_error::Error;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// Column `index` of `chunk` as an array; `detached` is one that has memory of its own.
-pub(crate) fn array(chunk: &Arc<Chunk>, index: usize, layout: &Layout, detached: bool) -> Result<ArrayRef, ScanError> {
+pub(crate) fn array(chunk: &Arc<Chunk>, index: usize, layout: &Layout, detached: bool) -> Result<ArrayRef, Error> {
     let lanes = chunk.lanes(index)?;
     let values = match layout {
         Layout::Shared(kind) => {
             let width = kind
                 .primitive_width()
-                .ok_or_else(|| ScanError::bug(format!("{kind} has no fixed width to share memory by")))?;
+                .ok_or_else(|| Error::bug(format!("{kind} has no fixed width to share memory by")))?;
             over(chunk, lanes.values, chunk.rows() * width)
         }
         Layout::ShortDecimal(_) => converted(chunk, &lanes, |bytes| i32::from(i16::from_le_bytes(bytes))),
@@ -37,7 +37,7 @@ pub(crate) fn array(chunk: &Arc<Chunk>, index: usize, layout: &Layout, detached:
         .align_buffers(true)
         .build()
         .map_err(|error| {
-            ScanError::bug(format!("column {index} of DuckDB's chunk is not the array it should be: {error}"))
+            Error::bug(format!("column {index} of DuckDB's chunk is not the array it should be: {error}"))
         })?;
     Ok(make_array(data))
 }

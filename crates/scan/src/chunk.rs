@@ -2,7 +2,7 @@
 
 use crate::api::{Api, Handle};
 use crate::database::Database;
-use crate::error::ScanError;
+use batch_core_error::Error;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -35,13 +35,13 @@ impl Chunk {
     ///
     /// # Safety
     /// `raw` is a data chunk of `database` that nobody else destroys.
-    pub(crate) unsafe fn from_raw(raw: Handle, database: Arc<Database>) -> Result<Self, ScanError> {
+    pub(crate) unsafe fn from_raw(raw: Handle, database: Arc<Database>) -> Result<Self, Error> {
         // SAFETY: a live data chunk, by this function's own contract.
         let size = unsafe { (database.api.data_chunk_get_size)(raw) };
         let chunk = Self { raw, rows: usize::try_from(size).unwrap_or(usize::MAX), database };
         // The vectors hold no more than this, whatever a broken library may say; buffers are sized by it.
         if chunk.rows > VECTOR_ROWS {
-            return Err(ScanError::bug(format!("DuckDB handed out a chunk of {size} rows")));
+            return Err(Error::bug(format!("DuckDB handed out a chunk of {size} rows")));
         }
         Ok(chunk)
     }
@@ -55,24 +55,24 @@ impl Chunk {
     }
 
     /// The vector of column `index`, valid as long as the chunk.
-    pub(crate) fn vector(&self, index: usize) -> Result<Handle, ScanError> {
+    pub(crate) fn vector(&self, index: usize) -> Result<Handle, Error> {
         // SAFETY: the chunk is alive; DuckDB answers an index out of range with null.
         let vector = unsafe { (self.api().data_chunk_get_vector)(self.raw, index as u64) };
         if vector.is_null() {
-            return Err(ScanError::bug(format!("DuckDB handed out a chunk without column {index}")));
+            return Err(Error::bug(format!("DuckDB handed out a chunk without column {index}")));
         }
         Ok(vector)
     }
 
     /// The memory of column `index`, valid as long as the chunk.
-    pub(crate) fn lanes(&self, index: usize) -> Result<Lanes, ScanError> {
+    pub(crate) fn lanes(&self, index: usize) -> Result<Lanes, Error> {
         let vector = self.vector(index)?;
         // SAFETY: `vector` is a live vector of this chunk.
         let values = unsafe { (self.api().vector_get_data)(vector) };
         // SAFETY: as above.
         let validity = unsafe { (self.api().vector_get_validity)(vector) };
         let values = NonNull::new(values.cast())
-            .ok_or_else(|| ScanError::bug(format!("column {index} of DuckDB's chunk has no memory")))?;
+            .ok_or_else(|| Error::bug(format!("column {index} of DuckDB's chunk has no memory")))?;
         Ok(Lanes { values, validity: NonNull::new(validity.cast()) })
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::arrow;
 use crate::chunk::Chunk;
-use crate::error::ScanError;
 use crate::foreign::Foreign;
 use crate::query::Rows;
 use crate::request::ScanRequest;
@@ -10,6 +9,7 @@ use crate::types::{self, Road, Role};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use batch_core_error::Error;
 use std::sync::Arc;
 
 /// Bytes of converted columns from which on the others are copied too.
@@ -23,7 +23,7 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    pub(crate) fn new(rows: &mut Rows, request: &ScanRequest) -> Result<Self, ScanError> {
+    pub(crate) fn new(rows: &mut Rows, request: &ScanRequest) -> Result<Self, Error> {
         let features = request.columns.iter().map(|name| (name, Role::Feature));
         let copied = request.copied.iter().map(|name| (name, Role::Copied));
         let (mut roads, mut converted) = (Vec::new(), Vec::new());
@@ -51,7 +51,7 @@ impl Columns {
 
     /// The rows of `chunk` as a batch that shares its memory where it can, and the bytes of what it does not share:
     /// those of lists twice, for DuckDB allocates them in powers of two.
-    pub(crate) fn batch(&self, chunk: &Arc<Chunk>) -> Result<(RecordBatch, usize), ScanError> {
+    pub(crate) fn batch(&self, chunk: &Arc<Chunk>) -> Result<(RecordBatch, usize), Error> {
         let converted = self.foreign.as_ref().map_or_else(|| Ok(Vec::new()), |foreign| foreign.convert(chunk))?;
         // What shares the chunk's memory keeps all of it, and so what was copied from it: not where that is large.
         let bytes: usize = converted.iter().map(held).sum();
@@ -61,14 +61,14 @@ impl Columns {
             arrays.push(match road {
                 Road::Direct(layout) => arrow::array(chunk, index, layout, bytes >= LARGE_BYTES)?,
                 Road::Foreign => {
-                    converted.next().ok_or_else(|| ScanError::bug(format!("column {index} was not converted")))?
+                    converted.next().ok_or_else(|| Error::bug(format!("column {index} was not converted")))?
                 }
             });
         }
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays);
         batch
             .map(|batch| (batch, bytes))
-            .map_err(|error| ScanError::bug(format!("the arrays of a chunk do not make a batch: {error}")))
+            .map_err(|error| Error::bug(format!("the arrays of a chunk do not make a batch: {error}")))
     }
 }
 
@@ -80,13 +80,9 @@ fn held(array: &ArrayRef) -> usize {
     }
 }
 
-fn field<'f>(
-    road: &Road,
-    name: &str,
-    conversions: &mut impl Iterator<Item = &'f FieldRef>,
-) -> Result<FieldRef, ScanError> {
+fn field<'f>(road: &Road, name: &str, conversions: &mut impl Iterator<Item = &'f FieldRef>) -> Result<FieldRef, Error> {
     match road {
         Road::Direct(layout) => Ok(Arc::new(Field::new(name, layout.kind(), true))),
-        Road::Foreign => conversions.next().cloned().ok_or_else(|| ScanError::bug("DuckDB describes too few columns")),
+        Road::Foreign => conversions.next().cloned().ok_or_else(|| Error::bug("DuckDB describes too few columns")),
     }
 }

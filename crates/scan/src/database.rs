@@ -1,7 +1,8 @@
 //! An in-memory DuckDB on the calling thread, locked down before it meets a user's path.
 
 use crate::api::{self, Api, Handle, RawResult, SUCCESS};
-use crate::error::{BUG, Failure, OUT_OF_MEMORY, ScanError};
+use crate::error::Failure;
+use batch_core_error::{Code, Error};
 use std::ffi::{CString, c_char};
 use std::path::Path;
 use std::ptr;
@@ -31,20 +32,20 @@ impl std::panic::RefUnwindSafe for Database {}
 
 impl Database {
     /// Opens an instance that runs on its callers' threads alone and may read nothing but the allowed paths.
-    pub(crate) fn open(api: &'static Api, settings: &Settings<'_>) -> Result<Arc<Self>, ScanError> {
+    pub(crate) fn open(api: &'static Api, settings: &Settings<'_>) -> Result<Arc<Self>, Error> {
         let database = Self::open_unlocked(api, settings.memory_limit_bytes)?;
         let connection = Connection::open(&database)?;
         for statement in lock_down(settings)? {
             connection.run(&statement).map_err(|failure| {
-                let code = if failure.code() == OUT_OF_MEMORY { OUT_OF_MEMORY } else { BUG };
-                ScanError::new(code, format!("DuckDB refused `{}`: {}", excerpt(&statement), failure.text))
+                let code = if failure.code() == Code::OutOfMemory { Code::OutOfMemory } else { Code::Bug };
+                Error::new(code, format!("DuckDB refused `{}`: {}", excerpt(&statement), failure.text))
             })?;
         }
         Ok(database)
     }
 
     /// Opens an instance without locking it down.
-    pub(crate) fn open_unlocked(api: &'static Api, memory_limit_bytes: Option<u64>) -> Result<Arc<Self>, ScanError> {
+    pub(crate) fn open_unlocked(api: &'static Api, memory_limit_bytes: Option<u64>) -> Result<Arc<Self>, Error> {
         let mut config = Config::new(api)?;
         // One thread, and no other one in the background: the caller's.
         config.set("threads", "1")?;
@@ -60,7 +61,7 @@ impl Database {
             let text = unsafe { api::text(message) };
             // SAFETY: DuckDB allocated the message for `duckdb_free`, which also takes null.
             unsafe { (api.free)(message.cast()) };
-            return Err(ScanError::config(format!("cannot open DuckDB: {}", Failure::new(0, &text).text)));
+            return Err(Error::config(format!("cannot open DuckDB: {}", Failure::new(0, &text).text)));
         }
         Ok(Arc::new(Self { api, raw }))
     }
@@ -80,21 +81,21 @@ struct Config {
 }
 
 impl Config {
-    fn new(api: &'static Api) -> Result<Self, ScanError> {
+    fn new(api: &'static Api) -> Result<Self, Error> {
         let mut config = Self { api, raw: ptr::null_mut() };
         // SAFETY: writes one handle, which `drop` destroys even when creation failed half-way.
         let state = unsafe { (api.create_config)(&raw mut config.raw) };
-        if state == SUCCESS { Ok(config) } else { Err(ScanError::bug("DuckDB gave no configuration")) }
+        if state == SUCCESS { Ok(config) } else { Err(Error::bug("DuckDB gave no configuration")) }
     }
 
-    fn set(&mut self, name: &str, value: &str) -> Result<(), ScanError> {
+    fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         let (c_name, c_value) = (c_string(name)?, c_string(value)?);
         // SAFETY: the handle is a live configuration and both strings outlive the call, which copies them.
         let state = unsafe { (self.api.set_config)(self.raw, c_name.as_ptr(), c_value.as_ptr()) };
         if state == SUCCESS {
             return Ok(());
         }
-        Err(ScanError::config(format!("DuckDB refused the setting {name} = {value}")))
+        Err(Error::config(format!("DuckDB refused the setting {name} = {value}")))
     }
 }
 
@@ -112,12 +113,12 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn open(database: &Arc<Database>) -> Result<Self, ScanError> {
+    pub(crate) fn open(database: &Arc<Database>) -> Result<Self, Error> {
         let mut raw = ptr::null_mut();
         // SAFETY: the instance is open for as long as `database` is held, and `raw` is written before it is read.
         let state = unsafe { (database.api.connect)(database.raw, &raw mut raw) };
         if state != SUCCESS {
-            return Err(ScanError::bug("DuckDB refused a connection to its own in-memory database"));
+            return Err(Error::bug("DuckDB refused a connection to its own in-memory database"));
         }
         Ok(Self { raw, database: Arc::clone(database) })
     }
@@ -169,13 +170,13 @@ pub(crate) unsafe fn result_failure(api: &Api, result: &mut RawResult) -> Failur
 ///
 /// Exact paths, not directories: an allowed directory may also be written to. What the resource manager changes at run
 /// time stays changeable; everything else is frozen by the last line.
-fn lock_down(settings: &Settings<'_>) -> Result<Vec<String>, ScanError> {
+fn lock_down(settings: &Settings<'_>) -> Result<Vec<String>, Error> {
     let temp_directory = match settings.temp_directory {
         // An in-memory instance would otherwise spill into `.tmp` of the working directory.
         None => "",
-        Some(path) => path.to_str().ok_or_else(|| {
-            ScanError::config(format!("the temporary directory {} is not valid UTF-8", path.display()))
-        })?,
+        Some(path) => path
+            .to_str()
+            .ok_or_else(|| Error::config(format!("the temporary directory {} is not valid UTF-8", path.display())))?,
     };
     let paths: Vec<_> = settings.allowed_paths.iter().map(|path| literal(path)).collect();
     Ok(vec![
@@ -204,6 +205,6 @@ fn excerpt(statement: &str) -> String {
     statement.chars().take(80).collect()
 }
 
-fn c_string(text: &str) -> Result<CString, ScanError> {
-    CString::new(text).map_err(|_| ScanError::config(format!("{text:?} has a NUL in it")))
+fn c_string(text: &str) -> Result<CString, Error> {
+    CString::new(text).map_err(|_| Error::config(format!("{text:?} has a NUL in it")))
 }

@@ -3,112 +3,47 @@
 //! DuckDB reports an error type only on a result; preparing and starting a statement leave nothing but a message whose
 //! prefix names the type. Both roads end in [`Kind`], and one table turns a kind into a code.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
-
-/// The file's content is not what a scan can read; trying again will not help.
-pub(crate) const DATA: &str = "DATA";
-/// The file system failed; trying again may help.
-pub(crate) const TRANSIENT_IO: &str = "TRANSIENT_IO";
-/// Memory ran out; trying again with less may help.
-pub(crate) const MEMORY_TOO_SMALL: &str = "MEMORY_TOO_SMALL";
-pub(crate) const OUT_OF_MEMORY: &str = "OUT_OF_MEMORY";
-/// Descriptors ran out.
-pub(crate) const TOO_MANY_FILES: &str = "TOO_MANY_FILES";
-/// What was asked for does not fit the file or the machine.
-pub(crate) const CONFIG: &str = "CONFIG";
-/// A mistake of this crate or of its caller.
-pub(crate) const BUG: &str = "BUG";
+use batch_core_error::{Code, Error};
+use std::path::Path;
 
 /// What the system says, in its own words and whoever quotes them, and the code of each.
-const SYSTEM: [(&str, &str); 16] = [
-    ("No space left on device", "DISK_FULL"),
-    ("Disk quota exceeded", "QUOTA_EXCEEDED"),
-    ("File too large", "QUOTA_EXCEEDED"),
-    ("Read-only file system", "READ_ONLY"),
-    ("Input/output error", "DISK_ERROR"),
-    ("Too many open files", TOO_MANY_FILES),
-    ("File name too long", "NAME_TOO_LONG"),
-    ("Cannot allocate memory", OUT_OF_MEMORY),
-    ("cannot allocate memory", OUT_OF_MEMORY),
-    ("failed to map segment", OUT_OF_MEMORY),
-    ("bad_alloc", OUT_OF_MEMORY),
-    ("bad_array_new_length", OUT_OF_MEMORY),
-    ("No such file or directory", "SOURCE_NOT_FOUND"),
-    ("Not a directory", "SOURCE_NOT_FOUND"),
-    ("Permission denied", "SOURCE_UNREADABLE"),
-    ("Stale file handle", TRANSIENT_IO),
+const SYSTEM: [(&str, Code); 16] = [
+    ("No space left on device", Code::DiskFull),
+    ("Disk quota exceeded", Code::QuotaExceeded),
+    ("File too large", Code::QuotaExceeded),
+    ("Read-only file system", Code::ReadOnly),
+    ("Input/output error", Code::DiskError),
+    ("Too many open files", Code::TooManyFiles),
+    ("File name too long", Code::NameTooLong),
+    ("Cannot allocate memory", Code::OutOfMemory),
+    ("cannot allocate memory", Code::OutOfMemory),
+    ("failed to map segment", Code::OutOfMemory),
+    ("bad_alloc", Code::OutOfMemory),
+    ("bad_array_new_length", Code::OutOfMemory),
+    ("No such file or directory", Code::SourceNotFound),
+    ("Not a directory", Code::SourceNotFound),
+    ("Permission denied", Code::SourceUnreadable),
+    ("Stale file handle", Code::TransientIo),
 ];
 
 /// The code of what the system says in `text`, if it says anything there.
-pub(crate) fn system_code(text: &str) -> Option<&'static str> {
+pub(crate) fn system_code(text: &str) -> Option<Code> {
     SYSTEM.iter().find(|(words, _)| text.contains(words)).map(|(_, code)| *code)
 }
 
 /// The code of an operating system error about a path of our own; a source's is [`system_code`].
-pub(crate) fn code_of(error: &std::io::Error) -> &'static str {
-    system_code(&error.to_string()).map_or(TRANSIENT_IO, of_our_own)
+pub(crate) fn code_of(error: &std::io::Error) -> Code {
+    system_code(&error.to_string()).map_or(Code::TransientIo, of_our_own)
 }
 
 /// What a source's code is called where the path is ours: a temporary directory, say.
-fn of_our_own(code: &'static str) -> &'static str {
+fn of_our_own(code: Code) -> Code {
     match code {
-        "SOURCE_NOT_FOUND" => "PATH_LOST",
-        "SOURCE_UNREADABLE" => "OUTPUT_UNWRITABLE",
+        Code::SourceNotFound => Code::PathLost,
+        Code::SourceUnreadable => Code::OutputUnwritable,
         other => other,
     }
 }
-
-/// A failed scan: a code for programs, a sentence for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScanError {
-    /// One of the table in `docs/errors.md`.
-    pub code: &'static str,
-    /// What happened and where, complete without the other fields.
-    pub message: String,
-    /// The file that was being read, if any.
-    pub file: Option<PathBuf>,
-    /// The column at fault, if one is.
-    pub column: Option<String>,
-}
-
-impl ScanError {
-    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), file: None, column: None }
-    }
-
-    pub(crate) fn bug(message: impl Into<String>) -> Self {
-        Self::new(BUG, message)
-    }
-
-    pub(crate) fn config(message: impl Into<String>) -> Self {
-        Self::new(CONFIG, message)
-    }
-
-    pub(crate) fn in_file(mut self, file: &Path) -> Self {
-        self.file = Some(file.to_path_buf());
-        self
-    }
-
-    pub(crate) fn in_column(mut self, column: &str) -> Self {
-        self.column = Some(column.to_owned());
-        self
-    }
-
-    /// One of the table in `docs/errors.md`.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        self.code
-    }
-}
-
-impl fmt::Display for ScanError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for ScanError {}
 
 /// What DuckDB says went wrong: the error types this crate tells apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,24 +90,24 @@ impl Failure {
         self.kind == Kind::Fatal
     }
 
-    pub(crate) fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> Code {
         let system = system_code(&self.text);
         match (self.kind, system) {
-            (Kind::OutOfMemory, _) | (_, Some(OUT_OF_MEMORY)) => OUT_OF_MEMORY,
+            (Kind::OutOfMemory, _) | (_, Some(Code::OutOfMemory)) => Code::OutOfMemory,
             (Kind::Io | Kind::Fatal | Kind::Other, Some(code)) => code,
             _ => self.code_of_kind(),
         }
     }
 
-    fn code_of_kind(&self) -> &'static str {
+    fn code_of_kind(&self) -> Code {
         match self.kind {
-            Kind::OutOfMemory => OUT_OF_MEMORY,
-            Kind::Io if self.is_of_the_file_system() => TRANSIENT_IO,
-            Kind::Binder => CONFIG,
-            Kind::Statement => BUG,
+            Kind::OutOfMemory => Code::OutOfMemory,
+            Kind::Io if self.is_of_the_file_system() => Code::TransientIo,
+            Kind::Binder => Code::Config,
+            Kind::Statement => Code::Bug,
             // It takes a file that it may not look at for a pattern, and then is not let to look for what matches.
-            Kind::Permission => "SOURCE_UNREADABLE",
-            Kind::Io | Kind::Fatal | Kind::Other => DATA,
+            Kind::Permission => Code::SourceUnreadable,
+            Kind::Io | Kind::Fatal | Kind::Other => Code::Data,
         }
     }
 
@@ -187,17 +122,17 @@ impl Failure {
         opens_with(&SYSTEM) && !opens_with(&CONTENT)
     }
 
-    pub(crate) fn error(&self) -> ScanError {
-        ScanError::new(self.code(), self.text.clone())
+    pub(crate) fn error(&self) -> Error {
+        Error::new(self.code(), self.text.clone())
     }
 
     /// The failure as an error about `file`, which DuckDB knows by `name`.
-    pub(crate) fn about(&self, file: &Path, name: &str) -> ScanError {
+    pub(crate) fn about(&self, file: &Path, name: &str) -> Error {
         // A path is free to contain the words that tell errors apart.
         let nameless = Self { kind: self.kind, text: self.text.replace(name, "") };
         let detail = self.text.replace(name, &file.display().to_string());
         let code = if self.text.contains(name) { nameless.code() } else { of_our_own(nameless.code()) };
-        ScanError::new(code, format!("cannot read {}: {detail}", file.display())).in_file(file)
+        Error::new(code, format!("cannot read {}: {detail}", file.display())).in_file(file)
     }
 }
 
@@ -254,27 +189,27 @@ mod tests {
     #[test]
     fn the_type_decides_and_the_prefix_stands_in_for_it() {
         let cases = [
-            (28, "IO Error: Could not read from file \"x\": Input/output error", "DISK_ERROR"),
-            (28, "IO Error: Could not read from file \"x\": Connection timed out", TRANSIENT_IO),
-            (0, "IO Error: Cannot open file \"x\": No such file or directory", "SOURCE_NOT_FOUND"),
-            (0, "IO Error: Cannot open file \"x\": Permission denied", "SOURCE_UNREADABLE"),
-            (28, "IO Error: Could not write file \"x\": Disk quota exceeded", "QUOTA_EXCEEDED"),
-            (28, "IO Error: Could not write file \"x\": Read-only file system", "READ_ONLY"),
-            (28, "IO Error: Could not write file \"x\": File too large", "QUOTA_EXCEEDED"),
-            (30, "FATAL Error: Could not write file \"x\": Input/output error", "DISK_ERROR"),
-            (28, "IO Error: Failed to read Parquet file \"x\": no schema elements found", DATA),
-            (28, "IO Error: Parquet file 'x': metadata is corrupt", DATA),
-            (0, "IO Error: Cannot open file \"x\": Too many open files", "TOO_MANY_FILES"),
-            (28, "IO Error: Could not write file \"x\": No space left on device", "DISK_FULL"),
-            (28, "IO Error: Could not read all bytes from file \"x\": wanted=9 read=1", DATA),
-            (33, "Out of Memory Error: could not allocate block", OUT_OF_MEMORY),
-            (0, "Out of Memory Error: could not allocate block", OUT_OF_MEMORY),
-            (0, "Invalid Error: std::bad_alloc", OUT_OF_MEMORY),
-            (32, "Invalid Input Error: No magic bytes found at end of file 'x'", DATA),
-            (0, "INTERNAL Error: Attempted to access index 7", DATA),
-            (32, r#"{"exception_type":"Out of Memory","exception_message":"x"}"#, OUT_OF_MEMORY),
-            (24, "Binder Error: Referenced column \"x\" not found", CONFIG),
-            (0, "Parser Error: syntax error at end of input", BUG),
+            (28, "IO Error: Could not read from file \"x\": Input/output error", Code::DiskError),
+            (28, "IO Error: Could not read from file \"x\": Connection timed out", Code::TransientIo),
+            (0, "IO Error: Cannot open file \"x\": No such file or directory", Code::SourceNotFound),
+            (0, "IO Error: Cannot open file \"x\": Permission denied", Code::SourceUnreadable),
+            (28, "IO Error: Could not write file \"x\": Disk quota exceeded", Code::QuotaExceeded),
+            (28, "IO Error: Could not write file \"x\": Read-only file system", Code::ReadOnly),
+            (28, "IO Error: Could not write file \"x\": File too large", Code::QuotaExceeded),
+            (30, "FATAL Error: Could not write file \"x\": Input/output error", Code::DiskError),
+            (28, "IO Error: Failed to read Parquet file \"x\": no schema elements found", Code::Data),
+            (28, "IO Error: Parquet file 'x': metadata is corrupt", Code::Data),
+            (0, "IO Error: Cannot open file \"x\": Too many open files", Code::TooManyFiles),
+            (28, "IO Error: Could not write file \"x\": No space left on device", Code::DiskFull),
+            (28, "IO Error: Could not read all bytes from file \"x\": wanted=9 read=1", Code::Data),
+            (33, "Out of Memory Error: could not allocate block", Code::OutOfMemory),
+            (0, "Out of Memory Error: could not allocate block", Code::OutOfMemory),
+            (0, "Invalid Error: std::bad_alloc", Code::OutOfMemory),
+            (32, "Invalid Input Error: No magic bytes found at end of file 'x'", Code::Data),
+            (0, "INTERNAL Error: Attempted to access index 7", Code::Data),
+            (32, r#"{"exception_type":"Out of Memory","exception_message":"x"}"#, Code::OutOfMemory),
+            (24, "Binder Error: Referenced column \"x\" not found", Code::Config),
+            (0, "Parser Error: syntax error at end of input", Code::Bug),
         ];
         for (error_type, message, code) in cases {
             assert_eq!(Failure::new(error_type, message).code(), code, "{message}");
@@ -286,7 +221,7 @@ mod tests {
         let failure = Failure::new(0, "Invalid Input Error: No magic bytes found at end of file '/links/0.parquet'");
         let file = Path::new("/data/bad_alloc[1].parquet");
         let error = failure.about(file, "/links/0.parquet");
-        assert_eq!(error.code, DATA);
+        assert_eq!(error.code, Code::Data);
         assert!(error.message.contains("bad_alloc[1]") && !error.message.contains("/links/"), "{error}");
     }
 
@@ -296,11 +231,11 @@ mod tests {
         let code = |text: &str| Failure::new(28, text).about(file, "/links/0.parquet").code;
         assert_eq!(
             code("IO Error: Cannot open file \"/links/0.parquet\": No such file or directory"),
-            "SOURCE_NOT_FOUND"
+            Code::SourceNotFound
         );
-        assert_eq!(code("IO Error: Cannot open file \"/tmp/duckdb.tmp\": No such file or directory"), "PATH_LOST");
-        assert_eq!(code("IO Error: Cannot open file \"/tmp/duckdb.tmp\": Permission denied"), "OUTPUT_UNWRITABLE");
-        assert_eq!(code("IO Error: Could not write file \"/tmp/duckdb.tmp\": No space left on device"), "DISK_FULL");
+        assert_eq!(code("IO Error: Cannot open file \"/tmp/duckdb.tmp\": No such file or directory"), Code::PathLost);
+        assert_eq!(code("IO Error: Cannot open file \"/tmp/duckdb.tmp\": Permission denied"), Code::OutputUnwritable);
+        assert_eq!(code("IO Error: Could not write file \"/tmp/duckdb.tmp\": No space left on device"), Code::DiskFull);
     }
 
     #[test]

@@ -6,11 +6,12 @@
 use crate::api::{self, Api, Handle};
 use crate::chunk::Chunk;
 use crate::database::{Connection, Database};
-use crate::error::{Failure, ScanError};
+use crate::error::Failure;
 use crate::query::LogicalType;
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
 use arrow_array::{Array, ArrayRef, StructArray};
 use arrow_schema::{DataType, FieldRef};
+use batch_core_error::Error;
 use std::ffi::{CString, c_char};
 use std::ptr;
 use std::rc::Rc;
@@ -27,10 +28,7 @@ pub(crate) struct Foreign {
 
 impl Foreign {
     /// A converter of the columns at the given positions, of the given names and types.
-    pub(crate) fn new(
-        connection: &Rc<Connection>,
-        columns: Vec<(usize, String, LogicalType)>,
-    ) -> Result<Self, ScanError> {
+    pub(crate) fn new(connection: &Rc<Connection>, columns: Vec<(usize, String, LogicalType)>) -> Result<Self, Error> {
         let options = Options::of(connection)?;
         let (mut positions, mut names, mut types) = (Vec::new(), Vec::new(), Vec::new());
         for (position, name, logical) in columns {
@@ -54,7 +52,7 @@ impl Foreign {
     }
 
     /// Converts the columns of one chunk.
-    pub(crate) fn convert(&self, chunk: &Chunk) -> Result<Vec<ArrayRef>, ScanError> {
+    pub(crate) fn convert(&self, chunk: &Chunk) -> Result<Vec<ArrayRef>, Error> {
         let database = &self.options.connection.database;
         let selected = Selected::new(database, &self.types)?;
         for (target, position) in self.positions.iter().enumerate() {
@@ -68,10 +66,10 @@ impl Foreign {
         unsafe { outcome(database.api, failure) }.map_err(|failure| failure.error())?;
         // SAFETY: DuckDB made the array for the types of `self.schema`, under the same options.
         let data = unsafe { from_ffi(converted, &self.schema) }
-            .map_err(|error| ScanError::bug(format!("DuckDB's Arrow array does not match its schema: {error}")))?;
+            .map_err(|error| Error::bug(format!("DuckDB's Arrow array does not match its schema: {error}")))?;
         let rows = StructArray::from(data);
         if rows.len() != chunk.rows() || rows.num_columns() != self.positions.len() {
-            return Err(ScanError::bug("DuckDB's Arrow array has another shape than the chunk it was made from"));
+            return Err(Error::bug("DuckDB's Arrow array has another shape than the chunk it was made from"));
         }
         Ok(rows.columns().to_vec())
     }
@@ -84,21 +82,21 @@ struct Options {
 }
 
 impl Options {
-    fn of(connection: &Rc<Connection>) -> Result<Self, ScanError> {
+    fn of(connection: &Rc<Connection>) -> Result<Self, Error> {
         let mut options = Self { raw: ptr::null_mut(), connection: Rc::clone(connection) };
         // SAFETY: the connection is open, and the handle is written before it is read.
         unsafe { (connection.api().connection_get_arrow_options)(connection.raw, &raw mut options.raw) };
         if options.raw.is_null() {
-            return Err(ScanError::bug("DuckDB gave no Arrow options"));
+            return Err(Error::bug("DuckDB gave no Arrow options"));
         }
         Ok(options)
     }
 
     /// The Arrow schema of columns of the given names and types, as DuckDB hands it over and as arrow-rs reads it.
-    fn describe(&self, names: &[String], types: &[LogicalType]) -> Result<(FFI_ArrowSchema, Vec<FieldRef>), ScanError> {
+    fn describe(&self, names: &[String], types: &[LogicalType]) -> Result<(FFI_ArrowSchema, Vec<FieldRef>), Error> {
         let api = self.connection.api();
         let names: Result<Vec<_>, _> = names.iter().map(|name| CString::new(name.as_str())).collect();
-        let names = names.map_err(|_| ScanError::config("a column name has a NUL in it"))?;
+        let names = names.map_err(|_| Error::config("a column name has a NUL in it"))?;
         let mut raw_names: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
         let mut raw_types = raw(types);
         let mut schema = FFI_ArrowSchema::empty();
@@ -114,17 +112,17 @@ impl Options {
             )
         };
         // SAFETY: what the function just returned.
-        unsafe { outcome(api, failure) }.map_err(|failure| ScanError::config(failure.text))?;
+        unsafe { outcome(api, failure) }.map_err(|failure| Error::config(failure.text))?;
         match DataType::try_from(&schema) {
             Ok(DataType::Struct(fields)) => Ok((schema, fields.iter().cloned().collect())),
-            Ok(other) => Err(ScanError::bug(format!("DuckDB describes rows as {other}"))),
-            Err(error) => Err(ScanError::config(error.to_string())),
+            Ok(other) => Err(Error::bug(format!("DuckDB describes rows as {other}"))),
+            Err(error) => Err(Error::config(error.to_string())),
         }
     }
 }
 
-fn refused(name: &str, error: &ScanError) -> ScanError {
-    ScanError::config(format!("column \"{name}\" cannot be copied: {error}")).in_column(name)
+fn refused(name: &str, error: &Error) -> Error {
+    Error::config(format!("column \"{name}\" cannot be copied: {error}")).in_column(name)
 }
 
 impl Drop for Options {
@@ -141,21 +139,21 @@ struct Selected<'d> {
 }
 
 impl<'d> Selected<'d> {
-    fn new(database: &'d Database, types: &[LogicalType]) -> Result<Self, ScanError> {
+    fn new(database: &'d Database, types: &[LogicalType]) -> Result<Self, Error> {
         let mut raw_types = raw(types);
         // SAFETY: the types are alive and as many as the count says; DuckDB copies them.
         let raw = unsafe { (database.api.create_data_chunk)(raw_types.as_mut_ptr(), raw_types.len() as u64) };
         if raw.is_null() {
-            return Err(ScanError::bug("DuckDB made no chunk for the copied columns"));
+            return Err(Error::bug("DuckDB made no chunk for the copied columns"));
         }
         Ok(Self { raw, database })
     }
 
-    fn reference(&self, index: usize, source: Handle) -> Result<(), ScanError> {
+    fn reference(&self, index: usize, source: Handle) -> Result<(), Error> {
         // SAFETY: the chunk is alive; DuckDB answers an index out of range with null.
         let target = unsafe { (self.database.api.data_chunk_get_vector)(self.raw, index as u64) };
         if target.is_null() {
-            return Err(ScanError::bug(format!("DuckDB made a chunk without column {index}")));
+            return Err(Error::bug(format!("DuckDB made a chunk without column {index}")));
         }
         // SAFETY: both vectors are alive and of one type; the memory is shared by DuckDB's reference counts.
         unsafe { (self.database.api.vector_reference_vector)(target, source) };

@@ -3,11 +3,11 @@
 //! The numbers are those that a scan gives of the same column in a Parquet file, to the bit. `Float64` is lent as it
 //! lies; every other type is converted a window of rows at a time, into scratch memory that stays small.
 
-use crate::error::{DATA, ScanError};
 use crate::numeric::{Numbers, NumericColumn, of_scale};
 use arrow_array::types::{ArrowPrimitiveType, Float16Type};
 use arrow_buffer::bit_chunk_iterator::BitChunks;
 use arrow_buffer::i256;
+use batch_core_error::Error;
 use std::ops::Range;
 
 /// How a value is written down. Integers are little-endian, as Arrow has them.
@@ -79,10 +79,10 @@ impl<'a> HeldArray<'a> {
         validity: Option<&'a [u8]>,
         offset: usize,
         rows: usize,
-    ) -> Result<Self, ScanError> {
+    ) -> Result<Self, Error> {
         let short = |what: &str, given: usize, needed: usize| {
             let message = format!("its {what} are {given} bytes long and {rows} rows need {needed}");
-            if given < needed { Err(ScanError::new(DATA, message)) } else { Ok(()) }
+            if given < needed { Err(Error::data(message)) } else { Ok(()) }
         };
         if let Encoding::Decimal { scale, .. } = encoding {
             let _checked = of_scale(scale)?;
@@ -113,7 +113,7 @@ impl<'a> HeldArray<'a> {
     ///
     /// # Panics
     /// When there are no such rows.
-    pub fn numbers<'s>(&self, rows: Range<usize>, scratch: &'s mut Numbers) -> Result<NumericColumn<'s>, ScanError>
+    pub fn numbers<'s>(&self, rows: Range<usize>, scratch: &'s mut Numbers) -> Result<NumericColumn<'s>, Error>
     where
         'a: 's,
     {
@@ -206,11 +206,11 @@ fn look_up(dictionary: &[f64], key: f64) -> Option<f64> {
     if key < 0.0 { None } else { dictionary.get(key as usize).copied() }
 }
 
-fn foreign_key(dictionary: &[f64], keys: &NumericColumn<'_>) -> ScanError {
+fn foreign_key(dictionary: &[f64], keys: &NumericColumn<'_>) -> Error {
     let entries = dictionary.len();
     let mut held = (0..keys.values.len()).map(|row| keys.value(row));
     let key = held.find(|key| look_up(dictionary, *key).is_none()).unwrap_or(f64::NAN);
-    ScanError::new(DATA, format!("there is a key {key} into a dictionary of {entries} values"))
+    Error::data(format!("there is a key {key} into a dictionary of {entries} values"))
 }
 
 /// The nearest double.
@@ -327,7 +327,7 @@ mod tests {
         assert!(found[2].is_nan() && found[3].is_nan());
         let all = HeldArray::new(Encoding::Signed(1), &[1, 0, 99], None, 0, 3).unwrap().with_dictionary(vec![1.0, 2.0]);
         let refused = all.numbers(0..3, &mut Numbers::default()).unwrap_err();
-        assert!(refused.code == DATA && refused.message.contains("key 99 into"), "{refused}");
+        assert!(refused.code == batch_core_error::Code::Data && refused.message.contains("key 99 into"), "{refused}");
         let below = HeldArray::new(Encoding::Signed(1), &[255], None, 0, 1).unwrap().with_dictionary(vec![1.0]);
         assert!(below.numbers(0..1, &mut Numbers::default()).is_err());
     }

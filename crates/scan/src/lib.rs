@@ -25,7 +25,6 @@ mod tests;
 mod types;
 
 pub use api::LIBRARY_VERSION;
-pub use error::ScanError;
 pub use held::{Encoding, HeldArray};
 pub use numeric::{Numbers, NumericColumn, numeric};
 pub use query::Fetch;

@@ -4,7 +4,6 @@
 //! beyond 2^53 round to the nearest `f64`. Booleans count 0 and 1, dates count days, times and timestamps count their
 //! stored unit (seconds, milli-, micro- or nanoseconds) since midnight or 1970-01-01 UTC; decimals are scaled.
 
-use crate::error::ScanError;
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -15,6 +14,7 @@ use arrow_array::types::{
 };
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, TimeUnit};
+use batch_core_error::Error;
 
 /// Scratch memory of [`numeric()`], one for each column that is held at a time.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ impl NumericColumn<'_> {
 ///
 /// # Errors
 /// `CONFIG` when the array is of a type that is no number; it names the type, for the column is the caller's to know.
-pub fn numeric<'a>(array: &'a dyn Array, scratch: &'a mut Numbers) -> Result<NumericColumn<'a>, ScanError> {
+pub fn numeric<'a>(array: &'a dyn Array, scratch: &'a mut Numbers) -> Result<NumericColumn<'a>, Error> {
     let Numbers { values, words } = scratch;
     let values: &'a [f64] = match array.data_type() {
         DataType::Float64 => array.as_primitive::<Float64Type>().values(),
@@ -63,7 +63,7 @@ pub fn numeric<'a>(array: &'a dyn Array, scratch: &'a mut Numbers) -> Result<Num
     Ok(NumericColumn { values, validity })
 }
 
-fn convert(array: &dyn Array, kind: &DataType, values: &mut Vec<f64>) -> Result<(), ScanError> {
+fn convert(array: &dyn Array, kind: &DataType, values: &mut Vec<f64>) -> Result<(), Error> {
     match kind {
         DataType::Boolean => values.extend(array.as_boolean().values().iter().map(|bit| f64::from(u8::from(bit)))),
         DataType::Int8 => extend::<Int8Type>(array, values, f64::from),
@@ -92,7 +92,7 @@ fn convert(array: &dyn Array, kind: &DataType, values: &mut Vec<f64>) -> Result<
             TimeUnit::Microsecond => extend::<TimestampMicrosecondType>(array, values, |number| number as f64),
             TimeUnit::Nanosecond => extend::<TimestampNanosecondType>(array, values, |number| number as f64),
         },
-        other => return Err(ScanError::config(format!("{other} is no number, a boolean, a date or a time"))),
+        other => return Err(Error::config(format!("{other} is no number, a boolean, a date or a time"))),
     }
     Ok(())
 }
@@ -112,9 +112,9 @@ const POWERS_OF_TEN: [f64; 77] = [
 /// What a decimal of this scale is, given its digits as a number.
 ///
 /// Divides rather than multiplies by a reciprocal: up to 15 digits the quotient is then the nearest `f64` to the decimal.
-pub(crate) fn of_scale(scale: i32) -> Result<impl Fn(f64) -> f64 + Copy, ScanError> {
+pub(crate) fn of_scale(scale: i32) -> Result<impl Fn(f64) -> f64 + Copy, Error> {
     let power = usize::try_from(scale.unsigned_abs()).ok().and_then(|digits| POWERS_OF_TEN.get(digits)).copied();
-    let power = power.ok_or_else(|| ScanError::config(format!("a decimal has at most 76 digits, and not {scale}")))?;
+    let power = power.ok_or_else(|| Error::config(format!("a decimal has at most 76 digits, and not {scale}")))?;
     // A negative scale counts zeros left out before the point. To multiply and to divide by 1 changes nothing.
     let (zeros, fraction) = if scale < 0 { (power, 1.0) } else { (1.0, power) };
     Ok(move |digits: f64| digits * zeros / fraction)
@@ -125,7 +125,7 @@ fn scaled<T: ArrowPrimitiveType>(
     values: &mut Vec<f64>,
     scale: i8,
     convert: impl Fn(T::Native) -> f64,
-) -> Result<(), ScanError> {
+) -> Result<(), Error> {
     let decimal = of_scale(scale.into())?;
     extend::<T>(array, values, |number| decimal(convert(number)));
     Ok(())
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
     use arrow_array::Decimal128Array;
 
-    fn read(unscaled: i128, scale: i8) -> Result<f64, ScanError> {
+    fn read(unscaled: i128, scale: i8) -> Result<f64, Error> {
         let kind = DataType::Decimal128(38, scale);
         let array = Decimal128Array::from(vec![unscaled]).with_data_type(kind);
         numeric(&array, &mut Numbers::default()).map(|column| column.values[0])

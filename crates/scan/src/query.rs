@@ -3,7 +3,8 @@
 use crate::api::{self, Api, Handle, RawResult, SUCCESS};
 use crate::chunk::Chunk;
 use crate::database::{Connection, result_failure};
-use crate::error::{Failure, ScanError};
+use crate::error::Failure;
+use batch_core_error::Error;
 use std::ffi::CString;
 use std::ptr;
 use std::rc::Rc;
@@ -28,7 +29,7 @@ pub(crate) enum Value<'a> {
 /// What stops a query: DuckDB's objection, or this crate's own.
 pub(crate) enum Stop {
     Failed(Failure),
-    Refused(ScanError),
+    Refused(Error),
 }
 
 impl From<Failure> for Stop {
@@ -37,8 +38,8 @@ impl From<Failure> for Stop {
     }
 }
 
-impl From<ScanError> for Stop {
-    fn from(error: ScanError) -> Self {
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
         Self::Refused(error)
     }
 }
@@ -89,11 +90,11 @@ impl Rows {
         unsafe { api::text(name) }
     }
 
-    pub(crate) fn column_type(&mut self, index: usize) -> Result<LogicalType, ScanError> {
+    pub(crate) fn column_type(&mut self, index: usize) -> Result<LogicalType, Error> {
         // SAFETY: a live result; the type that is returned becomes the caller's to destroy.
         let raw = unsafe { (self.api().column_logical_type)(&raw mut self.raw, index as u64) };
         if raw.is_null() {
-            return Err(ScanError::bug(format!("DuckDB gives column {index} of its result no type")));
+            return Err(Error::bug(format!("DuckDB gives column {index} of its result no type")));
         }
         Ok(LogicalType { api: self.api(), raw })
     }
@@ -157,7 +158,7 @@ struct Prepared<'c> {
 impl<'c> Prepared<'c> {
     fn new(connection: &'c Connection, sql: &str) -> Result<Self, Stop> {
         let api = connection.api();
-        let text = CString::new(sql).map_err(|_| ScanError::config("a column name has a NUL in it"))?;
+        let text = CString::new(sql).map_err(|_| Error::config("a column name has a NUL in it"))?;
         // Destroyed even if preparing fails, for the message lives in it.
         let mut prepared = Self { raw: ptr::null_mut(), connection };
         // SAFETY: the connection is open, the text is a C string, and the handle is written before it is read.
@@ -171,7 +172,7 @@ impl<'c> Prepared<'c> {
         Err(Failure::new(0, &unsafe { api::text(message) }).into())
     }
 
-    fn bind(&mut self, values: &[Value<'_>]) -> Result<(), ScanError> {
+    fn bind(&mut self, values: &[Value<'_>]) -> Result<(), Error> {
         let api = self.connection.api();
         for (index, value) in (1u64..).zip(values) {
             let state = match value {
@@ -184,7 +185,7 @@ impl<'c> Prepared<'c> {
                 Value::Integer(number) => unsafe { (api.bind_int64)(self.raw, index, *number) },
             };
             if state != SUCCESS {
-                return Err(ScanError::bug(format!("DuckDB refused parameter {index}")));
+                return Err(Error::bug(format!("DuckDB refused parameter {index}")));
             }
         }
         Ok(())

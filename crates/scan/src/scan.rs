@@ -5,13 +5,14 @@ use crate::api::{self, Api};
 use crate::chunk::Chunk;
 use crate::columns::Columns;
 use crate::database::{Connection, Database, Settings};
-use crate::error::{DATA, Failure, MEMORY_TOO_SMALL, ScanError, TRANSIENT_IO, system_code};
+use crate::error::{Failure, system_code};
 use crate::query::{Fetch, Rows, Stop, Value};
 use crate::request::ScanRequest;
 use crate::select;
 use crate::source::Sources;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use batch_core_error::{Code, Error};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -48,7 +49,7 @@ impl Scanner {
     ///
     /// # Errors
     /// `CONFIG` when the library is missing or of another version, or when DuckDB refuses an option.
-    pub fn open(options: &ScannerOptions) -> Result<Self, ScanError> {
+    pub fn open(options: &ScannerOptions) -> Result<Self, Error> {
         let api = api::load(&options.library)?;
         let sources = Sources::new(&options.files, options.temp_directory.as_deref())?;
         let database = RefCell::new(instance(api, options, &sources)?);
@@ -60,7 +61,7 @@ impl Scanner {
     /// # Errors
     /// `CONFIG` for a column that is missing or no number, `SOURCE_NOT_FOUND` and the like for a file that cannot be opened,
     /// `DATA` for one that is no Parquet, `BUG` for one the scanner was not opened for.
-    pub fn scan(&self, request: &ScanRequest) -> Result<Scan<'_>, ScanError> {
+    pub fn scan(&self, request: &ScanRequest) -> Result<Scan<'_>, Error> {
         let name = self.sources.name(&request.file)?;
         let (first, last) = bounds(request)?;
         reachable(&request.file)?;
@@ -89,22 +90,25 @@ impl Scanner {
     }
 
     /// Turns a failure into an error about `file`, and replaces an instance that DuckDB gave up on.
-    pub(crate) fn failed(&self, failure: &Failure, file: &Path, name: &str) -> ScanError {
+    pub(crate) fn failed(&self, failure: &Failure, file: &Path, name: &str) -> Error {
         if failure.breaks_instance() {
             match instance(self.api, &self.options, &self.sources) {
                 Ok(database) => drop(self.database.replace(database)),
-                Err(error) => return error.in_file(file),
+                Err(error) => return error.in_file(file).because(failure.text.clone()),
             }
         }
         // Asked only now, the file may have gone since the scan began; DuckDB then tells of patterns and directories.
-        reachable(file).err().unwrap_or_else(|| failure.about(file, name))
+        match reachable(file) {
+            Ok(()) => failure.about(file, name),
+            Err(error) => error.because(failure.text.clone()),
+        }
     }
 }
 
 /// DuckDB computes a megabyte of rows before it hands out the first of them, and counts 16 bytes for a text of any length.
 const ONE_CHUNK_AHEAD: &str = "SET streaming_buffer_size = '1B'";
 
-fn instance(api: &'static Api, options: &ScannerOptions, sources: &Sources) -> Result<Arc<Database>, ScanError> {
+fn instance(api: &'static Api, options: &ScannerOptions, sources: &Sources) -> Result<Arc<Database>, Error> {
     Database::open(
         api,
         &Settings {
@@ -116,23 +120,23 @@ fn instance(api: &'static Api, options: &ScannerOptions, sources: &Sources) -> R
 }
 
 /// The first and the last row, as DuckDB numbers them; the last is before the first when no row is asked for.
-fn bounds(request: &ScanRequest) -> Result<(i64, i64), ScanError> {
+fn bounds(request: &ScanRequest) -> Result<(i64, i64), Error> {
     let first = i64::try_from(request.first_row).ok();
     let last = i64::try_from(request.rows).ok().and_then(|rows| first?.checked_add(rows)?.checked_sub(1));
     first.zip(last).ok_or_else(|| {
         let ScanRequest { first_row, rows, .. } = request;
-        ScanError::bug(format!("{rows} rows from row {first_row} are more than a file can have")).in_file(&request.file)
+        Error::bug(format!("{rows} rows from row {first_row} are more than a file can have")).in_file(&request.file)
     })
 }
 
 /// Checks what DuckDB would answer with a guess: it takes a missing file for a pattern, and waits for a pipe to speak.
-fn reachable(file: &Path) -> Result<(), ScanError> {
+fn reachable(file: &Path) -> Result<(), Error> {
     match std::fs::metadata(file) {
         Ok(facts) if facts.is_file() => Ok(()),
-        Ok(_) => Err(ScanError::new(DATA, format!("{} is not a regular file", file.display())).in_file(file)),
+        Ok(_) => Err(Error::data(format!("{} is not a regular file", file.display())).in_file(file)),
         Err(error) => {
-            let code = system_code(&error.to_string()).unwrap_or(TRANSIENT_IO);
-            Err(ScanError::new(code, format!("cannot open {}: {error}", file.display())).in_file(file))
+            let code = system_code(&error.to_string()).unwrap_or(Code::TransientIo);
+            Err(Error::new(code, format!("cannot open {}: {error}", file.display())).in_file(file).because(error))
         }
     }
 }
@@ -166,11 +170,11 @@ impl Scan<'_> {
     /// # Errors
     /// `DATA` when the file cannot be read any further or has not the rows that were asked for; a scan that has failed
     /// stays failed.
-    pub fn next_batch(&mut self) -> Result<Option<RecordBatch>, ScanError> {
+    pub fn next_batch(&mut self) -> Result<Option<RecordBatch>, Error> {
         match self.state {
             State::Reading => {}
             State::Ended => return Ok(None),
-            State::Failed => return Err(self.refuse("was asked for more rows after it had failed", ScanError::bug)),
+            State::Failed => return Err(self.refuse("was asked for more rows after it had failed", Error::bug)),
         }
         let batch = self.read();
         self.state = match &batch {
@@ -181,13 +185,13 @@ impl Scan<'_> {
         batch
     }
 
-    fn read(&mut self) -> Result<Option<RecordBatch>, ScanError> {
+    fn read(&mut self) -> Result<Option<RecordBatch>, Error> {
         let chunk = match self.rows.next_chunk() {
             Ok(Some(chunk)) => Arc::new(chunk),
             Ok(None) if self.delivered == self.request.rows => return Ok(None),
             Ok(None) => {
                 let found = format!("found only {} rows", self.delivered);
-                return Err(self.refuse(&found, |message| ScanError::new(DATA, message)));
+                return Err(self.refuse(&found, Error::data));
             }
             Err(Stop::Refused(error)) => return Err(error.in_file(&self.request.file)),
             Err(Stop::Failed(failure)) => {
@@ -197,7 +201,7 @@ impl Scan<'_> {
         };
         self.delivered = self.delivered.saturating_add(chunk.rows() as u64);
         if self.delivered > self.request.rows {
-            return Err(self.refuse("found more rows than that", |message| ScanError::new(DATA, message)));
+            return Err(self.refuse("found more rows than that", Error::data));
         }
         let (batch, copied) = self.columns.batch(&chunk).map_err(|error| error.in_file(&self.request.file))?;
         self.check_size(chunk.rows(), copied as u64)?;
@@ -206,7 +210,7 @@ impl Scan<'_> {
 
     /// Refuses a batch of more bytes than were planned for: where one is, more may be. It is known only now, and all that
     /// is done with the rows takes about as much again.
-    fn check_size(&self, rows: usize, copied: u64) -> Result<(), ScanError> {
+    fn check_size(&self, rows: usize, copied: u64) -> Result<(), Error> {
         let Some(most) = self.scanner.options.copied_bytes_max.filter(|most| copied > *most) else { return Ok(()) };
         let file = &self.request.file;
         let last = self.request.first_row + self.delivered - 1;
@@ -220,7 +224,7 @@ impl Scan<'_> {
             most >> 20,
             mib((copied - most) * 5 / 2),
         );
-        Err(ScanError::new(MEMORY_TOO_SMALL, message).in_file(file))
+        Err(Error::new(Code::MemoryTooSmall, message).in_file(file))
     }
 
     /// The next chunk beside the batch over it, which must be there.
@@ -232,7 +236,7 @@ impl Scan<'_> {
         (chunk, batch)
     }
 
-    fn refuse(&self, what: &str, error: impl Fn(String) -> ScanError) -> ScanError {
+    fn refuse(&self, what: &str, error: impl Fn(String) -> Error) -> Error {
         let ScanRequest { file, first_row, rows, .. } = &self.request;
         let message = format!("{}: the scan of {rows} rows from row {first_row} {what}", file.display());
         error(message).in_file(file)

@@ -5,9 +5,10 @@
 //! ones: `a`, `A` are `a`, `A_1`, and those are the names to ask for.
 
 use crate::database::{Connection, Database};
-use crate::error::{Failure, Kind, ScanError};
+use crate::error::{Failure, Kind};
 use crate::query::{Fetch, Rows, Stop, Value};
 use crate::request::{ScanRequest, ShiftedDecimal};
+use batch_core_error::Error;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -23,14 +24,14 @@ const ROW_NUMBER: &str = "file_row_number";
 const PHANTOMS: [&str; 3] = [ROW_NUMBER, "filename", "file_index"];
 
 /// The statement for a request: the path and the row bounds are its parameters.
-pub(crate) fn statement(request: &ScanRequest) -> Result<String, ScanError> {
+pub(crate) fn statement(request: &ScanRequest) -> Result<String, Error> {
     let names = || request.columns.iter().chain(&request.copied);
     let columns: Vec<_> = names().map(|name| expression(name, &request.shifted)).collect();
     if columns.is_empty() {
-        return Err(ScanError::config("a scan needs at least one column"));
+        return Err(Error::config("a scan needs at least one column"));
     }
     if names().any(String::is_empty) {
-        return Err(ScanError::config("a column without a name cannot be read").in_column(""));
+        return Err(Error::config("a column without a name cannot be read").in_column(""));
     }
     Ok(format!("SELECT {} FROM {SOURCE} WHERE {ROW_NUMBER} BETWEEN $2 AND $3", columns.join(", ")))
 }
@@ -62,7 +63,7 @@ pub(crate) fn check_names(
 ) -> Result<(), Stop> {
     let wanted: Vec<_> = request.columns.iter().chain(&request.copied).collect();
     if rows.columns() != wanted.len() {
-        return Err(ScanError::bug(format!("DuckDB answers {} columns with {}", wanted.len(), rows.columns())).into());
+        return Err(Error::bug(format!("DuckDB answers {} columns with {}", wanted.len(), rows.columns())).into());
     }
     for (index, column) in wanted.into_iter().enumerate() {
         let answered = rows.column_name(index);
@@ -75,7 +76,7 @@ pub(crate) fn check_names(
             return Err(no_such_column(column, &columns).in_file(&request.file).into());
         }
         if answered != *column {
-            return Err(ScanError::bug(format!("DuckDB answers \"{column}\" with \"{answered}\"")).into());
+            return Err(Error::bug(format!("DuckDB answers \"{column}\" with \"{answered}\"")).into());
         }
     }
     Ok(())
@@ -87,13 +88,13 @@ pub(crate) fn missing_column(
     request: &ScanRequest,
     database: &Arc<Database>,
     name: &str,
-) -> Option<ScanError> {
+) -> Option<Error> {
     if failure.kind != Kind::Binder {
         return None;
     }
     let columns = columns_of(database, name).ok()?;
     if let Some(taken) = columns.iter().find(|column| column.eq_ignore_ascii_case(ROW_NUMBER)) {
-        let error = ScanError::config(format!(
+        let error = Error::config(format!(
             "{} has a column \"{taken}\", a name DuckDB keeps for the numbers of rows; rename it to scan the file",
             request.file.display()
         ));
@@ -103,7 +104,7 @@ pub(crate) fn missing_column(
     Some(no_such_column(missing, &columns).in_file(&request.file))
 }
 
-fn no_such_column(column: &str, columns: &[String]) -> ScanError {
+fn no_such_column(column: &str, columns: &[String]) -> Error {
     let lower = column.to_lowercase();
     let alike = columns.iter().filter(|other| {
         let other = other.to_lowercase();
@@ -116,7 +117,7 @@ fn no_such_column(column: &str, columns: &[String]) -> ScanError {
         [] => format!("it has {} columns", columns.len()),
         _ => format!("it has {}; case counts, and DuckDB numbers names that differ in case only", names.join(", ")),
     };
-    ScanError::config(format!("the file has no column \"{column}\": {hint}")).in_column(column)
+    Error::config(format!("the file has no column \"{column}\": {hint}")).in_column(column)
 }
 
 /// The columns of the file, by the names DuckDB gives them. Asked on another connection: on one, a query ends the other.

@@ -6,7 +6,7 @@
 //! with a backslash; so a path with such characters is opened through a symbolic link with a plain name, in a directory
 //! of our own. DuckDB resolves links when it checks a path, so what is allowed is still the exact file.
 
-use crate::error::ScanError;
+use batch_core_error::Error;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ pub(crate) struct Sources {
 
 impl Sources {
     /// Prepares the names of `files`. Links go to `temp_directory`, or else to the system's.
-    pub(crate) fn new(files: &[PathBuf], temp_directory: Option<&Path>) -> Result<Self, ScanError> {
+    pub(crate) fn new(files: &[PathBuf], temp_directory: Option<&Path>) -> Result<Self, Error> {
         let mut names = HashMap::with_capacity(files.len());
         let mut links = None;
         for file in files {
@@ -49,21 +49,20 @@ impl Sources {
     }
 
     /// The name to ask DuckDB for `file` by.
-    pub(crate) fn name(&self, file: &Path) -> Result<&str, ScanError> {
+    pub(crate) fn name(&self, file: &Path) -> Result<&str, Error> {
         let path = absolute(file)?;
         self.names.get(&path).map(String::as_str).ok_or_else(|| {
-            ScanError::bug(format!("{} is not one of the files this scanner was opened for", file.display()))
-                .in_file(file)
+            Error::bug(format!("{} is not one of the files this scanner was opened for", file.display())).in_file(file)
         })
     }
 }
 
-fn absolute(file: &Path) -> Result<PathBuf, ScanError> {
+fn absolute(file: &Path) -> Result<PathBuf, Error> {
     if file.as_os_str().as_encoded_bytes().contains(&0) {
-        return Err(ScanError::config(format!("the path {} has a NUL in it", file.display())).in_file(file));
+        return Err(Error::config(format!("the path {} has a NUL in it", file.display())).in_file(file));
     }
     std::path::absolute(file)
-        .map_err(|error| ScanError::config(format!("{} is no path of a file: {error}", file.display())).in_file(file))
+        .map_err(|error| Error::config(format!("{} is no path of a file: {error}", file.display())).in_file(file))
 }
 
 /// The path as text that DuckDB takes literally, if it would.
@@ -74,9 +73,10 @@ fn plain(path: &Path) -> Option<&str> {
 #[cfg(unix)]
 mod links {
     use super::{absolute, plain};
-    use crate::error::{BUG, ScanError, code_of};
+    use crate::error::code_of;
+    use batch_core_error::Error;
     use std::fs::DirBuilder;
-    use std::io::{Error, ErrorKind};
+    use std::io::{self, ErrorKind};
     use std::os::unix::fs::{DirBuilderExt, symlink};
     use std::path::{Path, PathBuf};
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -88,36 +88,32 @@ mod links {
     }
 
     impl Links {
-        pub(super) fn create(temp_directory: Option<&Path>) -> Result<Self, ScanError> {
+        pub(super) fn create(temp_directory: Option<&Path>) -> Result<Self, Error> {
             let parent = parent(temp_directory)?;
-            let failed = |error: &Error| {
-                ScanError::new(code_of(error), format!("cannot make a directory in {}: {error}", parent.display()))
+            let failed = |error: io::Error| {
+                let message = format!("cannot make a directory in {}: {error}", parent.display());
+                Error::new(code_of(&error), message).because(error)
             };
-            DirBuilder::new().recursive(true).create(&parent).map_err(|error| failed(&error))?;
+            DirBuilder::new().recursive(true).create(&parent).map_err(failed)?;
             loop {
                 let directory = parent.join(name());
                 // Not recursive: an existing directory is somebody else's.
                 match DirBuilder::new().mode(0o700).create(&directory) {
                     Ok(()) => return Ok(Self { directory, count: 0 }),
                     Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                    Err(error) => return Err(failed(&error)),
+                    Err(error) => return Err(failed(error)),
                 }
             }
         }
 
-        pub(super) fn add(&mut self, path: &Path) -> Result<String, ScanError> {
+        pub(super) fn add(&mut self, path: &Path) -> Result<String, Error> {
             let link = self.directory.join(format!("{}.parquet", self.count));
             self.count += 1;
             symlink(path, &link).map_err(|error| {
-                ScanError::new(
-                    code_of(&error),
-                    format!("cannot link {} as {}: {error}", path.display(), link.display()),
-                )
-                .in_file(path)
+                let message = format!("cannot link {} as {}: {error}", path.display(), link.display());
+                Error::new(code_of(&error), message).in_file(path).because(error)
             })?;
-            plain(&link)
-                .map(str::to_owned)
-                .ok_or_else(|| ScanError::new(BUG, format!("{} is not a plain name", link.display())))
+            plain(&link).map(str::to_owned).ok_or_else(|| Error::bug(format!("{} is not a plain name", link.display())))
         }
     }
 
@@ -129,7 +125,7 @@ mod links {
     }
 
     /// The first directory whose own path DuckDB takes literally.
-    fn parent(temp_directory: Option<&Path>) -> Result<PathBuf, ScanError> {
+    fn parent(temp_directory: Option<&Path>) -> Result<PathBuf, Error> {
         let system = std::env::temp_dir();
         for candidate in temp_directory.into_iter().chain([system.as_path()]) {
             let path = absolute(candidate)?;
@@ -137,7 +133,7 @@ mod links {
                 return Ok(path);
             }
         }
-        Err(ScanError::config(format!(
+        Err(Error::config(format!(
             "an input path has pattern characters, and so has the temporary directory {}; set TMPDIR to a plain path",
             system.display()
         )))
@@ -152,19 +148,19 @@ mod links {
 
 #[cfg(not(unix))]
 mod links {
-    use crate::error::ScanError;
+    use batch_core_error::Error;
     use std::path::Path;
 
     /// No links: they take a privilege here, and of the pattern characters only `[` can be in a name.
     pub(super) struct Links;
 
     impl Links {
-        pub(super) fn create(_: Option<&Path>) -> Result<Self, ScanError> {
+        pub(super) fn create(_: Option<&Path>) -> Result<Self, Error> {
             Ok(Self)
         }
 
-        pub(super) fn add(&mut self, path: &Path) -> Result<String, ScanError> {
-            let refused = || ScanError::config(format!("{} is not valid Unicode", path.display())).in_file(path);
+        pub(super) fn add(&mut self, path: &Path) -> Result<String, Error> {
+            let refused = || Error::config(format!("{} is not valid Unicode", path.display())).in_file(path);
             Ok(path.to_str().ok_or_else(refused)?.replace('[', "[[]"))
         }
     }

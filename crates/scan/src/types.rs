@@ -1,8 +1,8 @@
 //! From DuckDB's types to Arrow's: which columns share their memory, and how the others travel.
 
-use crate::error::ScanError;
 use crate::query::LogicalType;
 use arrow_schema::{DataType, TimeUnit};
+use batch_core_error::Error;
 
 /// What a column is wanted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,9 +92,9 @@ fn decimal((width, scale): (u8, u8)) -> Option<Layout> {
 }
 
 /// The refusal of a feature that is no number.
-pub(crate) fn not_numeric(name: &str, logical: &LogicalType) -> ScanError {
+pub(crate) fn not_numeric(name: &str, logical: &LogicalType) -> Error {
     let kind = type_name(logical.id());
-    ScanError::config(format!(
+    Error::config(format!(
         "column \"{name}\" is {kind}, and a feature must be a number, a boolean, a date or a time; leave it out or copy it"
     ))
     .in_column(name)

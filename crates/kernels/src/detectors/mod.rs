@@ -57,7 +57,7 @@ mod tests {
     fn with(detector: &str, parameters: &Value) -> Result<String, String> {
         let parameters = parameters.as_object().unwrap().clone().into_iter().collect();
         choose(detector, &parameters).map(|(method, _)| format!("{method:?}")).map_err(|error| {
-            assert_eq!(error.code(), "CONFIG");
+            assert_eq!(error.code(), batch_core_error::Code::Config);
             error.to_string()
         })
     }

@@ -103,6 +103,12 @@ impl fmt::Display for LevelError {
 
 impl Error for LevelError {}
 
+impl From<LevelError> for batch_core_error::Error {
+    fn from(error: LevelError) -> Self {
+        Self::config(error.to_string())
+    }
+}
+
 impl fmt::Debug for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

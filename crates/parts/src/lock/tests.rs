@@ -1,6 +1,7 @@
 //! The laws of the lock.
 
 use super::*;
+use batch_core_error::Code;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -163,7 +164,7 @@ fn what_is_no_lock_file_of_ours_is_neither_written_into_nor_waited_for() {
     std::fs::write(&precious, "not to be touched").unwrap();
     let refused = |what: &str, words: &str| {
         let error = JobLock::acquire(&path, "the owner").unwrap_err();
-        assert_eq!(error.code(), "OUTPUT_UNWRITABLE", "{what}: {error}");
+        assert_eq!(error.code, Code::OutputUnwritable, "{what}: {error}");
         assert!(error.message.contains(words), "{what}: {error}");
         assert!(!JobLock::is_held(&path).unwrap(), "{what}");
         assert_eq!(JobLock::holder(&path).unwrap(), None, "{what}");

@@ -1,6 +1,7 @@
 //! What a walk over a source may find wrong.
 
-use crate::error::PartsError;
+use crate::error;
+use batch_core_error::{Code, Error};
 use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
@@ -31,16 +32,29 @@ impl fmt::Display for Damage {
 #[derive(Debug)]
 pub enum SourceError {
     /// The file cannot be read, or its footer is damaged.
-    File(PartsError),
+    File(Error),
     /// A page is damaged.
     Damage(Damage),
     /// The caller asked to stop.
     Stopped,
 }
 
+impl From<SourceError> for Error {
+    /// Damage comes without the file, which the walk was given.
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::File(error) => error,
+            SourceError::Damage(damage) => Self::new(Code::SourceDamaged, damage.to_string())
+                .in_column(&damage.column)
+                .in_row_group(damage.row_group),
+            SourceError::Stopped => Self::new(Code::Cancelled, "the chunk was asked to stop"),
+        }
+    }
+}
+
 /// A fault on its way up to whoever knows its place.
 pub(super) enum Fault {
-    Source(SourceError),
+    Source(Box<SourceError>),
     /// The bytes make no sense: in words that follow "it ".
     Malformed(Cow<'static, str>),
 }
@@ -53,16 +67,14 @@ impl Fault {
     /// The error of a walk over the footer of `path`.
     pub(super) fn of_footer(self, path: &Path) -> SourceError {
         match self {
-            Self::Source(error) => error,
-            Self::Malformed(what) => {
-                SourceError::File(PartsError::data(path, format_args!("damaged footer: it {what}")))
-            }
+            Self::Source(error) => *error,
+            Self::Malformed(what) => SourceError::File(error::data(path, format_args!("damaged footer: it {what}"))),
         }
     }
 }
 
-impl From<PartsError> for Fault {
-    fn from(error: PartsError) -> Self {
-        Self::Source(SourceError::File(error))
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Source(Box::new(SourceError::File(error)))
     }
 }

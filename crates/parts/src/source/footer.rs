@@ -3,7 +3,7 @@
 use super::fault::Fault;
 use super::stretch::Stretch;
 use super::thrift::{self, Fields, Kind, structure, structures};
-use crate::error::{PartsError, Result};
+use crate::error::{self, Result};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -63,28 +63,28 @@ fn open_regular(path: &Path) -> Result<(File, u64)> {
     options.read(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
-    let file = options.open(path).map_err(|e| PartsError::read("open", path, e))?;
-    let facts = file.metadata().map_err(|e| PartsError::read("stat", path, e))?;
-    if facts.is_file() { Ok((file, facts.len())) } else { Err(PartsError::data(path, "it is not a regular file")) }
+    let file = options.open(path).map_err(|e| error::read("open", path, e))?;
+    let facts = file.metadata().map_err(|e| error::read("stat", path, e))?;
+    if facts.is_file() { Ok((file, facts.len())) } else { Err(error::data(path, "it is not a regular file")) }
 }
 
 /// Where the footer of the Parquet file `file` of `bytes` bytes lies.
 fn locate(path: &Path, file: &mut File, bytes: u64) -> Result<Range<u64>> {
     let end = bytes.checked_sub(TAIL_BYTES).filter(|end| *end >= HEAD_BYTES);
-    let end = end.ok_or_else(|| PartsError::data(path, format_args!("not a Parquet file: it has {bytes} bytes")))?;
+    let end = end.ok_or_else(|| error::data(path, format_args!("not a Parquet file: it has {bytes} bytes")))?;
     let mut tail = [0; 8];
     let read = file.seek(SeekFrom::Start(end)).and_then(|_| file.read_exact(&mut tail));
-    read.map_err(|e| PartsError::read("read the footer of", path, e))?;
+    read.map_err(|e| error::read("read the footer of", path, e))?;
     let [a, b, c, d, magic @ ..] = tail;
     if magic != MAGIC {
-        return Err(PartsError::data(path, "not a Parquet file, or cut short: it does not end with PAR1"));
+        return Err(error::data(path, "not a Parquet file, or cut short: it does not end with PAR1"));
     }
     let length = u64::from(u32::from_le_bytes([a, b, c, d]));
     match end.checked_sub(length) {
         Some(start) if start >= HEAD_BYTES && length > 0 => Ok(start..end),
         _ => {
             let reason = format_args!("damaged footer: it claims {length} bytes in a file of {bytes}");
-            Err(PartsError::data(path, reason))
+            Err(error::data(path, reason))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A stretch of a file, read once from front to back.
 
 use super::fault::Fault;
-use crate::error::PartsError;
+use crate::error;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -81,13 +81,13 @@ impl<'a> Stretch<'a> {
         let length = self.buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let mut file = self.file;
         // Two stretches of one file take turns, so each says where it reads.
-        file.seek(SeekFrom::Start(self.unread.start)).map_err(|e| PartsError::read("seek in", self.path, e))?;
+        file.seek(SeekFrom::Start(self.unread.start)).map_err(|e| error::read("seek in", self.path, e))?;
         let count = loop {
             match file.read(&mut self.buffer[..length]) {
-                Ok(0) => return Err(PartsError::data(self.path, "it grew shorter while it was read").into()),
+                Ok(0) => return Err(error::data(self.path, "it grew shorter while it was read").into()),
                 Ok(count) => break count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(PartsError::read("read", self.path, error).into()),
+                Err(error) => return Err(error::read("read", self.path, error).into()),
             }
         };
         self.unread.start += count as u64;

@@ -6,6 +6,7 @@ use arrow_array::builder::{BooleanBuilder, Float64Builder, ListBuilder, StringBu
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use arrow_select::concat::concat_batches;
+use batch_core_error::Code;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Encoding;
 use parquet::file::metadata::RowGroupMetaData;
@@ -163,7 +164,7 @@ fn every_codec_reads_back() {
     }
     let bad = PartOptions { compression: Compression::Zstd(23), ..small() };
     let error = PartWriter::create(&Disk::shared(), home.path(), "bad", schema(), &bad, "t").map(drop).unwrap_err();
-    assert_eq!(error.code(), "BUG");
+    assert_eq!(error.code, Code::Bug);
 }
 
 #[test]
@@ -206,7 +207,7 @@ fn a_batch_of_another_schema_is_refused() {
     let home = tempfile::tempdir().unwrap();
     let mut part = PartWriter::create(&Disk::shared(), home.path(), "0", schema(), &small(), "t").unwrap();
     let other = batch(0, 1).project(&[0, 1]).unwrap();
-    assert_eq!(part.write(&other).unwrap_err().code(), "BUG");
+    assert_eq!(part.write(&other).unwrap_err().code, Code::Bug);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::{publish_file, write_part};
 use crate::{Disk, FOOTER_BYTES_MAX, digest, read_metadata};
+use batch_core_error::Code;
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 
@@ -15,11 +16,11 @@ fn part(home: &Path) -> (PathBuf, Vec<u8>) {
 fn check(path: &Path, bytes: &[u8], reason: &str) {
     std::fs::write(path, bytes).unwrap();
     let error = read_metadata(path).unwrap_err();
-    assert_eq!(error.code(), "DATA", "{error}");
+    assert_eq!(error.code, Code::Data, "{error}");
     assert!(error.message.contains(path.to_str().unwrap()) && error.message.contains(reason), "{error}");
     let target = path.with_extension("out");
     let error = publish_file(&Disk::shared(), &[path.into()], &target).unwrap_err();
-    assert_eq!(error.code(), "DATA", "{error}");
+    assert_eq!(error.code, Code::Data, "{error}");
     assert!(!target.exists());
 }
 
@@ -41,9 +42,9 @@ fn what_is_no_whole_part_is_refused() {
     headless[0] = b'Q';
     check(&path, &headless, "PAR1");
     let error = read_metadata(&home.path().join("absent")).unwrap_err();
-    assert_eq!(error.code(), "PATH_LOST");
-    assert_eq!(digest(&home.path().join("absent")).unwrap_err().code(), "PATH_LOST");
-    assert_eq!(read_metadata(home.path()).unwrap_err().code(), "DATA", "a directory");
+    assert_eq!(error.code, Code::PathLost);
+    assert_eq!(digest(&home.path().join("absent")).unwrap_err().code, Code::PathLost);
+    assert_eq!(read_metadata(home.path()).unwrap_err().code, Code::Data, "a directory");
 }
 
 #[test]
@@ -104,11 +105,11 @@ proptest! {
             // A flip may hide in a statistic or a page: what is read then has the file's own length at least.
             match read_metadata(path) {
                 Ok(metadata) => assert_eq!(metadata.bytes, damaged.len() as u64),
-                Err(error) => assert_eq!(error.code(), "DATA", "{error}"),
+                Err(error) => assert_eq!(error.code, Code::Data, "{error}"),
             }
             let target = path.with_extension("out");
             if let Err(error) = publish_file(&Disk::shared(), std::slice::from_ref(path), &target) {
-                assert_eq!(error.code(), "DATA", "{error}");
+                assert_eq!(error.code, Code::Data, "{error}");
             }
         });
     }

@@ -4,6 +4,7 @@ use super::two::Watched;
 use super::write_part;
 use crate::fault::{Failure, Fault, Faulty, Kind};
 use crate::{DirectoryPart, DirectoryRequest, Disk, FileSystem, PartReceipt, Replaced, digest, publish_directory};
+use batch_core_error::Code;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -61,14 +62,14 @@ fn a_directory_loses_what_is_replaced_and_nothing_else() {
     let fs = Faulty::new(home.path()).unwrap();
     let parts = std::slice::from_ref(&part);
     let error = into_directory(&fs, parts, &out, &["manifest.json", "part-0.parquet"]).unwrap_err();
-    assert_eq!(error.code(), "OUTPUT_EXISTS", "{error}");
+    assert_eq!(error.code, Code::OutputExists, "{error}");
     assert!(error.message.contains("part-9.parquet"), "{error}");
     assert_eq!(std::fs::read(out.join("part-9.parquet")).unwrap(), b"old");
     assert_eq!(std::fs::read(out.join("_SUCCESS")).unwrap(), b"old", "nothing was touched");
 
     let all = ["_SUCCESS", "manifest.json", "part-0.parquet", "part-9.parquet"];
     std::fs::write(out.join("mine.txt"), "mine").unwrap();
-    assert_eq!(into_directory(&fs, parts, &out, &all).unwrap_err().code(), "OUTPUT_EXISTS");
+    assert_eq!(into_directory(&fs, parts, &out, &all).unwrap_err().code, Code::OutputExists);
     std::fs::remove_file(out.join("mine.txt")).unwrap();
     into_directory(&fs, parts, &out, &all).unwrap();
     assert_eq!(names(&out), ["_SUCCESS", "manifest.json", "part-0.parquet"]);
@@ -97,7 +98,7 @@ fn a_file_that_came_to_lie_at_a_name_that_may_go_stays() {
         let parts = std::slice::from_ref(&part);
         let request = DirectoryRequest { directory: &out, parts, manifest: b"{}", intent: b"{}", replaces: &replaces };
         let error = publish_directory(&Disk::shared(), &request, &mut |_| Ok(())).unwrap_err();
-        assert_eq!((error.code(), &error.path), ("OUTPUT_EXISTS", &out.join(name)), "{error}");
+        assert_eq!((error.code, error.place.file.as_deref()), (Code::OutputExists, Some(&*out.join(name))), "{error}");
         assert_eq!(std::fs::read(out.join(name)).unwrap(), b"a stranger's");
         for untouched in replaces.iter().map(|replaced| replaced.name.as_str()).filter(|other| *other != name) {
             assert_eq!(std::fs::read(out.join(untouched)).unwrap(), b"old");
@@ -123,7 +124,7 @@ fn a_directory_that_was_taken_over_gets_no_more_parts() {
         Ok(())
     };
     let error = publish_directory(&Disk::shared(), &request, &mut taken_over).unwrap_err();
-    assert_eq!((error.code(), &error.path), ("OUTPUT_EXISTS", &out), "{error}");
+    assert_eq!((error.code, error.place.file.as_deref()), (Code::OutputExists, Some(&*out)), "{error}");
     assert_eq!(names(&out), ["manifest.json"]);
 }
 
@@ -153,7 +154,7 @@ fn a_directory_that_was_moved_is_missed() {
             let result = publish_directory(&fs, &request, &mut |_| Ok(()));
             if moved.load(std::sync::atomic::Ordering::Relaxed) {
                 let error = result.unwrap_err();
-                assert_eq!(error.code(), "PATH_LOST", "before call {calls}, another {another}: {error}");
+                assert_eq!(error.code, Code::PathLost, "before call {calls}, another {another}: {error}");
             } else {
                 result.unwrap();
             }
@@ -172,7 +173,7 @@ fn a_directory_never_says_success_of_something_else() {
 
     let fs = Faulty::new(home.path()).unwrap();
     fs.inject([Fault { kind: Kind::CreateNew, nth: 2, failure: Failure::NoSpace, lasting: true }]);
-    assert_eq!(publish(&fs, std::slice::from_ref(&part)).unwrap_err().code(), "DISK_FULL");
+    assert_eq!(publish(&fs, std::slice::from_ref(&part)).unwrap_err().code, Code::DiskFull);
     assert!(!out.join("_SUCCESS").exists(), "the promise was taken back first");
     assert_eq!(std::fs::read(out.join(".batch-core-publishing.json")).unwrap(), b"ours", "and it is known whose it is");
     // What a killed publication left is all replaced, its intent too: the new one is there until the manifest is.
@@ -182,27 +183,27 @@ fn a_directory_never_says_success_of_something_else() {
         Fault { kind: Kind::CreateNew, nth: 2, failure: Failure::NoSpace, lasting: true },
     ]);
     let left = [".batch-core-publishing.json", "_SUCCESS"];
-    assert_eq!(into_directory(&fs, std::slice::from_ref(&part), &out, &left).unwrap_err().code(), "DISK_FULL");
+    assert_eq!(into_directory(&fs, std::slice::from_ref(&part), &out, &left).unwrap_err().code, Code::DiskFull);
     assert_eq!(std::fs::read(out.join(".batch-core-publishing.json")).unwrap(), b"ours");
     let fs = Faulty::new(home.path()).unwrap();
     let error = publish(&fs, std::slice::from_ref(&part)).unwrap_err();
-    assert_eq!(error.code(), "OUTPUT_EXISTS", "somebody else publishes there: {error}");
+    assert_eq!(error.code, Code::OutputExists, "somebody else publishes there: {error}");
     into_directory(&fs, std::slice::from_ref(&part), &out, &left).unwrap();
     assert_eq!(names(&out), ["_SUCCESS", "manifest.json", "part-0.parquet"]);
     std::fs::remove_dir_all(&out).unwrap();
 
     let named = |name: &str| DirectoryPart { name: name.into(), ..part.clone() };
     for parts in [vec![part.clone(), part.clone()], vec![named("_SUCCESS")], vec![named("../x")], vec![named("")]] {
-        assert_eq!(publish(&fs, &parts).unwrap_err().code(), "BUG");
+        assert_eq!(publish(&fs, &parts).unwrap_err().code, Code::Bug);
     }
     let grown = PartReceipt { bytes: 1, ..part.receipt.clone() };
-    assert_eq!(publish(&fs, &[DirectoryPart { receipt: grown, ..part.clone() }]).unwrap_err().code(), "DATA");
+    assert_eq!(publish(&fs, &[DirectoryPart { receipt: grown, ..part.clone() }]).unwrap_err().code, Code::Data);
     let changed = PartReceipt { sha256: "0".repeat(64), ..part.receipt.clone() };
     for lasting in [true, false] {
         fs.inject(lasting.then_some(Fault { kind: Kind::Link, nth: 1, failure: Failure::Denied, lasting }));
         let part = DirectoryPart { receipt: changed.clone(), ..part.clone() };
         let error = into_directory(&fs, &[part], &out, &left).unwrap_err();
-        assert_eq!((error.code(), &error.path), ("DATA", &home.path().join("parts/0")));
+        assert_eq!((error.code, error.place.file.as_deref()), (Code::Data, Some(&*home.path().join("parts/0"))));
     }
     assert!(!out.join("_SUCCESS").exists());
 }

@@ -2,22 +2,23 @@
 
 use super::{batch, schema, write_part};
 use crate::fault::{Call, Failure, Fault, Faulty, Kind};
-use crate::{PartOptions, PartWriter, PartsError, Stager, StoredPart, commit, write_durable};
+use crate::{PartOptions, PartWriter, Stager, StoredPart, commit, write_durable};
+use batch_core_error::{Code, Error};
 use std::path::{Path, PathBuf};
 
-const fn code(failure: Failure) -> &'static str {
+const fn code(failure: Failure) -> Code {
     match failure {
-        Failure::NoSpace | Failure::Torn => "DISK_FULL",
-        Failure::Quota => "QUOTA_EXCEEDED",
-        Failure::Io | Failure::IoAfterEffect => "DISK_ERROR",
-        Failure::ReadOnly => "READ_ONLY",
-        Failure::Denied => "OUTPUT_UNWRITABLE",
-        Failure::Short => "TRANSIENT_IO",
+        Failure::NoSpace | Failure::Torn => Code::DiskFull,
+        Failure::Quota => Code::QuotaExceeded,
+        Failure::Io | Failure::IoAfterEffect => Code::DiskError,
+        Failure::ReadOnly => Code::ReadOnly,
+        Failure::Denied => Code::OutputUnwritable,
+        Failure::Short => Code::TransientIo,
     }
 }
 
 /// Runs `work` with each failure at each call of each operation it makes, and checks what it says and leaves.
-fn check(work: impl Fn(&Faulty, &Path) -> Result<(), PartsError>, target: &str) {
+fn check(work: impl Fn(&Faulty, &Path) -> Result<(), Error>, target: &str) {
     let quiet = tempfile::tempdir().unwrap();
     let fs = Faulty::new(quiet.path()).unwrap();
     work(&fs, quiet.path()).unwrap();
@@ -32,7 +33,7 @@ fn check(work: impl Fn(&Faulty, &Path) -> Result<(), PartsError>, target: &str) 
     }
 }
 
-fn check_one(work: &impl Fn(&Faulty, &Path) -> Result<(), PartsError>, fault: Fault, target: &str, whole: &[u8]) {
+fn check_one(work: &impl Fn(&Faulty, &Path) -> Result<(), Error>, fault: Fault, target: &str, whole: &[u8]) {
     let Fault { kind, failure, .. } = fault;
     let home = tempfile::tempdir().unwrap();
     let fs = Faulty::new(home.path()).unwrap();
@@ -46,9 +47,10 @@ fn check_one(work: &impl Fn(&Faulty, &Path) -> Result<(), PartsError>, fault: Fa
     if short {
         result.unwrap_or_else(|error| panic!("a short write is no error: {error}"));
     } else if let Err(error) = result {
-        assert_eq!(error.code(), code(failure), "{fault:?}: {error}");
-        assert!(error.message.contains(&error.path.display().to_string()), "{error}");
-        assert!(error.path.starts_with(home.path().parent().unwrap()), "{error}");
+        assert_eq!(error.code, code(failure), "{fault:?}: {error}");
+        let path = error.place.file.as_deref().unwrap();
+        assert!(error.message.contains(&path.display().to_string()), "{error}");
+        assert!(path.starts_with(home.path().parent().unwrap()), "{error}");
     } else {
         assert!(harmless, "{fault:?} went unnoticed");
     }
@@ -111,7 +113,7 @@ fn a_full_disk_stays_a_resource_error_at_every_byte() {
     let mut part = PartWriter::create(&fs.shared(), home.path(), "0", schema(), &options, "0.1.1").unwrap();
     // Row groups of several buffers: the failure comes through the Parquet library, in the middle.
     let error = (0..40).find_map(|block| part.write(&batch(block * 4_096, 4_096)).err()).expect("the disk is full");
-    assert_eq!(error.code(), "DISK_FULL", "{error}");
+    assert_eq!(error.code, Code::DiskFull, "{error}");
     drop(part);
     assert_eq!(files(home.path()), Vec::<PathBuf>::new(), "a writer that failed removes its file");
 }
@@ -123,12 +125,12 @@ fn an_attempt_is_made_once() {
     let options = PartOptions::default();
     let create = |name: &str, tag: &str| PartWriter::create(&fs, home.path(), name, schema(), &options, tag);
     let part = create("0", "0.1.1").unwrap();
-    assert_eq!(create("0", "0.1.1").map(drop).unwrap_err().code(), "BUG");
+    assert_eq!(create("0", "0.1.1").map(drop).unwrap_err().code, Code::Bug);
     assert!(home.path().join(".tmp/0.1.1").exists(), "the loser leaves the winner's file alone");
     drop(part);
     for bad in ["", ".", "..", "a/b", "/a", "a\\b"] {
-        assert_eq!(create(bad, "t").map(drop).unwrap_err().code(), "BUG", "{bad}");
-        assert_eq!(create("0", bad).map(drop).unwrap_err().code(), "BUG", "{bad}");
+        assert_eq!(create(bad, "t").map(drop).unwrap_err().code, Code::Bug, "{bad}");
+        assert_eq!(create("0", bad).map(drop).unwrap_err().code, Code::Bug, "{bad}");
     }
 }
 
@@ -145,5 +147,5 @@ fn a_directory_below_one_that_cannot_be_listed_is_made_all_the_same() {
     let fs = Faulty::new(home.path()).unwrap();
     fs.inject([denied(2)]);
     let error = crate::create_directories(&fs.shared(), &home.path().join("c/d")).unwrap_err();
-    assert_eq!(error.code(), "OUTPUT_UNWRITABLE", "what we made must be durable: {error}");
+    assert_eq!(error.code, Code::OutputUnwritable, "what we made must be durable: {error}");
 }

@@ -4,6 +4,7 @@
 use super::{batch, schema};
 use crate::fault::{CrashState, Failure, Fault, Faulty, Kind};
 use crate::{PartOptions, PartWriter, Result, create_directories, write_durable};
+use batch_core_error::Code;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use std::collections::BTreeMap;
@@ -12,8 +13,8 @@ use std::sync::Arc;
 
 const PARTS: usize = 3;
 /// What the injected failures are called.
-const CODES: [&str; 6] =
-    ["DISK_FULL", "QUOTA_EXCEEDED", "DISK_ERROR", "READ_ONLY", "OUTPUT_UNWRITABLE", "TRANSIENT_IO"];
+const CODES: [Code; 6] =
+    [Code::DiskFull, Code::QuotaExceeded, Code::DiskError, Code::ReadOnly, Code::OutputUnwritable, Code::TransientIo];
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -135,8 +136,8 @@ proptest! {
                 (Ok(()), None) if matches!(step, Step::Status) => promise.status.0 = promise.status.1,
                 (Ok(()), None) => {}
                 (Err(error), _) => {
-                    let absent = matches!(step, Step::Publish) && error.code() == "PATH_LOST";
-                    let known = CODES.contains(&error.code());
+                    let absent = matches!(step, Step::Publish) && error.code == Code::PathLost;
+                    let known = CODES.contains(&error.code);
                     prop_assert!(known || absent, "{}", error);
                 }
             }

@@ -3,12 +3,13 @@
 use super::directory::names;
 use super::{batch, schema, stored, write_part};
 use crate::{
-    Disk, FileSystem, PartOptions, PartReceipt, PartWriter, PartsError, Staged, Stager, StoredPart, commit, digest,
-    read_metadata, row_group_checksums,
+    Disk, FileSystem, PartOptions, PartReceipt, PartWriter, Staged, Stager, StoredPart, commit, digest, read_metadata,
+    row_group_checksums,
 };
 use arrow_array::{Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use arrow_select::concat::concat_batches;
+use batch_core_error::{Code, Error};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
 use parquet::file::metadata::PageIndexPolicy;
 use std::fs::File;
@@ -88,11 +89,11 @@ fn what_cannot_be_joined_is_refused_and_leaves_the_old_output() {
 
     let parts = ["0", "1", "absent"].map(|name| home.path().join(name));
     let error = publish(home.path(), &parts[..2], &[]).unwrap_err();
-    assert_eq!((error.code(), &error.path), ("DATA", &parts[1]), "{error}");
+    assert_eq!((error.code, error.place.file.as_deref()), (Code::Data, Some(&*parts[1])), "{error}");
     assert!(error.message.contains("schema"), "{error}");
     let error = publish(home.path(), &[parts[0].clone(), parts[2].clone()], &[]).unwrap_err();
-    assert_eq!((error.code(), &error.path), ("PATH_LOST", &parts[2]), "{error}");
-    assert_eq!(publish(home.path(), &[], &[]).unwrap_err().code(), "BUG");
+    assert_eq!((error.code, error.place.file.as_deref()), (Code::PathLost, Some(&*parts[2])), "{error}");
+    assert_eq!(publish(home.path(), &[], &[]).unwrap_err().code, Code::Bug);
     assert_eq!(std::fs::read(&out).unwrap(), b"old");
     assert_eq!(names(home.path()), [".tmp", "0", "1", "out"]);
 }
@@ -141,7 +142,7 @@ fn a_part_that_changed_since_it_was_finished_reaches_no_output() {
         damaged[at] ^= 1 << (at % 8);
         std::fs::write(&parts[1], damaged).unwrap();
         let error = stage(home.path(), &receipts, &[]).unwrap_err();
-        assert_eq!((error.code(), &error.path), ("DATA", &parts[1]), "byte {at}: {error}");
+        assert_eq!((error.code, error.place.file.as_deref()), (Code::Data, Some(&*parts[1])), "byte {at}: {error}");
     }
     assert_eq!(names(home.path()), [".tmp", "0", "1"], "nothing is left");
     std::fs::write(&parts[1], whole).unwrap();
@@ -171,13 +172,13 @@ fn a_staging_that_is_given_up_leaves_nothing() {
         let stopped = begun().append(&parts[1], &mut |rows| {
             seen.push(rows);
             left -= 1;
-            if left < 0 { Err(PartsError::cancelled(&temporary)) } else { Ok(()) }
+            if left < 0 { Err(Error::new(Code::Cancelled, "stopped")) } else { Ok(()) }
         });
         let Err(error) = stopped else {
             assert_eq!(seen, [2_500, 2_500, 2_500, 5_000], "before each row group, and when the part is in");
             break;
         };
-        assert_eq!(error.code(), "CANCELLED");
+        assert_eq!(error.code, Code::Cancelled);
         assert_eq!(names(home.path()), [".tmp", "0", "1"], "after {looks} looks");
     }
 }

@@ -3,6 +3,7 @@
 use super::directory::names;
 use super::two::Watched;
 use crate::{Disk, FileId, FileSystem, write_committed};
+use batch_core_error::Code;
 use std::sync::Arc;
 
 #[test]
@@ -14,13 +15,13 @@ fn a_commit_replaces_what_was_approved_and_nothing_else() {
 
     write(None).unwrap();
     let ours = Disk.identity(&target).unwrap();
-    assert_eq!(write(None).unwrap_err().code(), "OUTPUT_EXISTS");
+    assert_eq!(write(None).unwrap_err().code, Code::OutputExists);
     write(Some(ours)).unwrap();
     assert_ne!(Disk.identity(&target).unwrap(), ours);
     assert_eq!(std::fs::read(&target).unwrap(), b"new");
     let ours = Disk.identity(&target).unwrap();
     std::fs::write(&target, "written in place").unwrap();
-    assert_eq!(write(Some(ours)).unwrap_err().code(), "OUTPUT_EXISTS");
+    assert_eq!(write(Some(ours)).unwrap_err().code, Code::OutputExists);
     assert_eq!(std::fs::read(&target).unwrap(), b"written in place");
 
     let kept = home.path().join("kept");
@@ -28,7 +29,7 @@ fn a_commit_replaces_what_was_approved_and_nothing_else() {
     write(Some(ours)).unwrap(); // what was approved is gone: the name is free
     std::fs::write(home.path().join("stranger"), "stranger").unwrap();
     std::fs::rename(home.path().join("stranger"), &target).unwrap();
-    assert_eq!(write(Some(ours)).unwrap_err().code(), "OUTPUT_EXISTS");
+    assert_eq!(write(Some(ours)).unwrap_err().code, Code::OutputExists);
     assert_eq!(std::fs::read(&target).unwrap(), b"stranger");
     assert_eq!(names(home.path()), ["kept", "out"], "no temporary is left");
 }
@@ -50,8 +51,8 @@ fn a_stranger_that_arrives_in_the_last_moment_stays() {
         }
     }));
     assert_eq!(
-        write_committed(&fs, &home.path().join("tmp"), &target, b"new", Some(approved)).unwrap_err().code(),
-        "OUTPUT_EXISTS"
+        write_committed(&fs, &home.path().join("tmp"), &target, b"new", Some(approved)).unwrap_err().code,
+        Code::OutputExists
     );
     assert_eq!(std::fs::read(&target).unwrap(), b"stranger");
     assert_eq!(names(home.path()), ["out"]);

@@ -5,6 +5,7 @@
 
 use super::write_part;
 use crate::{Damage, Disk, SourceError, SourceReceipt, kept_sizes, page_sizes, verify_row_groups};
+use batch_core_error::Code;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
@@ -239,7 +240,7 @@ fn a_footer_that_was_not_planned_from_is_refused() {
     for (first, rows) in [(0, vec![400, 201]), (0, vec![200, 400]), (1, vec![200, 0]), (7, vec![1]), (0, vec![400, 0])]
     {
         let Err(SourceError::File(error)) = verify(&path, first, &rows) else { panic!("{first} {rows:?}") };
-        assert_eq!(error.code(), "DATA");
+        assert_eq!(error.code, Code::Data);
         assert!(error.message.contains("other row groups than were planned"), "{error}");
     }
     assert_eq!(verify(&path, 0, &[]).unwrap(), SourceReceipt::default());
@@ -266,11 +267,15 @@ fn only_regular_files_are_read_and_no_pipe_is_waited_for() {
     // SAFETY: the path is a C string.
     assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
     let absent = home.path().join("absent");
-    let refused =
-        [(pipe.as_path(), "DATA"), (home.path(), "DATA"), (Path::new("/dev/null"), "DATA"), (&absent, "PATH_LOST")];
+    let refused = [
+        (pipe.as_path(), Code::Data),
+        (home.path(), Code::Data),
+        (Path::new("/dev/null"), Code::Data),
+        (&absent, Code::PathLost),
+    ];
     for (path, code) in refused {
         let Err(SourceError::File(error)) = verify(path, 0, &[1]) else { panic!("{}", path.display()) };
-        assert_eq!(error.code(), code, "{error}");
+        assert_eq!(error.code, code, "{error}");
         assert!(error.message.contains(path.to_str().unwrap()), "{error}");
     }
 }
@@ -361,7 +366,7 @@ fn hostile_footers_are_refused_in_words() {
     let check = |footer: &[u8], expected: &str| {
         made(&path, &[&PAGE[..], b"ab"].concat(), 1, Some(footer));
         let Err(SourceError::File(error)) = verify(&path, 0, &[1]) else { panic!("{footer:x?}") };
-        assert!(error.code() == "DATA" && error.message.contains(expected), "{footer:x?}: {error}");
+        assert!(error.code == Code::Data && error.message.contains(expected), "{footer:x?}: {error}");
     };
     check(b"", "claims 0 bytes");
     check(&[0], "other row groups than were planned");
@@ -414,7 +419,7 @@ proptest! {
             match verify(&path, 0, &rows) {
                 Ok(receipt) => assert_eq!(receipt.row_groups.len(), rows.len()),
                 Err(SourceError::Damage(damage)) => assert!(damage.row_group < 2 && damage.column.len() <= 256),
-                Err(SourceError::File(error)) => assert_eq!(error.code(), "DATA", "{error}"),
+                Err(SourceError::File(error)) => assert_eq!(error.code, Code::Data, "{error}"),
                 Err(SourceError::Stopped) => panic!("nobody asked"),
             }
         });

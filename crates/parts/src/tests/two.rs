@@ -4,6 +4,7 @@ use super::directory::{directory_part, names};
 use crate::{
     DirectoryPart, DirectoryRequest, Disk, FileId, FileSystem, OpenFile, Replaced, publish_directory, write_committed,
 };
+use batch_core_error::Code;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -181,7 +182,7 @@ fn race(home: &Path, [first, second]: [&Publisher; 2], stop: usize, pause: usize
         assert!(whole[0] || whole[1], "{place}");
     }
     for failure in results.iter().filter_map(|result| result.as_ref().err()) {
-        assert_eq!(failure.code(), "OUTPUT_EXISTS", "{place}");
+        assert_eq!(failure.code, Code::OutputExists, "{place}");
     }
     came.map(|came| came.load(Ordering::Relaxed))
 }
@@ -270,7 +271,7 @@ fn disturbed(home: &Path, [first, second]: [Act; 2], one: usize, two: usize) -> 
     }
     assert!(!temporary.exists(), "{place}");
     if let Err(error) = &result {
-        assert_eq!(error.code(), "OUTPUT_EXISTS", "{place}");
+        assert_eq!(error.code, Code::OutputExists, "{place}");
         let elsewhere = names(&directory).iter().any(|name| name.contains(".swap"));
         assert_eq!(elsewhere, error.message.contains(".swap"), "what is kept elsewhere is named: {place}");
     } else {

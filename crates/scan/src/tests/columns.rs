@@ -3,6 +3,7 @@
 use super::fixture::{Fixture, open, request, scan, scan_error, try_scan};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
+use batch_core_error::Code;
 
 #[test]
 fn odd_names_stand_for_themselves() {
@@ -57,7 +58,7 @@ fn names_that_differ_in_case_are_not_mixed_up() {
     assert_eq!(values, [1, 2, 3]);
     for (wrong, hint) in [("A", "\"A_1\""), ("B", "\"b\"")] {
         let error = scan_error(&file, &["a", wrong], &[], 0..1);
-        assert_eq!((error.code(), error.column.as_deref()), ("CONFIG", Some(wrong)));
+        assert_eq!((error.code, error.place.column.as_deref()), (Code::Config, Some(wrong)));
         assert!(error.message.contains(hint), "{error}");
     }
 }
@@ -69,12 +70,12 @@ fn a_missing_column_is_named() {
     // The last three are columns DuckDB offers for any file; the scan's own row numbers are none of the file's either.
     for missing in ["c", "ab", "", "filename", "file_index", "file_row_number", "FILENAME"] {
         let error = scan_error(&file, &["a", missing], &["b"], 0..1);
-        assert_eq!((error.code(), error.column.as_deref()), ("CONFIG", Some(missing)), "{error}");
-        assert_eq!(error.file.as_deref(), Some(file.as_path()));
+        assert_eq!((error.code, error.place.column.as_deref()), (Code::Config, Some(missing)), "{error}");
+        assert_eq!(error.place.file.as_deref(), Some(file.as_path()));
         assert!(!error.message.contains("LINE 1"), "{error}");
     }
     let error = scan_error(&file, &["a\0b"], &[], 0..1);
-    assert_eq!(error.code(), "CONFIG");
+    assert_eq!(error.code, Code::Config);
 }
 
 #[test]
@@ -83,7 +84,7 @@ fn a_file_with_row_numbers_of_its_own_is_refused() {
     for name in ["file_row_number", "File_Row_Number"] {
         let file = fixture.write("own.parquet", &format!("SELECT 1 AS v, 5 AS {name}"));
         let error = scan_error(&file, &["v"], &[], 0..1);
-        assert_eq!((error.code(), error.column.as_deref()), ("CONFIG", Some(name)), "{error}");
+        assert_eq!((error.code, error.place.column.as_deref()), (Code::Config, Some(name)), "{error}");
         assert!(error.message.contains("rename"), "{error}");
     }
 }
@@ -105,5 +106,5 @@ fn a_column_can_be_a_feature_and_copied() {
 fn a_scan_of_no_columns_is_refused() {
     let fixture = Fixture::new();
     let file = fixture.write("v.parquet", "SELECT 1 AS v");
-    assert_eq!(scan_error(&file, &[], &[], 0..1).code(), "CONFIG");
+    assert_eq!(scan_error(&file, &[], &[], 0..1).code, Code::Config);
 }

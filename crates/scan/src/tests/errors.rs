@@ -6,6 +6,7 @@ use crate::{Fetch, Scanner, ScannerOptions};
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
+use batch_core_error::Code;
 use std::path::{Path, PathBuf};
 
 const ROWS: u64 = 20_000;
@@ -16,8 +17,8 @@ fn counted(batches: &[RecordBatch]) -> u64 {
 }
 
 /// What every message owes its reader.
-fn presentable(error: &crate::ScanError, file: &Path) {
-    assert_eq!(error.file.as_deref(), Some(file), "{error}");
+fn presentable(error: &batch_core_error::Error, file: &Path) {
+    assert_eq!(error.place.file.as_deref(), Some(file), "{error}");
     assert!(error.message.contains(file.to_str().expect("text")), "{error}");
     for noise in ["Stack Trace", "LINE 1", "0x0", "\n", "Candidate bindings"] {
         assert!(!error.message.contains(noise), "{error}");
@@ -30,7 +31,7 @@ fn a_missing_file_is_an_io_error() {
     for name in ["missing.parquet", "missing[1].parquet", "no/such/directory.parquet"] {
         let file = fixture.path(name);
         let error = scan_error(&file, &["i"], &[], 0..1);
-        assert_eq!(error.code(), "SOURCE_NOT_FOUND", "{error}");
+        assert_eq!(error.code, Code::SourceNotFound, "{error}");
         assert!(error.message.contains("No such file"), "{error}");
         presentable(&error, &file);
     }
@@ -42,7 +43,7 @@ fn a_file_that_comes_back_is_read() {
     let file = fixture.path("late.parquet");
     let scanner = open(&[&file]);
     let wanted = request(&file, &["i"], &[], 0..ROWS);
-    assert_eq!(try_scan(&scanner, &wanted).expect_err("missing").code(), "SOURCE_NOT_FOUND");
+    assert_eq!(try_scan(&scanner, &wanted).expect_err("missing").code, Code::SourceNotFound);
     fixture.write("late.parquet", SELECT);
     assert_eq!(counted(&try_scan(&scanner, &wanted).expect("there now")), ROWS);
 }
@@ -54,7 +55,7 @@ fn what_is_no_file_is_refused() {
     for file in [fixture.path("directory.parquet"), PathBuf::from("/dev/null"), PathBuf::from("/dev/stdin")] {
         let error = scan_error(&file, &["i"], &[], 0..1);
         // Under some runners the standard input is a file, if hardly a Parquet one.
-        assert_eq!(error.code(), "DATA", "{error}");
+        assert_eq!(error.code, Code::Data, "{error}");
         presentable(&error, &file);
     }
 }
@@ -67,7 +68,7 @@ fn a_truncated_file_is_bad_data() {
     for length in [0, 1, 3, 4, 8, 11, 12, 13, 100, bytes.len() / 2, bytes.len() - 8, bytes.len() - 4, bytes.len() - 1] {
         std::fs::write(&file, &bytes[..length]).expect("writes");
         let error = scan_error(&file, &["i", "x"], &["s"], 0..ROWS);
-        assert_eq!(error.code(), "DATA", "{length} bytes: {error}");
+        assert_eq!(error.code, Code::Data, "{length} bytes: {error}");
         presentable(&error, &file);
     }
 }
@@ -85,7 +86,7 @@ fn a_page_that_cannot_be_read_is_bad_data_and_spoils_nothing_else() {
     for fetch in [Fetch::Streaming, Fetch::Materialised] {
         let scanner = Scanner::open(&ScannerOptions { fetch, ..options(&[&good, &bad]) }).expect("opens");
         let error = try_scan(&scanner, &request(&bad, &["i", "x"], &["s"], 0..ROWS)).expect_err("a bad page");
-        assert_eq!(error.code(), "DATA", "{error}");
+        assert_eq!(error.code, Code::Data, "{error}");
         presentable(&error, &bad);
         // The row groups ahead of the bad one, and the other file, are still readable.
         assert_eq!(counted(&try_scan(&scanner, &request(&bad, &["i"], &["s"], 0..4096)).expect("ahead")), 4096);
@@ -105,8 +106,8 @@ fn a_failed_scan_stays_failed() {
             Err(error) => break error,
         }
     };
-    assert_eq!(error.code(), "DATA");
-    assert_eq!(scan.next_batch().expect_err("still").code(), "BUG");
+    assert_eq!(error.code, Code::Data);
+    assert_eq!(scan.next_batch().expect_err("still").code, Code::Bug);
 }
 
 #[test]
@@ -139,8 +140,8 @@ fn damage_anywhere_is_an_answer_and_never_a_crash() {
             }
             Err(error) => {
                 failed += 1;
-                assert!(["DATA", "CONFIG", "OUT_OF_MEMORY"].contains(&error.code()), "{error:?}");
-                assert_eq!(error.file.as_deref(), Some(bad.as_path()), "{error}");
+                assert!([Code::Data, Code::Config, Code::OutOfMemory].contains(&error.code), "{error:?}");
+                assert_eq!(error.place.file.as_deref(), Some(bad.as_path()), "{error}");
                 assert!(!error.message.contains("Stack Trace") && !error.message.contains("invalidated"), "{error}");
             }
         }
@@ -176,10 +177,22 @@ fn a_broken_instance_is_replaced() {
     let mut running = scanner.scan(&wanted).expect("starts");
     // DuckDB has no statement that breaks it on purpose, so it is only said to be broken.
     let error = scanner.failed(&Failure::new(0, "INTERNAL Error: x\n\nStack Trace:\n0x01"), &file, "name");
-    assert_eq!(error.code(), "DATA");
+    assert_eq!(error.code, Code::Data);
     presentable(&error, &file);
     assert_eq!(counted(&try_scan(&scanner, &wanted).expect("on the new instance")), ROWS);
     assert!(running.next_batch().expect("on the old one").is_some());
+}
+
+#[test]
+fn what_duckdb_said_is_kept_where_something_else_is_to_blame() {
+    let fixture = Fixture::new();
+    let file = fixture.write("whole.parquet", SELECT);
+    let scanner = open(&[&file]);
+    std::fs::remove_file(&file).expect("goes");
+    let error = scanner.failed(&Failure::new(28, "IO Error: No files found that match the pattern"), &file, "name");
+    assert_eq!(error.code, Code::SourceNotFound);
+    let cause = error.cause.expect("is kept").to_string();
+    assert_eq!(cause, "IO Error: No files found that match the pattern");
 }
 
 #[test]
@@ -196,12 +209,12 @@ fn the_rows_delivered_are_the_rows_requested() {
     }
     for (first, last) in [(0, ROWS + 1), (ROWS, ROWS + 1), (19_999, 30_000), (1 << 40, (1 << 40) + 5)] {
         let error = scan_error(&file, &["i"], &[], first..last);
-        assert_eq!(error.code(), "DATA", "{error}");
+        assert_eq!(error.code, Code::Data, "{error}");
         presentable(&error, &file);
         assert!(error.message.contains(&first.to_string()) && error.message.contains("rows"), "{error}");
     }
     for (first, last) in [(0, u64::MAX), (u64::MAX - 1, u64::MAX), (i64::MAX.cast_unsigned(), u64::MAX)] {
-        assert_eq!(scan_error(&file, &["i"], &[], first..last).code(), "BUG");
+        assert_eq!(scan_error(&file, &["i"], &[], first..last).code, Code::Bug);
     }
 }
 
@@ -212,7 +225,7 @@ fn running_out_of_memory_is_a_matter_of_resources() {
     let scarce = ScannerOptions { memory_limit_bytes: Some(8 << 20), fetch: Fetch::Materialised, ..options(&[&file]) };
     let error = try_scan(&Scanner::open(&scarce).expect("opens"), &request(&file, &[], &["s"], 0..500_000))
         .expect_err("out of memory");
-    assert_eq!(error.code(), "OUT_OF_MEMORY", "{error}");
+    assert_eq!(error.code, Code::OutOfMemory, "{error}");
     presentable(&error, &file);
 }
 
@@ -227,7 +240,7 @@ fn a_batch_of_more_bytes_than_were_planned_for_is_refused() {
         try_scan(&scanner, &request(&file, &["i"], copied, rows)).expect("small batches");
     }
     let error = try_scan(&scanner, &request(&file, &["i"], &["s"], 100..8192)).expect_err("large batches");
-    assert_eq!(error.code(), "MEMORY_TOO_SMALL", "{error}");
+    assert_eq!(error.code, Code::MemoryTooSmall, "{error}");
     assert!(error.message.contains("rows 4096 to 6143 take 6 MiB") && error.message.contains("--memory"), "{error}");
     presentable(&error, &file);
 }
@@ -257,7 +270,7 @@ fn another_library_is_refused() {
     for library in ["missing.so", "text.so"] {
         let options = ScannerOptions { library: fixture.path(library), ..options(&[]) };
         let Err(error) = Scanner::open(&options).map(|_| ()) else { panic!("opened {library}") };
-        assert_eq!(error.code(), "CONFIG", "{error}");
+        assert_eq!(error.code, Code::Config, "{error}");
         assert!(error.message.contains(library), "{error}");
     }
 }
@@ -268,5 +281,5 @@ fn a_temporary_directory_that_is_no_text_is_refused() {
     use std::os::unix::ffi::OsStrExt;
     let directory = PathBuf::from(std::ffi::OsStr::from_bytes(b"/tmp/\xff"));
     let options = ScannerOptions { temp_directory: Some(directory), ..options(&[]) };
-    assert_eq!(Scanner::open(&options).map(|_| ()).expect_err("no text").code(), "CONFIG");
+    assert_eq!(Scanner::open(&options).map(|_| ()).expect_err("no text").code, Code::Config);
 }

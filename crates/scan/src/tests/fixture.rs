@@ -3,8 +3,9 @@
 use super::library::library;
 use crate::api::{self, Api};
 use crate::database::{Connection, Database};
-use crate::{Fetch, ScanError, ScanRequest, Scanner, ScannerOptions};
+use crate::{Fetch, ScanRequest, Scanner, ScannerOptions};
 use arrow_array::RecordBatch;
+use batch_core_error::Error;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -76,7 +77,7 @@ pub(crate) fn request(file: &Path, columns: &[&str], copied: &[&str], rows: std:
 }
 
 /// All batches of a request.
-pub(crate) fn try_scan(scanner: &Scanner, request: &ScanRequest) -> Result<Vec<RecordBatch>, ScanError> {
+pub(crate) fn try_scan(scanner: &Scanner, request: &ScanRequest) -> Result<Vec<RecordBatch>, Error> {
     let mut scan = scanner.scan(request)?;
     let mut batches = Vec::new();
     while let Some(batch) = scan.next_batch()? {
@@ -91,6 +92,6 @@ pub(crate) fn scan(file: &Path, columns: &[&str], copied: &[&str], rows: std::op
 }
 
 /// The error of a scan that must fail.
-pub(crate) fn scan_error(file: &Path, columns: &[&str], copied: &[&str], rows: std::ops::Range<u64>) -> ScanError {
+pub(crate) fn scan_error(file: &Path, columns: &[&str], copied: &[&str], rows: std::ops::Range<u64>) -> Error {
     try_scan(&open(&[file]), &request(file, columns, copied, rows)).expect_err("the scan fails")
 }

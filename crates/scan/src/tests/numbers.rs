@@ -6,6 +6,7 @@ use arrow_array::{
     Time32SecondArray, TimestampNanosecondArray,
 };
 use arrow_buffer::NullBuffer;
+use batch_core_error::Code;
 
 fn check(array: &dyn Array, expected: &[Option<f64>]) {
     let mut scratch = Numbers::default();
@@ -76,6 +77,6 @@ fn other_types_convert() {
 #[test]
 fn text_is_refused_by_its_type() {
     let error = numeric(&StringArray::from(vec!["1"]), &mut Numbers::default()).map(|_| ()).expect_err("text");
-    assert_eq!(error.code(), "CONFIG");
+    assert_eq!(error.code, Code::Config);
     assert!(error.message.contains("Utf8"), "{error}");
 }

@@ -4,6 +4,7 @@ use super::fixture::{Fixture, open, options, request, scan, try_scan};
 use crate::{ScanRequest, Scanner, ScannerOptions};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
+use batch_core_error::Code;
 use std::path::Path;
 
 fn value(file: &Path) -> i32 {
@@ -68,12 +69,12 @@ fn a_relative_path_is_one_of_the_working_directory() {
     for name in ["Cargo.toml", "./Cargo.toml", "src/../Cargo.toml"] {
         let file = Path::new(name);
         let error = try_scan(&open(&[file]), &request(file, &["v"], &[], 0..1)).expect_err("no Parquet");
-        assert_eq!(error.code(), "DATA", "{error}");
+        assert_eq!(error.code, Code::Data, "{error}");
     }
     for name in ["s3://bucket/x.parquet", "~/x.parquet", "https://host/x.parquet"] {
         let file = Path::new(name);
         let error = try_scan(&open(&[file]), &request(file, &["v"], &[], 0..1)).expect_err("not there");
-        assert_eq!(error.code(), "SOURCE_NOT_FOUND", "{error}");
+        assert_eq!(error.code, Code::SourceNotFound, "{error}");
         assert!(error.message.contains(name) && error.message.contains("No such file"), "{error}");
     }
 }
@@ -96,7 +97,7 @@ fn a_path_with_a_nul_is_refused() {
     let fixture = Fixture::new();
     let file = fixture.path("a\0b.parquet");
     let Err(error) = Scanner::open(&options(&[&file])).map(|_| ()) else { panic!("a NUL in a path") };
-    assert_eq!(error.code(), "CONFIG", "{error}");
+    assert_eq!(error.code, Code::Config, "{error}");
 }
 
 #[test]
@@ -105,7 +106,7 @@ fn directory_names_are_not_columns() {
     let file = fixture.write("v=9/f.parquet", "SELECT 1::INTEGER AS v, 2 AS w");
     assert_eq!(value(&file), 1);
     let error = super::fixture::scan_error(&fixture.write("z=9/f.parquet", "SELECT 1 AS v"), &["z"], &[], 0..1);
-    assert_eq!((error.code(), error.column.as_deref()), ("CONFIG", Some("z")), "{error}");
+    assert_eq!((error.code, error.place.column.as_deref()), (Code::Config, Some("z")), "{error}");
 }
 
 #[cfg(unix)]
@@ -160,7 +161,7 @@ fn a_link_that_was_turned_elsewhere_is_refused() {
         std::fs::remove_file(&link).expect("removes");
         std::os::unix::fs::symlink(&two, &link).expect("links");
         let error = try_scan(&scanner, &request(&link, &["v"], &[], 0..1)).expect_err("another file");
-        assert_eq!(error.code(), "SOURCE_UNREADABLE", "{error}");
+        assert_eq!(error.code, Code::SourceUnreadable, "{error}");
     }
 }
 
@@ -169,7 +170,7 @@ fn a_file_that_was_not_announced_is_refused() {
     let fixture = Fixture::new();
     let (one, two) = (fixture.write("1.parquet", "SELECT 1 AS v"), fixture.write("2.parquet", "SELECT 2 AS v"));
     let error = try_scan(&open(&[&one]), &request(&two, &["v"], &[], 0..1)).expect_err("not announced");
-    assert_eq!((error.code(), error.file.as_deref()), ("BUG", Some(two.as_path())));
+    assert_eq!((error.code, error.place.file.as_deref()), (Code::Bug, Some(two.as_path())));
     assert!(error.message.contains("2.parquet"), "{error}");
 }
 

@@ -3,16 +3,17 @@
 use super::fixture::{Fixture, request, scan, scan_error, unlocked};
 use crate::columns::Columns;
 use crate::query::{Rows, Stop};
-use crate::{Fetch, Numbers, ScanError, numeric};
+use crate::{Fetch, Numbers, numeric};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
+use batch_core_error::{Code, Error};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
 /// The only batch of a query on the columns `v`, as a feature, and `v` again, copied.
-fn batch_of(sql: &str, columns: &[&str], copied: &[&str]) -> Result<RecordBatch, ScanError> {
+fn batch_of(sql: &str, columns: &[&str], copied: &[&str]) -> Result<RecordBatch, Error> {
     let connection = Rc::new(unlocked());
     let refused = |stop| match stop {
         Stop::Refused(error) => error,
@@ -110,7 +111,7 @@ fn what_is_no_number_is_no_feature() {
         ("union_value(a := 1)", "UNION"),
     ] {
         let error = batch_of(&format!("SELECT {expression} AS v"), &["v"], &[]).expect_err(name);
-        assert_eq!((error.code(), error.column.as_deref()), ("CONFIG", Some("v")), "{error}");
+        assert_eq!((error.code, error.place.column.as_deref()), (Code::Config, Some("v")), "{error}");
         assert!(error.message.contains("\"v\"") && error.message.contains(name), "{error}");
         batch_of(&format!("SELECT {expression} AS v"), &[], &["v"]).expect("can be copied");
     }
@@ -118,8 +119,8 @@ fn what_is_no_number_is_no_feature() {
     let file = fixture.write("text.parquet", "SELECT 1 AS n, 'x' AS word");
     let error = scan_error(&file, &["n", "word"], &[], 0..1);
     assert_eq!(
-        (error.code(), error.column.as_deref(), error.file.as_deref()),
-        ("CONFIG", Some("word"), Some(file.as_path()))
+        (error.code, error.place.column.as_deref(), error.place.file.as_deref()),
+        (Code::Config, Some("word"), Some(file.as_path()))
     );
     assert!(error.message.contains("VARCHAR"), "{error}");
 }
@@ -128,7 +129,7 @@ fn what_is_no_number_is_no_feature() {
 fn what_arrow_does_not_have_is_not_copied() {
     let error =
         batch_of("SELECT 'x' AS s, 1::VARIANT AS v, true AS b", &[], &["s", "v", "b"]).expect_err("no such type");
-    assert_eq!((error.code(), error.column.as_deref()), ("CONFIG", Some("v")), "{error}");
+    assert_eq!((error.code, error.place.column.as_deref()), (Code::Config, Some("v")), "{error}");
     assert!(error.message.contains("VARIANT") && !error.message.contains("exception"), "{error}");
 }
 
