@@ -58,8 +58,7 @@ fn declarations() -> String {
 
 /// The text without what a formatter may change.
 fn tokens(text: &str) -> String {
-    let text = text.replace('"', "'");
-    text.chars().filter(|c| !c.is_whitespace() && !",;|*/()".contains(*c)).collect()
+    text.chars().filter(|c| !c.is_whitespace() && !",;|*/'\"()".contains(*c)).collect()
 }
 
 #[test]
