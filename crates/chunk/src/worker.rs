@@ -89,7 +89,7 @@ impl Worker {
                 let target = self.target(range)?;
                 let (scanner, model) = self.with_model(model)?;
                 let top = rank::rank(scanner, chunk, model, *missing, *count as usize, watch)?;
-                keep(&target, top.to_bytes())
+                keep(&target, top.into_bytes())
             }
             Work::Score { model, scoring } => {
                 let part = score::Target {

@@ -45,6 +45,8 @@ pub struct FailureRecord {
     pub file: Option<String>,
     /// The column it is about.
     pub column: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
 }
 
 impl From<&ChunkError> for FailureRecord {
@@ -54,6 +56,7 @@ impl From<&ChunkError> for FailureRecord {
             message: error.message.clone(),
             file: error.file.as_ref().map(|file| file.to_string_lossy().into_owned()),
             column: error.column.clone(),
+            hint: error.hint.map(str::to_owned),
         }
     }
 }

@@ -6,7 +6,6 @@
  * Nothing is in flight when the phase ends, however it ends.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkSummary } from '../../bindings/native.ts';
 import type { Receipt, Work, Yield } from '../../bindings/task.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { BatchCoreError } from '../../errors.ts';
@@ -47,8 +46,6 @@ export interface PhaseWork {
   work: (chunk: PlannedChunk) => Work;
   /** The file that is made of a chunk, by its name in the job's directory. */
   target?: (chunk: PlannedChunk) => string;
-  /** Its chunks leave summaries that are merged when all are done. */
-  summaries?: true;
   counts: ChunkCounts;
   /** Told of each chunk whose receipt is committed; what it throws ends the phase. */
   done?: (chunkId: number, receipt: ChunkReceipt) => void;
@@ -96,7 +93,6 @@ export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
 async function chunksBefore(run: PhaseRun, work: PhaseWork): Promise<StoredChunk[]> {
   if (await run.store.plan(work.name, run.chunks)) return [];
   await refusePoisoned(run, work);
-  await checkSummaries(run.store, work);
   return run.store.chunks(work.name);
 }
 
@@ -124,24 +120,6 @@ async function refusePoisoned({ store, jobId, home }: PhaseRun, work: PhaseWork)
       hint: goOnHint('CHUNK_CRASHED', jobId, home),
     },
   );
-}
-
-/** A summary that lies in a file must be what was written; else its chunk is summarized again. */
-async function checkSummaries(store: JobStore, work: PhaseWork): Promise<void> {
-  if (!work.summaries) return;
-  const lost: number[] = [];
-  for (const { chunkId, state } of await store.chunks(work.name)) {
-    if (state !== 'done') continue;
-    const bytes = await store.summary(work.name, chunkId);
-    try {
-      checkSummary(bytes);
-    } catch (thrown) {
-      const error = BatchCoreError.from(thrown);
-      if (error.code !== 'JOB_DAMAGED') throw error;
-      lost.push(chunkId);
-    }
-  }
-  if (lost.length > 0) await store.reset(work.name, lost);
 }
 
 async function runChunk(run: PhaseRun, work: PhaseWork, chunk: PlannedChunk): Promise<void> {
