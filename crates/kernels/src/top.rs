@@ -27,12 +27,30 @@ pub struct TopRows {
     kept: BinaryHeap<Reverse<Ranked>>,
 }
 
+/// A row in the room of what is written of it: 20 bytes, where alignment would take 24.
 #[derive(Clone, Copy, Debug)]
-struct Ranked(TopRow);
+#[repr(Rust, packed(4))]
+struct Ranked {
+    score: f64,
+    file: u32,
+    row: u64,
+}
+
+impl From<TopRow> for Ranked {
+    fn from(TopRow { score, file, row }: TopRow) -> Self {
+        Self { score, file, row }
+    }
+}
+
+impl From<Ranked> for TopRow {
+    fn from(Ranked { score, file, row }: Ranked) -> Self {
+        Self { score, file, row }
+    }
+}
 
 impl Ord for Ranked {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (a, b) = (&self.0, &other.0);
+        let (a, b) = (TopRow::from(*self), TopRow::from(*other));
         // No score here is NaN; and 0 and -0 are equal, as they are for the reader.
         let by_score = a.score.partial_cmp(&b.score).unwrap_or(Ordering::Equal);
         by_score.then_with(|| (b.file, b.row).cmp(&(a.file, a.row)))
@@ -65,7 +83,7 @@ impl TopRows {
         if score.is_nan() {
             return false;
         }
-        let offered = Ranked(TopRow { score, file, row });
+        let offered = Ranked { score, file, row };
         if self.kept.len() < self.limit {
             self.kept.push(Reverse(offered));
         } else if let Some(mut lowest) = self.kept.peek_mut()
@@ -88,7 +106,7 @@ impl TopRows {
         reader.u64()?;
         let rows = reader.records::<20>()?;
         reader.finish()?;
-        let falls = |pair: &[[u8; 20]]| Ranked(row(&pair[0])) > Ranked(row(&pair[1]));
+        let falls = |pair: &[[u8; 20]]| Ranked::from(row(&pair[0])) > Ranked::from(row(&pair[1]));
         if !rows.windows(2).all(falls) || rows.iter().any(|record| row(record).score.is_nan()) {
             return Err(CodecError::Damaged);
         }
@@ -105,7 +123,7 @@ impl TopRows {
     /// The lowest of the rows kept.
     #[must_use]
     pub fn lowest(&self) -> Option<TopRow> {
-        self.kept.peek().map(|Reverse(Ranked(row))| *row)
+        self.kept.peek().map(|Reverse(row)| (*row).into())
     }
 
     /// Checksummed bytes; the same for the same rows.
@@ -115,10 +133,10 @@ impl TopRows {
         writer.len(self.limit);
         writer.len(self.kept.len());
         // Ascending in `Reverse` is descending in rank.
-        for Reverse(Ranked(row)) in self.kept.into_sorted_vec() {
-            writer.f64(row.score);
-            writer.u32(row.file);
-            writer.u64(row.row);
+        for Reverse(Ranked { score, file, row }) in self.kept.into_sorted_vec() {
+            writer.f64(score);
+            writer.u32(file);
+            writer.u64(row);
         }
         writer.finish()
     }
@@ -163,7 +181,7 @@ mod tests {
     }
 
     fn sorted(top: TopRows) -> Vec<TopRow> {
-        top.kept.into_sorted_vec().into_iter().map(|Reverse(Ranked(row))| row).collect()
+        top.kept.into_sorted_vec().into_iter().map(|Reverse(row)| row.into()).collect()
     }
 
     #[test]
