@@ -167,8 +167,13 @@ export class Watch {
   get rows(): number {
     return addon().watchedRows(this.number);
   }
+  /** What is at work stops at its next batch. */
   cancel(): void {
     addon().cancelWatch(this.number);
+  }
+  /** No other chunk of its task is begun. */
+  drain(): void {
+    addon().drainWatch(this.number);
   }
   close(): void {
     addon().closeWatch(this.number);

@@ -17,7 +17,7 @@ export type Task = {
   epoch: number;
   /** The file. */
   source: Source;
-  /** Chunks of it, each of which is answered by a receipt, in this order. */
+  /** Neighbouring chunks of it, each of which is answered by a receipt, in this order. */
   ranges: Array<RowRange>;
   /** What is done with each. */
   work: Work;

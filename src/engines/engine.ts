@@ -12,9 +12,11 @@ export interface Engine {
   readonly name: EngineName;
   /** Tasks that run at the same time. It may change while the engine is open: who gives tasks asks each time. */
   readonly capacity: number;
+  /** Chunks that a task may have: how many can be lost, or must be waited for, at a time. */
+  readonly chunksMax: number;
   /**
    * Carries out one task. Never rejects: that a worker was lost is an ending too, under the code of what took it. Ranges
-   * whose receipt was heard are done; the next is the one that failed, and those after it were not begun.
+   * whose receipt was heard are done; the next is the one that failed, if it did, and those after it were not begun.
    */
   run(task: Task, hearing: Hearing): Promise<Ending>;
   /** Waits for what runs, then lets every worker go. A second call waits for the same. */
@@ -25,6 +27,8 @@ export interface Engine {
 export interface Hearing {
   /** Aborting it interrupts the task at its next batch. */
   signal: AbortSignal;
+  /** Aborting it ends the task after the chunk that is at work. */
+  drain: AbortSignal;
   /** A chunk is done; all have been told when the task has ended. */
   onReceipt: (receipt: Receipt) => void;
   /** Rows that the task has dealt with so far. */

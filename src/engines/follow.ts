@@ -6,19 +6,24 @@ import type { Hearing } from './engine.ts';
 const PROGRESS_MS = 250;
 
 /** The number of the watch that the task goes under, and what ends the following. */
-export function follow({ signal, onProgress }: Hearing): { watch: number; end: () => void } {
+export function follow({ signal, drain, onProgress }: Hearing): { watch: number; end: () => void } {
   const watch = new Watch();
-  const cancel = () => watch.cancel();
-  if (signal.aborted) cancel();
-  else signal.addEventListener('abort', cancel);
+  const ends = [when(signal, () => watch.cancel()), when(drain, () => watch.drain())];
   const timer = setInterval(() => onProgress(watch.rows), PROGRESS_MS).unref();
   return {
     watch: watch.number,
     end() {
       clearInterval(timer);
-      signal.removeEventListener('abort', cancel);
+      for (const end of ends) end();
       onProgress(watch.rows);
       watch.close();
     },
   };
+}
+
+/** Does it when `signal` is aborted; what is returned forgets it. */
+function when(signal: AbortSignal, act: () => void): () => void {
+  if (signal.aborted) act();
+  else signal.addEventListener('abort', act);
+  return () => signal.removeEventListener('abort', act);
 }

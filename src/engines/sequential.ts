@@ -18,6 +18,8 @@ export function openSequential(options: EngineOptions): Engine {
   return {
     name: 'sequential',
     capacity: 1,
+    // Between two tasks the event loop turns.
+    chunksMax: 1,
     run(task: Task, hearing: Hearing): Promise<Ending> {
       if (closed) {
         const error = new BatchCoreError('BUG', 'a task was given to an engine that is closed').toJSON();

@@ -22,6 +22,7 @@ export function openThreads(options: EngineOptions, entry: URL = ENTRY): Engine 
 class Threads implements Engine {
   readonly name = 'threads';
   readonly capacity: number;
+  readonly chunksMax = 8;
   readonly #pool: Piscina<Assignment, Answer>;
   readonly #inFlight = new Set<Promise<unknown>>();
   /** By the number of a task's watch. */

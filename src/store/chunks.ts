@@ -3,6 +3,7 @@
  *
  * Chunk:  pending -> claim -> running -> complete -> done -> reset -> pending
  *                                     \-> fail -> retry_wait | pending | quarantined
+ *                                     \-> release -> pending
  */
 import type { Database, Parameter } from '../duckdb/client.ts';
 import { BatchCoreError, type ErrorRecord } from '../errors.ts';
@@ -120,6 +121,19 @@ export abstract class ChunkStore {
       `UPDATE chunk SET state = $3, error_code = $4, error_json = $5, updated_at = ${TIME('$6')}
        WHERE phase = $1 AND chunk_id = $2 AND state = 'running'`,
       [phase, chunkId, state, error.code, JSON.stringify(error), Date.now()],
+    );
+  }
+
+  /** Gives back chunks that were claimed and not begun. */
+  release(phase: string, chunkIds: readonly number[]): Promise<void> {
+    return this.group.commit((statements) =>
+      change(
+        statements,
+        `UPDATE chunk SET state = 'pending', updated_at = ${TIME('$3')}
+         WHERE phase = $1 AND list_contains($2::BIGINT[], chunk_id) AND state = 'running'`,
+        [phase, JSON.stringify(chunkIds), Date.now()],
+        chunkIds.length,
+      ),
     );
   }
 

@@ -19,11 +19,18 @@ const verify: Task = {
 const open = (library: string) =>
   openEngine('sequential', { workers: 4, worker: { library, files: [file], directory } });
 
+const NEVER = new AbortController().signal;
+
 /** What is heard of a task, in order. */
-async function run(engine: Engine, signal = new AbortController().signal) {
+async function run(engine: Engine, { signal = NEVER, drain = NEVER } = {}) {
   const heard: string[] = [];
   const onReceipt = ({ chunk }: Receipt) => heard.push(`chunk ${chunk}`);
-  const ending = await engine.run(verify, { signal, onReceipt, onProgress: (rows) => heard.push(`${rows} rows`) });
+  const ending = await engine.run(verify, {
+    signal,
+    drain,
+    onReceipt,
+    onProgress: (rows) => heard.push(`${rows} rows`),
+  });
   return { ...ending, heard };
 }
 
@@ -48,13 +55,14 @@ it('answers with the error of a worker that cannot be opened, and goes on answer
   await engine.close();
 });
 
-it('tells of each chunk and of its rows, and an abort ends a task at its next batch', async () => {
+it('tells of each chunk and of its rows, and an abort ends a task at its next batch, or after the chunk at work', async () => {
   const engine = await open(libraryPath());
   expect(await run(engine)).toEqual({ ok: true, heard: ['chunk 0', 'chunk 1', '600 rows'] });
-  expect(await run(engine, AbortSignal.abort())).toMatchObject({
+  expect(await run(engine, { signal: AbortSignal.abort() })).toMatchObject({
     ok: false,
     error: { code: 'CANCELLED' },
     heard: ['0 rows'],
   });
+  expect(await run(engine, { drain: AbortSignal.abort() })).toEqual({ ok: true, heard: ['chunk 0', '400 rows'] });
   await engine.close();
 });

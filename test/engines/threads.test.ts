@@ -27,7 +27,12 @@ async function send(to: Engine, kind: string, ms = 0): Promise<Ending & { heard:
   const heard: unknown[] = [];
   const hear = (receipt: unknown) => heard.push(receipt);
   const { signal } = new AbortController();
-  const ending = await to.run({ kind, ms } as unknown as Task, { signal, onReceipt: hear, onProgress: () => {} });
+  const ending = await to.run({ kind, ms } as unknown as Task, {
+    signal,
+    drain: signal,
+    onReceipt: hear,
+    onProgress: () => {},
+  });
   return { ...ending, heard };
 }
 

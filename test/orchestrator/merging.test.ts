@@ -8,7 +8,7 @@ import { noChunks } from '../../src/events/progress.ts';
 import { Control } from '../../src/orchestrator/work/control.ts';
 import { mergePass } from '../../src/orchestrator/work/merging.ts';
 import { Monitor } from '../../src/orchestrator/work/monitor.ts';
-import type { PhaseRun } from '../../src/orchestrator/work/phase.ts';
+import type { PhaseRun } from '../../src/orchestrator/work/phaseRun.ts';
 import { sha256Of } from '../../src/sink/sink.ts';
 import type { SourceFile } from '../../src/source/facts.ts';
 import { JobStore } from '../../src/store/job.ts';
@@ -55,7 +55,7 @@ async function pass(before: readonly number[], during: (chunk: number) => void =
     sources: { files: [{ path: '/s', rowGroups: [] }] as unknown as SourceFile[], columns: [] },
     ...{ epoch: 1, interrupt: new AbortController().signal },
     engine: {
-      ...{ name: 'sequential', capacity: 1, close: async () => {} },
+      ...{ name: 'sequential', capacity: 1, chunksMax: 1, close: async () => {} },
       run: async ({ ranges: [range] }: Task, { onReceipt }: Hearing) => {
         const { chunk } = range!;
         ran.push(chunk);

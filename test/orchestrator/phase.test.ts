@@ -6,7 +6,8 @@ import type { Hearing } from '../../src/engines/engine.ts';
 import { noChunks } from '../../src/events/progress.ts';
 import { Control } from '../../src/orchestrator/work/control.ts';
 import { Monitor } from '../../src/orchestrator/work/monitor.ts';
-import { type PhaseRun, runPhase } from '../../src/orchestrator/work/phase.ts';
+import { runPhase } from '../../src/orchestrator/work/phase.ts';
+import type { PhaseRun } from '../../src/orchestrator/work/phaseRun.ts';
 import type { SourceFile } from '../../src/source/facts.ts';
 import { JobStore } from '../../src/store/job.ts';
 import type { Task } from '../../src/worker/protocol.ts';
@@ -43,7 +44,7 @@ it('chunks during which two executions died run first and alone, before the thir
     sources: { files: [{ path: '/s', rowGroups: [] }] as unknown as SourceFile[], columns: [] },
     ...{ epoch: 3, interrupt: new AbortController().signal },
     engine: {
-      ...{ name: 'threads', capacity: 2, close: async () => {} },
+      ...{ name: 'threads', capacity: 2, chunksMax: 1, close: async () => {} },
       run: async ({ ranges: [range] }: Task, { onReceipt }: Hearing) => {
         const { chunk } = range!;
         running.add(chunk);

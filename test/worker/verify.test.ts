@@ -30,7 +30,7 @@ async function verify(path: string, chunkRows: number, watch = new Watch()) {
     const given: Receipt[] = [];
     const ending = runTask(
       () => worker,
-      taskOf(run, { work }, chunk, 1),
+      taskOf(run, { work }, [chunk], [1]),
       watch.number,
       (receipt) => given.push(receipt),
     );

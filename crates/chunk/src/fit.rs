@@ -1,19 +1,21 @@
 //! Fit: a chunk becomes a summary.
 
-use crate::range::{Selection, for_each_batch};
-use crate::task::Chunk;
-use crate::{ChunkError, Watch};
+use crate::reader::Reader;
+use crate::{ChunkError, RowRange, Watch};
 use batch_core_kernels::{Fit, Level};
-use batch_core_scan::Scanner;
 
-/// What one pass of `fit` learns from the rows of `chunk`, as bytes that merge with those of other chunks.
+/// What one pass of `fit` learns from the rows of `range`, as bytes that merge with those of other chunks.
 ///
 /// # Errors
 /// What the scan reports, a missing cell where `Missing::Error` was asked for, and `CANCELLED`.
-pub(crate) fn summarize(scanner: &Scanner, chunk: Chunk<'_>, fit: &Fit, watch: &Watch) -> Result<Vec<u8>, ChunkError> {
+pub(crate) fn summarize(
+    reader: &mut Reader<'_>,
+    range: &RowRange,
+    fit: &Fit,
+    watch: &Watch,
+) -> Result<Vec<u8>, ChunkError> {
     let mut observer = fit.observer(Level::from_environment()?);
-    let selection = Selection { features: &fit.spec().columns, copied: &[], missing: fit.spec().missing };
-    for_each_batch(scanner, chunk, &selection, watch, |rows| {
+    reader.read(range, watch, |rows| {
         observer.observe(&rows.batch);
         if rows.ends_row_group {
             observer.end_row_group();

@@ -4,15 +4,17 @@
 //! Nothing here knows about jobs or JavaScript. A chunk is a run of whole row groups of one file; its rows come in file
 //! order, so a row's number is its chunk's first row plus its position.
 
+mod artifacts;
 mod best;
 mod digest;
 mod double;
 mod error;
 mod fit;
 mod held;
+mod operation;
 mod output;
-mod range;
 mod rank;
+mod reader;
 mod receipt;
 mod score;
 mod summary;

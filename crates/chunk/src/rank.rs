@@ -1,18 +1,16 @@
 //! The exact highest rows of a chunk, found by a scan that writes nothing.
 
-use crate::range::{Selection, for_each_batch};
-use crate::task::Chunk;
-use crate::{ChunkError, Watch};
+use crate::reader::Reader;
+use crate::{ChunkError, RowRange, Watch};
 use batch_core_kernels::{Level, Missing, Model, TopRows};
-use batch_core_scan::Scanner;
 
-/// The `count` highest scores among the rows of `chunk`.
+/// The `count` highest scores among the rows of `range`.
 ///
 /// # Errors
 /// What the scan reports, a missing cell where `Missing::Error` was asked for, and `CANCELLED`.
 pub(crate) fn rank(
-    scanner: &Scanner,
-    chunk: Chunk<'_>,
+    reader: &mut Reader<'_>,
+    range: &RowRange,
     model: &Model,
     missing: Missing,
     count: usize,
@@ -21,14 +19,14 @@ pub(crate) fn rank(
     let mut scorer = model.scorer(Level::from_environment()?, missing);
     let mut top = TopRows::new(count);
     let mut row_scores = Vec::new();
-    let selection = Selection { features: model.columns(), copied: &[], missing };
-    for_each_batch(scanner, chunk, &selection, watch, |rows| {
+    let file = reader.source.index;
+    reader.read(range, watch, |rows| {
         row_scores.resize(rows.batch.rows(), 0.0);
         scorer.score(&rows.batch, &mut row_scores);
         for (score, row) in row_scores.iter().zip(rows.batch.first_row()..) {
             // A skipped row has no score (NaN), and no comparison lets it in.
             if !score.is_nan() {
-                top.push(*score, chunk.source.index, row);
+                top.push(*score, file, row);
             }
         }
         Ok(())

@@ -2,15 +2,14 @@
 
 use crate::best::{BestRow, BestRows};
 use crate::output::Layout;
-use crate::range::{Selection, for_each_batch};
+use crate::reader::Reader;
 use crate::receipt::{BestRecord, Findings, Part, PartFile, ReasonRecord};
-use crate::task::{Chunk, Flag, Scoring};
+use crate::task::{Flag, RowRange, Scoring};
 use crate::{ChunkError, Watch};
 use arrow_buffer::BooleanBuffer;
 use arrow_schema::DataType;
 use batch_core_kernels::{Level, Missing, Model};
 use batch_core_parts::{Disk, PartWriter};
-use batch_core_scan::Scanner;
 use std::path::PathBuf;
 
 impl Flag {
@@ -36,27 +35,26 @@ pub(crate) struct Target {
     pub(crate) attempt: String,
 }
 
-/// Scores the rows of `chunk` into a part that is on disk when this returns.
+/// Scores the rows of `range` into a part that is on disk when this returns.
 ///
 /// # Errors
 /// What scan and disk report, a missing cell where `Missing::Error` was asked for, and `CANCELLED`. After an error no
 /// file bears the part's name unless an earlier attempt finished it.
 pub(crate) fn score(
-    scanner: &Scanner,
-    chunk: Chunk<'_>,
+    reader: &mut Reader<'_>,
+    range: &RowRange,
     model: &Model,
     scoring: &Scoring,
     target: &Target,
     watch: &Watch,
 ) -> Result<Part, ChunkError> {
-    let (file, explain) = (chunk.source.index, scoring.explain as usize);
+    let (file, explain) = (reader.source.index, scoring.explain as usize);
     let mut kernel = model.scorer(Level::from_environment()?, scoring.missing);
-    let selection = Selection { features: model.columns(), copied: &scoring.keep, missing: scoring.missing };
     let mut output: Option<(Layout, PartWriter)> = None;
     let mut best = BestRows::new(scoring.best as usize);
     let (mut flagged, mut skipped) = (0, 0);
 
-    for_each_batch(scanner, chunk, &selection, watch, |rows| {
+    reader.read(range, watch, |rows| {
         let batch = &rows.batch;
         let mut scores = vec![0.0; batch.rows()];
         kernel.score(batch, &mut scores);
@@ -79,7 +77,7 @@ pub(crate) fn score(
 
         if output.is_none() {
             let kinds: Vec<_> = rows.copied.iter().map(|a| a.data_type().clone()).collect();
-            output = Some(open(model, scoring, &kinds, chunk.range.chunk, target)?);
+            output = Some(open(model, scoring, &kinds, range.chunk, target)?);
         }
         let Some((layout, writer)) = &mut output else { return Err(ChunkError::new("BUG", "no part to write to")) };
         writer.write(&layout.batch(batch.first_row(), rows.copied, scores, marks, &reasons)?)?;

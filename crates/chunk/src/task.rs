@@ -28,7 +28,7 @@ pub struct Task {
     pub epoch: u32,
     /// The file.
     pub source: Source,
-    /// Chunks of it, each of which is answered by a receipt, in this order.
+    /// Neighbouring chunks of it, each of which is answered by a receipt, in this order.
     pub ranges: Vec<RowRange>,
     /// What is done with each.
     pub work: Work,
@@ -81,17 +81,15 @@ pub struct RowRange {
     pub target: Option<PathBuf>,
 }
 
-/// A range of a task and the file it is of.
-#[derive(Clone, Copy)]
-pub(crate) struct Chunk<'t> {
-    pub(crate) source: &'t Source,
-    pub(crate) range: &'t RowRange,
-}
-
-impl Chunk<'_> {
+impl RowRange {
     /// Its rows.
-    pub(crate) fn rows(self) -> u64 {
-        self.range.row_group_rows.iter().sum()
+    pub(crate) fn rows(&self) -> u64 {
+        self.row_group_rows.iter().sum()
+    }
+
+    /// Number, in the file, of the row after its last.
+    pub(crate) fn end(&self) -> u64 {
+        self.first_row.saturating_add(self.rows())
     }
 }
 

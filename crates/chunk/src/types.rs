@@ -58,8 +58,7 @@ fn declarations() -> String {
 
 /// The text without what a formatter may change.
 fn tokens(text: &str) -> String {
-    let text = text.replace('"', "'");
-    text.chars().filter(|c| !c.is_whitespace() && !",;|*/".contains(*c)).collect()
+    text.chars().filter(|c| !c.is_whitespace() && !",;|*/'\"()".contains(*c)).collect()
 }
 
 #[test]
@@ -70,5 +69,5 @@ fn the_types_of_typescript_are_those_of_rust() {
         std::fs::write(&path, &declarations).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(tokens(&written), tokens(&declarations), "{} is not what Rust says", path.display());
+    assert!(tokens(&written) == tokens(&declarations), "{} is not what Rust says", path.display());
 }

@@ -1,18 +1,17 @@
 //! Verify: the bytes of a chunk as they lie on the disk, before anything is decoded.
 
 use crate::receipt::{RowGroupRecord, Verified};
-use crate::task::Chunk;
+use crate::task::{RowRange, Source};
 use crate::{ChunkError, Watch};
 use batch_core_parts::verify_row_groups;
 use std::ops::ControlFlow;
 
-/// Digests of the row groups of `chunk`, and the checksums of their pages compared.
+/// Digests of the row groups of `range`, and the checksums of their pages compared.
 ///
 /// # Errors
 /// `SOURCE_DAMAGED` with row group and column when a page is not what was written; otherwise what reading the file
 /// reports, and `CANCELLED`.
-pub(crate) fn verify(chunk: Chunk<'_>, watch: &Watch) -> Result<Verified, ChunkError> {
-    let Chunk { source, range } = chunk;
+pub(crate) fn verify(source: &Source, range: &RowRange, watch: &Watch) -> Result<Verified, ChunkError> {
     let path = source.path.as_path();
     let continues = || if watch.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let receipt =
@@ -25,7 +24,7 @@ pub(crate) fn verify(chunk: Chunk<'_>, watch: &Watch) -> Result<Verified, ChunkE
             };
             ChunkError { file: Some(path.into()), message, ..error }
         })?;
-    watch.add_rows(chunk.rows());
+    watch.add_rows(range.rows());
     let row_groups = receipt.row_groups.into_iter().map(|g| RowGroupRecord { sha256: g.sha256, bytes: g.bytes });
     Ok(Verified {
         row_groups: row_groups.collect(),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub struct Watch {
     rows: AtomicU64,
     cancelled: AtomicBool,
+    drained: AtomicBool,
 }
 
 impl Watch {
@@ -36,5 +37,16 @@ impl Watch {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Asks that no chunk be begun any more; one that is at work goes on.
+    pub fn drain(&self) {
+        self.drained.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether to begin no other chunk.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.drained.load(Ordering::Relaxed)
     }
 }

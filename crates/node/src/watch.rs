@@ -44,6 +44,14 @@ pub fn cancel_watch(watch: u32) {
     }
 }
 
+/// Asks a task under this watch to begin no other chunk.
+#[napi]
+pub fn drain_watch(watch: u32) {
+    if let Some(watch) = watches().open.get(&watch) {
+        watch.drain();
+    }
+}
+
 /// Closes a watch; chunks that run keep their share of it.
 #[napi]
 pub fn close_watch(watch: u32) {

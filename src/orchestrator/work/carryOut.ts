@@ -23,7 +23,7 @@ import type { Control } from './control.ts';
 import { type Flagging, obtainFlagging, obtainModel } from './model.ts';
 import type { Monitor } from './monitor.ts';
 import { type Timing, TOP_ROWS } from './outcome.ts';
-import type { PhaseRun } from './phase.ts';
+import type { PhaseRun } from './phaseRun.ts';
 import { scoreAndPublish } from './score.ts';
 import { type VerifiedInput, verifyInput } from './verifyInput.ts';
 
@@ -36,6 +36,12 @@ export interface Means {
   timing: Timing;
   /** False only where a bench measures what durability costs. */
   durable: boolean;
+}
+
+/** An execution that has begun. */
+export interface Begun {
+  execution: Execution;
+  engine: Promise<Engine>;
 }
 
 /** What came of it. */
@@ -53,17 +59,28 @@ export interface Carried {
   warnings: string[];
 }
 
-export async function carryOut(prepared: Prepared, job: OpenJob, execution: Execution, means: Means): Promise<Carried> {
-  const engine = await openEngine(prepared.options.engine ?? DEFAULTS.engine, {
-    workers: prepared.budget.workers,
+/** Opens the engine of a run: its workers get ready while other things are done. */
+export function openEngineOf({ options, budget, facts }: Prepared, { paths }: Pick<OpenJob, 'paths'>): Promise<Engine> {
+  return openEngine(options.engine ?? DEFAULTS.engine, {
+    workers: budget.workers,
     worker: {
       library: libraryPath(),
-      files: prepared.facts.files.map((file) => file.path),
-      directory: job.paths.directory,
-      memoryLimitBytes: prepared.budget.duckdbBytesPerWorker,
-      keptBytesMax: prepared.budget.keptBytesPerVector,
+      files: facts.files.map((file) => file.path),
+      directory: paths.directory,
+      memoryLimitBytes: budget.duckdbBytesPerWorker,
+      keptBytesMax: budget.keptBytesPerVector,
     },
   });
+}
+
+/** Carries out the work of an execution, and lets its engine go. */
+export async function carryOut(
+  prepared: Prepared,
+  job: OpenJob,
+  { execution, engine: opening }: Begun,
+  means: Means,
+): Promise<Carried> {
+  const engine = await opening;
   means.monitor.workers = engine.capacity;
   try {
     return await work(prepared, job, execution, engine, means);

@@ -19,6 +19,7 @@ export class Control {
   #stopped: StopReason | undefined;
   #waiting: (() => void)[] = [];
   readonly #stopping = new AbortController();
+  readonly #onHold = new Set<() => void>();
   #onChange: (change: 'paused' | 'continued' | 'stopping') => void = () => {};
 
   /** Obeys what is asked of `holder`, the holder of the job's lock: also what was asked before this is made. */
@@ -34,6 +35,12 @@ export class Control {
 
   onChange(listener: (change: 'paused' | 'continued' | 'stopping') => void): void {
     this.#onChange = listener;
+  }
+
+  /** `listener` is called when no chunk may be begun, for a while or for good; what is returned forgets it. */
+  onHold(listener: () => void): () => void {
+    this.#onHold.add(listener);
+    return () => this.#onHold.delete(listener);
   }
 
   /** Aborted when the run is to stop, whoever asked. */
@@ -61,6 +68,7 @@ export class Control {
     if (this.#stopped) return;
     if (request === 'pause' && !this.#paused) {
       this.#paused = true;
+      this.#hold();
       this.#onChange('paused');
     } else if (request === 'resume' && this.#paused) {
       this.#paused = false;
@@ -73,8 +81,13 @@ export class Control {
     if (this.#stopped) return;
     this.#stopped = reason;
     this.#stopping.abort();
+    this.#hold();
     this.#onChange('stopping');
     this.#wake();
+  }
+
+  #hold(): void {
+    for (const listener of this.#onHold) listener();
   }
 
   #wake(): void {

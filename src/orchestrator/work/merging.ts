@@ -12,7 +12,8 @@ import { checkSummary } from '../../bindings/native.ts';
 import { BatchCoreError } from '../../errors.ts';
 import { InOrder } from '../../inOrder.ts';
 import type { JobStore } from '../../store/job.ts';
-import { type PhaseRun, type PhaseWork, runPhase } from './phase.ts';
+import { runPhase } from './phase.ts';
+import type { PhaseRun, PhaseWork } from './phaseRun.ts';
 
 /** How often summaries may turn out damaged before the disk is given up. */
 const MERGE_TRIES = 3;

@@ -12,7 +12,7 @@ import type { Prepared } from '../prepare/prepare.ts';
 import type { JobSpec } from '../spec/jobSpec.ts';
 import type { PlannedChunk } from '../spec/plan.ts';
 import { mergePass } from './merging.ts';
-import type { PhaseRun } from './phase.ts';
+import type { PhaseRun } from './phaseRun.ts';
 import { artifactOf } from './task.ts';
 
 /** A model, and what is to be said of how it was come by. */

@@ -1,60 +1,21 @@
 /**
- * One phase of a run: every chunk that is not done is claimed, carried out and committed.
- *
- * Per chunk:  pending -> claim (commit) -> running -> reply -> complete (commit) -> done
- *                                             \-> error -> retry after a pause, or the phase fails
- * Nothing is in flight when the phase ends, however it ends.
+ * One phase of a run: every chunk that is not done is leased to a worker, some neighbours at a time (lease.ts). Nothing is in
+ * flight when the phase ends, however it ends.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Receipt, Work, Yield } from '../../bindings/task.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { BatchCoreError } from '../../errors.ts';
-import type { ChunkCounts, Phase } from '../../events/progress.ts';
-import { partName } from '../../sink/manifest.ts';
-import { type ChunkReceipt, DEATHS_MAX, type JobStore, type StoredChunk } from '../../store/job.ts';
+import { DEATHS_MAX, type StoredChunk } from '../../store/job.ts';
 import { goOnHint } from '../prepare/commands.ts';
+import { leaseSize } from '../spec/leaseSize.ts';
 import type { PlannedChunk } from '../spec/plan.ts';
-import { decideRetry } from '../spec/retry.ts';
-import { type Control, stoppedError } from './control.ts';
-import type { Monitor } from './monitor.ts';
-import { type Sources, taskOf } from './task.ts';
-
-export interface PhaseRun {
-  jobId: string;
-  home: string;
-  store: JobStore;
-  engine: Engine;
-  monitor: Monitor;
-  control: Control;
-  retriesMax: number;
-  chunks: readonly PlannedChunk[];
-  sources: Sources;
-  /** Of the execution. */
-  epoch: number;
-  /** Aborted when what is in flight is to be interrupted. */
-  interrupt: AbortSignal;
-  /** Throws when a chunk's file is not what was planned. */
-  checkInput: (fileId: number) => Promise<void>;
-}
-
-export interface PhaseWork {
-  /** Name of the phase in the store. */
-  name: string;
-  /** What people are told. */
-  phase: Phase;
-  /** What is done with a chunk. */
-  work: (chunk: PlannedChunk) => Work;
-  /** The file that is made of a chunk, by its name in the job's directory. */
-  target?: (chunk: PlannedChunk) => string;
-  counts: ChunkCounts;
-  /** Told of each chunk whose receipt is committed; what it throws ends the phase. */
-  done?: (chunkId: number, receipt: ChunkReceipt) => void;
-}
+import { stoppedError } from './control.ts';
+import { runLease } from './lease.ts';
+import type { PhaseRun, PhaseWork } from './phaseRun.ts';
 
 export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
   const { engine, monitor, control } = run;
   const stored = await chunksBefore(run, work);
-  const waiting = inOrder(run.chunks, stored);
+  const waiting = new Waiting(run.chunks, stored);
   const done = stored.filter((chunk) => chunk.state === 'done');
   work.counts.planned += run.chunks.length;
   work.counts.resumed += done.length;
@@ -66,24 +27,32 @@ export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
   );
 
   let failure: BatchCoreError | undefined;
-  const inFlight = new Set<Promise<void>>();
+  const inFlight = new Map<Promise<void>, AbortController>();
+  /** What is at work goes on; chunks that are leased and not begun are given back. */
+  const drain = () => {
+    for (const lease of inFlight.values()) lease.abort();
+  };
+  const forget = control.onHold(drain);
   while (true) {
-    const next = failure || control.stopped ? undefined : waiting.shift();
-    if (next === undefined) {
+    if (!failure) await control.gate();
+    const next = failure || control.stopped ? [] : waiting.next(engine);
+    if (next.length === 0) {
       if (inFlight.size === 0) break;
-      await Promise.race(inFlight);
+      await Promise.race([...inFlight.keys(), waiting.more]);
       continue;
     }
-    const settled = runChunk(run, work, next.chunk)
+    const lease = new AbortController();
+    const settled = runLease(run, work, next, { drain: lease.signal, giveBack: (chunks) => waiting.giveBack(chunks) })
       .catch((thrown: unknown) => {
         failure ??= BatchCoreError.from(thrown);
+        drain();
       })
       .finally(() => inFlight.delete(settled));
-    inFlight.add(settled);
-    // One more chunk than workers is claimed, so that no worker waits for a commit.
-    if (inFlight.size >= (next.alone ? 1 : engine.capacity + 1)) await Promise.race(inFlight);
-    if (!failure) await control.gate();
+    inFlight.set(settled, lease);
+    // One more lease than workers is claimed, so that no worker waits for a commit.
+    if (inFlight.size >= (waiting.isAlone ? 1 : engine.capacity + 1)) await Promise.race(inFlight.keys());
   }
+  forget();
   if (failure && failure.code !== 'CANCELLED') throw failure;
   if (control.stopped) throw stoppedError(control.stopped, run.jobId, run.home);
   if (failure) throw failure;
@@ -100,11 +69,42 @@ async function chunksBefore(run: PhaseRun, work: PhaseWork): Promise<StoredChunk
  * What is left to do. Chunks that run when their process dies are all suspected: before one more death gives them up, each
  * runs first and alone, so that none is charged with what its neighbour does.
  */
-function inOrder(chunks: readonly PlannedChunk[], stored: readonly StoredChunk[]) {
-  const left = chunks
-    .map((chunk, i) => ({ chunk, alone: (stored[i]?.deaths ?? 0) >= DEATHS_MAX - 1, state: stored[i]?.state }))
-    .filter(({ state }) => state !== 'done');
-  return [...left.filter(({ alone }) => alone), ...left.filter(({ alone }) => !alone)];
+class Waiting {
+  readonly #suspects: PlannedChunk[];
+  #others: PlannedChunk[];
+  /** Whether what was given last is to run alone. */
+  isAlone = false;
+  /** Resolves when chunks were given back. */
+  more: Promise<void> = Promise.resolve();
+  #tell = () => {};
+
+  constructor(chunks: readonly PlannedChunk[], stored: readonly StoredChunk[]) {
+    const left = chunks.filter((_, i) => stored[i]?.state !== 'done');
+    const suspects = new Set(stored.filter(({ deaths }) => deaths >= DEATHS_MAX - 1).map(({ chunkId }) => chunkId));
+    this.#suspects = left.filter(({ chunkId }) => suspects.has(chunkId));
+    this.#others = left.filter(({ chunkId }) => !suspects.has(chunkId));
+    this.#awaitMore();
+  }
+
+  /** The next lease; nothing when all are given. */
+  next({ capacity, chunksMax }: Pick<Engine, 'capacity' | 'chunksMax'>): PlannedChunk[] {
+    this.isAlone = this.#suspects.length > 0;
+    if (this.isAlone) return this.#suspects.splice(0, 1);
+    return this.#others.splice(0, leaseSize(this.#others, capacity, chunksMax));
+  }
+
+  /** Chunks that were not begun; they are the next again, in the order of the plan. */
+  giveBack(chunks: readonly PlannedChunk[]): void {
+    this.#others = [...chunks, ...this.#others].sort((a, b) => a.chunkId - b.chunkId);
+    this.#tell();
+    this.#awaitMore();
+  }
+
+  #awaitMore(): void {
+    this.more = new Promise((resolve) => {
+      this.#tell = resolve;
+    });
+  }
 }
 
 /** A chunk that took its process with it each time it ran would do so again: a person may let it try once more. */
@@ -120,97 +120,4 @@ async function refusePoisoned({ store, jobId, home }: PhaseRun, work: PhaseWork)
       hint: goOnHint('CHUNK_CRASHED', jobId, home),
     },
   );
-}
-
-async function runChunk(run: PhaseRun, work: PhaseWork, chunk: PlannedChunk): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
-    const attempt = await run.store.claim(work.name, chunk.chunkId);
-    await run.checkInput(chunk.fileId);
-    const thrown = await tryChunk(run, work, chunk, attempt);
-    if (thrown === undefined) return;
-    const error = placed(thrown, chunk);
-    // A file that was replaced or cut while it was read is not to blame for what was found in it.
-    if (error.class === 'DATA') await run.checkInput(chunk.fileId);
-    const decision = run.control.stopped
-      ? ({ kind: 'fail' } as const)
-      : decideRetry(error, tries, run.retriesMax, Math.random());
-    await run.store.fail(work.name, chunk.chunkId, {
-      state: decision.kind === 'retry' ? 'retry_wait' : 'pending',
-      error: error.toJSON(),
-    });
-    if (decision.kind === 'fail') throw error;
-    work.counts.retried += 1;
-    run.monitor.event('retry', {
-      phase: work.phase,
-      chunk: chunk.chunkId,
-      attempt,
-      error: error.toJSON(),
-      delayMs: decision.delayMs,
-    });
-    await sleep(decision.delayMs, undefined, { signal: run.control.signal }).catch(() => {});
-    if (run.control.stopped) throw error;
-  }
-}
-
-/** One attempt; resolves to what went wrong with it. */
-async function tryChunk(
-  run: PhaseRun,
-  work: PhaseWork,
-  chunk: PlannedChunk,
-  attempt: number,
-): Promise<BatchCoreError | undefined> {
-  const { engine, monitor, store } = run;
-  let receipt: Receipt | undefined;
-  let rowsTold = 0;
-  const ending = await engine.run(taskOf(run, work, chunk, attempt), {
-    signal: run.interrupt,
-    onReceipt: (given) => {
-      receipt = given;
-    },
-    onProgress: (rows) => {
-      monitor.addRows(rows - rowsTold);
-      rowsTold = rows;
-    },
-  });
-  if (!ending.ok) {
-    monitor.addRows(-rowsTold);
-    return BatchCoreError.fromRecord(ending.error);
-  }
-  if (receipt === undefined) return new BatchCoreError('BUG', `chunk ${chunk.chunkId} ended without a receipt`);
-  // A file that was replaced while it was read fails the chunk before its receipt counts.
-  await run.checkInput(chunk.fileId);
-  const done = receiptOf(chunk, receipt.result);
-  await store.complete(work.name, chunk.chunkId, done);
-  work.counts.executed += 1;
-  monitor.chunkDone();
-  work.done?.(chunk.chunkId, done);
-  return undefined;
-}
-
-/** The error, saying which row groups it may be about: the damaged one itself is known to the reader at most. */
-function placed(error: BatchCoreError, chunk: PlannedChunk): BatchCoreError {
-  if (error.code === 'CANCELLED') return error;
-  const { rowGroupFirst: first, rowGroupLast: last, rowFirst, rows } = chunk;
-  const groups = first === last ? `row group ${first}` : `row groups ${first} to ${last}`;
-  return new BatchCoreError(error.code, `${error.message} (in ${groups}, rows ${rowFirst} to ${rowFirst + rows - 1})`, {
-    where: { ...(first === last && { rowGroup: first }), ...error.where },
-    hint: error.hint,
-    cause: error.cause,
-  });
-}
-
-function receiptOf(chunk: PlannedChunk, result: Yield): ChunkReceipt {
-  if (result.kind === 'summary') return { rowsOut: chunk.rows, summary: Buffer.from(result.bytes, 'base64') };
-  if (result.kind === 'verified') {
-    const { kind: _, ...verified } = result;
-    return { rowsOut: chunk.rows, summary: Buffer.from(JSON.stringify(verified)) };
-  }
-  const { file, findings } = result;
-  if (file.rows !== chunk.rows)
-    throw new BatchCoreError('BUG', `chunk ${chunk.chunkId} has ${chunk.rows} rows but its part has ${file.rows}`);
-  return {
-    rowsOut: file.rows,
-    part: { name: partName(chunk), size: file.bytes, sha256: file.sha256 },
-    summary: Buffer.from(JSON.stringify(findings)),
-  };
 }

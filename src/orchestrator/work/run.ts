@@ -1,5 +1,6 @@
 /** A run, as a table of contents: prepare, check, open, recall or begin, then carry out and report. */
 import { writeDurable } from '../../bindings/native.ts';
+import type { Engine } from '../../engines/engine.ts';
 import { preloadEngine } from '../../engines/open.ts';
 import { BatchCoreError, EXIT, restate } from '../../errors.ts';
 import type { Listener } from '../../events/listener.ts';
@@ -35,7 +36,7 @@ import { type Prepared, prepare } from '../prepare/prepare.ts';
 import { DEFAULTS } from '../spec/optionTable.ts';
 import type { ScoreOptions } from '../spec/optionTypes.ts';
 import { afterDeaths, type Budget } from '../spec/resources.ts';
-import { type Carried, carryOut } from './carryOut.ts';
+import { type Begun, type Carried, carryOut, openEngineOf } from './carryOut.ts';
 import { Control } from './control.ts';
 import { Monitor } from './monitor.ts';
 import { reportOf, Timing } from './outcome.ts';
@@ -116,7 +117,7 @@ async function begin(
   job: OpenJob,
   hooks: RunHooks,
   warnings: string[],
-): Promise<{ recalled: Report } | Execution> {
+): Promise<{ recalled: Report } | Begun> {
   const targets = placesOf(prepared).map(({ place }) => place);
   warnings.push(...(await sweepJob(job, targets)));
   const recalled = await recall(prepared, job);
@@ -130,12 +131,24 @@ async function begin(
   refuseUnwritable(prepared);
   const { files } = prepared.facts;
   const [fresh, goOn] = [prepared.options.fresh ?? false, hooks.resumes !== undefined];
-  const execution = await beginJob(job, { request, files, fresh, goOn });
-  if (goOn) await job.store.allowOneMore();
-  prepared.budget = await budgetAfterDeaths(prepared, job);
-  execution.warnings.unshift(...warnings);
-  if (prepared.budget.warning) execution.warnings.push(prepared.budget.warning);
-  return execution;
+  const budget = await budgetAfterDeaths(prepared, job);
+  prepared.budget = budget;
+  const engine = openEngineOf(prepared, job);
+  try {
+    const execution = await beginJob(job, { request, files, fresh, goOn });
+    if (goOn) await job.store.allowOneMore();
+    execution.warnings.unshift(...warnings);
+    if (budget.warning) execution.warnings.push(budget.warning);
+    return { execution, engine };
+  } catch (thrown) {
+    await letGo(engine);
+    throw thrown;
+  }
+}
+
+/** Closes an engine that may not even have opened. */
+async function letGo(engine: Promise<Engine>): Promise<void> {
+  await engine.then((opened) => opened.close()).catch(() => {});
 }
 
 /** The model of a recalled job, where it was not asked for before. */
@@ -151,10 +164,11 @@ function saveAgain(prepared: Prepared, job: OpenJob): void {
 async function execute(
   prepared: Prepared,
   job: OpenJob,
-  execution: Execution,
+  begun: Begun,
   hooks: RunHooks,
   timing: Timing,
 ): Promise<Report> {
+  const { execution } = begun;
   const monitor = new Monitor(job.paths.directory, statusBase(prepared), hooks, execution.epoch);
   const control = new Control(job.paths.directory, job.holder, hooks.signal);
   const interrupt = new AbortController();
@@ -165,7 +179,7 @@ async function execute(
     monitor.start();
     monitor.event(execution.resumed ? 'resumed' : 'started', { source: prepared.sources, out: prepared.output.path });
     if (prepared.kind === 'score') checkRoom(prepared, job);
-    const carried = await carryOut(prepared, job, execution, {
+    const carried = await carryOut(prepared, job, begun, {
       monitor,
       control,
       interrupt: interrupt.signal,
@@ -180,6 +194,7 @@ async function execute(
   } finally {
     grace.end();
     control.close();
+    await letGo(begun.engine);
   }
   monitor.finish('completed', { exitCode: EXIT.ok });
   monitor.event('finished', { status: report.status, rows: prepared.rows });
@@ -204,11 +219,11 @@ async function finish(
   return report;
 }
 
-/** An execution that died without a word was most likely short of memory: the next has fewer workers. */
+/** An execution that died without a word, so that it is still said to run, was most likely short of memory: the next has fewer workers. */
 async function budgetAfterDeaths(prepared: Prepared, job: OpenJob): Promise<Budget> {
   if (!job.stored) return prepared.budget;
-  const before = (await job.store.executions()).slice(0, -1).reverse();
-  const alive = before.findIndex(({ status }) => status !== 'died');
+  const before = (await job.store.executions()).reverse();
+  const alive = before.findIndex(({ status }) => status !== 'died' && status !== 'running');
   const deaths = alive < 0 ? before.length : alive;
   const budget = afterDeaths(prepared.budget, Math.max(0, deaths - 1));
   if (budget.workers === prepared.budget.workers) return budget;

@@ -14,7 +14,8 @@ import { checkParts } from '../job/parts.ts';
 import type { Prepared } from '../prepare/prepare.ts';
 import { type Flagging, modelArtifact } from './model.ts';
 import { type Timing, TOP_ROWS } from './outcome.ts';
-import { type PhaseRun, runPhase } from './phase.ts';
+import { runPhase } from './phase.ts';
+import type { PhaseRun } from './phaseRun.ts';
 import { openStaging, outputMetadata, publish, publishedPart, receiptOf } from './publish.ts';
 
 /** Rows of an output row group: what DuckDB and others read in parallel. */

@@ -10,30 +10,25 @@ import { type PlannedChunk, rowGroupRows } from '../spec/plan.ts';
 /** The files of the plan. */
 export type Sources = Pick<SourceFacts, 'files' | 'columns'>;
 
-/** The task of doing `work` with a chunk. */
+/** The task of doing `work` with neighbouring chunks, each of which is tried for the time that `attempts` says. */
 export function taskOf(
   { epoch, sources }: { epoch: number; sources: Sources },
   { work, target }: { work: (chunk: PlannedChunk) => Work; target?: (chunk: PlannedChunk) => string },
-  chunk: PlannedChunk,
-  attempt: number,
+  chunks: readonly PlannedChunk[],
+  attempts: readonly number[],
 ): Task {
-  const file = sources.files[chunk.fileId];
-  if (!file) throw new BatchCoreError('BUG', `chunk ${chunk.chunkId} names file ${chunk.fileId}`);
-  const range = {
+  const [first] = chunks;
+  const file = first && sources.files[first.fileId];
+  if (!file) throw new BatchCoreError('BUG', `chunk ${first?.chunkId} names file ${first?.fileId}`);
+  const ranges = chunks.map((chunk, i) => ({
     chunk: chunk.chunkId,
-    attempt,
+    attempt: attempts[i] ?? 1,
     firstRowGroup: chunk.rowGroupFirst,
     firstRow: chunk.rowFirst,
     rowGroupRows: rowGroupRows(file, chunk),
     ...(target && { target: target(chunk) }),
-  };
-  return {
-    v: TASK_VERSION,
-    epoch,
-    source: sourceOf(sources, chunk.fileId, file.path),
-    ranges: [range],
-    work: work(chunk),
-  };
+  }));
+  return { v: TASK_VERSION, epoch, source: sourceOf(sources, first.fileId, file.path), ranges, work: work(first) };
 }
 
 function sourceOf({ columns }: Sources, index: number, path: string): Source {

@@ -3,7 +3,8 @@ import type { Verified } from '../../bindings/task.ts';
 import { noChunks } from '../../events/progress.ts';
 import { inputDigest } from '../../source/inputDigest.ts';
 import type { Prepared } from '../prepare/prepare.ts';
-import { type PhaseRun, runPhase } from './phase.ts';
+import { runPhase } from './phase.ts';
+import type { PhaseRun } from './phaseRun.ts';
 
 /** What was found to be sound. */
 export interface VerifiedInput {

@@ -11,7 +11,8 @@ const [, , file, rows, rounds, how] = process.argv;
 const range = { chunk: 0, attempt: 1, firstRowGroup: 0, firstRow: 0, rowGroupRows: rows.split(',').map(Number) };
 const source = { path: file, index: 0, shifted: [] };
 const task = { v: TASK_VERSION, epoch: 1, source, ranges: [range], work: { kind: 'verify' } };
-const hearing = { signal: new AbortController().signal, onReceipt() {}, onProgress() {} };
+const { signal } = new AbortController();
+const hearing = { signal, drain: signal, onReceipt() {}, onProgress() {} };
 for (let round = 0; round < Number(rounds); round += 1) {
   const engine = openThreads({ workers: 2, worker: { library: libraryPath(), files: [file], directory: tmpdir() } });
   if (how === 'loading') {

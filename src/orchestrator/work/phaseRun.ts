@@ -1,0 +1,41 @@
+/** What a phase of a run works with, and what it is to do. */
+import type { Work } from '../../bindings/task.ts';
+import type { Engine } from '../../engines/engine.ts';
+import type { ChunkCounts, Phase } from '../../events/progress.ts';
+import type { ChunkReceipt, JobStore } from '../../store/job.ts';
+import type { PlannedChunk } from '../spec/plan.ts';
+import type { Control } from './control.ts';
+import type { Monitor } from './monitor.ts';
+import type { Sources } from './task.ts';
+
+export interface PhaseRun {
+  jobId: string;
+  home: string;
+  store: JobStore;
+  engine: Engine;
+  monitor: Monitor;
+  control: Control;
+  retriesMax: number;
+  chunks: readonly PlannedChunk[];
+  sources: Sources;
+  /** Of the execution. */
+  epoch: number;
+  /** Aborted when what is in flight is to be interrupted. */
+  interrupt: AbortSignal;
+  /** Throws when a chunk's file is not what was planned. */
+  checkInput: (fileId: number) => Promise<void>;
+}
+
+export interface PhaseWork {
+  /** Name of the phase in the store. */
+  name: string;
+  /** What people are told. */
+  phase: Phase;
+  /** What is done with a chunk. */
+  work: (chunk: PlannedChunk) => Work;
+  /** The file that is made of a chunk, by its name in the job's directory. */
+  target?: (chunk: PlannedChunk) => string;
+  counts: ChunkCounts;
+  /** Told of each chunk whose receipt is committed; what it throws ends the phase. */
+  done?: (chunkId: number, receipt: ChunkReceipt) => void;
+}
