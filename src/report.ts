@@ -1,5 +1,5 @@
 /** What happened, in figures: the report of a run. */
-import type { BestRecord, Double } from './bindings/task.ts';
+import type { BestRecord, Double, Findings } from './bindings/task.ts';
 import type { ErrorRecord } from './errors.ts';
 import type { ChunkCounts } from './events/progress.ts';
 
@@ -83,23 +83,25 @@ export interface Report {
   error?: ErrorRecord;
 }
 
-/** The highest of all chunks' highest rows: by score, then file, then row. */
-export function mergeTop(lists: readonly BestRecord[][], count: number): TopRow[] {
-  return lists
-    .flat()
+/** What was found in chunks, as if they were one: sums, and the `count` highest rows by score, then file, then row. */
+export function mergeFindings(a: Findings, b: Findings, count: number): Findings {
+  const best = [...a.best, ...b.best]
     .sort((a, b) => compare(Number(b.score), Number(a.score)) || a.file - b.file || a.row - b.row)
-    .slice(0, count)
-    .map(({ file, row, score, reasons }) => ({
-      file,
-      row,
-      score: reported(score),
-      reasons: reasons.map(({ column, value, contribution }) => ({
-        column,
-        value: value === undefined ? null : reported(value),
-        contribution: reported(contribution),
-      })),
-    }));
+    .slice(0, count);
+  return { best, flagged: a.flagged + b.flagged, skipped: a.skipped + b.skipped };
 }
+
+/** A row as a report has it. */
+export const topRow = ({ file, row, score, reasons }: BestRecord): TopRow => ({
+  file,
+  row,
+  score: reported(score),
+  reasons: reasons.map(({ column, value, contribution }) => ({
+    column,
+    value: value === undefined ? null : reported(value),
+    contribution: reported(contribution),
+  })),
+});
 
 // Infinities are equal to themselves, and their difference is no number.
 const compare = (a: number, b: number) => Number(a > b) - Number(a < b);

@@ -166,37 +166,6 @@ export class NativeModel {
   }
 }
 
-/** The summaries of one fit pass, merged as they come. */
-export class FitMerger {
-  readonly #native: Addon.FitMerger;
-  constructor(state: Uint8Array) {
-    this.#native = call(() => addon().FitMerger.ofState(buffer(state)));
-  }
-  add(summary: Uint8Array): void {
-    call(() => this.#native.add(buffer(summary)));
-  }
-  finish(): FitStep {
-    return call(() => this.#native.finish());
-  }
-}
-
-/** The highest rows of all chunks, merged as they come. */
-export class TopMerger {
-  readonly #native: Addon.TopMerger;
-  /** A merger of the `count` highest rows. */
-  constructor(count: number) {
-    const { TopMerger } = addon();
-    this.#native = call(() => new TopMerger(count));
-  }
-  add(rank: Uint8Array): void {
-    call(() => this.#native.add(buffer(rank)));
-  }
-  /** The `count`-th highest row, or the last there is; nothing when no row has a score. */
-  last(): RankedRow | undefined {
-    return call(() => this.#native.last()) ?? undefined;
-  }
-}
-
 /** The lock of a job's directory: held by the kernel for as long as this process lives. */
 export class JobLock {
   readonly #native: Addon.JobLock;
@@ -224,8 +193,6 @@ export const pageSizes = (file: string, rowGroup: number, rows: number): ColumnP
 /** How large the values of columns are, flat, in a file whose row groups have `rows` rows; `look` bytes of dictionaries are looked at. */
 export const keptSizes = (file: string, rows: number[], columns: string[], look: number): KeptSize[] =>
   call(() => addon().keptSizes(file, rows, columns, look));
-/** Throws `JOB_DAMAGED` when a summary names a file that is not there any more, or not what was written. */
-export const checkSummary = (summary: Uint8Array): void => call(() => addon().checkSummary(buffer(summary)));
 export const beginFit = (spec: unknown, claims: FitClaims): FitStep =>
   call(() => addon().beginFit(JSON.stringify(spec), claims));
 export const writeDurable = (path: string, bytes: Uint8Array | string): void =>
@@ -283,6 +250,43 @@ export const fileDigest = async (path: string): Promise<string> =>
   present((await long(() => addon().digestFile(path))).sha256);
 export const rowGroupChecksums = async (path: string): Promise<number[]> =>
   present((await long(() => addon().checksumRowGroups(path))).rowGroups);
+
+/** Throws `JOB_DAMAGED` when a summary, as it was kept, names a file that is not there any more, or not what was written. */
+export const checkSummary = async (kept: Uint8Array): Promise<void> => {
+  await long(() => addon().checkSummary(buffer(kept)));
+};
+
+/** The summaries of one fit pass, as they were kept, merged as they come: one call after the other. */
+export class FitMerger {
+  readonly #native: Addon.FitMerger;
+  constructor(state: Uint8Array) {
+    this.#native = call(() => addon().FitMerger.ofState(buffer(state)));
+  }
+  async add(kept: Uint8Array): Promise<void> {
+    await long(() => this.#native.add(buffer(kept)));
+  }
+  /** What comes next; nothing can be added any more. */
+  async finish(): Promise<FitStep> {
+    return present((await long(() => this.#native.finish())).step);
+  }
+}
+
+/** The highest rows of all chunks, merged as they come: one call after the other. */
+export class TopMerger {
+  readonly #native: Addon.TopMerger;
+  /** A merger of the `count` highest rows. */
+  constructor(count: number) {
+    const { TopMerger } = addon();
+    this.#native = call(() => new TopMerger(count));
+  }
+  async add(kept: Uint8Array): Promise<void> {
+    await long(() => this.#native.add(buffer(kept)));
+  }
+  /** The `count`-th highest row, or the last there is; nothing when no row has a score. */
+  async finish(): Promise<RankedRow | undefined> {
+    return (await long(() => this.#native.finish())).last ?? undefined;
+  }
+}
 
 async function long(native: () => Promise<Addon.LongOutcome>): Promise<Addon.LongOutcome> {
   const outcome = await call(native);

@@ -3,7 +3,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type PublishedPart, Watch } from '../../src/bindings/native.ts';
-import { InOrder, Staging } from '../../src/sink/staging.ts';
+import { InOrder } from '../../src/inOrder.ts';
+import { Staging } from '../../src/sink/staging.ts';
 import { gaussian, parquet, score, scratch, sha256 } from '../cli/harness.ts';
 
 const directory = scratch();

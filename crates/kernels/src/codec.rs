@@ -181,6 +181,13 @@ impl<'a> Reader<'a> {
         Ok(words.iter().map(|word| u64::from_le_bytes(*word)).collect())
     }
 
+    /// A count and as many records of `N` bytes, lent as they lie there.
+    pub(crate) fn records<const N: usize>(&mut self) -> Result<&'a [[u8; N]], CodecError> {
+        let count = self.len(N)?;
+        let (records, _) = self.take(count * N)?.as_chunks();
+        Ok(records)
+    }
+
     /// Everything must have been read.
     pub(crate) fn finish(self) -> Result<(), CodecError> {
         if self.0.is_empty() { Ok(()) } else { Err(CodecError::Damaged) }

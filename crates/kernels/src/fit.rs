@@ -215,7 +215,7 @@ pub struct Merger {
     level: Level,
     recipe: Recipe,
     total: Summary,
-    /// The sampled rows after each summary: each of a pilot is of a row group.
+    /// The sampled rows after each summary of a pilot, which is of a row group; nothing is kept of each chunk of other passes.
     sampled: Vec<usize>,
 }
 
@@ -229,7 +229,9 @@ impl Merger {
             .map_err(|error| FitError::Data(format!("a stored summary cannot be used: {error}; start afresh")))?
             .ok_or_else(|| FitError::Bug("a summary belongs to another fit or another pass".to_owned()))?;
         self.total.merge(&summary);
-        self.sampled.push(self.total.sample.as_ref().map_or(0, Sample::rows));
+        if matches!(self.fit.stage, Stage::Pilot { .. }) {
+            self.sampled.push(self.total.sample.as_ref().map_or(0, Sample::rows));
+        }
         Ok(())
     }
 

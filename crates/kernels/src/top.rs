@@ -27,12 +27,30 @@ pub struct TopRows {
     kept: BinaryHeap<Reverse<Ranked>>,
 }
 
+/// A row in the room of what is written of it: 20 bytes, where alignment would take 24.
 #[derive(Clone, Copy, Debug)]
-struct Ranked(TopRow);
+#[repr(Rust, packed(4))]
+struct Ranked {
+    score: f64,
+    file: u32,
+    row: u64,
+}
+
+impl From<TopRow> for Ranked {
+    fn from(TopRow { score, file, row }: TopRow) -> Self {
+        Self { score, file, row }
+    }
+}
+
+impl From<Ranked> for TopRow {
+    fn from(Ranked { score, file, row }: Ranked) -> Self {
+        Self { score, file, row }
+    }
+}
 
 impl Ord for Ranked {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (a, b) = (&self.0, &other.0);
+        let (a, b) = (TopRow::from(*self), TopRow::from(*other));
         // No score here is NaN; and 0 and -0 are equal, as they are for the reader.
         let by_score = a.score.partial_cmp(&b.score).unwrap_or(Ordering::Equal);
         by_score.then_with(|| (b.file, b.row).cmp(&(a.file, a.row)))
@@ -60,72 +78,75 @@ impl TopRows {
         Self { limit, kept: BinaryHeap::new() }
     }
 
-    /// Offers a row.
-    pub fn push(&mut self, score: f64, file: u32, row: u64) {
+    /// Offers a row. Returns whether it is in.
+    pub fn push(&mut self, score: f64, file: u32, row: u64) -> bool {
         if score.is_nan() {
-            return;
+            return false;
         }
-        let offered = Ranked(TopRow { score, file, row });
+        let offered = Ranked { score, file, row };
         if self.kept.len() < self.limit {
             self.kept.push(Reverse(offered));
         } else if let Some(mut lowest) = self.kept.peek_mut()
             && offered > lowest.0
         {
             *lowest = Reverse(offered);
+        } else {
+            return false;
         }
+        true
     }
 
-    /// Adds the rows another one kept.
-    pub fn merge(&mut self, other: &Self) {
-        for Reverse(Ranked(row)) in &other.kept {
-            self.push(row.score, row.file, row.row);
+    /// Adds the rows another one kept, from what [`TopRows::into_bytes`] wrote: no second copy of them is made.
+    ///
+    /// # Errors
+    /// When the bytes are damaged or something else.
+    pub fn merge(&mut self, bytes: &[u8]) -> Result<(), CodecError> {
+        let mut reader = Reader::new(bytes, MAGIC)?;
+        // The limit that it kept to, which is ours.
+        reader.u64()?;
+        let rows = reader.records::<20>()?;
+        reader.finish()?;
+        let falls = |pair: &[[u8; 20]]| Ranked::from(row(&pair[0])) > Ranked::from(row(&pair[1]));
+        if !rows.windows(2).all(falls) || rows.iter().any(|record| row(record).score.is_nan()) {
+            return Err(CodecError::Damaged);
         }
+        // Where there is room, the lowest first: a row that is higher than most stays where it is put.
+        let (roomy, rest) = rows.split_at(rows.len().min(self.limit - self.kept.len()));
+        for TopRow { score, file, row } in roomy.iter().rev().map(row) {
+            self.push(score, file, row);
+        }
+        // Below the first that is refused all are.
+        let _ = rest.iter().map(row).all(|TopRow { score, file, row }| self.push(score, file, row));
+        Ok(())
     }
 
     /// The lowest of the rows kept.
     #[must_use]
     pub fn lowest(&self) -> Option<TopRow> {
-        self.kept.peek().map(|Reverse(Ranked(row))| *row)
-    }
-
-    /// The rows kept, highest first.
-    #[must_use]
-    pub fn into_sorted(self) -> Vec<TopRow> {
-        // Ascending in `Reverse` is descending in rank.
-        self.kept.into_sorted_vec().into_iter().map(|Reverse(Ranked(row))| row).collect()
+        self.kept.peek().map(|Reverse(row)| (*row).into())
     }
 
     /// Checksummed bytes; the same for the same rows.
     #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub fn into_bytes(self) -> Vec<u8> {
         let mut writer = Writer::new(MAGIC);
         writer.len(self.limit);
-        let rows = self.clone().into_sorted();
-        writer.len(rows.len());
-        for row in rows {
-            writer.f64(row.score);
-            writer.u32(row.file);
-            writer.u64(row.row);
+        writer.len(self.kept.len());
+        // Ascending in `Reverse` is descending in rank.
+        for Reverse(Ranked { score, file, row }) in self.kept.into_sorted_vec() {
+            writer.f64(score);
+            writer.u32(file);
+            writer.u64(row);
         }
         writer.finish()
     }
+}
 
-    /// Reads what [`TopRows::to_bytes`] wrote.
-    ///
-    /// # Errors
-    /// When the bytes are damaged or something else.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CodecError> {
-        let mut reader = Reader::new(bytes, MAGIC)?;
-        let limit = usize::try_from(reader.u64()?).map_err(|_| CodecError::Damaged)?;
-        let count = reader.len(20)?;
-        let mut top = Self::new(limit);
-        for _ in 0..count {
-            let (score, file, row) = (reader.f64()?, reader.u32()?, reader.u64()?);
-            top.push(score, file, row);
-        }
-        reader.finish()?;
-        if top.kept.len() == count { Ok(top) } else { Err(CodecError::Damaged) }
-    }
+/// A row as it is written.
+fn row(record: &[u8; 20]) -> TopRow {
+    let [score, place] = [0, 12].map(|at| u64::from_le_bytes(record[at..at + 8].try_into().expect("eight bytes")));
+    let file = u32::from_le_bytes(record[8..12].try_into().expect("four bytes"));
+    TopRow { score: f64::from_bits(score), file, row: place }
 }
 
 #[cfg(test)]
@@ -148,15 +169,37 @@ mod tests {
             for (i, row) in rows.iter().enumerate() {
                 let side = if i < cut { &mut left } else { &mut right };
                 side.push(row.score, row.file, row.row);
-                side.push(f64::NAN, row.file, row.row);
+                prop_assert!(!side.push(f64::NAN, row.file, row.row));
             }
-            right.merge(&left);
-            let bytes = right.to_bytes();
-            let read = TopRows::from_bytes(&bytes).unwrap();
-            prop_assert_eq!(read.lowest(), expected.last().copied());
-            prop_assert_eq!(read.to_bytes(), bytes);
-            prop_assert_eq!(read.into_sorted(), expected.clone());
-            prop_assert_eq!(right.into_sorted(), expected);
+            right.merge(&left.into_bytes()).unwrap();
+            prop_assert_eq!(right.lowest(), expected.last().copied());
+            let mut read = TopRows::new(limit);
+            read.merge(&right.clone().into_bytes()).unwrap();
+            prop_assert_eq!(read.clone().into_bytes(), right.into_bytes());
+            prop_assert_eq!(sorted(read), expected);
+        }
+    }
+
+    fn sorted(top: TopRows) -> Vec<TopRow> {
+        top.kept.into_sorted_vec().into_iter().map(|Reverse(row)| row.into()).collect()
+    }
+
+    #[test]
+    fn rows_that_do_not_fall_and_rows_without_a_score_are_no_rank() {
+        let check = |rows: &[(f64, u64)]| {
+            let mut writer = Writer::new(MAGIC);
+            writer.len(9);
+            writer.len(rows.len());
+            for &(score, row) in rows {
+                writer.f64(score);
+                writer.u32(0);
+                writer.u64(row);
+            }
+            TopRows::new(9).merge(&writer.finish())
+        };
+        assert_eq!(check(&[(2.0, 7), (1.0, 3), (1.0, 4)]), Ok(()));
+        for odd in [&[(1.0, 3), (2.0, 7)][..], &[(1.0, 4), (1.0, 3)], &[(1.0, 3), (1.0, 3)], &[(f64::NAN, 3)]] {
+            assert_eq!(check(odd), Err(CodecError::Damaged), "{odd:?}");
         }
     }
 
@@ -165,6 +208,6 @@ mod tests {
         let mut top = TopRows::new(1);
         top.push(-0.0, 0, 1);
         top.push(0.0, 0, 2);
-        assert_eq!(top.into_sorted()[0].row, 1);
+        assert_eq!(sorted(top)[0].row, 1);
     }
 }

@@ -1,10 +1,11 @@
 //! The owner's side of fitting: begin, merge, finish.
 
 use crate::error::{Thrown, waist};
+use crate::long::{LongCall, LongOutcome, Shared};
 use batch_core_chunk::kept_summary;
 use batch_core_error::Error;
 use batch_core_kernels::{Claims, Extent, Fit, Level, Merger, Next, RowGroup, TopRow, TopRows};
-use napi::bindgen_prelude::{Buffer, Float64Array};
+use napi::bindgen_prelude::{AsyncTask, Buffer, Float64Array};
 use napi_derive::napi;
 
 use crate::convert::count;
@@ -64,10 +65,10 @@ pub fn begin_fit(spec: String, claims: FitClaims) -> Result<FitStep, Thrown> {
     })
 }
 
-/// The summaries of one pass, merged as they come.
+/// The summaries of one pass, merged as they come, one call after the other.
 #[napi]
 pub struct FitMerger {
-    merger: Option<Merger>,
+    merger: Shared<Merger>,
     pass: u32,
     passes: u32,
 }
@@ -79,33 +80,48 @@ impl FitMerger {
     pub fn of_state(state: Buffer) -> Result<Self, Thrown> {
         waist(|| {
             let fit = Fit::from_bytes(&state)?;
-            Ok(Self { pass: fit.pass(), passes: fit.passes(), merger: Some(fit.merger(Level::from_environment()?)) })
+            let (pass, passes) = (fit.pass(), fit.passes());
+            Ok(Self { merger: Shared::new(fit.merger(Level::from_environment()?)), pass, passes })
         })
     }
 
-    /// Adds the summary of the next chunk, in chunk order.
-    #[napi]
-    pub fn add(&mut self, summary: Buffer) -> Result<(), Thrown> {
-        waist(|| {
-            let merger = self.merger.as_mut().ok_or_else(|| Error::bug("the merger is finished"))?;
-            Ok(merger.add(&kept_summary(&summary)?)?)
-        })
+    /// Adds the summary of the next chunk, in chunk order, as it was kept.
+    #[napi(ts_return_type = "Promise<LongOutcome>")]
+    #[must_use]
+    pub fn add(&self, kept: Buffer) -> AsyncTask<LongCall> {
+        merge(&self.merger, &kept, |merger, summary| Ok(merger.add(summary)?))
     }
 
     /// What comes next, now that every chunk is in. The merger is of no use after.
-    #[napi]
-    pub fn finish(&mut self) -> Result<FitStep, Thrown> {
-        waist(|| {
-            let merger = self.merger.take().ok_or_else(|| Error::bug("the merger is finished"))?;
-            let (pass, passes) = (self.pass, self.passes);
-            Ok(match merger.finish()? {
+    #[napi(ts_return_type = "Promise<LongOutcome>")]
+    #[must_use]
+    pub fn finish(&self) -> AsyncTask<LongCall> {
+        let (shared, pass, passes) = (self.merger.clone(), self.pass, self.passes);
+        LongCall::of(move || {
+            let step = match shared.take()?.finish()? {
                 Next::Pass(fit) => before(&fit),
                 Next::Model(model) => {
                     FitStep { state: None, observer: None, pass, passes, model: Some(model.to_bytes().into()) }
                 }
-            })
+            };
+            Ok(LongOutcome { step: Some(step), ..Default::default() })
         })
     }
+}
+
+/// Reads the summary that `kept` is or names, and adds it. The merger that has failed is gone.
+fn merge<T: Send + 'static>(
+    shared: &Shared<T>,
+    kept: &[u8],
+    add: impl FnOnce(&mut T, &[u8]) -> Result<(), Error> + Send + 'static,
+) -> AsyncTask<LongCall> {
+    let (shared, kept) = (shared.clone(), kept.to_vec());
+    LongCall::of(move || {
+        let mut merger = shared.take()?;
+        add(&mut merger, &kept_summary(&kept)?)?;
+        shared.put_back(merger);
+        Ok(LongOutcome::default())
+    })
 }
 
 fn before(fit: &Fit) -> FitStep {
@@ -119,9 +135,11 @@ fn before(fit: &Fit) -> FitStep {
 }
 
 /// Refuses a summary whose file is not there any more, or not what was written.
-#[napi]
-pub fn check_summary(summary: Buffer) -> Result<(), Thrown> {
-    waist(|| kept_summary(&summary).map(drop))
+#[napi(ts_return_type = "Promise<LongOutcome>")]
+#[must_use]
+pub fn check_summary(kept: Buffer) -> AsyncTask<LongCall> {
+    let kept = kept.to_vec();
+    LongCall::of(move || kept_summary(&kept).map(|_| LongOutcome::default()))
 }
 
 /// A row in the order of scores.
@@ -135,10 +153,10 @@ pub struct RankedRow {
     pub row: i64,
 }
 
-/// The highest rows of all chunks, merged as they come.
+/// The highest rows of all chunks, merged as they come, one call after the other.
 #[napi]
 pub struct TopMerger {
-    top: TopRows,
+    top: Shared<TopRows>,
 }
 
 #[napi]
@@ -147,24 +165,25 @@ impl TopMerger {
     #[napi(constructor)]
     #[must_use]
     pub fn new(count: u32) -> Self {
-        Self { top: TopRows::new(count as usize) }
+        Self { top: Shared::new(TopRows::new(count as usize)) }
     }
 
-    /// Adds the rank summary of a chunk.
-    #[napi]
-    pub fn add(&mut self, rank: Buffer) -> Result<(), Thrown> {
-        waist(|| {
-            let rank = TopRows::from_bytes(&kept_summary(&rank)?);
-            self.top.merge(&rank.map_err(|e| Error::data(format!("rank summary: {e}")))?);
-            Ok(())
-        })
-    }
-
-    /// The exact `count`-th highest row, or the last there is; absent when no row has a score.
-    #[napi]
+    /// Adds the rank of a chunk, as it was kept.
+    #[napi(ts_return_type = "Promise<LongOutcome>")]
     #[must_use]
-    pub fn last(&self) -> Option<RankedRow> {
-        let TopRow { score, file, row } = self.top.lowest()?;
-        Some(RankedRow { score, file, row: row.cast_signed() })
+    pub fn add(&self, kept: Buffer) -> AsyncTask<LongCall> {
+        merge(&self.top, &kept, |top, rank| top.merge(rank).map_err(|e| Error::data(format!("rank summary: {e}"))))
+    }
+
+    /// The exact `count`-th highest row, or the last there is; absent when no row has a score. The merger is of no use after.
+    #[napi(ts_return_type = "Promise<LongOutcome>")]
+    #[must_use]
+    pub fn finish(&self) -> AsyncTask<LongCall> {
+        let shared = self.top.clone();
+        LongCall::of(move || {
+            let last = shared.take()?.lowest();
+            let last = last.map(|TopRow { score, file, row }| RankedRow { score, file, row: row.cast_signed() });
+            Ok(LongOutcome { last, ..Default::default() })
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! The addon: convert, call, convert back. No arithmetic and no decisions.
 //!
-//! Functions are synchronous: the JavaScript worker that calls *is* the thread. Errors cross as a code and a JSON record;
+//! Functions are synchronous: the JavaScript worker that calls *is* the thread; but for what is long (`long`). Errors cross as a code and a JSON record;
 //! a panic is caught and becomes `BUG`.
 
 #![expect(
@@ -15,6 +15,7 @@ mod convert;
 mod error;
 pub mod fit;
 pub mod lock;
+pub mod long;
 pub mod memory;
 pub mod model;
 pub mod parts;

@@ -1,9 +1,8 @@
-//! What takes as long as the data is large: publication and digests, on a thread of the runtime's pool.
-//!
-//! The owner's thread must stay free meanwhile: it tells the job's status and hears who wants it to stop.
+//! Publication and digests, which take as long as the data is large.
 
 use crate::convert::{count, pairs};
-use crate::error::{Thrown, caught, record, waist};
+use crate::error::{Thrown, waist};
+use crate::long::{LongCall, LongOutcome, Shared};
 use crate::parts::{FileIdRecord, Receipt};
 use crate::watch;
 use batch_core_chunk::Watch;
@@ -13,10 +12,8 @@ use batch_core_parts::{
     publish_directory, row_group_checksums,
 };
 use napi::bindgen_prelude::{AsyncTask, Buffer};
-use napi::{Env, Task};
 use napi_derive::napi;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
 
 /// A finished part on its way into an output.
 #[napi(object)]
@@ -38,19 +35,6 @@ pub struct ReplacedFile {
     pub id: FileIdRecord,
 }
 
-/// What became of a long call: one of them is there.
-#[napi(object)]
-pub struct LongOutcome {
-    /// The output under its temporary name.
-    pub staged: Option<StagedRecord>,
-    /// The digest of a file, in hexadecimal.
-    pub sha256: Option<String>,
-    /// The CRC-32 of each row group of a file.
-    pub row_groups: Option<Vec<u32>>,
-    /// What went wrong: the record that a thrown error has, as JSON.
-    pub error: Option<String>,
-}
-
 /// A whole output under its temporary name.
 #[napi(object)]
 pub struct StagedRecord {
@@ -60,116 +44,21 @@ pub struct StagedRecord {
     pub row_groups: Vec<u32>,
 }
 
-enum Work {
-    Append(SharedStager, StoredPart),
-    Finish(SharedStager),
-    Discard(SharedStager),
-    PublishDirectory { parts: Vec<DirectoryPart>, directory: PathBuf, texts: [Vec<u8>; 2], replaces: Vec<Replaced> },
-    Digest(PathBuf),
-    Checksums(PathBuf),
-}
-
-type Ready = Result<(Work, Option<Arc<Watch>>), Error>;
-
-/// One long call, ready to run on another thread, or why it cannot.
-pub struct LongCall {
-    /// Taken by the one run.
-    work: Option<Ready>,
-}
-
-impl LongCall {
-    fn of(watch: Option<u32>, work: impl FnOnce() -> Result<Work, Error>) -> AsyncTask<Self> {
-        let ready = || Ok((work()?, watch.map(watch::find).transpose()?));
-        AsyncTask::new(Self { work: Some(ready()) })
-    }
-
-    fn run(&mut self) -> Result<LongOutcome, Error> {
-        let nothing = LongOutcome { staged: None, sha256: None, row_groups: None, error: None };
-        let (work, watch) = self.work.take().unwrap_or_else(|| Err(Error::bug("a long call ran twice")))?;
-        let observe = |path: &Path, rows: u64| {
-            let Some(watch) = &watch else { return Ok(()) };
-            watch.set_rows(rows);
-            if watch.is_cancelled() { Err(Error::new(Code::Cancelled, "stopped").in_file(path)) } else { Ok(()) }
-        };
-        Ok(match work {
-            Work::Append(shared, part) => {
-                // What failed half-way is gone: nobody finds it there again.
-                let stager = shared.take()?.append(&part, &mut |rows| observe(&part.path, rows))?;
-                shared.put_back(stager);
-                nothing
-            }
-            Work::Finish(shared) => {
-                let staged = shared.take()?.finish()?;
-                let staged = StagedRecord { receipt: staged.receipt.into(), row_groups: staged.row_groups };
-                LongOutcome { staged: Some(staged), ..nothing }
-            }
-            Work::Discard(shared) => {
-                drop(shared.take());
-                nothing
-            }
-            Work::PublishDirectory { parts, directory, texts: [manifest, intent], replaces } => {
-                let request = DirectoryRequest {
-                    directory: &directory,
-                    parts: &parts,
-                    manifest: &manifest,
-                    intent: &intent,
-                    replaces: &replaces,
-                };
-                publish_directory(&Disk::shared(), &request, &mut |rows| observe(&directory, rows))?;
-                nothing
-            }
-            Work::Digest(path) => {
-                let digest = digest_watched(&path, &mut |bytes| observe(&path, bytes))?;
-                LongOutcome { sha256: Some(digest), ..nothing }
-            }
-            Work::Checksums(path) => LongOutcome { row_groups: Some(row_group_checksums(&path)?), ..nothing },
-        })
-    }
-}
-
-impl Task for LongCall {
-    type Output = LongOutcome;
-    type JsValue = LongOutcome;
-
-    fn compute(&mut self) -> napi::Result<LongOutcome> {
-        // As data: an error of this pool's own kind would lose its code.
-        Ok(caught(|| self.run()).unwrap_or_else(|error| LongOutcome {
-            staged: None,
-            sha256: None,
-            row_groups: None,
-            error: Some(record(&error)),
-        }))
-    }
-
-    fn resolve(&mut self, _: Env, outcome: LongOutcome) -> napi::Result<LongOutcome> {
-        Ok(outcome)
-    }
+/// Tells `watch` how far a call is, and hears whether it is to stop.
+fn observe(watch: &Watch, path: &Path, done: u64) -> Result<(), Error> {
+    watch.set_rows(done);
+    if watch.is_cancelled() { Err(Error::new(Code::Cancelled, "stopped").in_file(path)) } else { Ok(()) }
 }
 
 fn receipt(receipt: Receipt) -> Result<PartReceipt, Error> {
     Ok(PartReceipt { rows: count(receipt.rows)?, bytes: count(receipt.bytes)?, sha256: receipt.sha256 })
 }
 
-/// A stager between two calls; none while one runs, nor once one has failed or it is finished.
-#[derive(Clone)]
-struct SharedStager(Arc<Mutex<Option<Stager>>>);
-
-impl SharedStager {
-    fn take(&self) -> Result<Stager, Error> {
-        let stager = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        stager.ok_or_else(|| Error::bug("the output is not being staged"))
-    }
-
-    fn put_back(&self, stager: Stager) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(stager);
-    }
-}
-
 /// Joins parts that are what their receipts say into one durable file under a temporary name, without re-encoding, one call
 /// after the other. The watch tells their rows.
 #[napi]
 pub struct OutputStager {
-    stager: SharedStager,
+    stager: Shared<Stager>,
     watch: u32,
 }
 
@@ -181,7 +70,7 @@ impl OutputStager {
         waist(|| {
             watch::find(watch)?.set_rows(0);
             let stager = Stager::new(&Disk::shared(), Path::new(&temporary), &pairs(metadata)?);
-            Ok(Self { stager: SharedStager(Arc::new(Mutex::new(Some(stager)))), watch })
+            Ok(Self { stager: Shared::new(stager), watch })
         })
     }
 
@@ -189,9 +78,14 @@ impl OutputStager {
     #[napi(ts_return_type = "Promise<LongOutcome>")]
     #[must_use]
     pub fn append(&self, part: PublishedPart) -> AsyncTask<LongCall> {
-        LongCall::of(Some(self.watch), || {
+        let (shared, watch) = (self.stager.clone(), watch::find(self.watch));
+        LongCall::of(move || {
+            let watch = watch?;
             let part = StoredPart { path: part.source.into(), receipt: receipt(part.receipt)? };
-            Ok(Work::Append(self.stager.clone(), part))
+            // What failed half-way is gone: nobody finds it there again.
+            let stager = shared.take()?.append(&part, &mut |rows| observe(&watch, &part.path, rows))?;
+            shared.put_back(stager);
+            Ok(LongOutcome::default())
         })
     }
 
@@ -199,14 +93,23 @@ impl OutputStager {
     #[napi(ts_return_type = "Promise<LongOutcome>")]
     #[must_use]
     pub fn finish(&self) -> AsyncTask<LongCall> {
-        LongCall::of(None, || Ok(Work::Finish(self.stager.clone())))
+        let shared = self.stager.clone();
+        LongCall::of(move || {
+            let staged = shared.take()?.finish()?;
+            let staged = StagedRecord { receipt: staged.receipt.into(), row_groups: staged.row_groups };
+            Ok(LongOutcome { staged: Some(staged), ..Default::default() })
+        })
     }
 
     /// Removes the file of an output that is not finished.
     #[napi(ts_return_type = "Promise<LongOutcome>")]
     #[must_use]
     pub fn discard(&self) -> AsyncTask<LongCall> {
-        LongCall::of(None, || Ok(Work::Discard(self.stager.clone())))
+        let shared = self.stager.clone();
+        LongCall::of(move || {
+            drop(shared.take());
+            Ok(LongOutcome::default())
+        })
     }
 }
 
@@ -221,15 +124,19 @@ pub fn publish_into_directory(
     replaces: Vec<ReplacedFile>,
     watch: u32,
 ) -> AsyncTask<LongCall> {
-    LongCall::of(Some(watch), || {
+    let (texts, watch) = ([manifest.to_vec(), intent.to_vec()], watch::find(watch));
+    LongCall::of(move || {
+        let (watch, directory) = (watch?, Path::new(&directory));
         let part = |part: PublishedPart| {
             Ok(DirectoryPart { source: part.source.into(), name: part.name, receipt: receipt(part.receipt)? })
         };
-        let parts = parts.into_iter().map(part).collect::<Result<_, Error>>()?;
+        let parts = parts.into_iter().map(part).collect::<Result<Vec<_>, Error>>()?;
         let old = |file: ReplacedFile| Ok(Replaced { id: FileId::try_from(&file.id)?, name: file.name });
-        let replaces = replaces.into_iter().map(old).collect::<Result<_, Error>>()?;
-        let texts = [manifest.to_vec(), intent.to_vec()];
-        Ok(Work::PublishDirectory { parts, directory: directory.into(), texts, replaces })
+        let replaces = replaces.into_iter().map(old).collect::<Result<Vec<_>, Error>>()?;
+        let [manifest, intent] = &texts;
+        let request = DirectoryRequest { directory, parts: &parts, manifest, intent, replaces: &replaces };
+        publish_directory(&Disk::shared(), &request, &mut |rows| observe(&watch, directory, rows))?;
+        Ok(LongOutcome::default())
     })
 }
 
@@ -237,12 +144,16 @@ pub fn publish_into_directory(
 #[napi(ts_return_type = "Promise<LongOutcome>")]
 #[must_use]
 pub fn digest_file(path: String) -> AsyncTask<LongCall> {
-    LongCall::of(None, || Ok(Work::Digest(path.into())))
+    LongCall::of(move || {
+        Ok(LongOutcome { sha256: Some(digest_watched(Path::new(&path), &mut |_| Ok(()))?), ..Default::default() })
+    })
 }
 
 /// The CRC-32 of each row group of a file, in order.
 #[napi(ts_return_type = "Promise<LongOutcome>")]
 #[must_use]
 pub fn checksum_row_groups(path: String) -> AsyncTask<LongCall> {
-    LongCall::of(None, || Ok(Work::Checksums(path.into())))
+    LongCall::of(move || {
+        Ok(LongOutcome { row_groups: Some(row_group_checksums(Path::new(&path))?), ..Default::default() })
+    })
 }

@@ -7,6 +7,7 @@ import { openEngine } from '../../engines/open.ts';
 import { BatchCoreError } from '../../errors.ts';
 import type { Emit } from '../../events/bus.ts';
 import { type ChunkCounts, noChunks, type Phase } from '../../events/progress.ts';
+import { mergeFindings } from '../../report.ts';
 import { publishedFile, sha256Of } from '../../sink/sink.ts';
 import { statIdentity } from '../../source/facts.ts';
 import { differencesText, identityDifferences } from '../../source/identity.ts';
@@ -22,7 +23,7 @@ import { DEFAULTS } from '../spec/optionTable.ts';
 import type { Control } from './control.ts';
 import { type Flagging, obtainFlagging, obtainModel } from './model.ts';
 import type { Monitor } from './monitor.ts';
-import type { Timing } from './outcome.ts';
+import { type Timing, TOP_ROWS } from './outcome.ts';
 import type { PhaseRun } from './phaseRun.ts';
 import { scoreAndPublish } from './score.ts';
 import { type VerifiedInput, verifyInput } from './verifyInput.ts';
@@ -53,7 +54,8 @@ export interface Carried {
   counts: { fit: ChunkCounts; score: ChunkCounts };
   verified: VerifiedInput | null;
   flagging: Flagging | null;
-  receipts: Findings[];
+  /** Of all chunks. */
+  findings: Findings;
   timing: Timing;
   laps: { planSeconds: number; fitSeconds: number; scoreSeconds: number; publishSeconds: number };
   warnings: string[];
@@ -121,7 +123,7 @@ async function work(
     const fitSeconds = timing.lap();
     const output = await publishModel(prepared, job, model);
     const laps = { planSeconds, fitSeconds, scoreSeconds: 0, publishSeconds: timing.lap() };
-    return { ...carried, output, flagging: null, receipts: [], laps, warnings: ofModel };
+    return { ...carried, output, flagging: null, findings: NOTHING, laps, warnings: ofModel };
   }
   writeSaved(prepared, job, model);
   const flagging = await obtainFlagging(prepared.spec, model, job, run, counts.fit);
@@ -138,7 +140,7 @@ async function work(
     : await scoreAndPublish({ prepared, job, run, model, flagging, durable, timing, counts: counts.score });
   const laps = { planSeconds, fitSeconds, scoreSeconds, publishSeconds: timing.lap() };
   emit('published', { out: prepared.output.path, rows: output.rows });
-  return { ...carried, output, flagging, receipts: await findings(job), laps, warnings: ofModel };
+  return { ...carried, output, flagging, findings: await findings(job), laps, warnings: ofModel };
 }
 
 /** Only the record of it was not written any more. */
@@ -162,10 +164,14 @@ function countAsResumed(phase: Phase, counts: ChunkCounts, { chunks, monitor }: 
   monitor.enter(phase, done, counts);
 }
 
-async function findings(job: OpenJob): Promise<Findings[]> {
-  const receipts: Findings[] = [];
-  for await (const bytes of job.store.summaries('score')) receipts.push(JSON.parse(Buffer.from(bytes).toString()));
-  return receipts;
+const NOTHING: Findings = { best: [], flagged: 0, skipped: 0 };
+
+/** Of the chunks that were scored, one at a time. */
+async function findings({ store }: OpenJob): Promise<Findings> {
+  let all = NOTHING;
+  for await (const bytes of store.summaries('score'))
+    all = mergeFindings(all, JSON.parse(Buffer.from(bytes).toString()), TOP_ROWS);
+  return all;
 }
 
 function writeSaved(prepared: Prepared, job: OpenJob, model: NativeModel): void {

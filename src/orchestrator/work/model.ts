@@ -11,7 +11,7 @@ import { keepOwnModel, readOwnModel, refuseOtherFit } from '../job/ownModel.ts';
 import type { Prepared } from '../prepare/prepare.ts';
 import type { JobSpec } from '../spec/jobSpec.ts';
 import type { PlannedChunk } from '../spec/plan.ts';
-import { runPhase } from './phase.ts';
+import { mergePass } from './merging.ts';
 import type { PhaseRun } from './phaseRun.ts';
 import { artifactOf } from './task.ts';
 
@@ -57,18 +57,12 @@ async function fitPasses(prepared: Prepared, job: OpenJob, run: PhaseRun, counts
     const fit = artifactOf(job.paths, fitPath, observer);
     const name = `fit-${pass}`;
     const chunks = pass === 0 ? prepared.pilot : run.chunks;
-    await runPhase(
+    const merger = await mergePass(
       { ...run, chunks },
-      {
-        name,
-        phase: 'fit',
-        counts,
-        summaries: true,
-        work: () => ({ kind: 'summarize', fit }),
-        target: summaryName(job, name),
-      },
+      { name, phase: 'fit', counts, work: () => ({ kind: 'summarize', fit }), target: summaryName(job, name) },
+      () => new FitMerger(state),
     );
-    step = await placed(prepared.facts.files, () => merge(state, job.store.summaries(name)));
+    step = await placed(prepared.facts.files, () => merger.finish());
   }
   if (!step.model) throw new BatchCoreError('BUG', 'the fit ended without a model');
   return step.model;
@@ -83,13 +77,6 @@ export function modelArtifact({ paths }: OpenJob, { bytes }: NativeModel): Artif
 function summaryName({ paths }: OpenJob, phase: string): (chunk: PlannedChunk) => string {
   const directory = relative(paths.directory, paths.summaries);
   return ({ chunkId }) => join(directory, `${phase}.${chunkId}`);
-}
-
-/** Merges a pass in chunk order, one summary in memory at a time. */
-async function merge(state: Uint8Array, summaries: AsyncIterable<Uint8Array>): Promise<FitStep> {
-  const merger = new FitMerger(state);
-  for await (const summary of summaries) merger.add(summary);
-  return merger.finish();
 }
 
 /** What the kernels say of the data, with the file they could not know; of several, none is to blame alone. */
@@ -132,8 +119,8 @@ export async function obtainFlagging(
   const { missing } = spec;
   const work = { kind: 'rank', model: modelArtifact(job, model), missing, count: rule.rows } as const;
   const target = summaryName(job, 'rank');
-  await runPhase(run, { name: 'rank', phase: 'fit', counts, summaries: true, work: () => work, target });
-  const merger = new TopMerger(rule.rows);
-  for await (const rank of job.store.summaries('rank')) merger.add(rank);
-  return { threshold: null, lastOfTop: merger.last() ?? null, method: `top ${rule.rows}`, shareError: null };
+  const pass = { name: 'rank', phase: 'fit', counts, work: () => work, target } as const;
+  const merger = await mergePass(run, pass, () => new TopMerger(rule.rows));
+  const lastOfTop = (await merger.finish()) ?? null;
+  return { threshold: null, lastOfTop, method: `top ${rule.rows}`, shareError: null };
 }

@@ -4,7 +4,7 @@ import type { Findings } from '../../bindings/task.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { EXIT } from '../../errors.ts';
 import { ActiveTime, type ChunkCounts } from '../../events/progress.ts';
-import { mergeTop, type Report } from '../../report.ts';
+import { type Report, topRow } from '../../report.ts';
 import type { SourceColumn, SourceFacts } from '../../source/facts.ts';
 import type { StoredOutput } from '../../store/job.ts';
 import { peakRssBytes } from '../../system.ts';
@@ -54,7 +54,8 @@ export interface Outcome {
   output: StoredOutput;
   verified: VerifiedInput | null;
   flagging: Flagging | null;
-  receipts: Findings[];
+  /** Of all chunks. */
+  findings: Findings;
   timing: Timing;
   laps: { planSeconds: number; fitSeconds: number; scoreSeconds: number; publishSeconds: number };
   warnings?: string[];
@@ -62,11 +63,9 @@ export interface Outcome {
 
 /** The report of a finished run. */
 export function reportOf(o: Outcome): Report {
-  const { prepared, model, flagging, receipts, timing } = o;
+  const { prepared, model, flagging, findings, timing } = o;
   const cpu = process.cpuUsage(timing.cpu);
   const total = timing.total;
-  const sum = (pick: (receipt: Findings) => number) => receipts.reduce((n, receipt) => n + pick(receipt), 0);
-  const flagged = sum((receipt) => receipt.flagged);
   const source = reportedSource(prepared, model.facts.columns, (column) => ignoredReason(column, prepared, model));
   return {
     schema: 'batch-core.report/1',
@@ -89,15 +88,12 @@ export function reportOf(o: Outcome): Report {
       sha256: o.output.sha256,
     },
     anomalies: flagging && {
-      count: flagged,
+      count: findings.flagged,
       threshold: flagging.threshold ?? flagging.lastOfTop?.score ?? null,
       method: flagging.method,
       shareError: flagging.shareError,
-      skippedRows: sum((receipt) => receipt.skipped),
-      top: mergeTop(
-        receipts.map((receipt) => receipt.best),
-        TOP_ROWS,
-      ),
+      skippedRows: findings.skipped,
+      top: findings.best.map(topRow),
     },
     chunks: o.counts.score,
     fit: o.counts.fit,
@@ -113,7 +109,7 @@ export function reportOf(o: Outcome): Report {
     warnings: [
       ...source.ignored.filter(({ reason }) => reason === EQUAL_AS_DOUBLES).map(({ column }) => equalWarning(column)),
       ...coarseWarnings(prepared),
-      ...fewerWarnings(prepared.spec.score?.flag, flagged),
+      ...fewerWarnings(prepared.spec.score?.flag, findings.flagged),
       ...(o.warnings ?? []),
     ],
   };

@@ -2,10 +2,9 @@
  * One phase of a run: every chunk that is not done is leased to a worker, some neighbours at a time (lease.ts). Nothing is in
  * flight when the phase ends, however it ends.
  */
-import { checkSummary } from '../../bindings/native.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { BatchCoreError } from '../../errors.ts';
-import { DEATHS_MAX, type JobStore, type StoredChunk } from '../../store/job.ts';
+import { DEATHS_MAX, type StoredChunk } from '../../store/job.ts';
 import { goOnHint } from '../prepare/commands.ts';
 import { leaseSize } from '../spec/leaseSize.ts';
 import type { PlannedChunk } from '../spec/plan.ts';
@@ -63,7 +62,6 @@ export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
 async function chunksBefore(run: PhaseRun, work: PhaseWork): Promise<StoredChunk[]> {
   if (await run.store.plan(work.name, run.chunks)) return [];
   await refusePoisoned(run, work);
-  await checkSummaries(run.store, work);
   return run.store.chunks(work.name);
 }
 
@@ -122,22 +120,4 @@ async function refusePoisoned({ store, jobId, home }: PhaseRun, work: PhaseWork)
       hint: goOnHint('CHUNK_CRASHED', jobId, home),
     },
   );
-}
-
-/** A summary that lies in a file must be what was written; else its chunk is summarized again. */
-async function checkSummaries(store: JobStore, work: PhaseWork): Promise<void> {
-  if (!work.summaries) return;
-  const lost: number[] = [];
-  for (const { chunkId, state } of await store.chunks(work.name)) {
-    if (state !== 'done') continue;
-    const bytes = await store.summary(work.name, chunkId);
-    try {
-      checkSummary(bytes);
-    } catch (thrown) {
-      const error = BatchCoreError.from(thrown);
-      if (error.code !== 'JOB_DAMAGED') throw error;
-      lost.push(chunkId);
-    }
-  }
-  if (lost.length > 0) await store.reset(work.name, lost);
 }

@@ -37,8 +37,6 @@ export interface PhaseWork {
   work: (chunk: PlannedChunk) => Work;
   /** The file that is made of a chunk, by its name in the job's directory. */
   target?: (chunk: PlannedChunk) => string;
-  /** Its chunks leave summaries that are merged when all are done. */
-  summaries?: true;
   counts: ChunkCounts;
   /** Told of each chunk whose receipt is committed; what it throws ends the phase. */
   done?: (chunkId: number, receipt: ChunkReceipt) => void;

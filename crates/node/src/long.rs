@@ -1,0 +1,81 @@
+//! What may take long runs on a thread of the runtime's pool.
+//!
+//! The owner's thread must stay free meanwhile: it tells the job's status and hears who wants it to stop.
+
+use crate::error::{caught, record};
+use crate::fit::{FitStep, RankedRow};
+use crate::publish::StagedRecord;
+use batch_core_error::Error;
+use napi::bindgen_prelude::AsyncTask;
+use napi::{Env, Task};
+use napi_derive::napi;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What became of a long call: at most one of them is there.
+#[napi(object)]
+#[derive(Default)]
+pub struct LongOutcome {
+    /// The output under its temporary name.
+    pub staged: Option<StagedRecord>,
+    /// The digest of a file, in hexadecimal.
+    pub sha256: Option<String>,
+    /// The CRC-32 of each row group of a file.
+    pub row_groups: Option<Vec<u32>>,
+    /// What comes after a pass of a fit.
+    pub step: Option<FitStep>,
+    /// The last of the highest rows.
+    pub last: Option<RankedRow>,
+    /// What went wrong: the record that a thrown error has, as JSON.
+    pub error: Option<String>,
+}
+
+type Run = Box<dyn FnOnce() -> Result<LongOutcome, Error> + Send>;
+
+/// One long call, ready to run on another thread.
+pub struct LongCall(Option<Run>);
+
+impl LongCall {
+    pub(crate) fn of(run: impl FnOnce() -> Result<LongOutcome, Error> + Send + 'static) -> AsyncTask<Self> {
+        AsyncTask::new(Self(Some(Box::new(run))))
+    }
+}
+
+impl Task for LongCall {
+    type Output = LongOutcome;
+    type JsValue = LongOutcome;
+
+    fn compute(&mut self) -> napi::Result<LongOutcome> {
+        let run = self.0.take();
+        let outcome = caught(|| run.map_or_else(|| Err(Error::bug("a call runs once")), |run| run()));
+        // As data: an error of this pool's own kind would lose its code.
+        Ok(outcome.unwrap_or_else(|error| LongOutcome { error: Some(record(&error)), ..Default::default() }))
+    }
+
+    fn resolve(&mut self, _: Env, outcome: LongOutcome) -> napi::Result<LongOutcome> {
+        Ok(outcome)
+    }
+}
+
+/// What long calls work on one after the other: nothing while one runs, nor once one has failed or has finished it.
+pub(crate) struct Shared<T>(Arc<Mutex<Option<T>>>);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Shared<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Arc::new(Mutex::new(Some(value))))
+    }
+
+    pub(crate) fn take(&self) -> Result<T, Error> {
+        let value = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        value.ok_or_else(|| Error::bug("this is worked on, finished or failed"))
+    }
+
+    pub(crate) fn put_back(&self, value: T) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+    }
+}

@@ -1,0 +1,128 @@
+/**
+ * A pass whose chunks leave summaries, which are merged in chunk order while it goes on, on the runtime's pool: when the last
+ * chunk is done, its summary is what is left to merge.
+ *
+ *   resume  what an earlier execution left: merged up to the first chunk that is not done, and looked at beyond it
+ *   add     a chunk is done, in any order; its turn comes when all before it are in
+ *   finish  all that was added is in
+ *
+ * What waits for its turn is a number: its record lies in the store, and a large summary in a file that only the merger reads.
+ */
+import { checkSummary } from '../../bindings/native.ts';
+import { BatchCoreError } from '../../errors.ts';
+import { InOrder } from '../../inOrder.ts';
+import type { JobStore } from '../../store/job.ts';
+import { runPhase } from './phase.ts';
+import type { PhaseRun, PhaseWork } from './phaseRun.ts';
+
+/** How often summaries may turn out damaged before the disk is given up. */
+const MERGE_TRIES = 3;
+
+/** What adds summaries, as the store keeps them: one call after the other. */
+export interface Merger {
+  add(kept: Uint8Array): Promise<void>;
+}
+
+/** Runs the pass; resolves to a merger of `begin` that all summaries are in. What is damaged is made again, and merged anew. */
+export async function mergePass<M extends Merger>(
+  run: PhaseRun,
+  work: Omit<PhaseWork, 'done'>,
+  begin: () => M,
+): Promise<M> {
+  const { store, chunks, monitor } = run;
+  for (let tries = 1; ; tries += 1) {
+    const merger = begin();
+    const merging = new Merging(store, work.name, merger);
+    try {
+      if (!(await store.plan(work.name, chunks))) await merging.resume();
+      await runPhase(run, { ...work, done: (chunkId, { summary }) => merging.add(chunkId, summary) });
+      await merging.finish();
+      return merger;
+    } catch (thrown) {
+      await merging.settled();
+      const damaged = merging.damagedBy(thrown);
+      if (damaged === undefined || tries >= MERGE_TRIES) throw thrown;
+      monitor.event('retry', { phase: work.phase, chunk: damaged, error: BatchCoreError.from(thrown).toJSON() });
+      await store.reset(work.name, [damaged]);
+    }
+  }
+}
+
+class Merging {
+  readonly #store: JobStore;
+  readonly #phase: string;
+  readonly #merger: Merger;
+  readonly #order = new InOrder<number>();
+  #last: Promise<void> = Promise.resolve();
+  #failure: BatchCoreError | undefined;
+  #damaged: number | undefined;
+
+  constructor(store: JobStore, phase: string, merger: Merger) {
+    this.#store = store;
+    this.#phase = phase;
+    this.#merger = merger;
+  }
+
+  /** Beyond the first gap whoever is damaged is done again at once, and not one after the other as their turns come. */
+  async resume(): Promise<void> {
+    const lost: number[] = [];
+    let gap = false;
+    for (const { chunkId, state } of await this.#store.chunks(this.#phase)) {
+      if (state !== 'done') gap = true;
+      else if (gap && (await this.#isDamaged(chunkId))) lost.push(chunkId);
+      else await this.#resumeWith(chunkId);
+    }
+    if (lost.length > 0) await this.#store.reset(this.#phase, lost);
+  }
+
+  /** Throws what went wrong with an earlier one. */
+  add(chunkId: number, summary?: Uint8Array): void {
+    if (this.#failure) throw this.#failure;
+    for (const next of this.#order.add(chunkId, chunkId)) {
+      const given = next === chunkId ? summary : undefined;
+      this.#last = this.#last.then(() => this.#merge(next, given));
+    }
+  }
+
+  /** Throws as {@link add} does. */
+  async finish(): Promise<void> {
+    await this.#last;
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Nothing is merged any more. */
+  async settled(): Promise<void> {
+    this.#failure ??= new BatchCoreError('BUG', 'a merge that was given up goes on');
+    await this.#last;
+  }
+
+  /** The chunk of which `thrown` says that its summary is not what was written. */
+  damagedBy(thrown: unknown): number | undefined {
+    return thrown === this.#failure ? this.#damaged : undefined;
+  }
+
+  async #resumeWith(chunkId: number): Promise<void> {
+    this.add(chunkId);
+    await this.finish();
+  }
+
+  async #isDamaged(chunkId: number): Promise<boolean> {
+    try {
+      await checkSummary(await this.#store.summary(this.#phase, chunkId));
+      return false;
+    } catch (thrown) {
+      if (BatchCoreError.from(thrown).code === 'JOB_DAMAGED') return true;
+      throw thrown;
+    }
+  }
+
+  async #merge(chunkId: number, given: Uint8Array | undefined): Promise<void> {
+    if (this.#failure) return;
+    try {
+      await this.#merger.add(given ?? (await this.#store.summary(this.#phase, chunkId)));
+    } catch (thrown) {
+      this.#failure = BatchCoreError.from(thrown);
+      if (this.#failure.code === 'JOB_DAMAGED') this.#damaged = chunkId;
+    }
+  }
+}
