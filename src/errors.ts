@@ -102,7 +102,13 @@ export class BatchCoreError extends Error {
 /** The same error, said otherwise. */
 export function restate(
   error: BatchCoreError,
-  said: { message?: string; where?: ErrorPlace | undefined; hint?: string | undefined; exitCode?: number },
+  said: {
+    message?: string;
+    where?: ErrorPlace | undefined;
+    hint?: string | undefined;
+    exitCode?: number;
+    cause?: unknown;
+  },
 ): BatchCoreError {
   const { code, message, where, hint, cause, exitCode } = error;
   return new BatchCoreError(code, said.message ?? message, { where, hint, cause, exitCode, ...said });

@@ -5,7 +5,7 @@
  */
 
 import type { RunEvent } from './events/event.ts';
-import { type GuardedListener, guard } from './events/listener.ts';
+import { sinksOf } from './events/listener.ts';
 import type { Progress } from './events/progress.ts';
 import { fromHere } from './files/paths.ts';
 import { Model } from './model.ts';
@@ -64,9 +64,9 @@ export async function score(
   options: ScoreOptions & RunControls = {},
   ...more: never[]
 ): Promise<Report> {
-  return called('score', source, options, more, async ({ sources, rest, hooks, listener }) => {
+  return called('score', source, options, more, async ({ sources, rest, hooks }) => {
     const report = await runScore(sources, rest, hooks);
-    return { ...report, warnings: packageWords([...report.warnings, ...listener.warnings], 'score') };
+    return { ...report, warnings: packageWords(report.warnings, 'score') };
   });
 }
 
@@ -84,10 +84,10 @@ export async function fit(
     } = {},
   ...more: never[]
 ): Promise<Model> {
-  return called('fit', source, options, more, async ({ sources, rest, hooks, listener }) => {
+  return called('fit', source, options, more, async ({ sources, rest, hooks }) => {
     const { out, ...fitting } = rest;
     const { report, origin } = await runFitOf(sources, out, fitting, hooks);
-    return modelAt(report.output.path, origin, packageWords([...report.warnings, ...listener.warnings], 'fit'));
+    return modelAt(report.output.path, origin, packageWords(report.warnings, 'fit'));
   });
 }
 
@@ -129,7 +129,6 @@ interface Called<Options> {
   sources: string | readonly string[];
   rest: Omit<Options, keyof RunControls>;
   hooks: RunHooks;
-  listener: GuardedListener;
 }
 
 function called<Options extends object, Answer>(
@@ -145,9 +144,8 @@ function called<Options extends object, Answer>(
     checkOptions(given, taker, 'name');
     refuseMore(taker, 2, more);
     const { signal, onProgress, onEvent, ...rest } = given;
-    const listener = guard({ onProgress, onEvent });
     const followed = followSignal(signal);
-    const hooks = { signal: followed.signal, onProgress: listener.onProgress, onEvent: listener.onEvent };
-    return work({ sources, rest, hooks, listener }).finally(followed.letGo);
+    const hooks = { signal: followed.signal, sinks: sinksOf({ onProgress, onEvent }) };
+    return work({ sources, rest, hooks }).finally(followed.letGo);
   });
 }

@@ -18,7 +18,7 @@ export const HOME_HERE =
   'directory of jobs (default: $BATCH_CORE_HOME, else .batch-core in the current directory; a job lies beside its output)';
 
 /** Reads words of `kind`, in commander's way. */
-export function wordsOf(kind: Kind): ((text: string, before: unknown) => unknown) | undefined {
+function wordsOf(kind: Kind): ((text: string, before: unknown) => unknown) | undefined {
   const parse = PARSERS[kind];
   return (
     parse &&
@@ -35,14 +35,22 @@ export function wordsOf(kind: Kind): ((text: string, before: unknown) => unknown
 /** The flags of the groups, as the table has them; after each group those that are not in this version. */
 export function withOptions(command: Command, ...groups: Exclude<Group, 'call'>[]): Command {
   for (const group of groups) {
-    for (const row of OPTIONS) if (row.group === group && row.flags !== undefined) command.addOption(optionOf(row));
+    withRows(
+      command,
+      OPTIONS.filter((row) => row.group === group),
+    );
     refuseLater(command, LATER_OPTIONS[group]);
   }
   return command;
 }
 
-function optionOf(row: OptionRow): Option {
-  const otherwise = otherwiseOf(row);
+/** The flags of these rows of the table; `otherwise` says what holds without them, where it is not what the table says. */
+export function withRows(command: Command, rows: readonly OptionRow[], otherwise?: string): Command {
+  for (const row of rows) if (row.flags !== undefined) command.addOption(optionOf(row, otherwise ?? otherwiseOf(row)));
+  return command;
+}
+
+function optionOf(row: OptionRow, otherwise: string | undefined): Option {
   const said = row.flagDoc ?? row.doc;
   const words = said + (otherwise === undefined ? '' : ` (default: ${otherwise})`);
   const option = new Option(row.flags ?? '', row.more === undefined ? words : `${words}. ${row.more}`);

@@ -1,10 +1,11 @@
 /** The commands and what each runs. Loading it runs nothing and reads no argv. */
-import { Command, type CommanderError, Option } from 'commander';
+import { Command, type CommanderError } from 'commander';
 import { editDistance } from '../distance.ts';
 import { BatchCoreError, EXIT } from '../errors.ts';
 import { shellWord } from '../files/paths.ts';
+import { HOW } from '../orchestrator/spec/optionTable.ts';
 import { addLaterCommands, withLaterJobsFlags } from './later.ts';
-import { HOME_HERE, splitFlags, withOptions, withOutputFlags, wordsOf } from './options.ts';
+import { HOME_HERE, splitFlags, withOptions, withOutputFlags, withRows } from './options.ts';
 import { printLine, printLines } from './streams.ts';
 
 /** An error of the command line: it shows how the command it was found in is used. */
@@ -156,16 +157,15 @@ function addJobCommands(program: Command, runs: Runs): void {
     .option('--home <dir>', HOME_HERE)
     .option('--json', 'print JSON')
     .action(runs(async (flags) => (await import('./commands/jobs.ts')).jobsCommand(flags)));
-  withOutputFlags(program.command('resume'))
+  withOutputFlags(withRows(program.command('resume'), HOW, 'as the job was begun'))
     .description('continue a paused, stopped or interrupted job')
     .argument('<job>', 'a job id or its beginning')
     .option('--home <dir>', HOME_HERE)
-    .addOption(new Option('-w, --workers <n>', 'chunks at the same time').argParser(wordsOf('count') ?? String))
     .action(
-      runs(async (job: string, { home, workers, ...flags }) => {
-        const { output } = splitFlags(flags);
+      runs(async (job: string, flags) => {
+        const { options, output } = splitFlags(flags);
         await refuseTightAddressSpace();
-        return (await import('./commands/control.ts')).resumeCommand(job, { home, workers }, output);
+        return (await import('./commands/control.ts')).resumeCommand(job, options, output);
       }),
     );
   const controls = {

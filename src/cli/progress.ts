@@ -1,5 +1,6 @@
 /** Progress on stderr: a bar on a terminal, plain lines elsewhere, JSON lines for programs. */
 
+import type { Sink } from '../events/bus.ts';
 import type { RunEvent } from '../events/event.ts';
 import type { Progress } from '../events/progress.ts';
 import { jobCommand } from '../orchestrator/core/jobs.ts';
@@ -8,14 +9,13 @@ import { bytesText, rateText, rowsText, secondsText } from './print.ts';
 import { besideColumns, besideIsTerminal, redraw, say, sayJson, tell, tellJson } from './streams.ts';
 import { cutText } from './tables.ts';
 
-export interface ProgressSink {
-  onProgress: (progress: Progress) => void;
-  onEvent: (event: RunEvent) => void;
+export interface ProgressSink extends Sink {
   /** Leaves the line free for what is printed next. */
   end: () => void;
 }
 
-const SILENT: ProgressSink = { onProgress: () => {}, onEvent: () => {}, end: () => {} };
+const NAME = 'progress';
+const SILENT: ProgressSink = { name: NAME, end: () => {} };
 const BAR_CELLS_MAX = 28;
 /** A shorter bar tells less than the percentage beside it. */
 const BAR_CELLS_MIN = 4;
@@ -29,7 +29,7 @@ export function progressSink(flags: Pick<OutputFlags, 'progress' | 'quiet'>): Pr
     case 'none':
       return SILENT;
     case 'json':
-      return { onProgress: tellJson, onEvent: sayJson, end: () => {} };
+      return { name: NAME, onProgress: tellJson, onEvent: sayJson, end: () => {} };
     case 'bar':
       return barSink();
     case 'plain':
@@ -42,6 +42,7 @@ export function progressSink(flags: Pick<OutputFlags, 'progress' | 'quiet'>): Pr
 function plainSink(): ProgressSink {
   let told = performance.now();
   return {
+    name: NAME,
     onProgress(progress) {
       const now = performance.now();
       if (now - told < PLAIN_INTERVAL_MS) return;
@@ -56,6 +57,7 @@ function plainSink(): ProgressSink {
 function barSink(): ProgressSink {
   const clear = () => redraw('');
   return {
+    name: NAME,
     onProgress: (progress) => redraw(barText(progress, besideColumns() ?? COLUMNS_DEFAULT)),
     onEvent: (event) => sayEvent(event, clear),
     end: clear,

@@ -26,15 +26,20 @@ interface Details {
   /** The output has its name. */
   published: { out: string; rows: number };
   /** The job is completed. */
-  finished: { status: string; rows: number };
+  finished: { status: string; rows: number; exitCode: number };
   /** It ended as it was asked to, resumable. */
-  stopped: { error: ErrorRecord };
-  failed: { error: ErrorRecord };
+  stopped: Ended;
+  failed: Ended;
 }
 
 interface Begun {
   source: string[];
   out: string;
+}
+
+interface Ended {
+  error: ErrorRecord;
+  exitCode: number;
 }
 
 /** What all events have. */
@@ -49,6 +54,9 @@ interface Common {
 
 export type EventName = keyof Details;
 export type EventDetail<Name extends EventName> = Details[Name];
+
+/** Events that say that the job is in another state: its database has it before anybody is told. */
+export type StateEventName = Exclude<EventName, 'retry' | 'published'>;
 
 /** Something that happened once. */
 export type RunEvent = { [Name in EventName]: Common & { event: Name } & Details[Name] }[EventName];

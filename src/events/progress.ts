@@ -21,6 +21,23 @@ export interface Progress {
   quarantined: number;
 }
 
+/** What is said before anything is known. */
+export const noProgress = (jobId: string): Progress => ({
+  type: 'progress',
+  jobId,
+  phase: 'plan',
+  chunksDone: 0,
+  chunksTotal: 0,
+  rowsDone: 0,
+  rowsTotal: 0,
+  rowsPerSecond: null,
+  etaSeconds: null,
+  rssBytes: 0,
+  workers: 0,
+  retried: 0,
+  quarantined: 0,
+});
+
 /** Half-life of what a rate remembers. */
 const HALF_LIFE_SECONDS = 5;
 

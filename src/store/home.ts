@@ -7,7 +7,7 @@ import { lstatSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { lockHolder, writeDurable } from '../bindings/native.ts';
 import { BatchCoreError, restate } from '../errors.ts';
-import type { Progress } from '../events/progress.ts';
+import { noProgress } from '../events/progress.ts';
 import { realPlace } from '../sink/place.ts';
 import { namesIn, readJson } from './smallFile.ts';
 import { type JobStatus, readStatus } from './status.ts';
@@ -215,24 +215,6 @@ function guessStatus(home: string, jobId: string): JobStatus | undefined {
     startedAt,
     updatedAt: made.mtime.toISOString(),
     progress: noProgress(jobId),
-  };
-}
-
-function noProgress(jobId: string): Progress {
-  return {
-    type: 'progress',
-    jobId,
-    phase: 'plan',
-    chunksDone: 0,
-    chunksTotal: 0,
-    rowsDone: 0,
-    rowsTotal: 0,
-    rowsPerSecond: null,
-    etaSeconds: null,
-    rssBytes: 0,
-    workers: 0,
-    retried: 0,
-    quarantined: 0,
   };
 }
 

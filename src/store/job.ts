@@ -152,9 +152,12 @@ export class JobStore extends ChunkStore {
     return execution;
   }
 
-  /** Ends an execution, once. */
-  endExecution(executionId: number, end: ExecutionEnd): Promise<void> {
-    return this.group.commit((statements) => endExecution(statements, executionId, end));
+  /** Ends an execution, once, and leaves its job resumable: one commit. */
+  endExecution(executionId: number, event: 'halt' | 'fail', end: ExecutionEnd): Promise<void> {
+    return this.group.commit(async (statements) => {
+      await moveJob(statements, event);
+      await endExecution(statements, executionId, end);
+    });
   }
 
   /** Every execution, the first one first. */

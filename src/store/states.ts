@@ -1,3 +1,5 @@
+import type { StateEventName } from '../events/event.ts';
+
 /** Where a job stands. */
 export type JobState =
   | 'created'
@@ -70,3 +72,15 @@ export function nextJobState(from: JobState, event: JobEvent): JobState | undefi
 export function isFinished(state: JobState): boolean {
   return state === 'completed' || state === 'completed_with_quarantine';
 }
+
+/** What is told of a job that is in a state now. */
+export const STATE_TOLD: Readonly<Record<StateEventName, JobState>> = {
+  started: 'running',
+  resumed: 'running',
+  paused: 'paused',
+  continued: 'running',
+  stopping: 'stopping',
+  stopped: 'stopped',
+  failed: 'failed',
+  finished: 'completed',
+};

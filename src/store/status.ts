@@ -6,9 +6,10 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockHolder } from '../bindings/native.ts';
 import { BatchCoreError, type ErrorRecord, systemError } from '../errors.ts';
-import type { Phase, Progress } from '../events/progress.ts';
+import type { Sink } from '../events/bus.ts';
+import { noProgress, type Phase, type Progress } from '../events/progress.ts';
 import { readJson, replaceJson } from './smallFile.ts';
-import { JOB_STATES, type JobState } from './states.ts';
+import { JOB_STATES, type JobState, STATE_TOLD } from './states.ts';
 
 const SCHEMA = 'batch-core.status/1';
 
@@ -43,17 +44,43 @@ const STATUS = 'status.json';
 
 const PHASES: readonly Phase[] = ['plan', 'fit', 'score', 'publish'];
 
-let lost = 0;
-
-/** Statuses that could not be written: telling must never fail a run. */
-export const lostStatuses = (): number => lost;
-
+/** Tells how the job stands, where no run tells it. What cannot be told fails nothing. */
 export function writeStatus(directory: string, status: JobStatus): void {
   try {
     replaceJson(join(directory, STATUS), status);
   } catch {
-    lost += 1;
+    // The job is told by its record and its lock.
   }
+}
+
+/** What a status says of a job, whatever becomes of it. */
+export type StatusBase = Omit<JobStatus, 'state' | 'phase' | 'progress' | 'updatedAt' | 'exitCode' | 'error'>;
+
+/**
+ * Writes status.json, from what is told of a run and from nothing else. To be made once the database says that the job
+ * runs.
+ */
+export function statusSink(directory: string, base: StatusBase): Sink {
+  let status: Omit<JobStatus, 'updatedAt'> = {
+    ...base,
+    state: 'running',
+    phase: 'plan',
+    progress: noProgress(base.jobId),
+  };
+  const write = (news: Partial<JobStatus>) => {
+    status = { ...status, ...news };
+    replaceJson(join(directory, STATUS), { ...status, updatedAt: new Date().toISOString() });
+  };
+  return {
+    name: STATUS,
+    lasting: true,
+    onProgress: (progress) => write({ progress, phase: progress.phase }),
+    onEvent: (event) => {
+      if (event.event === 'retry' || event.event === 'published') return;
+      const end = 'exitCode' in event && { exitCode: event.exitCode, ...('error' in event && { error: event.error }) };
+      write({ state: STATE_TOLD[event.event], ...end });
+    },
+  };
 }
 
 /** Takes back what an earlier execution told. */

@@ -58,8 +58,7 @@ async function phase(count: number, run: Run, act: (control: Control) => void = 
   const given: string[] = [];
   const done: number[] = [];
   const control = new Control(directory, 'h', undefined);
-  const status = { jobId: 'j', out: '/o', source: [], detector: 'zscore' };
-  const monitor = new Monitor(directory, status as unknown as ConstructorParameters<typeof Monitor>[1], {}, 1);
+  const monitor = new Monitor('j', () => {});
   const counts = noChunks();
   const phaseRun: PhaseRun = {
     ...{
@@ -68,6 +67,7 @@ async function phase(count: number, run: Run, act: (control: Control) => void = 
       store,
       control,
       monitor,
+      emit: () => {},
       chunks: plan(count),
       retriesMax: 3,
       checkInput: async () => {},

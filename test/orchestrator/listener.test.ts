@@ -2,29 +2,30 @@ import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import type { RunEvent } from '../../src/events/event.ts';
-import { guard } from '../../src/events/listener.ts';
+import { Bus } from '../../src/events/bus.ts';
+import { type Listener, sinksOf } from '../../src/events/listener.ts';
 import type { Progress } from '../../src/events/progress.ts';
 import { gaussian, parquet, scratch } from '../cli/harness.ts';
 
 const progress = { type: 'progress', phase: 'fit' } as Progress;
-const event = { type: 'event', event: 'started', jobId: 'j' } as RunEvent;
+const detail = { source: ['/s'], out: '/o' };
+const told = (listener: Listener) => new Bus({ jobId: 'j', epoch: 1 }, sinksOf(listener));
 const settled = () => new Promise((done) => setImmediate(done));
 
-describe('a guarded listener', () => {
+describe('callbacks of a caller', () => {
   it('passes on what it is told', () => {
-    const told: unknown[] = [];
-    const listener = guard({ onProgress: (record) => told.push(record), onEvent: (record) => told.push(record) });
-    listener.onProgress(progress);
-    listener.onEvent(event);
-    expect(told).toEqual([progress, event]);
-    expect(listener).toMatchObject({ dropped: 0, warnings: [] });
+    const records: unknown[] = [];
+    const bus = told({ onProgress: (record) => records.push(record), onEvent: (record) => records.push(record) });
+    bus.progress(progress);
+    bus.emit('started', detail);
+    expect(records).toEqual([progress, { type: 'event', jobId: 'j', epoch: 1, seq: 1, event: 'started', ...detail }]);
+    expect(bus.warnings).toEqual([]);
   });
 
   it('is silent where there is no callback', () => {
-    const listener = guard({});
-    listener.onProgress(progress);
-    expect(listener).toMatchObject({ dropped: 0, warnings: [] });
+    const bus = told({});
+    bus.progress(progress);
+    expect(bus.warnings).toEqual([]);
   });
 
   it.each([
@@ -36,18 +37,18 @@ describe('a guarded listener', () => {
     },
     null,
   ])('has words for an error without any', (message) => {
-    const listener = guard({
+    const bus = told({
       onProgress: () => {
         throw Object.assign(new Error(), { message });
       },
     });
-    listener.onProgress(progress);
-    expect(listener.warnings).toEqual([expect.stringMatching(/^onProgress failed and was not called again/)]);
+    bus.progress(progress);
+    expect(bus.warnings).toEqual([expect.stringMatching(/^onProgress failed and was not called again/)]);
   });
 
   it('drops a callback after its first throw, counts, and leaves the other alone', () => {
     let [calls, events] = [0, 0];
-    const listener = guard({
+    const bus = told({
       onProgress: () => {
         calls += 1;
         if (calls === 2) throw new Error('disk of the log is full');
@@ -56,28 +57,28 @@ describe('a guarded listener', () => {
         events += 1;
       },
     });
-    for (let i = 0; i < 5; i++) listener.onProgress(progress);
-    listener.onEvent(event);
-    expect([calls, events, listener.dropped]).toEqual([2, 1, 3]);
-    expect(listener.warnings).toEqual([
+    for (let i = 0; i < 5; i++) bus.progress(progress);
+    bus.emit('started', detail);
+    expect([calls, events]).toEqual([2, 1]);
+    expect(bus.warnings).toEqual([
       'onProgress failed and was not called again (3 later records were dropped): disk of the log is full',
     ]);
   });
 
   it('hears a promise that is rejected, without waiting for one', async () => {
     let calls = 0;
-    const listener = guard({
+    const bus = told({
       onEvent: async () => {
         calls += 1;
         throw new TypeError('later');
       },
     });
-    listener.onEvent(event);
-    listener.onEvent(event);
+    bus.emit('started', detail);
+    bus.emit('started', detail);
     await settled();
-    listener.onEvent(event);
+    bus.emit('started', detail);
     expect(calls).toBe(2);
-    expect(listener.warnings).toEqual(['onEvent failed and was not called again (1 later record was dropped): later']);
+    expect(bus.warnings).toEqual(['onEvent failed and was not called again (1 later record was dropped): later']);
   });
 
   it.each([
@@ -93,15 +94,14 @@ describe('a guarded listener', () => {
       }),
     ],
   ])('survives %s being thrown', (_, thrown) => {
-    const listener = guard({
+    const bus = told({
       onEvent: () => {
         throw thrown;
       },
     });
-    listener.onEvent(event);
-    listener.onEvent(event);
-    expect(listener.dropped).toBe(1);
-    expect(listener.warnings).toHaveLength(1);
+    bus.emit('started', detail);
+    bus.emit('started', detail);
+    expect(bus.warnings).toEqual([expect.stringContaining('(1 later record was dropped)')]);
   });
 
   it('survives a thenable whose then throws', () => {
@@ -110,9 +110,9 @@ describe('a guarded listener', () => {
         throw new Error('trap');
       },
     });
-    const listener = guard({ onProgress: () => thenable });
-    listener.onProgress(progress);
-    expect(listener.warnings[0]).toContain('trap');
+    const bus = told({ onProgress: () => thenable });
+    bus.progress(progress);
+    expect(bus.warnings[0]).toContain('trap');
   });
 });
 

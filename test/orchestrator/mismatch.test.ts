@@ -12,6 +12,7 @@ const request = {
   sources: ['/in.parquet'],
   realPaths: ['/old.parquet'],
   home: resolve('.batch-core'),
+  asked: { model: '/m.bcm' },
   options: { model: '/m.bcm' },
   out: '/o.parquet',
   approved: { files: [] },

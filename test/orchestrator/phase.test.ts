@@ -37,10 +37,10 @@ it('chunks during which two executions died run first and alone, before the thir
   await store.setState('start');
   const [order, running]: [string[], Set<number>] = [[], new Set()];
   const control = new Control(directory, 'h', undefined);
-  const status = { jobId: 'j', out: '/o', source: [], detector: 'zscore' };
   const run: PhaseRun = {
     ...{ jobId: 'j', home: '/h', store, control, chunks, retriesMax: 0, checkInput: async () => {} },
-    monitor: new Monitor(directory, status as unknown as ConstructorParameters<typeof Monitor>[1], {}, 3),
+    monitor: new Monitor('j', () => {}),
+    emit: () => {},
     sources: { files: [{ path: '/s', rowGroups: [] }] as unknown as SourceFile[], columns: [] },
     ...{ epoch: 3, interrupt: new AbortController().signal },
     engine: {

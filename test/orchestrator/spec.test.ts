@@ -8,7 +8,7 @@ import {
   specDifferences,
   specOf,
 } from '../../src/orchestrator/spec/jobSpec.ts';
-import { checkOptions } from '../../src/orchestrator/spec/options.ts';
+import { checkOptions, splitOptions } from '../../src/orchestrator/spec/options.ts';
 import { OPTIONS } from '../../src/orchestrator/spec/optionTable.ts';
 import type { ScoreOptions } from '../../src/orchestrator/spec/optionTypes.ts';
 
@@ -91,6 +91,18 @@ describe('what an option decides', () => {
       expect(changed).toBe(decides === 'bytes');
     },
   );
+
+  it('parts what was asked for from how it is carried out: bytes are decided by the one alone, and nothing is lost but places and what counts once', () => {
+    const given = { ...OTHERS, parameters: { n_bins: 3 }, model: 'm.bcm', later: 1 };
+    const { what, how } = splitOptions(given);
+    const named = (decides: string) =>
+      OPTIONS.filter((row) => row.decides === decides && !row.once).map(({ name }) => name);
+    expect(Object.keys(what).sort()).toEqual([...named('bytes'), 'later'].sort());
+    expect(Object.keys(how).sort()).toEqual(named('nothing').sort());
+    expect({ ...given, ...what, ...how }).toEqual(given);
+    expect(Object.keys(given).filter((name) => !(name in what) && !(name in how))).toEqual(['out', 'fresh', 'force']);
+    expect(idOf({ ...what, ...how })).toBe(idOf(what));
+  });
 
   it('the detector’s parameters and a saved model decide bytes', () => {
     const rows = OPTIONS.filter(({ name }) => apart.includes(name));

@@ -154,12 +154,18 @@ describe('an execution', () => {
       ['pending', 0],
     ]);
     expect(await next.claim('score', 1)).toBe(2);
-    await next.endExecution(2, { status: 'stopped', exitCode: 130, reason: 'SIGINT' });
+    await next.setState('stop');
+    await next.endExecution(2, 'halt', { status: 'stopped', exitCode: 130, reason: 'SIGINT' });
+    expect((await next.read())?.state).toBe('stopped');
     expect(await next.executions()).toMatchObject([
       { executionId: 1, epoch: 1, pid: 17, status: 'died', exitCode: null, endedAt: expect.any(String) },
       { executionId: 2, epoch: 2, pid: 18, status: 'stopped', exitCode: 130, reason: 'SIGINT', out: '/out.parquet' },
     ]);
-    await expect(next.endExecution(2, { status: 'failed', exitCode: 1, reason: null })).rejects.toMatchObject(bug);
+    await next.setState('start');
+    await expect(next.endExecution(2, 'fail', { status: 'failed', exitCode: 1, reason: null })).rejects.toMatchObject(
+      bug,
+    );
+    expect((await next.read())?.state, 'one commit').toBe('running');
     await next.close();
   });
 });
@@ -218,7 +224,8 @@ describe('a chunk that kills its process', () => {
     const path = newPath();
     const store = await running(2, path);
     await store.claim('score', 0);
-    await store.endExecution(1, { status: 'stopped', exitCode: 130, reason: 'SIGINT' });
+    await store.setState('stop');
+    await store.endExecution(1, 'halt', { status: 'stopped', exitCode: 130, reason: 'SIGINT' });
     await store.close();
     await die(path, [0]);
     const next = await JobStore.open(path);

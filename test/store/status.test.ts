@@ -3,11 +3,13 @@ import { chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writ
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { JobLock } from '../../src/bindings/native.ts';
+import type { ErrorRecord } from '../../src/errors.ts';
+import { Bus } from '../../src/events/bus.ts';
 import {
   type JobStatus,
-  lostStatuses,
   readStatus,
   requestControl,
+  statusSink,
   takeControl,
   writeStatus,
 } from '../../src/store/status.ts';
@@ -77,10 +79,34 @@ describe('status.json', () => {
     expect(bad).toBe(0);
   });
 
-  it('that cannot be written is counted, and nothing else happens', () => {
-    const before = lostStatuses();
-    writeStatus(join(home, 'no/such/directory'), status('x'));
-    expect(lostStatuses()).toBe(before + 1);
+  it('is what was told of a run, and nothing else', () => {
+    const directory = jobDirectory('told');
+    const { state, phase, progress, updatedAt, ...base } = status('told');
+    const bus = new Bus({ jobId: 'told', epoch: 1 }, [statusSink(directory, base)]);
+    expect(readStatus(directory)).toBeUndefined();
+    bus.emit('started', { source: ['/i'], out: '/o' });
+    expect(readStatus(directory)).toMatchObject({ ...base, state: 'running', phase: 'plan', progress: { workers: 0 } });
+    bus.progress(progress);
+    expect(readStatus(directory)).toMatchObject({ state, phase, progress });
+    bus.emit('paused', { home });
+    expect(readStatus(directory)).toMatchObject({ state: 'paused', phase, progress });
+    const error: ErrorRecord = { code: 'CANCELLED', message: 'm' };
+    bus.emit('stopped', { error, exitCode: 130 });
+    const last = readStatus(directory);
+    expect(last).toMatchObject({ state: 'stopped', phase, progress, error, exitCode: 130 });
+    expect(Date.parse(last?.updatedAt ?? '')).toBeGreaterThan(Date.parse(updatedAt));
+  });
+
+  it('that cannot be written for a while is written again when it can, and what was lost is said', () => {
+    const directory = join(home, 'jobs', 'later');
+    const { state: _state, phase, progress, updatedAt: _at, ...base } = status('later');
+    const bus = new Bus({ jobId: 'later', epoch: 1 }, [statusSink(directory, base)]);
+    bus.progress(progress);
+    bus.emit('stopping', { home });
+    jobDirectory('later');
+    bus.progress(progress);
+    expect(readStatus(directory)).toMatchObject({ state: 'stopping', phase });
+    expect(bus.warnings).toEqual([expect.stringMatching(/^status\.json failed \(2 records were lost\): ENOENT/)]);
   });
 
   it('of another schema, or damaged, is none', () => {

@@ -2,6 +2,7 @@
 import { EXIT } from '../../errors.ts';
 import { requestOfJob } from '../../orchestrator/core/jobs.ts';
 import { resumeJob } from '../../orchestrator/core/resume.ts';
+import type { ScoreOptions } from '../../orchestrator/spec/optionTypes.ts';
 import type { OutputFlags } from '../options.ts';
 import { printJson, printLine } from '../streams.ts';
 import { fitLines, reportLines } from '../tables.ts';
@@ -18,12 +19,8 @@ export async function controlCommand(
   return EXIT.ok;
 }
 
-export async function resumeCommand(
-  id: string,
-  flags: { home?: string | undefined; workers?: number | undefined },
-  output: OutputFlags,
-): Promise<number> {
-  const resumed = await resumeJob(flags.home, id);
+export async function resumeCommand(id: string, { home, ...how }: ScoreOptions, output: OutputFlags): Promise<number> {
+  const resumed = await resumeJob(home, id, how);
   if (resumed.kind !== 'here') {
     const { kind, jobId, pid } = resumed;
     if (output.json) printJson({ jobId, requested: 'resume', wasPaused: kind === 'continued' });
@@ -31,9 +28,7 @@ export async function resumeCommand(
     else printLine(`job ${jobId} is running already (pid ${pid}): there is nothing to resume`);
     return EXIT.ok;
   }
-  return follow(
-    output,
-    (hooks) => resumed.run({ workers: flags.workers }, hooks),
-    (report, width) => (report.output.format === 'model' ? fitLines(report) : reportLines(report, width)),
+  return follow(output, resumed.run, (report, width) =>
+    report.output.format === 'model' ? fitLines(report) : reportLines(report, width),
   );
 }

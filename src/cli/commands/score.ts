@@ -1,7 +1,6 @@
 /** `score` and `fit`: run, follow, report. */
 import { existsSync, statSync } from 'node:fs';
 import { BatchCoreError, EXIT } from '../../errors.ts';
-import { guard } from '../../events/listener.ts';
 import { type RunHooks, returnLargeBuffers, runFit, runScore } from '../../orchestrator/core/runs.ts';
 import type { ScoreOptions } from '../../orchestrator/spec/optionTypes.ts';
 import type { Report } from '../../report.ts';
@@ -38,13 +37,10 @@ export async function follow(
   returnLargeBuffers();
   const sink = progressSink(output);
   const signals = listenForSignals();
-  const listener = guard(sink);
-  const hooks = { signal: signals.signal, onProgress: listener.onProgress, onEvent: listener.onEvent };
-  const report = await run(hooks).finally(() => {
+  const report = await run({ signal: signals.signal, sinks: [sink] }).finally(() => {
     signals.ended();
     sink.end();
   });
-  report.warnings.push(...listener.warnings);
   const late = signals.came();
   if (late !== undefined) say(`the job was completed before ${late} could stop it`);
   if (output.json) printJson(report);

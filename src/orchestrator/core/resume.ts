@@ -5,6 +5,8 @@ import { type JobStatus, pendingControl, requestControl } from '../../store/stat
 import { readRequest } from '../job/beginning.ts';
 import { findJob, isHeld } from '../job/told.ts';
 import { homeOf, type JobPaths, jobPaths } from '../prepare/home.ts';
+import { splitOptions } from '../spec/options.ts';
+import { flagOf, HOW } from '../spec/optionTable.ts';
 import { type RunHooks, runFit, runScore } from '../work/run.ts';
 import { isStopping } from './jobs.ts';
 
@@ -13,7 +15,7 @@ export type Resumed =
   | {
       kind: 'here';
       jobId: string;
-      run: (options: { workers?: number | undefined }, hooks: RunHooks) => Promise<Report>;
+      run: (hooks: RunHooks) => Promise<Report>;
     };
 
 /** Lets a paused process go on, unless it is about to end. */
@@ -30,12 +32,19 @@ function goOn(paths: JobPaths, status: JobStatus): Resumed {
   return { kind: paused ? 'continued' : 'running', jobId, pid };
 }
 
-/** Lets a paused process go on, or says how to run the job here. */
-export async function resumeJob(home: string | undefined, id: string): Promise<Resumed> {
+/**
+ * Lets a paused process go on, or says how to run the job here: what it does is what it was asked, how it does so is as
+ * `how` says now, else as it was.
+ */
+export async function resumeJob(home: string | undefined, id: string, how: object = {}): Promise<Resumed> {
   const path = homeOf(home);
   const status = findJob(path, id);
   const paths = jobPaths(path, status.jobId);
-  if (isHeld(paths.lock)) return goOn(paths, status);
+  const { how: said } = splitOptions(how);
+  if (isHeld(paths.lock)) {
+    refuseHow(said, status);
+    return goOn(paths, status);
+  }
   const request = await readRequest(path, status.jobId);
   if (!request)
     throw new BatchCoreError('JOB_NOT_FOUND', `job ${status.jobId} has no record to go on from`, {
@@ -45,8 +54,8 @@ export async function resumeJob(home: string | undefined, id: string): Promise<R
   return {
     kind: 'here',
     jobId: status.jobId,
-    run: ({ workers }, hooks) => {
-      const options = { ...request.options, home: path, ...(workers !== undefined && { workers }) };
+    run: (hooks) => {
+      const options = { ...request.asked, ...request.options, ...said, home: path };
       const running =
         request.spec.kind === 'fit'
           ? runFit(request.sources, request.out || undefined, options, { ...hooks, resumes: status.jobId })
@@ -58,10 +67,22 @@ export async function resumeJob(home: string | undefined, id: string): Promise<R
   };
 }
 
+/** A process that is there goes on as it began. */
+function refuseHow(said: Record<string, unknown>, { jobId, pid }: JobStatus): void {
+  const given = HOW.find(({ name }) => said[name] !== undefined);
+  if (given === undefined) return;
+  const option = flagOf(given);
+  throw new BatchCoreError('USAGE', `${option}: job ${jobId} has a process (pid ${pid}), which goes on as it began`, {
+    where: { option, job: jobId },
+    hint: 'leave it out, or cancel the job first: its finished chunks are kept',
+  });
+}
+
 /** What to do about it is an option of the command that began the job, where `resume` has no such option. */
 function ofItsCommand(error: BatchCoreError, kind: 'score' | 'fit'): BatchCoreError {
   const { hint } = error;
   const plain = hint?.replaceAll(/"batch-core [^"]*"/g, '') ?? '';
-  if (hint === undefined || !/--(?!home|workers)[a-z]/.test(plain)) return error;
+  const own: readonly string[] = ['--home', ...HOW.map(flagOf)];
+  if (hint === undefined || (plain.match(/--[a-z-]+/g) ?? []).every((flag) => own.includes(flag))) return error;
   return restate(error, { hint: `${hint} (options of the "batch-core ${kind}" that began this job)` });
 }

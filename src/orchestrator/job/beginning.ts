@@ -1,7 +1,7 @@
 /** How a job began: what it was asked, and what its source was then. */
 import type { KnownIdentity } from '../../source/identity.ts';
 import { readRecord } from '../../store/home.ts';
-import { readDatabase, requestOf, type StoredRequest } from './job.ts';
+import { readDatabase, requestFrom, requestOf, type StoredRequest, type WrittenRequest } from './job.ts';
 
 /** What a job was asked to do: by its record, which outlives its database; else by that. */
 export async function readRequest(home: string, jobId: string): Promise<StoredRequest | undefined> {
@@ -20,15 +20,16 @@ export interface Beginning {
 /** The beginning of a job by its record alone, for whoever only looks. */
 export function readBeginning(home: string, jobId: string): Beginning | undefined {
   const record = readRecord(home, jobId);
-  const request = record?.request as Partial<StoredRequest> | undefined;
-  if (!isObject(request?.spec) || !isObject(request?.options)) return undefined;
-  const { inputs } = (request as StoredRequest).spec;
+  const written = record?.request as Partial<StoredRequest> | undefined;
+  if (![written?.spec, written?.options, written?.asked ?? {}].every(isObject)) return undefined;
+  const request = requestFrom(written as WrittenRequest);
+  const { inputs } = request.spec;
   // One that somebody changed may lack what ours has.
   const files = (Array.isArray(inputs) ? inputs : []).map((input, i) => {
     const mtimeNs = record?.mtimesNs?.[i];
     return { ...input, ...(mtimeNs !== undefined && { mtimeNs }) };
   });
-  return { request: request as StoredRequest, files };
+  return { request, files };
 }
 
 function isObject(value: unknown): boolean {

@@ -25,6 +25,7 @@ import { jobCommand } from '../prepare/commands.ts';
 import { type JobPaths, jobPaths } from '../prepare/home.ts';
 import type { Prepared } from '../prepare/prepare.ts';
 import type { JobSpec } from '../spec/jobSpec.ts';
+import { splitOptions } from '../spec/options.ts';
 
 /** What a job's row keeps beside its identity: enough to run it again from any directory. */
 export interface StoredRequest {
@@ -35,6 +36,9 @@ export interface StoredRequest {
   out: string;
   /** Where that is; empty where it is in the job. A job of an earlier version did not say. */
   place?: string;
+  /** What decides the bytes, as it was asked for: `spec` is what came of it. */
+  asked: Record<string, unknown>;
+  /** How it is carried out, unless whoever goes on with it says otherwise. Nothing here decides a byte. */
   options: Record<string, unknown>;
   /** What this job was allowed to replace: `--force` is for that, and not for what comes to lie there later. */
   approved: Approved;
@@ -172,7 +176,15 @@ export function busyHint(home: string, jobId: string): string {
 }
 
 export function requestOf(stored: StoredJob): StoredRequest {
-  return JSON.parse(stored.specJson) as StoredRequest;
+  return requestFrom(JSON.parse(stored.specJson) as WrittenRequest);
+}
+
+/** A request as it was written: by an earlier version with all that was asked for in `options`. */
+export type WrittenRequest = Omit<StoredRequest, 'asked'> & Partial<Pick<StoredRequest, 'asked'>>;
+
+export function requestFrom(written: WrittenRequest): StoredRequest {
+  const { what, how } = splitOptions(written.options);
+  return { ...written, asked: written.asked ?? what, options: how };
 }
 
 /** Begins an execution: goes on where the last one ended, or from the beginning. */

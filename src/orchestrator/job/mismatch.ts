@@ -45,7 +45,7 @@ const sameSources = (before: StoredRequest, now: Asked): boolean =>
 function hintFor(jobId: string, before: StoredRequest, now: Asked, differences: readonly SpecDifference[]): string {
   const { model } = now.options;
   const remedies = differences.flatMap(({ field }) => {
-    if (field === 'model' && model !== undefined && before.options['model'] === model)
+    if (field === 'model' && model !== undefined && before.asked['model'] === model)
       return [`put the old model back at ${model}`];
     if (field.startsWith('versions')) return ['use the version that it began with'];
     return /^(inputs|real path)/.test(field) && sameSources(before, now) ? ['put the old source back'] : [];

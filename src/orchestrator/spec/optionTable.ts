@@ -65,6 +65,8 @@ export interface OptionRow {
    * nothing of either.
    */
   decides: 'bytes' | 'job' | 'nothing';
+  /** It counts for the run that it is given to; one that goes on with the job must be given it again. */
+  once?: true;
   /** What it is, to be read after its name. */
   doc: string;
   /** The same of a word on the command line, where it is another. */
@@ -313,6 +315,7 @@ const RUN = rows('run', [
     kind: 'flag',
     check: boolean,
     decides: 'nothing',
+    once: true,
     doc: 'start over, whatever an earlier run left',
   },
   {
@@ -321,6 +324,7 @@ const RUN = rows('run', [
     kind: 'flag',
     check: boolean,
     decides: 'nothing',
+    once: true,
     also: ['Model.save'],
     doc: 'replace an output of another job',
   },
@@ -349,6 +353,11 @@ const CALL = rows('call', [
 
 /** Every option there is. */
 export const OPTIONS: readonly OptionRow[] = [...FIT, ...SCORE, ...RUN, ...CALL];
+
+/** How a run is carried out, as a resume may be told anew; its home is where it lies. */
+export const HOW: readonly OptionRow[] = RUN.filter(
+  ({ name, decides, once }) => decides === 'nothing' && !once && name !== 'home',
+);
 
 /** The options of which one says which rows are flagged. */
 export const FLAG_RULES = ['contamination', 'threshold', 'top'] as const;

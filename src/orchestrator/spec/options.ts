@@ -133,6 +133,26 @@ function refuseArgument(name: string, given: unknown, wanted: string, more: stri
   refuse(name, message, `give ${wanted}, ${more}`);
 }
 
+/** What was asked for, apart from how it is carried out. */
+export interface SplitOptions {
+  /** What decides the bytes, and what this version does not know. */
+  what: Record<string, unknown>;
+  /** What decides nothing of them. */
+  how: Record<string, unknown>;
+}
+
+/** Parts options by what each decides. In neither part are the places, which the job itself knows, and what counts once. */
+export function splitOptions(options: object): SplitOptions {
+  const part = (wanted: OptionRow['decides']) =>
+    Object.fromEntries(
+      Object.entries(options).filter(([name]) => {
+        const { decides, once } = optionOf(name) ?? { decides: 'bytes' };
+        return decides === wanted && !once;
+      }),
+    );
+  return { what: part('bytes'), how: part('nothing') };
+}
+
 /** The one rule by which rows are flagged. */
 export function flagRule(options: ScoreOptions): FlagRule {
   if (options.top !== undefined) return { kind: 'top', rows: options.top };

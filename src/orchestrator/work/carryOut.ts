@@ -5,6 +5,7 @@ import { libraryPath } from '../../duckdb/library.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { openEngine } from '../../engines/open.ts';
 import { BatchCoreError } from '../../errors.ts';
+import type { Emit } from '../../events/bus.ts';
 import { type ChunkCounts, noChunks, type Phase } from '../../events/progress.ts';
 import { publishedFile, sha256Of } from '../../sink/sink.ts';
 import { statIdentity } from '../../source/facts.ts';
@@ -29,6 +30,7 @@ import { type VerifiedInput, verifyInput } from './verifyInput.ts';
 /** What a run works with. */
 export interface Means {
   monitor: Monitor;
+  emit: Emit<'retry' | 'published'>;
   control: Control;
   /** Aborted when what is in flight is to be interrupted. */
   interrupt: AbortSignal;
@@ -92,7 +94,7 @@ async function work(
   job: OpenJob,
   execution: Execution,
   engine: Engine,
-  { monitor, control, interrupt, timing, durable }: Means,
+  { monitor, emit, control, interrupt, timing, durable }: Means,
 ): Promise<Carried> {
   const counts = { fit: noChunks(), score: noChunks() };
   const run: PhaseRun = {
@@ -101,6 +103,7 @@ async function work(
     store: job.store,
     engine,
     monitor,
+    emit,
     control,
     retriesMax: prepared.options.retries ?? DEFAULTS.retries,
     chunks: prepared.plan.chunks,
@@ -134,7 +137,7 @@ async function work(
     ? await publishedAlready(prepared, job, run, counts.score, before)
     : await scoreAndPublish({ prepared, job, run, model, flagging, durable, timing, counts: counts.score });
   const laps = { planSeconds, fitSeconds, scoreSeconds, publishSeconds: timing.lap() };
-  monitor.event('published', { out: prepared.output.path, rows: output.rows });
+  emit('published', { out: prepared.output.path, rows: output.rows });
   return { ...carried, output, flagging, receipts: await findings(job), laps, warnings: ofModel };
 }
 

@@ -6,7 +6,8 @@ import { Ticker } from './ticker.ts';
 
 const POLL_MS = 100;
 
-export type StopReason = 'signal' | 'cancel';
+/** A signal of this process, a request of another, or an error with which the run cannot go on. */
+export type StopReason = 'signal' | 'cancel' | BatchCoreError;
 
 /** Decides whether the next chunk may be claimed. */
 export class Control {
@@ -33,8 +34,17 @@ export class Control {
     this.#ticker = new Ticker(POLL_MS, () => this.#poll()).start();
   }
 
+  /** Tells `listener` what changes, and what has changed already. */
   onChange(listener: (change: 'paused' | 'continued' | 'stopping') => void): void {
     this.#onChange = listener;
+    if (this.#stopped) listener('stopping');
+  }
+
+  /** Nothing more is claimed: what is in flight ends, and the run with `error`. */
+  fail(error: BatchCoreError): void {
+    this.#stopped = error;
+    this.#stopping.abort();
+    this.#wake();
   }
 
   /** `listener` is called when no chunk may be begun, for a while or for good; what is returned forgets it. */
@@ -97,6 +107,7 @@ export class Control {
 
 /** What a stopped run ends with. */
 export function stoppedError(reason: StopReason, jobId: string, home: string): BatchCoreError {
+  if (reason instanceof BatchCoreError) return reason;
   return new BatchCoreError(
     'CANCELLED',
     reason === 'signal' ? 'stopped by a signal' : 'cancelled from another process',

@@ -121,7 +121,7 @@ async function pauseOrThrow(
   });
   if (decision.kind === 'fail') throw error;
   work.counts.retried += 1;
-  run.monitor.event('retry', {
+  run.emit('retry', {
     phase: work.phase,
     chunk: chunk.chunkId,
     attempt,

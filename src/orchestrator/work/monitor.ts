@@ -1,41 +1,28 @@
-/** Keeps count of a run and tells it: to the caller, and to other processes through status.json. */
+/** Counts what a run does, and tells its progress twice a second. */
 import { Watch } from '../../bindings/native.ts';
-import type { EventDetail, EventName, RunEvent } from '../../events/event.ts';
-import type { Listener } from '../../events/listener.ts';
 import { type ChunkCounts, DecayedRate, type Phase, type Progress, remainingSeconds } from '../../events/progress.ts';
-import type { JobState } from '../../store/states.ts';
-import { type JobStatus, writeStatus } from '../../store/status.ts';
 import { rssBytes } from '../../system.ts';
 import { Ticker } from './ticker.ts';
 
 /** Twice a second: a reader never sees a status older than one second. */
 const INTERVAL_MS = 500;
 
-/** What status.json says beside progress. */
-export type StatusBase = Omit<JobStatus, 'state' | 'phase' | 'progress' | 'updatedAt' | 'exitCode' | 'error'>;
-
 export class Monitor {
   /** The publication goes under it. */
   readonly watch = new Watch();
-  readonly #base: StatusBase;
-  readonly #directory: string;
-  readonly #listener: Listener;
-  readonly #epoch: number;
-  readonly #ticker = new Ticker(INTERVAL_MS, () => this.#tell());
-  #state: JobState = 'running';
+  readonly #jobId: string;
+  readonly #ticker: Ticker;
   #phase: Phase = 'plan';
   #chunks = { done: 0, total: 0 };
   #rows = { done: 0, total: 0 };
   #counts: ChunkCounts | undefined;
   #rate = new DecayedRate(0, 0);
-  #events = 0;
+  #ended = false;
   workers = 0;
 
-  constructor(directory: string, base: StatusBase, listener: Listener, epoch: number) {
-    this.#directory = directory;
-    this.#base = base;
-    this.#listener = listener;
-    this.#epoch = epoch;
+  constructor(jobId: string, tell: (progress: Progress) => void) {
+    this.#jobId = jobId;
+    this.#ticker = new Ticker(INTERVAL_MS, () => tell(this.progress()));
   }
 
   start(): void {
@@ -54,9 +41,8 @@ export class Monitor {
     this.#rows = { done: plan.rowsDone, total: plan.rowsTotal };
     this.#counts = counts;
     this.#rate = new DecayedRate(this.#rowsDone(), seconds());
-    // The next pass of a phase is told when the listener has had its pause.
+    // The next pass of a phase is told when who is told has had a pause.
     if (changed) this.#ticker.now();
-    else this.#write();
   }
 
   /** Rows that were dealt with; fewer than none where they are to be dealt with again. */
@@ -68,27 +54,19 @@ export class Monitor {
     this.#chunks.done += 1;
   }
 
-  setState(state: JobState): void {
-    if (state === 'paused') this.#rate.pause();
-    else if (this.#state === 'paused') this.#rate.resume(this.#rowsDone(), seconds());
-    this.#state = state;
-    // Progress does not say it: the listener is told by an event.
-    this.#write();
+  /** While paused there is no rate. */
+  setPaused(paused: boolean): void {
+    if (paused) this.#rate.pause();
+    else this.#rate.resume(this.#rowsDone(), seconds());
+    this.#ticker.now();
   }
 
-  /** Tells that something happened. */
-  event<Name extends EventName>(event: Name, detail: EventDetail<Name>): void {
-    this.#events += 1;
-    const whose = { type: 'event', jobId: this.#base.jobId, epoch: this.#epoch, seq: this.#events } as const;
-    // The compiler does not see that name and detail belong together; the signature says it.
-    this.#listener.onEvent?.({ ...whose, event, ...detail } as RunEvent);
-  }
-
-  /** The last word: the state stays. */
-  finish(state: JobState, end: Pick<JobStatus, 'exitCode' | 'error'>): void {
+  /** The last progress; nothing more is counted. */
+  finish(): void {
+    if (this.#ended) return;
+    this.#ended = true;
     this.#ticker.stop();
-    this.#state = state;
-    this.#tell(end);
+    this.#ticker.now();
     this.watch.close();
   }
 
@@ -98,7 +76,7 @@ export class Monitor {
     const rate = this.#rate.perSecond;
     return {
       type: 'progress',
-      jobId: this.#base.jobId,
+      jobId: this.#jobId,
       phase: this.#phase,
       chunksDone: this.#chunks.done,
       chunksTotal: this.#chunks.total,
@@ -117,23 +95,6 @@ export class Monitor {
     // Most rows of an output are in it before its phase begins.
     const published = this.#phase === 'publish' ? this.watch.rows : 0;
     return Math.min(this.#rows.total, this.#rows.done + published);
-  }
-
-  #tell(end?: Pick<JobStatus, 'exitCode' | 'error'>): void {
-    this.#listener.onProgress?.(this.#write(end));
-  }
-
-  #write(end: Pick<JobStatus, 'exitCode' | 'error'> = {}): Progress {
-    const progress = this.progress();
-    writeStatus(this.#directory, {
-      ...this.#base,
-      state: this.#state,
-      phase: this.#phase,
-      progress,
-      updatedAt: new Date().toISOString(),
-      ...end,
-    });
-    return progress;
   }
 }
 

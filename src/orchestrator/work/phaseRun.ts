@@ -1,6 +1,7 @@
 /** What a phase of a run works with, and what it is to do. */
 import type { Work } from '../../bindings/task.ts';
 import type { Engine } from '../../engines/engine.ts';
+import type { Emit } from '../../events/bus.ts';
 import type { ChunkCounts, Phase } from '../../events/progress.ts';
 import type { ChunkReceipt, JobStore } from '../../store/job.ts';
 import type { PlannedChunk } from '../spec/plan.ts';
@@ -14,6 +15,7 @@ export interface PhaseRun {
   store: JobStore;
   engine: Engine;
   monitor: Monitor;
+  emit: Emit<'retry'>;
   control: Control;
   retriesMax: number;
   chunks: readonly PlannedChunk[];

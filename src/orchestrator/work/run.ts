@@ -3,13 +3,13 @@ import { writeDurable } from '../../bindings/native.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { preloadEngine } from '../../engines/open.ts';
 import { BatchCoreError, EXIT, restate } from '../../errors.ts';
-import type { Listener } from '../../events/listener.ts';
+import { Bus, type Emit, type Sink } from '../../events/bus.ts';
 import { ProcessSignal } from '../../events/processSignal.ts';
 import type { Report } from '../../report.ts';
 import { leftAlone } from '../../sink/temporaries.ts';
 import { JobStore } from '../../store/job.ts';
 import { isFinished } from '../../store/states.ts';
-import { readStatus, writeStatus } from '../../store/status.ts';
+import { readStatus, type StatusBase, statusSink, writeStatus } from '../../store/status.ts';
 import { identify } from '../../system.ts';
 import {
   beginJob,
@@ -33,6 +33,7 @@ import { type ModelOrigin, saveModel } from '../places/save.ts';
 import { approveTargets, placesOf, refusePlaces, refuseUnwritable, savedPlace } from '../places/targets.ts';
 import { jobPaths } from '../prepare/home.ts';
 import { type Prepared, prepare } from '../prepare/prepare.ts';
+import { splitOptions } from '../spec/options.ts';
 import { DEFAULTS } from '../spec/optionTable.ts';
 import type { ScoreOptions } from '../spec/optionTypes.ts';
 import { afterDeaths, type Budget } from '../spec/resources.ts';
@@ -41,8 +42,11 @@ import { Control } from './control.ts';
 import { Monitor } from './monitor.ts';
 import { reportOf, Timing } from './outcome.ts';
 import { releaseParts } from './publish.ts';
+import { followControl, tellEnd, transition } from './transition.ts';
 
-export interface RunHooks extends Listener {
+export interface RunHooks {
+  /** Who is told of it, beside status.json. */
+  sinks?: readonly Sink[] | undefined;
   /** Aborting stops the run: chunks in flight end, what is finished is kept. Only a {@link ProcessSignal} decides the exit code. */
   signal?: AbortSignal | undefined;
   /** False only where a bench measures what durability costs. */
@@ -50,9 +54,6 @@ export interface RunHooks extends Listener {
   /** The job that a person asked to go on with: it and no other, and chunks that are given up get one more attempt. */
   resumes?: string | undefined;
 }
-
-/** Grace for what is in flight when a run is stopped; then it is interrupted. */
-const GRACE_MS = 5000;
 
 /** Scores `source`, resuming what an earlier execution of the same job left. */
 export async function runScore(
@@ -168,39 +169,62 @@ async function execute(
   hooks: RunHooks,
   timing: Timing,
 ): Promise<Report> {
-  const { execution } = begun;
-  const monitor = new Monitor(job.paths.directory, statusBase(prepared), hooks, execution.epoch);
-  const control = new Control(job.paths.directory, job.holder, hooks.signal);
-  const interrupt = new AbortController();
-  interrupt.signal.addEventListener('abort', () => monitor.watch.cancel());
-  const grace = followControl(control, job, monitor, timing, interrupt);
+  const { jobId, paths } = job;
+  const status = statusSink(paths.directory, statusBase(prepared));
+  const bus = new Bus({ jobId, epoch: begun.execution.epoch }, [status, ...(hooks.sinks ?? [])]);
   let report: Report;
   try {
-    monitor.start();
-    monitor.event(execution.resumed ? 'resumed' : 'started', { source: prepared.sources, out: prepared.output.path });
+    report = await perform(prepared, job, begun, bus, hooks, timing);
+  } finally {
+    await bus.close();
+  }
+  // The database has it already; what cannot be written here fails the call, not the job.
+  writeDurable(paths.report, `${JSON.stringify(report, null, 2)}\n`);
+  return { ...report, warnings: [...report.warnings, ...bus.warnings] };
+}
+
+/** The execution, told from its beginning to its end. */
+async function perform(
+  prepared: Prepared,
+  job: OpenJob,
+  begun: Begun,
+  { emit, progress }: Bus,
+  hooks: RunHooks,
+  timing: Timing,
+): Promise<Report> {
+  const { execution } = begun;
+  const { store, home, paths } = job;
+  const monitor = new Monitor(job.jobId, progress);
+  const control = new Control(paths.directory, job.holder, hooks.signal);
+  const interrupt = new AbortController();
+  interrupt.signal.addEventListener('abort', () => monitor.watch.cancel());
+  monitor.start();
+  // The state is in the database since the execution began.
+  emit(execution.resumed ? 'resumed' : 'started', { source: prepared.sources, out: prepared.output.path });
+  const following = followControl({ store, emit, home }, { control, monitor, timing, interrupt });
+  try {
     if (prepared.kind === 'score') checkRoom(prepared, job);
     const carried = await carryOut(prepared, job, begun, {
-      monitor,
-      control,
-      interrupt: interrupt.signal,
-      timing,
+      ...{ monitor, emit, control, timing, interrupt: interrupt.signal },
       durable: hooks.durable ?? true,
     });
-    report = await finish(prepared, job, execution, carried, execution.warnings);
+    // Too late to stop: the output has its name.
+    await following.end();
+    return await finish(prepared, job, execution, carried, { emit, monitor });
   } catch (thrown) {
-    const error = endedBy(await takenAway(job, BatchCoreError.from(thrown)), hooks.signal);
-    await recordFailure(job, execution, monitor, error, control.stopped !== undefined);
-    throw error;
+    await following.end();
+    const why = await takenAway(job, whyEnded(BatchCoreError.from(thrown), control));
+    const state = control.stopped && !(control.stopped instanceof BatchCoreError) ? 'stopped' : 'failed';
+    monitor.finish();
+    throw await tellEnd({ store, emit }, execution.executionId, state, endedBy(why, hooks.signal));
   } finally {
-    grace.end();
-    control.close();
     await letGo(begun.engine);
   }
-  monitor.finish('completed', { exitCode: EXIT.ok });
-  monitor.event('finished', { status: report.status, rows: prepared.rows });
-  // The database has it already; what cannot be written here fails the call, not the job.
-  writeDurable(job.paths.report, `${JSON.stringify(report, null, 2)}\n`);
-  return report;
+}
+
+/** A run that was stopped by an error, or while one came up, ends with it. */
+function whyEnded(error: BatchCoreError, { stopped }: Control): BatchCoreError {
+  return error.code === 'CANCELLED' && stopped instanceof BatchCoreError ? stopped : error;
 }
 
 /** The output has its name: parts go, and the job is completed with its report in one commit. */
@@ -209,12 +233,16 @@ async function finish(
   job: OpenJob,
   execution: Execution,
   carried: Carried,
-  warnings: string[],
+  { emit, monitor }: { emit: Emit; monitor: Monitor },
 ): Promise<Report> {
   const { output, others } = await releaseParts(job, carried.output);
-  const said = new Set([...warnings, ...carried.warnings, ...others.map(leftAlone)]);
+  const said = new Set([...execution.warnings, ...carried.warnings, ...others.map(leftAlone)]);
   const report = reportOf({ prepared, job, execution, ...carried, warnings: [...said] });
-  await job.store.finishJob(execution.executionId, output, report, EXIT.ok);
+  monitor.finish();
+  const detail = { status: report.status, rows: prepared.rows, exitCode: EXIT.ok };
+  await transition({ ...job, emit }, 'finished', detail, () =>
+    job.store.finishJob(execution.executionId, output, report, EXIT.ok),
+  );
   JobStore.discardSetAside(job.paths.database);
   return report;
 }
@@ -233,16 +261,15 @@ async function budgetAfterDeaths(prepared: Prepared, job: OpenJob): Promise<Budg
 
 function requestFor(prepared: Prepared, approved: StoredRequest['approved']): StoredRequest {
   const { spec, sources, realPaths, output, options } = prepared;
-  // Once is what these are for: a resume must neither start over nor replace what was not there when they were given.
-  const { force: _force, fresh: _fresh, ...plain } = options;
+  const { what, how } = splitOptions(options);
   // A model that nobody asked to have elsewhere has no path of its own.
   const inside = output.path === jobPaths(prepared.home, prepared.jobId).model;
   const out = inside ? '' : output.path + (output.layout === 'directory' ? '/' : '');
   const place = inside ? '' : output.place;
-  return { spec, sources, realPaths, out, place, options: { ...plain }, approved };
+  return { spec, sources, realPaths, out, place, asked: what, options: how, approved };
 }
 
-function statusBase(prepared: Prepared) {
+function statusBase(prepared: Prepared): StatusBase {
   return {
     schema: 'batch-core.status/1',
     jobId: prepared.jobId,
@@ -251,36 +278,8 @@ function statusBase(prepared: Prepared) {
     detector: prepared.model?.facts.detector ?? prepared.spec.fit?.detector ?? '',
     ...identify(),
     startedAt: new Date().toISOString(),
-  } as const;
+  };
 }
-
-/** What is asked from outside changes the job's state, is told, and in the end interrupts what is in flight. */
-function followControl(
-  control: Control,
-  job: OpenJob,
-  monitor: Monitor,
-  timing: Timing,
-  interrupt: AbortController,
-): { end: () => void } {
-  let grace: NodeJS.Timeout | undefined;
-  control.onChange((change) => {
-    const [event, state] = CHANGES[change];
-    // The state counts for people; a store that cannot write it fails the run where it must write.
-    job.store.setState(event).catch(() => {});
-    monitor.setState(state);
-    if (change === 'paused') timing.pause();
-    else timing.resume();
-    monitor.event(change, { home: job.home });
-    if (change === 'stopping') grace = setTimeout(() => interrupt.abort(), GRACE_MS).unref();
-  });
-  return { end: () => clearTimeout(grace) };
-}
-
-const CHANGES = {
-  paused: ['pause', 'paused'],
-  continued: ['continue', 'running'],
-  stopping: ['stop', 'stopping'],
-} as const;
 
 /** A run that a signal stopped ends with that signal's exit code, in its status too. */
 function endedBy(error: BatchCoreError, signal: AbortSignal | undefined): BatchCoreError {
@@ -299,23 +298,4 @@ function recordRefusal(prepared: Prepared, { paths, stored }: OpenJob, error: Ba
   const before = readStatus(paths.directory);
   if (!before || !stored || isFinished(stored.state)) return;
   writeStatus(paths.directory, refusedStatus({ ...before, ...statusBase(prepared) }, error));
-}
-
-/** Leaves a failed or stopped run resumable. What goes wrong here must not hide why it ended. */
-async function recordFailure(
-  job: OpenJob,
-  { executionId }: Execution,
-  monitor: Monitor,
-  error: BatchCoreError,
-  stopped: boolean,
-): Promise<void> {
-  const state = stopped ? 'stopped' : 'failed';
-  try {
-    await job.store.setState(stopped ? 'halt' : 'fail');
-    await job.store.endExecution(executionId, { status: state, exitCode: error.exitCode, reason: error.message });
-  } catch {
-    // The store may be what failed; the next execution finds this one unended and closes it.
-  }
-  monitor.finish(state, { exitCode: error.exitCode, error: error.toJSON() });
-  monitor.event(state, { error: error.toJSON() });
 }

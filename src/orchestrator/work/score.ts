@@ -53,7 +53,7 @@ export async function scoreAndPublish(scoring: Scoring): Promise<{ output: Store
       const error = BatchCoreError.from(thrown);
       const damaged = error.class === 'DATA' ? chunkOfPart(scoring, error.where?.file) : undefined;
       if (damaged === undefined || tries >= PUBLISH_TRIES) throw error;
-      monitor.event('retry', { phase: 'publish', chunk: damaged, error: error.toJSON() });
+      run.emit('retry', { phase: 'publish', chunk: damaged, error: error.toJSON() });
       await job.store.reset('score', [damaged]);
     }
   }
