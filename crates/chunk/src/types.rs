@@ -52,13 +52,15 @@ fn declarations() -> String {
         declaration::<RowGroupRecord>,
     ];
     let text = types.iter().fold(format!("{HEAD}{version}"), |text, declaration| text + &declaration(&config));
-    // What is said in a line takes one.
-    text.replace("/**\n * ", "/** ").replace("\n */", " */")
+    // What is said in a line takes one, and the name of a tag no quotes.
+    let text = text.replace("/**\n * ", "/** ").replace("\n */", " */");
+    ["kind", "rule", "codec"].iter().fold(text, |text, tag| text.replace(&format!("\"{tag}\":"), &format!("{tag}:")))
 }
 
 /// The text without what a formatter may change.
 fn tokens(text: &str) -> String {
-    text.chars().filter(|c| !c.is_whitespace() && !",;|*/'\"()".contains(*c)).collect()
+    let text = text.replace('"', "'");
+    text.chars().filter(|c| !c.is_whitespace() && !",;|*/()".contains(*c)).collect()
 }
 
 #[test]
@@ -69,5 +71,5 @@ fn the_types_of_typescript_are_those_of_rust() {
         std::fs::write(&path, &declarations).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(tokens(&written) == tokens(&declarations), "{} is not what Rust says", path.display());
+    assert_eq!(tokens(&written), tokens(&declarations), "{} is not what Rust says", path.display());
 }

@@ -9,14 +9,11 @@
 //! them in chunk order. A fit between passes is data too ([`Fit::to_bytes`]). A source small enough to be sampled whole
 //! needs one pass: what the second would count is counted in memory.
 
-use std::sync::Arc;
-
 use sha2::{Digest, Sha256};
 
+use crate::asked::Asked;
 use crate::claims::{Claims, pilot_rows};
 use crate::codec::{CodecError, Reader, Writer};
-use crate::detector::{Method, Parameters};
-use crate::detectors;
 use crate::error::name_list;
 use crate::freeze::{self, Pilot};
 use crate::stage::Stage;
@@ -30,9 +27,7 @@ const MAGIC: [u8; 8] = *b"bcfitpas";
 /// What is known before a pass.
 #[derive(Clone, Debug)]
 pub struct Fit {
-    pub(crate) spec: FitSpec,
-    pub(crate) method: Arc<dyn Method>,
-    pub(crate) parameters: Parameters,
+    asked: Asked,
     stage: Stage,
 }
 
@@ -51,23 +46,22 @@ impl Fit {
     /// # Errors
     /// When the spec names what there is not, or has nothing to fit.
     pub fn new(spec: FitSpec) -> Result<Self, FitError> {
-        let (method, parameters) = detectors::choose(&spec.detector, &spec.parameters)?;
-        spec.check()?;
-        method.check(&spec.columns)?;
-        Ok(Self { spec, method, parameters, stage: Stage::Blank })
+        Ok(Self { asked: Asked::new(spec)?, stage: Stage::Blank })
     }
 
     /// The same fit, told what is said of its source. Where that suffices to count at once, one pass does what two
     /// would: the pass checks what it was told, and another follows only where that was wrong.
     #[must_use]
     pub fn guided(self, claims: &Claims) -> Self {
-        let Some(ranges) = claims.ranges(self.spec.columns.len()).filter(|_| self.passes() > 1) else { return self };
-        let wants = self.method.wants();
+        let Some(ranges) = claims.ranges(self.asked.spec.columns.len()).filter(|_| self.passes() > 1) else {
+            return self;
+        };
+        let wants = self.asked.method.wants();
         let stage = if wants.spreads {
             let pilot = |groups: Vec<_>| Stage::Pilot { ranges, rows: pilot_rows(&groups), groups };
-            claims.groups(self.spec.columns.len()).map(pilot)
+            claims.groups(self.asked.spec.columns.len()).map(pilot)
         } else {
-            wants.counts.and_then(|_| freeze::guess(&self, ranges, None))
+            wants.counts.and_then(|_| freeze::guess(&self.asked, ranges, None))
         };
         Self { stage: stage.unwrap_or(Stage::Blank), ..self }
     }
@@ -75,7 +69,7 @@ impl Fit {
     /// What is fitted.
     #[must_use]
     pub fn spec(&self) -> &FitSpec {
-        &self.spec
+        &self.asked.spec
     }
 
     /// Which pass is next, from 1; 0 is a pilot, which reads only the row groups it was announced for.
@@ -87,8 +81,8 @@ impl Fit {
     /// Which pass is the last, if what was said of the source is so.
     #[must_use]
     pub fn passes(&self) -> u32 {
-        let one = self.method.wants().one_pass()
-            || self.sampling().takes_all()
+        let one = self.asked.method.wants().one_pass()
+            || self.asked.sampling().takes_all()
             || matches!(self.stage, Stage::Pilot { .. } | Stage::Guessed { .. });
         if one { 1 } else { 2 }
     }
@@ -134,7 +128,7 @@ impl Fit {
         let mut lean = self.clone();
         match &mut lean.stage {
             Stage::Pilot { groups, .. } => groups.clear(),
-            Stage::Second { first, .. } => first.sample = Some(Sample::new(self.spec.columns.len())),
+            Stage::Second { first, .. } => first.sample = Some(Sample::new(self.asked.spec.columns.len())),
             Stage::Blank | Stage::Guessed { .. } => {}
         }
         lean.to_bytes()
@@ -150,33 +144,31 @@ impl Fit {
         let spec = serde_json::from_slice(reader.bytes().map_err(refuse)?).map_err(|_| refuse(CodecError::Damaged))?;
         let fit = Self::new(spec)?;
         let summary = |reader: &mut Reader<'_>| Summary::decode(reader, &fit.recipe());
-        let cuts = |ranges: &[Range], used: &[usize]| freeze::cuts(&fit, ranges, used).ok().flatten();
-        let stage =
-            Stage::decode(&mut reader, &fit.method.wants(), fit.spec.columns.len(), summary, cuts).map_err(refuse)?;
+        let cuts = |ranges: &[Range], used: &[usize]| freeze::cuts(&fit.asked, ranges, used).ok().flatten();
+        let stage = Stage::decode(&mut reader, &fit.asked.method.wants(), fit.asked.spec.columns.len(), summary, cuts)
+            .map_err(refuse)?;
         reader.finish().map_err(refuse)?;
         Ok(Self { stage, ..fit })
     }
 
-    pub(crate) fn sampling(&self) -> Sampling {
-        Sampling::new(self.spec.seed, self.spec.rows, self.spec.columns.len())
-    }
-
     fn spec_json(&self) -> Vec<u8> {
-        serde_json::to_vec(&self.spec).expect("a spec holds nothing that JSON cannot say")
+        serde_json::to_vec(&self.asked.spec).expect("a spec holds nothing that JSON cannot say")
     }
 
     fn recipe(&self) -> Recipe {
-        let wants = self.method.wants();
+        let wants = self.asked.method.wants();
         let first = matches!(self.stage, Stage::Blank | Stage::Guessed { .. });
         let targets = self.stage.targets().cloned().unwrap_or_default();
         let sampling = match self.stage {
-            Stage::Blank | Stage::Guessed { .. } => Some(self.sampling()),
-            Stage::Pilot { rows, .. } => Some(Sampling::of_pilot(self.spec.seed, rows, self.spec.columns.len())),
+            Stage::Blank | Stage::Guessed { .. } => Some(self.asked.sampling()),
+            Stage::Pilot { rows, .. } => {
+                Some(Sampling::of_pilot(self.asked.spec.seed, rows, self.asked.spec.columns.len()))
+            }
             Stage::Second { .. } => None,
         };
         Recipe {
             fingerprint: self.fingerprint(),
-            columns: self.spec.columns.len(),
+            columns: self.asked.spec.columns.len(),
             moments: wants.moments && first,
             range: wants.ranges() && first,
             sampling,
@@ -196,17 +188,17 @@ impl Fit {
     }
 
     fn check_rows(&self, total: &Summary) -> Result<(), FitError> {
-        if total.rows == 0 || total.rows > self.spec.rows {
+        if total.rows == 0 || total.rows > self.asked.spec.rows {
             return Err(FitError::Data(format!(
                 "{} rows were read and {} were planned; the source changed, or the plan is of another one",
-                total.rows, self.spec.rows
+                total.rows, self.asked.spec.rows
             )));
         }
-        let gaps: Vec<String> = (self.spec.columns.iter().zip(&total.tally))
+        let gaps: Vec<String> = (self.asked.spec.columns.iter().zip(&total.tally))
             .filter(|(_, tally)| tally.missing > 0)
             .map(|(name, _)| name.clone())
             .collect();
-        if self.spec.missing == Missing::Error && !gaps.is_empty() {
+        if self.asked.spec.missing == Missing::Error && !gaps.is_empty() {
             return Err(FitError::Data(format!(
                 "missing cells in {}; fill them, leave the columns out, or allow them with missing center or skip",
                 name_list(&gaps)
@@ -254,7 +246,7 @@ impl Merger {
                     return Err(FitError::Bug(format!("a pilot read {} of {rows} rows", total.rows)));
                 }
                 let pilot = Pilot { groups, total: &total, sampled: &sampled };
-                let stage = freeze::guess(&fit, ranges.clone(), Some(&pilot)).unwrap_or(Stage::Blank);
+                let stage = freeze::guess(&fit.asked, ranges.clone(), Some(&pilot)).unwrap_or(Stage::Blank);
                 return Ok(Next::Pass(Fit { stage, ..fit }));
             }
             Stage::Second { first, targets } => {
@@ -267,22 +259,22 @@ impl Merger {
                         "the second pass read other cells than the first: the source changed".to_owned(),
                     ));
                 }
-                return freeze::model(&fit, first, Some((targets, &total)), level).map(Next::Model);
+                return freeze::model(&fit.asked, first, Some((targets, &total)), level).map(Next::Model);
             }
             Stage::Guessed { ranges, targets } => {
                 fit.check_rows(&total)?;
                 if freeze::holds(ranges, targets, &total) {
-                    return freeze::model(&fit, &total, Some((targets, &total)), level).map(Next::Model);
+                    return freeze::model(&fit.asked, &total, Some((targets, &total)), level).map(Next::Model);
                 }
             }
             Stage::Blank => {
                 fit.check_rows(&total)?;
                 if fit.passes() == 1 {
-                    return freeze::model(&fit, &total, None, level).map(Next::Model);
+                    return freeze::model(&fit.asked, &total, None, level).map(Next::Model);
                 }
             }
         }
-        let stage = freeze::look_closer(&fit, total)?;
+        let stage = freeze::look_closer(&fit.asked, total)?;
         Ok(Next::Pass(Fit { stage, ..fit }))
     }
 }

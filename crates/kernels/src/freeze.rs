@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::asked::Asked;
 use crate::binning;
 use crate::center::Center;
 use crate::claims::RowGroup;
 use crate::detector::score_columns;
 use crate::distribution::Distribution;
-use crate::fit::Fit;
 use crate::known::Known;
 use crate::left_out::{Cause, Causes, LeftOut};
 use crate::model::Payload;
@@ -29,39 +29,39 @@ type Brackets = Arc<Vec<Option<Bracket>>>;
 /// The model, from what the first pass `total` learned, and from what was counted where the targets say: by the same pass or
 /// by a second one. Where there are none, nothing had to be counted, or all rows were sampled.
 pub(crate) fn model(
-    fit: &Fit,
+    asked: &Asked,
     total: &Summary,
     counted: Option<(&Targets, &Summary)>,
     level: Level,
 ) -> Result<Model, FitError> {
-    let used = used(fit, total)?;
-    let (names, missing) = (fit.spec.columns.as_slice(), fit.spec.missing);
+    let used = used(asked, total)?;
+    let (names, missing) = (asked.spec.columns.as_slice(), asked.spec.missing);
     let known = Known { level, names, used: &used, missing, total, counted };
-    let state = fit.method.freeze(&known)?;
+    let state = asked.method.freeze(&known)?;
     let rows = known.scored_rows()?;
     let scores = score_columns(&*state.scorer(level), &borrow(&rows));
     Ok(Model::new(Payload {
-        detector: fit.spec.detector.clone(),
-        parameters: fit.parameters.clone(),
+        detector: asked.spec.detector.clone(),
+        parameters: asked.parameters.clone(),
         columns: used.iter().map(|&column| names[column].clone()).collect(),
         left_out: left_out(names, &causes(total)),
         fit_rows: total.rows,
-        seed: fit.spec.seed,
-        contamination: fit.spec.contamination,
+        seed: asked.spec.seed,
+        contamination: asked.spec.contamination,
         missing,
         state,
-        scores: Distribution::new(scores, fit.sampling().takes_all()),
+        scores: Distribution::new(scores, asked.sampling().takes_all()),
     }))
 }
 
 /// Where the second pass counts.
-pub(crate) fn look_closer(fit: &Fit, total: Summary) -> Result<Stage, FitError> {
-    let used = used(fit, &total)?;
-    let cuts = cuts(fit, ranges(&total), &used)?.map(Arc::new);
+pub(crate) fn look_closer(asked: &Asked, total: Summary) -> Result<Stage, FitError> {
+    let used = used(asked, &total)?;
+    let cuts = cuts(asked, ranges(&total), &used)?.map(Arc::new);
     let bracket = |column| quantile::bracket(&quantile::sorted_finite(sampled(&total, column)), ranges(&total)[column]);
-    let brackets = brackets(fit, ranges(&total), &used, bracket);
+    let brackets = brackets(asked, ranges(&total), &used, bracket);
     let centers = match &total.moments {
-        Some(moments) if fit.method.wants().products => Some(Arc::new(Center::of_columns(&moments.finish(), &used))),
+        Some(moments) if asked.method.wants().products => Some(Arc::new(Center::of_columns(&moments.finish(), &used))),
         _ => None,
     };
     // What was counted under a guess that missed is of no more use.
@@ -98,16 +98,16 @@ impl Pilot<'_> {
 
 /// Where to count at once, given the ranges that are claimed, and what a pilot found where there must be brackets; none
 /// where that is too little to guess from.
-pub(crate) fn guess(fit: &Fit, ranges: Vec<Range>, pilot: Option<&Pilot<'_>>) -> Option<Stage> {
+pub(crate) fn guess(asked: &Asked, ranges: Vec<Range>, pilot: Option<&Pilot<'_>>) -> Option<Stage> {
     // A range that is claimed to be finite is claimed to be without infinities too.
     let used: Vec<usize> = (0..ranges.len()).filter(|&column| ranges[column].varies()).collect();
     if used.is_empty() {
         return None;
     }
-    let cuts = cuts(fit, &ranges, &used).ok()?.map(Arc::new);
+    let cuts = cuts(asked, &ranges, &used).ok()?.map(Arc::new);
     let brackets = match pilot {
         Some(pilot) if !used.iter().all(|&column| pilot.suffices(column)) => return None,
-        Some(pilot) => brackets(fit, &ranges, &used, |column| pilot.bracket(column, ranges[column])),
+        Some(pilot) => brackets(asked, &ranges, &used, |column| pilot.bracket(column, ranges[column])),
         None => None,
     };
     Some(Stage::Guessed { ranges, targets: Targets { used, cuts, brackets, centers: None } })
@@ -125,8 +125,8 @@ pub(crate) fn holds(claimed: &[Range], targets: &Targets, total: &Summary) -> bo
 }
 
 /// The brackets of the columns `used` where spreads are wanted, each by `bracket`; none where all cells are infinite.
-fn brackets(fit: &Fit, ranges: &[Range], used: &[usize], bracket: impl Fn(usize) -> Bracket) -> Option<Brackets> {
-    fit.method.wants().spreads.then(|| {
+fn brackets(asked: &Asked, ranges: &[Range], used: &[usize], bracket: impl Fn(usize) -> Bracket) -> Option<Brackets> {
+    asked.method.wants().spreads.then(|| {
         let mut brackets = vec![None; ranges.len()];
         for &column in used.iter().filter(|&&column| !ranges[column].is_empty()) {
             brackets[column] = Some(bracket(column));
@@ -141,19 +141,19 @@ fn sampled(total: &Summary, column: usize) -> &[f64] {
 }
 
 /// The cuts to count between, where counts are wanted: none for the columns left out.
-pub(crate) fn cuts(fit: &Fit, ranges: &[Range], used: &[usize]) -> Result<Option<Vec<Cuts>>, FitError> {
-    let settings = fit.method.wants().counts;
-    settings.map(|settings| Ok(binning::cuts(&binning::bins(ranges, used, &fit.spec.columns, settings)?))).transpose()
+pub(crate) fn cuts(asked: &Asked, ranges: &[Range], used: &[usize]) -> Result<Option<Vec<Cuts>>, FitError> {
+    let settings = asked.method.wants().counts;
+    settings.map(|settings| Ok(binning::cuts(&binning::bins(ranges, used, &asked.spec.columns, settings)?))).transpose()
 }
 
 /// The columns that vary. There must be one.
-fn used(fit: &Fit, total: &Summary) -> Result<Vec<usize>, FitError> {
+fn used(asked: &Asked, total: &Summary) -> Result<Vec<usize>, FitError> {
     let causes = causes(total);
     let used = varying(&causes);
     if !used.is_empty() {
         return Ok(used);
     }
-    let left_out = left_out(&fit.spec.columns, &causes);
+    let left_out = left_out(&asked.spec.columns, &causes);
     let causes = Causes(&left_out);
     Err(match total.rows {
         1 => FitError::OneRow(format!("1 row: nothing to compare; {causes}")),

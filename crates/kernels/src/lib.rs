@@ -46,6 +46,7 @@
 #[macro_use]
 mod simd;
 
+mod asked;
 mod batch;
 mod binning;
 mod center;

@@ -153,7 +153,7 @@ impl Model {
     /// Begins to score.
     #[must_use]
     pub fn scorer(&self, level: Level, missing: Missing) -> Scorer<'_> {
-        Scorer::new(self, level, missing)
+        Scorer::new(self.state(), self.columns().len(), level, missing)
     }
 
     /// What a reader wants to know of the model.

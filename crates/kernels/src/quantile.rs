@@ -11,7 +11,8 @@
 
 use crate::numbers::{from_order, to_order};
 use crate::scale;
-use crate::summaries::bracket::{Bin, Bracket, Counted};
+use crate::summaries::bracket::Bracket;
+use crate::summaries::counted::{Bin, Counted};
 use crate::summaries::range::Range;
 
 /// Standard errors of a rank on either side of a bracket, so that it misses nothing.

@@ -1,13 +1,14 @@
 //! Scores batches with a frozen model.
 
-use crate::detector::Score;
+use crate::detector::{Score, State};
 use crate::numbers::BLOCK;
-use crate::{Batch, Level, Missing, Model};
+use crate::{Batch, Level, Missing};
 
 /// Scores batches. A row's score depends on the row and on the model, and on nothing else.
 #[derive(Debug)]
 pub struct Scorer<'m> {
-    model: &'m Model,
+    /// How many columns the model has.
+    columns: usize,
     level: Level,
     missing: Missing,
     state: Box<dyn Score + 'm>,
@@ -29,9 +30,9 @@ pub struct Reason {
 }
 
 impl<'m> Scorer<'m> {
-    pub(crate) fn new(model: &'m Model, level: Level, missing: Missing) -> Self {
-        let nulls = vec![Vec::new(); model.columns().len()];
-        Self { model, level, missing, state: model.state().scorer(level), nulls, gaps: vec![0.0; BLOCK] }
+    pub(crate) fn new(state: &'m dyn State, columns: usize, level: Level, missing: Missing) -> Self {
+        let nulls = vec![Vec::new(); columns];
+        Self { columns, level, missing, state: state.scorer(level), nulls, gaps: vec![0.0; BLOCK] }
     }
 
     /// Writes the score of each row: a finite number; or NaN for a row with a missing cell, unless missing cells count
@@ -40,7 +41,7 @@ impl<'m> Scorer<'m> {
     /// # Panics
     /// When the batch has not the model's columns, or `scores` not the batch's rows.
     pub fn score(&mut self, batch: &Batch<'_>, scores: &mut [f64]) {
-        assert_eq!(batch.columns().len(), self.model.columns().len(), "a batch must bring the columns of its model");
+        assert_eq!(batch.columns().len(), self.columns, "a batch must bring the columns of its model");
         assert_eq!(batch.rows(), scores.len(), "one score per row");
         let gaps_count = self.missing != Missing::Center;
         for (block, scores) in scores.chunks_mut(BLOCK).enumerate() {
@@ -67,7 +68,7 @@ impl<'m> Scorer<'m> {
     /// When the batch has not the model's columns, or no such row.
     #[must_use]
     pub fn reasons(&self, batch: &Batch<'_>, row: usize, count: usize) -> Vec<Reason> {
-        assert_eq!(batch.columns().len(), self.model.columns().len(), "a batch must bring the columns of its model");
+        assert_eq!(batch.columns().len(), self.columns, "a batch must bring the columns of its model");
         let cells: Vec<f64> = batch.columns().iter().map(|column| column.value(row)).collect();
         let contributions = self.state.contributions(&cells);
         // What could be left out beside the largest part without a change of the score is no reason for it.

@@ -228,7 +228,7 @@ mod tests {
 
     use super::*;
     use crate::Level;
-    use crate::summaries::bracket::Counted;
+    use crate::summaries::counted::Counted;
     use crate::summaries::marked::Marked;
 
     const ROWS: usize = 200;

@@ -2,7 +2,7 @@
 
 use crate::error::{Code, PartsError, Result};
 use crate::layout::CREATED_BY;
-use crate::part::PartReceipt;
+use crate::receipt::PartReceipt;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;

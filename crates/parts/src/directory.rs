@@ -17,7 +17,7 @@ use crate::digest::compare;
 use crate::durable::{create_beside, temporary_beside, temporary_of};
 use crate::error::{At, Code, PartsError, Result};
 use crate::fs::{FileId, FileSystem, create_directories, parent, plain};
-use crate::part::PartReceipt;
+use crate::receipt::PartReceipt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, Write};

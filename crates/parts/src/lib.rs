@@ -18,6 +18,7 @@ mod layout;
 mod lock;
 mod part;
 mod publish;
+mod receipt;
 mod sink;
 mod source;
 #[cfg(test)]
@@ -32,8 +33,9 @@ pub use fs::{Disk, FileId, FileSystem, OpenFile};
 pub use groups::row_group_checksums;
 pub use layout::{Compression, PartOptions};
 pub use lock::{Held, JobLock};
-pub use part::{PartReceipt, PartWriter};
+pub use part::PartWriter;
 pub use publish::{Staged, Stager, StoredPart};
+pub use receipt::PartReceipt;
 pub use source::{
     ColumnPages, Damage, KeptSize, RowGroupDigest, SourceError, SourceReceipt, kept_sizes, page_sizes,
     verify_row_groups,

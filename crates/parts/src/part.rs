@@ -4,6 +4,7 @@ use crate::encode::{BLOCK_BYTES, BLOCK_ROWS, Codec, Encoder, Kept, PAGE_ROWS, RO
 use crate::error::{Code, PartsError, Result};
 use crate::fs::{FileSystem, create_directory, plain};
 use crate::layout::{self, PartOptions};
+use crate::receipt::PartReceipt;
 use crate::sink::Sink;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -15,17 +16,6 @@ use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// What was written, for the checkpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PartReceipt {
-    /// Rows in the file.
-    pub rows: u64,
-    /// The file's length.
-    pub bytes: u64,
-    /// The SHA-256 of its bytes, in lower-case hex.
-    pub sha256: String,
-}
 
 /// Writes `<directory>/.tmp/<attempt tag>` and, on [`finish`](Self::finish), renames it to `<directory>/<name>`.
 /// Dropped before that, it removes what it wrote.

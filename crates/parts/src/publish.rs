@@ -5,7 +5,7 @@ use crate::error::{Code, PartsError, Result};
 use crate::fs::FileSystem;
 use crate::groups::checksums;
 use crate::layout::{CREATED_BY, key_values};
-use crate::part::PartReceipt;
+use crate::receipt::PartReceipt;
 use crate::sink::Sink;
 use parquet::arrow::ARROW_SCHEMA_META_KEY;
 use parquet::column::writer::ColumnCloseResult;

@@ -14,112 +14,32 @@
 //! Nothing is kept of what was read, so memory does not grow with the file, its footer or its pages; and what a
 //! stranger's header declares is only ever compared with the bytes that are there.
 
+mod fault;
 mod footer;
 mod kept_sizes;
 mod page_sizes;
 mod pages;
+mod receipt;
 mod stretch;
 mod thrift;
 
 use crate::digest::hex;
-use crate::error::{PartsError, Result};
+use crate::error::PartsError;
+use fault::Fault;
 use footer::{ColumnChunk, Visitor};
 use sha2::{Digest, Sha256};
-use std::borrow::Cow;
-use std::fmt;
 use std::fs::File;
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 use std::path::Path;
 use stretch::Stretch;
 
+pub use fault::{Damage, SourceError};
 pub use kept_sizes::{KeptSize, kept_sizes};
 pub use page_sizes::{ColumnPages, page_sizes};
+pub use receipt::{RowGroupDigest, SourceReceipt};
 
 /// Large enough that reads are few, small enough that the bytes are still in the cache when they are hashed.
 const PAGES_BUFFER_BYTES: usize = 1 << 18;
-const FOOTER_BUFFER_BYTES: usize = 1 << 14;
-
-/// The digest of one row group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RowGroupDigest {
-    /// SHA-256 of the bytes of its columns, in the footer's order, in lower-case hex.
-    pub sha256: String,
-    /// How many bytes those are.
-    pub bytes: u64,
-}
-
-/// What a walk over row groups found, all of it whole.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SourceReceipt {
-    /// One for each row group that has rows, in order.
-    pub row_groups: Vec<RowGroupDigest>,
-    /// Pages that were found where they should be.
-    pub pages: u64,
-    /// Those of them that carry a checksum, which was right.
-    pub pages_with_checksum: u64,
-}
-
-/// A page, or a column's run of pages, that is not what was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// The row group it lies in.
-    pub row_group: u64,
-    /// The column, nested names joined with dots.
-    pub column: String,
-    /// Its place among the pages of the column in the row group, from 0.
-    pub page: u64,
-    /// Where in the file the page begins.
-    pub offset: u64,
-    /// What is wrong with it.
-    pub what: String,
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { row_group, column, page, offset, what } = self;
-        write!(f, "row group {row_group}, column \"{column}\", page {page} (at byte {offset}): {what}")
-    }
-}
-
-/// Why a walk did not come to its end.
-#[derive(Debug)]
-pub enum SourceError {
-    /// The file cannot be read, or its footer is damaged.
-    File(PartsError),
-    /// A page is damaged.
-    Damage(Damage),
-    /// The caller asked to stop.
-    Stopped,
-}
-
-/// A fault on its way up to whoever knows its place.
-enum Fault {
-    Source(SourceError),
-    /// The bytes make no sense: in words that follow "it ".
-    Malformed(Cow<'static, str>),
-}
-
-impl Fault {
-    const fn malformed(what: &'static str) -> Self {
-        Self::Malformed(Cow::Borrowed(what))
-    }
-
-    /// The error of a walk over the footer of `path`.
-    fn of_footer(self, path: &Path) -> SourceError {
-        match self {
-            Self::Source(error) => error,
-            Self::Malformed(what) => {
-                SourceError::File(PartsError::data(path, format_args!("damaged footer: it {what}")))
-            }
-        }
-    }
-}
-
-impl From<PartsError> for Fault {
-    fn from(error: PartsError) -> Self {
-        Self::Source(SourceError::File(error))
-    }
-}
 
 /// Reads the row groups of `path` from number `first` on, one for each entry of `rows` (what the plan says they hold);
 /// those without rows are passed over. `continues` is asked before each read of the file.
@@ -134,7 +54,7 @@ pub fn verify_row_groups(
     rows: &[u64],
     mut continues: impl FnMut() -> ControlFlow<()>,
 ) -> Result<SourceReceipt, SourceError> {
-    let (file, place) = open_source(path).map_err(SourceError::File)?;
+    let (file, place) = footer::open(path).map_err(SourceError::File)?;
     let pages_end = place.start;
     let mut walk = Walk {
         path,
@@ -146,20 +66,13 @@ pub fn verify_row_groups(
         bytes: 0,
         receipt: SourceReceipt::default(),
     };
-    let mut buffer = vec![0; FOOTER_BUFFER_BYTES];
+    let mut buffer = vec![0; footer::BUFFER_BYTES];
     let mut footer = Stretch::new(path, &file, place, &mut buffer);
     footer::walk(&mut footer, first, rows, &mut walk).map_err(|fault| match fault {
         Fault::Source(error) => error,
         Fault::Malformed(what) => SourceError::File(PartsError::data(path, format_args!("damaged footer: it {what}"))),
     })?;
     Ok(walk.receipt)
-}
-
-/// The file, and where its footer lies.
-fn open_source(path: &Path) -> Result<(File, Range<u64>)> {
-    let (mut file, bytes) = open_regular(path)?;
-    let place = footer::locate(path, &mut file, bytes)?;
-    Ok((file, place))
 }
 
 /// What is done with the row groups as the footer tells of them.
@@ -203,15 +116,4 @@ impl Visitor for Walk<'_> {
         let sha256 = hex(&std::mem::take(&mut self.hash).finalize());
         self.receipt.row_groups.push(RowGroupDigest { sha256, bytes: std::mem::take(&mut self.bytes) });
     }
-}
-
-/// Opens a file for reading if it is a regular one, and never waits for whoever is to write into a pipe.
-fn open_regular(path: &Path) -> Result<(File, u64)> {
-    let mut options = File::options();
-    options.read(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
-    let file = options.open(path).map_err(|e| PartsError::read("open", path, e))?;
-    let facts = file.metadata().map_err(|e| PartsError::read("stat", path, e))?;
-    if facts.is_file() { Ok((file, facts.len())) } else { Err(PartsError::data(path, "it is not a regular file")) }
 }

@@ -5,7 +5,7 @@ use crate::chunk::Chunk;
 use crate::error::ScanError;
 use crate::foreign::Foreign;
 use crate::query::Rows;
-use crate::scan::ScanRequest;
+use crate::request::ScanRequest;
 use crate::types::{self, Road, Role};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};

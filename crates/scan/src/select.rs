@@ -7,7 +7,7 @@
 use crate::database::{Connection, Database};
 use crate::error::{Failure, Kind, ScanError};
 use crate::query::{Fetch, Rows, Stop, Value};
-use crate::scan::{ScanRequest, ShiftedDecimal};
+use crate::request::{ScanRequest, ShiftedDecimal};
 use std::rc::Rc;
 use std::sync::Arc;
 

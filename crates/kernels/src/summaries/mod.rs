@@ -1,6 +1,7 @@
 //! What one pass learns of the rows it saw: observed block by block, merged in chunk order.
 
 pub(crate) mod bracket;
+pub(crate) mod counted;
 pub(crate) mod distances;
 pub(crate) mod histogram;
 pub(crate) mod marked;
@@ -16,7 +17,8 @@ use std::sync::Arc;
 use crate::center::Center;
 use crate::codec::{CodecError, Reader, Writer};
 use crate::scale;
-use bracket::{Bracket, Counted};
+use bracket::Bracket;
+use counted::Counted;
 use distances::Distances;
 use histogram::{Cuts, Histogram};
 use moments::GroupMoments;
@@ -248,7 +250,7 @@ impl Recipe {
     /// none where there is no bracket.
     fn bins(&self) -> Option<impl Iterator<Item = usize> + use<'_>> {
         const BYTES: usize = 4 << 20;
-        let room = (BYTES / (3 * size_of::<bracket::Bin>() * self.columns)).clamp(64, 1024);
+        let room = (BYTES / (3 * size_of::<counted::Bin>() * self.columns)).clamp(64, 1024);
         // The power of two that fits.
         let bins = 1 << room.ilog2();
         self.brackets.as_ref().map(|brackets| brackets.iter().map(move |bracket| bracket.map_or(0, |_| bins)))

@@ -1,7 +1,7 @@
 //! Columns of any type that the caller keeps: through the Arrow writer of the Parquet library.
 
-use super::Encoder;
 use super::codec::Codec;
+use super::encoder::Encoder;
 use crate::sink::Sink;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::FieldRef;

@@ -1,11 +1,12 @@
 //! Row numbers, scores and flags: one value for each row, or null.
 
 use super::codec::Codec;
+use super::encoder::{Encoder, PAGE_ROWS, mismatch};
 use super::encodings::{byte_stream_split, delta_binary_packed, delta_of_run};
 use super::levels::Hybrid;
 use super::pages::Pages;
+use super::spare;
 use super::statistics::{Booleans, Doubles, Integers};
-use super::{Encoder, PAGE_ROWS, mismatch, spare};
 use crate::sink::Sink;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};

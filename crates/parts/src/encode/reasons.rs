@@ -2,11 +2,11 @@
 
 use super::codec::Codec;
 use super::dictionary::Dictionary;
+use super::encoder::{Encoder, mismatch};
 use super::encodings::append_byte_stream_split;
 use super::lists::Lists;
 use super::pages::Pages;
 use super::statistics::Doubles;
-use super::{Encoder, mismatch};
 use crate::sink::Sink;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;

@@ -1,6 +1,6 @@
 //! The footer, read for one thing: where the columns of the wanted row groups lie.
 
-use super::Fault;
+use super::fault::Fault;
 use super::stretch::Stretch;
 use super::thrift::{self, Fields, Kind, structure, structures};
 use crate::error::{PartsError, Result};
@@ -16,6 +16,8 @@ const TAIL_BYTES: u64 = 8;
 const MAGIC: [u8; 4] = *b"PAR1";
 /// Of a column's name that much is kept, for messages.
 const NAME_BYTES_MAX: usize = 256;
+/// Of what a walk reads of it at a time.
+pub(super) const BUFFER_BYTES: usize = 1 << 14;
 
 /// One column of one row group.
 #[derive(Default)]
@@ -48,8 +50,26 @@ impl ColumnChunk {
     }
 }
 
+/// The file, and where its footer lies.
+pub(super) fn open(path: &Path) -> Result<(File, Range<u64>)> {
+    let (mut file, bytes) = open_regular(path)?;
+    let place = locate(path, &mut file, bytes)?;
+    Ok((file, place))
+}
+
+/// Opens a file for reading if it is a regular one, and never waits for whoever is to write into a pipe.
+fn open_regular(path: &Path) -> Result<(File, u64)> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    let file = options.open(path).map_err(|e| PartsError::read("open", path, e))?;
+    let facts = file.metadata().map_err(|e| PartsError::read("stat", path, e))?;
+    if facts.is_file() { Ok((file, facts.len())) } else { Err(PartsError::data(path, "it is not a regular file")) }
+}
+
 /// Where the footer of the Parquet file `file` of `bytes` bytes lies.
-pub(super) fn locate(path: &Path, file: &mut File, bytes: u64) -> Result<Range<u64>> {
+fn locate(path: &Path, file: &mut File, bytes: u64) -> Result<Range<u64>> {
     let end = bytes.checked_sub(TAIL_BYTES).filter(|end| *end >= HEAD_BYTES);
     let end = end.ok_or_else(|| PartsError::data(path, format_args!("not a Parquet file: it has {bytes} bytes")))?;
     let mut tail = [0; 8];

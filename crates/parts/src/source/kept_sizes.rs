@@ -3,10 +3,10 @@
 //! A text in a dictionary is written once, and a scan makes as many copies of it as rows have it: a file of 200 KB may
 //! unpack to gigabytes. What bounds a vector is the longest text of a dictionary, which only the dictionary tells.
 
+use super::fault::{Fault, SourceError};
 use super::footer::{self, ColumnChunk, Visitor};
 use super::pages::PageHeader;
 use super::stretch::Stretch;
-use super::{FOOTER_BUFFER_BYTES, Fault, SourceError, open_source};
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
@@ -56,7 +56,7 @@ pub struct KeptSize {
 /// # Errors
 /// DATA when the footer or a header cannot be read; otherwise as the operating system says.
 pub fn kept_sizes(path: &Path, rows: &[u64], columns: &[String], look: u64) -> Result<Vec<KeptSize>, SourceError> {
-    let (file, place) = open_source(path).map_err(SourceError::File)?;
+    let (file, place) = footer::open(path).map_err(SourceError::File)?;
     let (filled, total) = (rows.iter().filter(|rows| **rows > 0).count(), rows.iter().sum::<u64>());
     let mut sizes = Sizes {
         path,
@@ -68,7 +68,7 @@ pub fn kept_sizes(path: &Path, rows: &[u64], columns: &[String], look: u64) -> R
         columns: columns.iter().map(|name| (name.as_str(), Leaves::new())).collect(),
         left: look,
     };
-    let mut buffer = vec![0; FOOTER_BUFFER_BYTES];
+    let mut buffer = vec![0; footer::BUFFER_BYTES];
     let mut footer = Stretch::new(path, &file, place, &mut buffer);
     footer::walk(&mut footer, 0, rows, &mut sizes).map_err(|fault| fault.of_footer(path))?;
     let found = columns.iter().filter_map(|name| Some((name, sizes.columns.get(name.as_str())?)));

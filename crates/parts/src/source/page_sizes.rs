@@ -3,10 +3,10 @@
 //! The footer tells what a column takes as a whole. Writers differ in how they cut it: some make a page of it all, which
 //! is decompressed at once, others pages of a megabyte.
 
+use super::fault::{Fault, SourceError};
 use super::footer::{self, ColumnChunk, Visitor};
 use super::pages::PageHeader;
 use super::stretch::Stretch;
-use super::{FOOTER_BUFFER_BYTES, Fault, SourceError, open_source};
 use std::fs::File;
 use std::path::Path;
 
@@ -31,9 +31,9 @@ pub struct ColumnPages {
 /// # Errors
 /// DATA when the footer or a header cannot be read; otherwise as the operating system says.
 pub fn page_sizes(path: &Path, row_group: u64, rows: u64) -> Result<Vec<ColumnPages>, SourceError> {
-    let (file, place) = open_source(path).map_err(SourceError::File)?;
+    let (file, place) = footer::open(path).map_err(SourceError::File)?;
     let mut sizes = Sizes { path, file: &file, pages_end: place.start, found: Vec::new() };
-    let mut buffer = vec![0; FOOTER_BUFFER_BYTES];
+    let mut buffer = vec![0; footer::BUFFER_BYTES];
     let mut footer = Stretch::new(path, &file, place, &mut buffer);
     footer::walk(&mut footer, row_group, &[rows], &mut sizes).map_err(|fault| fault.of_footer(path))?;
     Ok(sizes.found)

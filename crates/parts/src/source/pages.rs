@@ -1,9 +1,10 @@
 //! The pages of one column in one row group: their headers, and their checksums where they have any.
 
+use super::fault::Fault;
 use super::footer::first_count;
+use super::receipt::SourceReceipt;
 use super::stretch::Stretch;
 use super::thrift::{self, Fields, structure};
-use super::{Fault, SourceReceipt};
 
 /// Versions of parquet-mr before 1.2.9 leave the header of the dictionary page out of a column's length (PARQUET-816):
 /// its last page ends so much later. They write no checksums.

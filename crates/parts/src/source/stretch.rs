@@ -1,6 +1,6 @@
 //! A stretch of a file, read once from front to back.
 
-use super::Fault;
+use super::fault::Fault;
 use crate::error::PartsError;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};

@@ -4,7 +4,7 @@
 //! and what nobody asked for is skipped: every length is checked against the bytes that are left and nesting is bounded,
 //! so that the work is at most one look at each byte, and nothing is allocated by what a header says.
 
-use super::Fault;
+use super::fault::Fault;
 use super::stretch::Stretch;
 
 /// Deeper than any footer; a page header has two levels.
