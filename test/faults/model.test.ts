@@ -37,7 +37,7 @@ function jobIn(home: string): string {
 /** Runs until some parts are there, and kills; the job's directory. */
 async function killed(home: string, args: readonly string[]): Promise<string> {
   const { child, ended } = start(directory, ['score', ...args]);
-  while (!existsSync(join(jobIn(home), 'parts', 'part-0000008.parquet'))) await sleep(2);
+  while (!existsSync(join(jobIn(home), 'parts', 'part-0000032.parquet'))) await sleep(2);
   child.kill('SIGKILL');
   expect((await ended).signal).toBe('SIGKILL');
   return jobIn(home);
