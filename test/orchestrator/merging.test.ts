@@ -48,10 +48,9 @@ async function pass(before: readonly number[], during: (chunk: number) => void =
   }
   const [merged, ran]: [string[], number[]] = [[], []];
   const control = new Control(directory, 'h', undefined);
-  const status = { jobId: 'j', out: '/o', source: [], detector: 'zscore' };
   const run: PhaseRun = {
     ...{ jobId: 'j', home: '/h', store, control, chunks, retriesMax: 0, checkInput: async () => {} },
-    monitor: new Monitor(directory, status as unknown as ConstructorParameters<typeof Monitor>[1], {}, 3),
+    ...{ monitor: new Monitor('j', () => {}), emit: () => {} },
     sources: { files: [{ path: '/s', rowGroups: [] }] as unknown as SourceFile[], columns: [] },
     ...{ epoch: 1, interrupt: new AbortController().signal },
     engine: {

@@ -1,7 +1,7 @@
 //! The owner's side of fitting: begin, merge, finish.
 
 use crate::error::{Thrown, waist};
-use crate::long::{LongCall, LongOutcome, Shared};
+use crate::long::{FitStep, LongCall, LongOutcome, RankedRow, Shared};
 use batch_core_chunk::kept_summary;
 use batch_core_error::Error;
 use batch_core_kernels::{Claims, Extent, Fit, Level, Merger, Next, RowGroup, TopRow, TopRows};
@@ -9,21 +9,6 @@ use napi::bindgen_prelude::{AsyncTask, Buffer, Float64Array};
 use napi_derive::napi;
 
 use crate::convert::count;
-
-/// A fit between two passes, or its end.
-#[napi(object)]
-pub struct FitStep {
-    /// State of the next pass, for the owner; absent when the model is there.
-    pub state: Option<Buffer>,
-    /// What workers need of that state.
-    pub observer: Option<Buffer>,
-    /// Which pass that is, from 1; 0 is the pilot, over the row groups it was announced for.
-    pub pass: u32,
-    /// Which pass will have been the last, if the claims hold.
-    pub passes: u32,
-    /// The model, when no pass is left.
-    pub model: Option<Buffer>,
-}
 
 /// What is said of a source before its rows are read.
 #[napi(object)]
@@ -140,17 +125,6 @@ fn before(fit: &Fit) -> FitStep {
 pub fn check_summary(kept: Buffer) -> AsyncTask<LongCall> {
     let kept = kept.to_vec();
     LongCall::of(move || kept_summary(&kept).map(|_| LongOutcome::default()))
-}
-
-/// A row in the order of scores.
-#[napi(object)]
-pub struct RankedRow {
-    /// Its score.
-    pub score: f64,
-    /// Its file's place in the plan.
-    pub file: u32,
-    /// Its row number.
-    pub row: i64,
 }
 
 /// The highest rows of all chunks, merged as they come, one call after the other.

@@ -3,10 +3,9 @@
 //! The owner's thread must stay free meanwhile: it tells the job's status and hears who wants it to stop.
 
 use crate::error::{caught, record};
-use crate::fit::{FitStep, RankedRow};
-use crate::publish::StagedRecord;
+use crate::parts::Receipt;
 use batch_core_error::Error;
-use napi::bindgen_prelude::AsyncTask;
+use napi::bindgen_prelude::{AsyncTask, Buffer};
 use napi::{Env, Task};
 use napi_derive::napi;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +26,41 @@ pub struct LongOutcome {
     pub last: Option<RankedRow>,
     /// What went wrong: the record that a thrown error has, as JSON.
     pub error: Option<String>,
+}
+
+/// A fit between two passes, or its end.
+#[napi(object)]
+pub struct FitStep {
+    /// State of the next pass, for the owner; absent when the model is there.
+    pub state: Option<Buffer>,
+    /// What workers need of that state.
+    pub observer: Option<Buffer>,
+    /// Which pass that is, from 1; 0 is the pilot, over the row groups it was announced for.
+    pub pass: u32,
+    /// Which pass will have been the last, if the claims hold.
+    pub passes: u32,
+    /// The model, when no pass is left.
+    pub model: Option<Buffer>,
+}
+
+/// A row in the order of scores.
+#[napi(object)]
+pub struct RankedRow {
+    /// Its score.
+    pub score: f64,
+    /// Its file's place in the plan.
+    pub file: u32,
+    /// Its row number.
+    pub row: i64,
+}
+
+/// A whole output under its temporary name.
+#[napi(object)]
+pub struct StagedRecord {
+    /// Rows, bytes and digest.
+    pub receipt: Receipt,
+    /// CRC-32 of each row group's pages.
+    pub row_groups: Vec<u32>,
 }
 
 type Run = Box<dyn FnOnce() -> Result<LongOutcome, Error> + Send>;

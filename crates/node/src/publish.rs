@@ -2,7 +2,7 @@
 
 use crate::convert::{count, pairs};
 use crate::error::{Thrown, waist};
-use crate::long::{LongCall, LongOutcome, Shared};
+use crate::long::{LongCall, LongOutcome, Shared, StagedRecord};
 use crate::parts::{FileIdRecord, Receipt};
 use crate::watch;
 use batch_core_chunk::Watch;
@@ -33,15 +33,6 @@ pub struct ReplacedFile {
     pub name: String,
     /// What was found there.
     pub id: FileIdRecord,
-}
-
-/// A whole output under its temporary name.
-#[napi(object)]
-pub struct StagedRecord {
-    /// Rows, bytes and digest.
-    pub receipt: Receipt,
-    /// CRC-32 of each row group's pages.
-    pub row_groups: Vec<u32>,
 }
 
 /// Tells `watch` how far a call is, and hears whether it is to stop.

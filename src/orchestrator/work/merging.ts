@@ -29,7 +29,7 @@ export async function mergePass<M extends Merger>(
   work: Omit<PhaseWork, 'done'>,
   begin: () => M,
 ): Promise<M> {
-  const { store, chunks, monitor } = run;
+  const { store, chunks, emit } = run;
   for (let tries = 1; ; tries += 1) {
     const merger = begin();
     const merging = new Merging(store, work.name, merger);
@@ -42,7 +42,7 @@ export async function mergePass<M extends Merger>(
       await merging.settled();
       const damaged = merging.damagedBy(thrown);
       if (damaged === undefined || tries >= MERGE_TRIES) throw thrown;
-      monitor.event('retry', { phase: work.phase, chunk: damaged, error: BatchCoreError.from(thrown).toJSON() });
+      emit('retry', { phase: work.phase, chunk: damaged, error: BatchCoreError.from(thrown).toJSON() });
       await store.reset(work.name, [damaged]);
     }
   }
