@@ -112,7 +112,7 @@ describe('the package', () => {
   });
 
   it('an abort stops the run, and the same call goes on', async () => {
-    await parquet(at('long.parquet'), gaussian(300_000));
+    await parquet(at('long.parquet'), gaussian(1_200_000));
     const controller = new AbortController();
     const options = { out: at('long-out.parquet'), detector: 'zscore', chunkRows: 4096 };
     const stopped = score(at('long.parquet'), {

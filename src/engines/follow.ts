@@ -9,7 +9,8 @@ const PROGRESS_MS = 250;
 export function follow({ signal, drain, onProgress }: Hearing): { watch: number; end: () => void } {
   const watch = new Watch();
   const ends = [when(signal, () => watch.cancel()), when(drain, () => watch.drain())];
-  const timer = setInterval(() => onProgress(watch.rows), PROGRESS_MS).unref();
+  // It keeps the process alive: a worker that has answered does not, and its receipts may still be on their way.
+  const timer = setInterval(() => onProgress(watch.rows), PROGRESS_MS);
   return {
     watch: watch.number,
     end() {

@@ -12,7 +12,7 @@ const FLAGS = ['-d', 'zscore', '--chunk-rows', '16K', '--progress', 'none'];
 let expected = '';
 
 beforeAll(async () => {
-  await parquet(at('data.parquet'), gaussian(2_400_000), 8192);
+  await parquet(at('data.parquet'), gaussian(7_200_000), 8192);
   await score(directory, 'data.parquet', ...FLAGS, '-o', 'whole.parquet', '--home', 'home-whole');
   expected = sha256(at('whole.parquet'));
 });
@@ -219,7 +219,7 @@ it('a finished job that has lost its status is told by its report, whoever asks'
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       ...{ jobId: job, state: 'completed', exitCode: 0, detector: 'zscore' },
-      progress: { phase: 'publish', rowsDone: 2_400_000, rowsTotal: 2_400_000, chunksTotal: 147, chunksDone: 147 },
+      progress: { phase: 'publish', rowsDone: 7_200_000, rowsTotal: 7_200_000, chunksTotal: 440, chunksDone: 440 },
     });
   }
   expect((await run(directory, 'inspect', jobs, '--json')).code).not.toBe(0);

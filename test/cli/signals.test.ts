@@ -14,7 +14,7 @@ const FLAGS = ['data.parquet', '-d', 'zscore', '--chunk-rows', '16K'];
 let expected = '';
 
 beforeAll(async () => {
-  await parquet(at('data.parquet'), gaussian(2_400_000), 8192);
+  await parquet(at('data.parquet'), gaussian(7_200_000), 8192);
   await score(directory, ...FLAGS, '-o', 'whole.parquet', '--home', 'home-whole');
   expected = sha256(at('whole.parquet'));
 });

@@ -22,7 +22,7 @@ let expected = '';
 let wholeMs = 0;
 
 beforeAll(async () => {
-  await parquet(at('data.parquet'), gaussian(400_000));
+  await parquet(at('data.parquet'), gaussian(1_600_000));
   const began = performance.now();
   await score(directory, 'data.parquet', ...FLAGS, '-o', 'whole.parquet', '--home', 'home-whole');
   wholeMs = performance.now() - began;

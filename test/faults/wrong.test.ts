@@ -133,8 +133,8 @@ describe('a finished part that changes before it is published', () => {
             .map((name) => join(path, name))
         : [];
     };
-    // Three may be on their way at a time: the first are done.
-    while (parts().length < 6) await sleep(5);
+    // Three leases may be on their way at a time: the first parts are done.
+    while (parts().length < 40) await sleep(5);
     child.kill('SIGKILL');
     expect((await ended).signal).toBe('SIGKILL');
     const [first = '', second = ''] = parts();
