@@ -35,7 +35,7 @@ function linked(from: string, to: string): void {
 
 it('of a job that was killed', async () => {
   cpSync(at('data.parquet'), at('killed', 'data.parquet'), { recursive: true });
-  await killAtPart(at('killed'), ['score', ...COMMAND], '.batch-core', 9);
+  await killAtPart(at('killed'), ['score', ...COMMAND], '.batch-core', 30);
   linked(at('killed'), at('backup'));
   const before = digests(at('backup'));
   expect((await score(at('killed'), ...COMMAND)).output.rows).toBe(HEAVY);

@@ -220,7 +220,7 @@ it('a home in the directory that is scored is no part of the source, whatever it
   const args = (source: string, out: string) => [source, '-o', out, ...flags];
   await score(inside, 'src', '-o', 'e.parquet', ...flags.slice(0, -2));
   const expected = sha256(join(inside, 'e.parquet'));
-  await killAtPart(inside, ['score', ...args('src', 'a.parquet')], 'src/work', 9);
+  await killAtPart(inside, ['score', ...args('src', 'a.parquet')], 'src/work', 40);
   const other = await score(inside, ...args('src/**/*.parquet', 'b.parquet'));
   expect([other.source.files, other.source.rows]).toEqual([1, 300_000]);
   const report = await score(inside, ...args('src', 'a.parquet'));

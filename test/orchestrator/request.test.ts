@@ -59,7 +59,7 @@ beforeAll(async () => {
 /** A job that was killed while it scored; its record. */
 async function killed(name: string) {
   const args = ['score', ...FLAGS, '-w', '2', '--retries', '5', '-o', `${name}.parquet`, '--home', name];
-  const id = await killAtPart(directory, args, name, 10);
+  const id = await killAtPart(directory, args, name, 30);
   const job = at(name, 'jobs', id);
   const read = () => JSON.parse(readFileSync(join(job, 'job.json'), 'utf8'));
   return {
