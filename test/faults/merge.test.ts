@@ -42,7 +42,7 @@ it.each<[string, (summaries: string[]) => void]>([
 ])('summaries that %s', async (what, fate) => {
   const home = what.replaceAll(' ', '-');
   const { child, ended } = start(directory, fitArgs(home));
-  while (summariesOf(home).length < CHUNKS / 4) await sleep(1);
+  while (summariesOf(home).length < CHUNKS / 2) await sleep(1);
   child.kill('SIGKILL');
   expect((await ended).signal).toBe('SIGKILL');
   const summaries = summariesOf(home);
