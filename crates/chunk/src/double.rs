@@ -1,34 +1,28 @@
 //! Doubles in JSON, which has no infinities: those are words. JavaScript writes no sign of a zero: that is one too.
 
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serializer};
+use batch_core_kernels::extended;
+use serde::{Deserialize, Deserializer};
+
+pub(crate) use batch_core_kernels::extended::serialize;
+
+#[derive(Deserialize)]
+enum Zero {
+    #[serde(rename = "-0")]
+    Negative,
+}
 
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Spelled {
-    Number(f64),
-    Word(String),
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-pub(crate) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    match *value {
-        f64::INFINITY => serializer.serialize_str("Infinity"),
-        f64::NEG_INFINITY => serializer.serialize_str("-Infinity"),
-        value => serializer.serialize_f64(value),
-    }
+    Zero(Zero),
+    Other(#[serde(with = "extended")] f64),
 }
 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    match Spelled::deserialize(deserializer)? {
-        Spelled::Number(value) => Ok(value),
-        Spelled::Word(word) => match word.as_str() {
-            "Infinity" => Ok(f64::INFINITY),
-            "-Infinity" => Ok(f64::NEG_INFINITY),
-            "-0" => Ok(-0.0),
-            _ => Err(D::Error::custom(format!("{word:?} is no number"))),
-        },
-    }
+    Ok(match Spelled::deserialize(deserializer)? {
+        Spelled::Zero(Zero::Negative) => -0.0,
+        Spelled::Other(value) => value,
+    })
 }
 
 /// One that may be missing.

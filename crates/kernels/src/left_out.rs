@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::name_list;
+use crate::extended;
 
 /// From here on neighbouring whole numbers may be the same double.
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
@@ -64,37 +65,6 @@ impl fmt::Display for Causes<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// Any double but NaN in JSON, which has no word for infinity of its own.
-mod extended {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Spelled {
-        Number(f64),
-        Word(String),
-    }
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        match *value {
-            f64::INFINITY => serializer.serialize_str("Infinity"),
-            f64::NEG_INFINITY => serializer.serialize_str("-Infinity"),
-            value => serializer.serialize_f64(value),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-        match Spelled::deserialize(deserializer)? {
-            Spelled::Number(value) => Ok(value),
-            Spelled::Word(word) if word == "Infinity" => Ok(f64::INFINITY),
-            Spelled::Word(word) if word == "-Infinity" => Ok(f64::NEG_INFINITY),
-            Spelled::Word(word) => Err(D::Error::custom(format!("{word:?} is no number"))),
-        }
     }
 }
 

@@ -58,6 +58,7 @@ mod detectors;
 mod distribution;
 mod eigen;
 mod error;
+pub mod extended;
 mod fit;
 mod freeze;
 mod known;

@@ -26,16 +26,19 @@ export interface Merger {
 /** Runs the pass; resolves to a merger of `begin` that all summaries are in. What is damaged is made again, and merged anew. */
 export async function mergePass<M extends Merger>(
   run: PhaseRun,
-  work: Omit<PhaseWork, 'done'>,
+  work: Omit<PhaseWork, 'resume' | 'done'>,
   begin: () => M,
 ): Promise<M> {
-  const { store, chunks, emit } = run;
+  const { store, emit } = run;
   for (let tries = 1; ; tries += 1) {
     const merger = begin();
     const merging = new Merging(store, work.name, merger);
     try {
-      if (!(await store.plan(work.name, chunks))) await merging.resume();
-      await runPhase(run, { ...work, done: (chunkId, { summary }) => merging.add(chunkId, summary) });
+      await runPhase(run, {
+        ...work,
+        resume: () => merging.resume(),
+        done: (chunkId, { summary }) => merging.add(chunkId, summary),
+      });
       await merging.finish();
       return merger;
     } catch (thrown) {

@@ -61,6 +61,7 @@ export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
 /** The phase's chunks as an earlier execution left them; none where they are planned only now. */
 async function chunksBefore(run: PhaseRun, work: PhaseWork): Promise<StoredChunk[]> {
   if (await run.store.plan(work.name, run.chunks)) return [];
+  await work.resume?.();
   await refusePoisoned(run, work);
   return run.store.chunks(work.name);
 }

@@ -38,6 +38,8 @@ export interface PhaseWork {
   /** The file that is made of a chunk, by its name in the job's directory. */
   target?: (chunk: PlannedChunk) => string;
   counts: ChunkCounts;
+  /** Looks at what an earlier execution left of the phase, before any of it counts. */
+  resume?: () => Promise<void>;
   /** Told of each chunk whose receipt is committed; what it throws ends the phase. */
   done?: (chunkId: number, receipt: ChunkReceipt) => void;
 }
