@@ -1,4 +1,4 @@
-/** What a caller may ask for. Made from optionTable.ts by test/orchestrator/optionTypes.test.ts. */
+/** What a caller may ask for. Made from optionTable.ts by test/orchestrator/spec/optionTypes.test.ts. */
 import type { EngineName } from '../../engines/engine.ts';
 
 /** What a null or NaN cell means: the column's centre, a row without a score, or an error. */

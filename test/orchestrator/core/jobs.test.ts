@@ -1,13 +1,13 @@
 /** What is asked of a job by its state: nothing is said to be done that is not. */
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { JobLock } from '../../src/bindings/native.ts';
-import { requestOfJob } from '../../src/orchestrator/core/jobs.ts';
-import { resumeJob } from '../../src/orchestrator/core/resume.ts';
-import { makeJobDirectories } from '../../src/store/directories.ts';
-import type { JobState } from '../../src/store/states.ts';
-import { type ControlRequest, requestControl, takeControl, writeStatus } from '../../src/store/status.ts';
-import { scratch } from '../cli/harness.ts';
+import { JobLock } from '../../../src/bindings/native.ts';
+import { requestOfJob } from '../../../src/orchestrator/core/jobs.ts';
+import { resumeJob } from '../../../src/orchestrator/core/resume.ts';
+import { makeJobDirectories } from '../../../src/store/directories.ts';
+import type { JobState } from '../../../src/store/states.ts';
+import { type ControlRequest, requestControl, takeControl, writeStatus } from '../../../src/store/status.ts';
+import { scratch } from '../../cli/harness.ts';
 
 const home = scratch();
 const me = 'pid 7 on host h since 2026-01-01T00:00:00.000Z';

@@ -2,17 +2,17 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import type { Hearing } from '../../src/engines/engine.ts';
-import { noChunks } from '../../src/events/progress.ts';
-import { Control } from '../../src/orchestrator/work/control.ts';
-import { Monitor } from '../../src/orchestrator/work/monitor.ts';
-import { runPhase } from '../../src/orchestrator/work/phase.ts';
-import type { PhaseRun } from '../../src/orchestrator/work/phaseRun.ts';
-import type { SourceFile } from '../../src/source/facts.ts';
-import { JobStore } from '../../src/store/job.ts';
-import type { Task } from '../../src/worker/protocol.ts';
-import { scratch } from '../cli/harness.ts';
-import { chunkRows } from '../store/fixture.ts';
+import type { Hearing } from '../../../src/engines/engine.ts';
+import { noChunks } from '../../../src/events/progress.ts';
+import { Control } from '../../../src/orchestrator/work/control.ts';
+import { Monitor } from '../../../src/orchestrator/work/monitor.ts';
+import { runPhase } from '../../../src/orchestrator/work/phase.ts';
+import type { PhaseRun } from '../../../src/orchestrator/work/phaseRun.ts';
+import type { SourceFile } from '../../../src/source/facts.ts';
+import { JobStore } from '../../../src/store/job.ts';
+import type { Task } from '../../../src/worker/protocol.ts';
+import { scratch } from '../../cli/harness.ts';
+import { chunkRows } from '../../store/fixture.ts';
 
 const directory = scratch();
 const path = join(directory, 'job.duckdb');

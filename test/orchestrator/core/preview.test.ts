@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
-import { planReport } from '../../src/orchestrator/core/preview.ts';
-import { needsOf } from '../../src/orchestrator/prepare/needs.ts';
-import { prepare } from '../../src/orchestrator/prepare/prepare.ts';
-import { relativeNames } from '../../src/orchestrator/spec/jobSpec.ts';
+import { planReport } from '../../../src/orchestrator/core/preview.ts';
+import { needsOf } from '../../../src/orchestrator/prepare/needs.ts';
+import { prepare } from '../../../src/orchestrator/prepare/prepare.ts';
+import { relativeNames } from '../../../src/orchestrator/spec/jobSpec.ts';
 
-const source = resolve(import.meta.dirname, '../fixtures/pages/v1-none.parquet');
+const source = resolve(import.meta.dirname, '../../fixtures/pages/v1-none.parquet');
 /** More than a function takes as arguments. */
 const MANY = 200_000;
 
@@ -25,7 +25,7 @@ it('plans of any number of chunks and files are told', async () => {
 });
 
 it('says why a column is left out as the report will', async () => {
-  const prepared = await prepare('score', resolve(import.meta.dirname, '../fixtures/pages/wide-decimals.parquet'), {
+  const prepared = await prepare('score', resolve(import.meta.dirname, '../../fixtures/pages/wide-decimals.parquet'), {
     exclude: ['ok'],
   });
   expect(planReport(prepared, []).source.ignored).toEqual([
@@ -35,7 +35,7 @@ it('says why a column is left out as the report will', async () => {
 });
 
 it('warns of nanoseconds that are cut off where they are kept or scored', async () => {
-  const path = resolve(import.meta.dirname, '../fixtures/pages/nanoseconds.parquet');
+  const path = resolve(import.meta.dirname, '../../fixtures/pages/nanoseconds.parquet');
   const warnings = async (options: object) => planReport(await prepare('score', path, options), []).warnings;
   const cut = ['column "zoned" has nanoseconds and a time zone, and is read in microseconds: the rest is cut off'];
   expect(await warnings({ keep: 'all' })).toEqual(cut);

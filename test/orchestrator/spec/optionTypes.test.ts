@@ -1,8 +1,8 @@
-/** The package's types are made from the table of options: npx vitest run test/orchestrator/optionTypes.test.ts -u */
+/** The package's types are made from the table of options: npx vitest run test/orchestrator/spec/optionTypes.test.ts -u */
 import { expect, it } from 'vitest';
-import { type Group, OPTIONS, type OptionRow, otherwiseOf } from '../../src/orchestrator/spec/optionTable.ts';
+import { type Group, OPTIONS, type OptionRow, otherwiseOf } from '../../../src/orchestrator/spec/optionTable.ts';
 
-const HEAD = `/** What a caller may ask for. Made from optionTable.ts by test/orchestrator/optionTypes.test.ts. */
+const HEAD = `/** What a caller may ask for. Made from optionTable.ts by test/orchestrator/spec/optionTypes.test.ts. */
 import type { EngineName } from '../../engines/engine.ts';
 
 /** What a null or NaN cell means: the column's centre, a row without a score, or an error. */
@@ -41,5 +41,5 @@ it('optionTypes.ts says what the table does', async () => {
     `/** How a model is fitted, and how the work is carried out. */\nexport interface FitOptions {\n${properties('fit', 'run')}\n}\n`,
     `/** How a source is scored. */\nexport interface ScoreOptions extends FitOptions {\n${properties('score')}\n}\n`,
   ];
-  await expect(text.join('\n')).toMatchFileSnapshot('../../src/orchestrator/spec/optionTypes.ts');
+  await expect(text.join('\n')).toMatchFileSnapshot('../../../src/orchestrator/spec/optionTypes.ts');
 });

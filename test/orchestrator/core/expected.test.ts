@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { expectedTime } from '../../src/orchestrator/core/expected.ts';
-import type { Report } from '../../src/report.ts';
+import { expectedTime } from '../../../src/orchestrator/core/expected.ts';
+import type { Report } from '../../../src/report.ts';
 
 const counts = (planned: number, executed = planned, resumed = 0) => ({
   ...{ planned, executed, resumed, retried: 0, quarantined: 0 },

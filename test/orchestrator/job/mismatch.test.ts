@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Asked, mismatchError } from '../../src/orchestrator/job/mismatch.ts';
+import { type Asked, mismatchError } from '../../../src/orchestrator/job/mismatch.ts';
 
 const request = {
   spec: {

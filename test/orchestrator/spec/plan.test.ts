@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { planPilot, planScan, rowGroupRows } from '../../src/orchestrator/spec/plan.ts';
+import { planPilot, planScan, rowGroupRows } from '../../../src/orchestrator/spec/plan.ts';
 
 const file = (...rows: number[]) => ({ rowGroups: rows.map((n) => ({ rows: n, bytes: n * 10 })) });
 

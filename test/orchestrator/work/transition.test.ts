@@ -3,19 +3,19 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { JobLock } from '../../src/bindings/native.ts';
-import { BatchCoreError } from '../../src/errors.ts';
-import { Bus } from '../../src/events/bus.ts';
-import type { RunEvent } from '../../src/events/event.ts';
-import type { Progress } from '../../src/events/progress.ts';
-import { Control, stoppedError } from '../../src/orchestrator/work/control.ts';
-import { Monitor } from '../../src/orchestrator/work/monitor.ts';
-import { Timing } from '../../src/orchestrator/work/outcome.ts';
-import { followControl, TRANSITIONS, tellEnd, transition } from '../../src/orchestrator/work/transition.ts';
-import { JobStore } from '../../src/store/job.ts';
-import { JOB_TRANSITIONS, STATE_TOLD } from '../../src/store/states.ts';
-import { type ControlRequest, requestControl } from '../../src/store/status.ts';
-import { gaussian, parquet, scratch, smallDisk } from '../cli/harness.ts';
+import { JobLock } from '../../../src/bindings/native.ts';
+import { BatchCoreError } from '../../../src/errors.ts';
+import { Bus } from '../../../src/events/bus.ts';
+import type { RunEvent } from '../../../src/events/event.ts';
+import type { Progress } from '../../../src/events/progress.ts';
+import { Control, stoppedError } from '../../../src/orchestrator/work/control.ts';
+import { Monitor } from '../../../src/orchestrator/work/monitor.ts';
+import { Timing } from '../../../src/orchestrator/work/outcome.ts';
+import { followControl, TRANSITIONS, tellEnd, transition } from '../../../src/orchestrator/work/transition.ts';
+import { JobStore } from '../../../src/store/job.ts';
+import { JOB_TRANSITIONS, STATE_TOLD } from '../../../src/store/states.ts';
+import { type ControlRequest, requestControl } from '../../../src/store/status.ts';
+import { gaussian, parquet, scratch, smallDisk } from '../../cli/harness.ts';
 
 const directory = scratch();
 const disk = smallDisk();
@@ -150,7 +150,7 @@ describe('a run that was to stop before it began', () => {
   });
 
   it('by the package leaves a job that was stopped', async () => {
-    const { score } = await import('../../dist/index.js');
+    const { score } = await import('../../../dist/index.js');
     const at = (name: string) => join(directory, name);
     await parquet(at('data.parquet'), gaussian(5000));
     const events: string[] = [];

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { Ticker } from '../../src/orchestrator/work/ticker.ts';
+import { Ticker } from '../../../src/orchestrator/work/ticker.ts';
 
 function busy(milliseconds: number): void {
   const end = performance.now() + milliseconds;

@@ -7,10 +7,10 @@ import {
   type SpecRequest,
   specDifferences,
   specOf,
-} from '../../src/orchestrator/spec/jobSpec.ts';
-import { checkOptions, splitOptions } from '../../src/orchestrator/spec/options.ts';
-import { OPTIONS } from '../../src/orchestrator/spec/optionTable.ts';
-import type { ScoreOptions } from '../../src/orchestrator/spec/optionTypes.ts';
+} from '../../../src/orchestrator/spec/jobSpec.ts';
+import { checkOptions, splitOptions } from '../../../src/orchestrator/spec/options.ts';
+import { OPTIONS } from '../../../src/orchestrator/spec/optionTable.ts';
+import type { ScoreOptions } from '../../../src/orchestrator/spec/optionTypes.ts';
 
 const column = (name: string, type = 'DOUBLE', usable = true) => ({
   name,

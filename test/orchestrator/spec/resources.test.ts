@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BatchCoreError } from '../../src/errors.ts';
+import { BatchCoreError } from '../../../src/errors.ts';
 import {
   afterDeaths,
   type Budget,
@@ -9,7 +9,7 @@ import {
   parseBytes,
   type RoomNeeds,
   roomNeeded,
-} from '../../src/orchestrator/spec/resources.ts';
+} from '../../../src/orchestrator/spec/resources.ts';
 
 const [MIB, GIB] = [2 ** 20, 2 ** 30];
 const machine = { memoryBytes: 8 * GIB, cores: 4 };

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { BatchCoreError, type ErrorCode } from '../../src/errors.ts';
-import { decideRetry } from '../../src/orchestrator/spec/retry.ts';
+import { BatchCoreError, type ErrorCode } from '../../../src/errors.ts';
+import { decideRetry } from '../../../src/orchestrator/spec/retry.ts';
 
 const decide = (code: ErrorCode, attempt: number, retriesMax: number, random: number) =>
   decideRetry(new BatchCoreError(code, ''), attempt, retriesMax, random);

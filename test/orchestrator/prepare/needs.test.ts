@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, expect, it } from 'vitest';
-import { needsOf } from '../../src/orchestrator/prepare/needs.ts';
-import { readFacts } from '../../src/source/facts.ts';
+import { needsOf } from '../../../src/orchestrator/prepare/needs.ts';
+import { readFacts } from '../../../src/source/facts.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'batch-core-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -35,7 +35,7 @@ it('counts a whole column where the writer made one page of it, and of the colum
 });
 
 it('counts one page where there are many', async () => {
-  const facts = await readFacts([resolve(import.meta.dirname, '../fixtures/pages/v1-none.parquet')]);
+  const facts = await readFacts([resolve(import.meta.dirname, '../../fixtures/pages/v1-none.parquet')]);
   const { pageBytes } = needsOf(facts, ['x'], [], plain);
   expect(pageBytes).toBeGreaterThan(400);
   expect(pageBytes).toBeLessThan(1200);

@@ -2,9 +2,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { readBeginning } from '../../src/orchestrator/job/beginning.ts';
-import { JobStore } from '../../src/store/job.ts';
-import { errorOf, gaussian, killAtPart, parquet, run, score, scratch, sha256 } from '../cli/harness.ts';
+import { readBeginning } from '../../../src/orchestrator/job/beginning.ts';
+import { JobStore } from '../../../src/store/job.ts';
+import { errorOf, gaussian, killAtPart, parquet, run, score, scratch, sha256 } from '../../cli/harness.ts';
 
 const directory = scratch();
 const at = (...names: string[]) => join(directory, ...names);
@@ -143,8 +143,8 @@ describe("a job's record", () => {
 });
 
 it('a job that has a process goes on as it began: how else is refused', async () => {
-  const { resumeJob } = await import('../../src/orchestrator/core/resume.ts');
-  const { JobLock } = await import('../../src/bindings/native.ts');
+  const { resumeJob } = await import('../../../src/orchestrator/core/resume.ts');
+  const { JobLock } = await import('../../../src/bindings/native.ts');
   const { job, id } = await killed('held');
   const lock = new JobLock(join(job, 'job.lock'), 'somebody');
   try {
