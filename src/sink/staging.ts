@@ -7,7 +7,6 @@
  *   discard           -> gone, whatever became of it before
  */
 import { OutputStager, type PublishedPart, type StagedOutput, type Watch } from '../bindings/native.ts';
-import { BatchCoreError } from '../errors.ts';
 import { InOrder } from '../inOrder.ts';
 import { removeFile } from './temporaries.ts';
 
@@ -15,9 +14,7 @@ export class Staging {
   /** Where the output lies until it gets its name. */
   readonly temporary: string;
   readonly #stager: OutputStager;
-  readonly #parts = new InOrder<PublishedPart>();
-  #last: Promise<void> = Promise.resolve();
-  #failure: BatchCoreError | undefined;
+  readonly #parts = new InOrder<PublishedPart>((part) => this.#stager.append(part));
 
   /** `watch` tells the rows that are in, and stops it. */
   constructor(temporary: string, metadata: [string, string][], watch: Watch) {
@@ -27,33 +24,21 @@ export class Staging {
 
   /** Adds the part of a chunk that is done for good. Throws what went wrong with an earlier one: DATA names the part. */
   add(chunkId: number, part: PublishedPart): void {
-    if (this.#failure) throw this.#failure;
-    for (const next of this.#parts.add(chunkId, part)) this.#last = this.#last.then(() => this.#append(next));
+    this.#parts.add(chunkId, part);
   }
 
   /** Its digests, once all that was added is on the disk. Throws as {@link add} does. */
   async finish(): Promise<StagedOutput> {
-    await this.#last;
-    if (this.#failure) throw this.#failure;
+    await this.#parts.finish();
     return this.#stager.finish();
   }
 
   /** Called when the run has failed already: that is told, and what is left here the next run clears. */
   async discard(): Promise<void> {
-    this.#failure ??= new BatchCoreError('BUG', 'an output that was given up is still written');
     try {
-      await this.#last;
+      await this.#parts.giveUp('an output that was given up is still written');
       await this.#stager.discard();
       removeFile(this.temporary);
     } catch {}
-  }
-
-  async #append(part: PublishedPart): Promise<void> {
-    if (this.#failure) return;
-    try {
-      await this.#stager.append(part);
-    } catch (thrown) {
-      this.#failure ??= BatchCoreError.from(thrown);
-    }
   }
 }

@@ -3,7 +3,6 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type PublishedPart, Watch } from '../../src/bindings/native.ts';
-import { InOrder } from '../../src/inOrder.ts';
 import { Staging } from '../../src/sink/staging.ts';
 import { gaussian, parquet, score, scratch, sha256 } from '../cli/harness.ts';
 
@@ -38,17 +37,6 @@ async function staged(name: string, feed: (staging: Staging, watch: Watch) => un
     watch.close();
   }
 }
-
-it('what comes in any order goes in that of its numbers', () => {
-  const check = (...numbers: number[]) => {
-    const order = new InOrder<string>();
-    return numbers.map((number) => [...order.add(number, `${number}`)].join(' '));
-  };
-  expect(check(0, 1, 2)).toEqual(['0', '1', '2']);
-  expect(check(2, 1, 0)).toEqual(['', '', '0 1 2']);
-  expect(check(1, 0, 3, 2, 4)).toEqual(['', '0 1', '', '2 3', '4']);
-  expect(check(1, 2)).toEqual(['', '']);
-});
 
 describe('staging', () => {
   it('has the same bytes in whatever order parts are added, and leaves nothing when it is given up', async () => {

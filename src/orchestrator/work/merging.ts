@@ -43,7 +43,7 @@ export async function mergePass<M extends Merger>(
       return merger;
     } catch (thrown) {
       await merging.settled();
-      const damaged = merging.damagedBy(thrown);
+      const damaged = merging.damagedBy(BatchCoreError.from(thrown));
       if (damaged === undefined || tries >= MERGE_TRIES) throw thrown;
       emit('retry', { phase: work.phase, chunk: damaged, error: BatchCoreError.from(thrown).toJSON() });
       await store.reset(work.name, [damaged]);
@@ -54,16 +54,12 @@ export async function mergePass<M extends Merger>(
 class Merging {
   readonly #store: JobStore;
   readonly #phase: string;
-  readonly #merger: Merger;
-  readonly #order = new InOrder<number>();
-  #last: Promise<void> = Promise.resolve();
-  #failure: BatchCoreError | undefined;
-  #damaged: number | undefined;
+  readonly #summaries: InOrder<Uint8Array | undefined>;
 
   constructor(store: JobStore, phase: string, merger: Merger) {
     this.#store = store;
     this.#phase = phase;
-    this.#merger = merger;
+    this.#summaries = new InOrder(async (given, chunkId) => merger.add(given ?? (await store.summary(phase, chunkId))));
   }
 
   /** Beyond the first gap whoever is damaged is done again at once, and not one after the other as their turns come. */
@@ -80,28 +76,23 @@ class Merging {
 
   /** Throws what went wrong with an earlier one. */
   add(chunkId: number, summary?: Uint8Array): void {
-    if (this.#failure) throw this.#failure;
-    for (const next of this.#order.add(chunkId, chunkId)) {
-      const given = next === chunkId ? summary : undefined;
-      this.#last = this.#last.then(() => this.#merge(next, given));
-    }
+    // What has to wait is read when its turn comes.
+    this.#summaries.add(chunkId, chunkId === this.#summaries.next ? summary : undefined);
   }
 
   /** Throws as {@link add} does. */
-  async finish(): Promise<void> {
-    await this.#last;
-    if (this.#failure) throw this.#failure;
+  finish(): Promise<void> {
+    return this.#summaries.finish();
   }
 
   /** Nothing is merged any more. */
-  async settled(): Promise<void> {
-    this.#failure ??= new BatchCoreError('BUG', 'a merge that was given up goes on');
-    await this.#last;
+  settled(): Promise<void> {
+    return this.#summaries.giveUp('a merge that was given up goes on');
   }
 
   /** The chunk of which `thrown` says that its summary is not what was written. */
-  damagedBy(thrown: unknown): number | undefined {
-    return thrown === this.#failure ? this.#damaged : undefined;
+  damagedBy(thrown: BatchCoreError): number | undefined {
+    return thrown.code === 'JOB_DAMAGED' ? this.#summaries.failedAt(thrown) : undefined;
   }
 
   async #resumeWith(chunkId: number): Promise<void> {
@@ -116,16 +107,6 @@ class Merging {
     } catch (thrown) {
       if (BatchCoreError.from(thrown).code === 'JOB_DAMAGED') return true;
       throw thrown;
-    }
-  }
-
-  async #merge(chunkId: number, given: Uint8Array | undefined): Promise<void> {
-    if (this.#failure) return;
-    try {
-      await this.#merger.add(given ?? (await this.#store.summary(this.#phase, chunkId)));
-    } catch (thrown) {
-      this.#failure = BatchCoreError.from(thrown);
-      if (this.#failure.code === 'JOB_DAMAGED') this.#damaged = chunkId;
     }
   }
 }
