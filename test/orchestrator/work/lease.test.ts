@@ -3,18 +3,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { Engine, Hearing } from '../../../src/engines/engine.ts';
 import { BatchCoreError } from '../../../src/errors.ts';
 import { noChunks } from '../../../src/events/progress.ts';
 import { leaseSize } from '../../../src/orchestrator/spec/leaseSize.ts';
-import { Control } from '../../../src/orchestrator/work/control.ts';
-import { Monitor } from '../../../src/orchestrator/work/monitor.ts';
+import type { Control } from '../../../src/orchestrator/work/control.ts';
 import { runPhase } from '../../../src/orchestrator/work/phase.ts';
-import type { PhaseRun } from '../../../src/orchestrator/work/phaseRun.ts';
-import type { SourceFile } from '../../../src/source/facts.ts';
-import { JobStore } from '../../../src/store/job.ts';
-import type { Ending, Task } from '../../../src/worker/protocol.ts';
 import { scratch } from '../../cli/harness.ts';
+import { type CarryOut, withPhaseRun } from './phaseHarness.ts';
 
 const directory = scratch();
 
@@ -45,45 +40,20 @@ describe('a lease', () => {
 /** What another process would ask of the run. */
 const ask = (request: string) => writeFileSync(join(directory, 'control.json'), JSON.stringify({ request, to: 'h' }));
 
-type Run = (task: Task, hearing: Hearing) => Promise<Ending>;
-
 /** A phase over `count` chunks, whose tasks `run` carries out; what was given to it, and what the store says in the end. */
-async function phase(count: number, run: Run, act: (control: Control) => void = () => {}) {
-  const home = join(directory, String(Math.random()));
-  const store = await JobStore.open(`${home}.duckdb`);
-  await store.beginExecution(
-    { pid: 1, bootId: 'b', host: 'h', out: '/o' },
-    { jobId: 'j', specJson: '{}', fingerprint: 'f', files: [] },
-  );
+async function phase(count: number, run: CarryOut, act: (control: Control) => void = () => {}) {
   const given: string[] = [];
   const done: number[] = [];
-  const control = new Control(directory, 'h', undefined);
-  const monitor = new Monitor('j', () => {});
   const counts = noChunks();
-  const phaseRun: PhaseRun = {
-    ...{
-      jobId: 'j',
-      home: '/h',
-      store,
-      control,
-      monitor,
-      emit: () => {},
-      chunks: plan(count),
-      retriesMax: 3,
-      checkInput: async () => {},
-    },
-    sources: { files: [{ path: '/s', rowGroups: [] }] as unknown as SourceFile[], columns: [] },
-    ...{ epoch: 1, interrupt: new AbortController().signal },
-    engine: {
-      ...{ name: 'threads', capacity: 2, chunksMax: 4, close: async () => {} },
-      run: async (task: Task, hearing: Hearing) => {
-        given.push(task.ranges.map(({ chunk, attempt }) => `${chunk}.${attempt}`).join(' '));
-        return run(task, hearing);
-      },
-    } satisfies Engine,
+  const watched: CarryOut = async (task, hearing) => {
+    given.push(task.ranges.map(({ chunk, attempt }) => `${chunk}.${attempt}`).join(' '));
+    return run(task, hearing);
   };
-  act(control);
-  try {
+  const path = join(directory, `${Math.random()}.duckdb`);
+  const engine = { capacity: 2, chunksMax: 4, carryOut: watched };
+  return withPhaseRun(path, { ...engine, chunks: plan(count), retriesMax: 3 }, async (phaseRun) => {
+    const { control, monitor, store } = phaseRun;
+    act(control);
     const work = { name: 'fit', phase: 'fit', counts, work: () => ({ kind: 'verify' }) as const } as const;
     const failure = await runPhase(phaseRun, { ...work, done: (chunkId) => done.push(chunkId) }).then(
       () => undefined,
@@ -98,14 +68,11 @@ async function phase(count: number, run: Run, act: (control: Control) => void = 
       rows: monitor.progress().rowsDone,
       states: chunks.map(({ state }) => state),
     };
-  } finally {
-    control.close();
-    await store.close();
-  }
+  });
 }
 
 /** Gives a receipt of each chunk until the lease is drained, or fails at one of `bad`. */
-function carryOut(bad: (chunk: number, attempt: number) => boolean = () => false, ms = 5): Run {
+function carryOut(bad: (chunk: number, attempt: number) => boolean = () => false, ms = 5): CarryOut {
   return async ({ ranges }, { drain, onReceipt, onProgress }) => {
     for (const [i, { chunk, attempt }] of ranges.entries()) {
       if (i > 0 && drain.aborted) break;

@@ -3,18 +3,12 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
 import { checkSummary } from '../../../src/bindings/native.ts';
-import type { Hearing } from '../../../src/engines/engine.ts';
 import { noChunks } from '../../../src/events/progress.ts';
-import { Control } from '../../../src/orchestrator/work/control.ts';
 import { mergePass } from '../../../src/orchestrator/work/merging.ts';
-import { Monitor } from '../../../src/orchestrator/work/monitor.ts';
-import type { PhaseRun } from '../../../src/orchestrator/work/phaseRun.ts';
 import { sha256Of } from '../../../src/sink/sink.ts';
-import type { SourceFile } from '../../../src/source/facts.ts';
-import { JobStore } from '../../../src/store/job.ts';
-import type { Task } from '../../../src/worker/protocol.ts';
 import { scratch } from '../../cli/harness.ts';
 import { chunkRows } from '../../store/fixture.ts';
+import { type CarryOut, withPhaseRun } from './phaseHarness.ts';
 
 const directory = scratch();
 const path = join(directory, 'job.duckdb');
@@ -38,32 +32,14 @@ beforeEach(() => {
  * written, before its receipt is given. What every merger was given that was begun, and the chunks that ran.
  */
 async function pass(before: readonly number[], during: (chunk: number) => void = () => {}) {
-  const store = await JobStore.open(path);
-  await store.create({ jobId: 'j', specJson: '{}', fingerprint: 'f', files: [] });
-  await store.beginExecution({ pid: 1, bootId: 'b', host: 'h', out: '/o' });
-  if (before.length > 0) await store.plan('fit', chunks);
-  for (const chunk of before) {
-    await store.claim('fit', chunk);
-    await store.complete('fit', chunk, { rowsOut: 1, summary: kept(chunk) });
-  }
   const [merged, ran]: [string[], number[]] = [[], []];
-  const control = new Control(directory, 'h', undefined);
-  const run: PhaseRun = {
-    ...{ jobId: 'j', home: '/h', store, control, chunks, retriesMax: 0, checkInput: async () => {} },
-    ...{ monitor: new Monitor('j', () => {}), emit: () => {} },
-    sources: { files: [{ path: '/s', rowGroups: [] }] as unknown as SourceFile[], columns: [] },
-    ...{ epoch: 1, interrupt: new AbortController().signal },
-    engine: {
-      ...{ name: 'sequential', capacity: 1, chunksMax: 1, close: async () => {} },
-      run: async ({ ranges: [range] }: Task, { onReceipt }: Hearing) => {
-        const { chunk } = range!;
-        ran.push(chunk);
-        const bytes = kept(chunk).toString('base64');
-        during(chunk);
-        onReceipt({ chunk, result: { kind: 'summary', bytes } });
-        return { ok: true };
-      },
-    },
+  const carryOut: CarryOut = async ({ ranges: [range] }, { onReceipt }) => {
+    const { chunk } = range!;
+    ran.push(chunk);
+    const bytes = kept(chunk).toString('base64');
+    during(chunk);
+    onReceipt({ chunk, result: { kind: 'summary', bytes } });
+    return { ok: true };
   };
   const begin = () => {
     const mine = merged.push('') - 1;
@@ -73,13 +49,15 @@ async function pass(before: readonly number[], during: (chunk: number) => void =
     };
     return { add };
   };
-  try {
+  await withPhaseRun(path, { chunks, capacity: 1, chunksMax: 1, carryOut }, async (run) => {
+    if (before.length > 0) await run.store.plan('fit', chunks);
+    for (const chunk of before) {
+      await run.store.claim('fit', chunk);
+      await run.store.complete('fit', chunk, { rowsOut: 1, summary: kept(chunk) });
+    }
     await mergePass(run, { name: 'fit', phase: 'fit', counts: noChunks(), work: () => ({ kind: 'verify' }) }, begin);
-    return { merged, ran };
-  } finally {
-    control.close();
-    await store.close();
-  }
+  });
+  return { merged, ran };
 }
 
 it.each<[string, number[], (chunk: number) => void, string[], number[]]>([
