@@ -11,7 +11,7 @@
 import { checkSummary } from '../../bindings/native.ts';
 import { BatchCoreError } from '../../errors.ts';
 import { InOrder } from '../../inOrder.ts';
-import type { JobStore } from '../../store/job.ts';
+import type { JobStore, StoredChunk } from '../../store/job.ts';
 import { runPhase } from './phase.ts';
 import type { PhaseRun, PhaseWork } from './phaseRun.ts';
 
@@ -36,7 +36,7 @@ export async function mergePass<M extends Merger>(
     try {
       await runPhase(run, {
         ...work,
-        resume: () => merging.resume(),
+        resume: (stored) => merging.resume(stored),
         done: (chunkId, { summary }) => merging.add(chunkId, summary),
       });
       await merging.finish();
@@ -63,15 +63,15 @@ class Merging {
   }
 
   /** Beyond the first gap whoever is damaged is done again at once, and not one after the other as their turns come. */
-  async resume(): Promise<void> {
+  async resume(stored: readonly StoredChunk[]): Promise<number[]> {
     const lost: number[] = [];
     let gap = false;
-    for (const { chunkId, state } of await this.#store.chunks(this.#phase)) {
+    for (const { chunkId, state } of stored) {
       if (state !== 'done') gap = true;
       else if (gap && (await this.#isDamaged(chunkId))) lost.push(chunkId);
       else await this.#resumeWith(chunkId);
     }
-    if (lost.length > 0) await this.#store.reset(this.#phase, lost);
+    return lost;
   }
 
   /** Throws what went wrong with an earlier one. */

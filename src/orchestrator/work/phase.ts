@@ -60,10 +60,14 @@ export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
 
 /** The phase's chunks as an earlier execution left them; none where they are planned only now. */
 async function chunksBefore(run: PhaseRun, work: PhaseWork): Promise<StoredChunk[]> {
-  if (await run.store.plan(work.name, run.chunks)) return [];
-  await work.resume?.();
+  const { store } = run;
+  const isNew = await store.plan(work.name, run.chunks);
+  const stored = isNew ? [] : await store.chunks(work.name);
+  const lost = (await work.resume?.(stored)) ?? [];
+  if (isNew) return stored;
+  if (lost.length > 0) await store.reset(work.name, lost);
   await refusePoisoned(run, work);
-  return run.store.chunks(work.name);
+  return lost.length > 0 ? store.chunks(work.name) : stored;
 }
 
 /**

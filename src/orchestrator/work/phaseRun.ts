@@ -3,7 +3,7 @@ import type { Work } from '../../bindings/task.ts';
 import type { Engine } from '../../engines/engine.ts';
 import type { Emit } from '../../events/bus.ts';
 import type { ChunkCounts, Phase } from '../../events/progress.ts';
-import type { ChunkReceipt, JobStore } from '../../store/job.ts';
+import type { ChunkReceipt, JobStore, StoredChunk } from '../../store/job.ts';
 import type { PlannedChunk } from '../spec/plan.ts';
 import type { Control } from './control.ts';
 import type { Monitor } from './monitor.ts';
@@ -38,8 +38,11 @@ export interface PhaseWork {
   /** The file that is made of a chunk, by its name in the job's directory. */
   target?: (chunk: PlannedChunk) => string;
   counts: ChunkCounts;
-  /** Looks at what an earlier execution left of the phase, before any of it counts. */
-  resume?: () => Promise<void>;
+  /**
+   * Looks at what lies there before any of it counts: `stored` is what an earlier execution left of the phase, nothing where it
+   * is planned only now. The chunks that it gives back are done again.
+   */
+  resume?: (stored: readonly StoredChunk[]) => Promise<readonly number[]>;
   /** Told of each chunk whose receipt is committed; what it throws ends the phase. */
   done?: (chunkId: number, receipt: ChunkReceipt) => void;
 }

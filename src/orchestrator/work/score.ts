@@ -10,7 +10,7 @@ import type { Staging } from '../../sink/staging.ts';
 import type { StoredOutput } from '../../store/job.ts';
 import { spelled } from '../../worker/protocol.ts';
 import type { OpenJob } from '../job/job.ts';
-import { checkParts } from '../job/parts.ts';
+import { lostParts } from '../job/parts.ts';
 import type { Prepared } from '../prepare/prepare.ts';
 import { type Flagging, modelArtifact } from './model.ts';
 import { type Timing, TOP_ROWS } from './outcome.ts';
@@ -69,11 +69,7 @@ async function scoreChunks(
   metadata: [string, string][],
   staging: Staging | undefined,
 ): Promise<void> {
-  const { prepared, job, run, model, counts } = scoring;
-  await job.store.plan('score', [...prepared.plan.chunks]);
-  await checkParts(job, 'score', model.facts.digest);
-  for (const chunk of await job.store.chunks('score'))
-    if (chunk.state === 'done') staging?.add(chunk.chunkId, partOf(job, chunk));
+  const { job, run, model, counts } = scoring;
   const parts = relative(job.paths.directory, job.paths.parts);
   await runPhase(run, {
     name: 'score',
@@ -81,6 +77,12 @@ async function scoreChunks(
     counts,
     work: workOf(scoring, metadata),
     target: (chunk) => join(parts, partName(chunk)),
+    resume: async (stored) => {
+      const lost = lostParts(job, run.chunks, stored, model.facts.digest);
+      for (const chunk of stored)
+        if (chunk.state === 'done' && !lost.has(chunk.chunkId)) staging?.add(chunk.chunkId, partOf(job, chunk));
+      return [...lost];
+    },
     done: (chunkId, receipt) => staging?.add(chunkId, partOf(job, receipt)),
   });
 }

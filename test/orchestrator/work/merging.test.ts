@@ -28,10 +28,11 @@ beforeEach(() => {
 });
 
 /**
- * Runs the pass, of which `before` was done by an earlier execution; `during` is told of each chunk whose summary is
- * written, before its receipt is given. What every merger was given that was begun, and the chunks that ran.
+ * Runs the pass, of which `before` was done by an earlier execution and `lost` has gone since; `during` is told of each
+ * chunk whose summary is written, before its receipt is given. What every merger was given that was begun, and the chunks
+ * that ran.
  */
-async function pass(before: readonly number[], during: (chunk: number) => void = () => {}) {
+async function pass(before: readonly number[], during: (chunk: number) => void = () => {}, lost: number[] = []) {
   const [merged, ran]: [string[], number[]] = [[], []];
   const carryOut: CarryOut = async ({ ranges: [range] }, { onReceipt }) => {
     const { chunk } = range!;
@@ -55,6 +56,7 @@ async function pass(before: readonly number[], during: (chunk: number) => void =
       await run.store.claim('fit', chunk);
       await run.store.complete('fit', chunk, { rowsOut: 1, summary: kept(chunk) });
     }
+    for (const chunk of lost) rmSync(fileOf(chunk));
     await mergePass(run, { name: 'fit', phase: 'fit', counts: noChunks(), work: () => ({ kind: 'verify' }) }, begin);
   });
   return { merged, ran };
@@ -73,6 +75,10 @@ it.each<[string, number[], (chunk: number) => void, string[], number[]]>([
   ],
 ])('%s: every summary is in once, in chunk order', async (_, before, during, merged, ran) => {
   expect(await pass(before, during)).toEqual({ merged, ran });
+});
+
+it('those that are damaged beyond the first gap are made again at once, and nothing is merged anew', async () => {
+  expect(await pass([1, 2, 3, 4, 5], undefined, [3, 5])).toEqual({ merged: ['012345'], ran: [0, 3, 5] });
 });
 
 it('one that is damaged each time it is made ends the pass, naming its file', async () => {

@@ -1,4 +1,4 @@
-/** Which chunk of a phase runs when, with a real store and an engine that only watches. */
+/** Which chunk of a phase runs, and when, with a real store and an engine that only watches. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
@@ -38,4 +38,32 @@ it('chunks during which two executions died run first and alone, before the thir
   expect(order.slice(0, 2)).toEqual(['4', '5']);
   expect(order.slice(2).every((names) => !/[45]/.test(names))).toBe(true);
   expect(Math.max(...order.map((names) => names.split(' ').length))).toBeGreaterThan(1);
+});
+
+it('what an earlier execution left is looked at before any of it counts, and what is given back runs again', async () => {
+  const [ran, seen]: [number[], string[]] = [[], []];
+  const carryOut: CarryOut = async ({ ranges: [range] }, { onReceipt }) => {
+    const { chunk } = range!;
+    ran.push(chunk);
+    onReceipt({ chunk, result: { kind: 'summary', bytes: '' } });
+    return { ok: true };
+  };
+  const counts = noChunks();
+  await withPhaseRun(join(scratch(), 'job.duckdb'), { chunks, capacity: 2, chunksMax: 1, carryOut }, async (run) => {
+    const phase = (lost: number[]) =>
+      runPhase(run, {
+        ...{ name: 'fit', phase: 'fit', counts, work: () => ({ kind: 'verify' }) },
+        resume: async (stored) => {
+          seen.push(stored.map(({ state }) => state).join(' '));
+          return lost;
+        },
+      });
+    await phase([]);
+    expect(ran.splice(0)).toHaveLength(8);
+    await phase([1, 3]);
+    await phase([]);
+  });
+  expect(ran.sort()).toEqual([1, 3]);
+  expect(seen).toEqual(['', ...Array(2).fill(Array(8).fill('done').join(' '))]);
+  expect(counts).toMatchObject({ planned: 24, resumed: 14, executed: 10 });
 });
