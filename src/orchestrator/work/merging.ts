@@ -14,9 +14,7 @@ import { InOrder } from '../../inOrder.ts';
 import type { JobStore, StoredChunk } from '../../store/job.ts';
 import { runPhase } from './phase.ts';
 import type { PhaseRun, PhaseWork } from './phaseRun.ts';
-
-/** How often summaries may turn out damaged before the disk is given up. */
-const MERGE_TRIES = 3;
+import { untilWhole } from './untilWhole.ts';
 
 /** What adds summaries, as the store keeps them: one call after the other. */
 export interface Merger {
@@ -24,31 +22,27 @@ export interface Merger {
 }
 
 /** Runs the pass; resolves to a merger of `begin` that all summaries are in. What is damaged is made again, and merged anew. */
-export async function mergePass<M extends Merger>(
+export function mergePass<M extends Merger>(
   run: PhaseRun,
   work: Omit<PhaseWork, 'resume' | 'done'>,
   begin: () => M,
 ): Promise<M> {
-  const { store, emit } = run;
-  for (let tries = 1; ; tries += 1) {
+  return untilWhole(run, work, () => {
     const merger = begin();
-    const merging = new Merging(store, work.name, merger);
-    try {
-      await runPhase(run, {
-        ...work,
-        resume: (stored) => merging.resume(stored),
-        done: (chunkId, { summary }) => merging.add(chunkId, summary),
-      });
-      await merging.finish();
-      return merger;
-    } catch (thrown) {
-      await merging.settled();
-      const damaged = merging.damagedBy(BatchCoreError.from(thrown));
-      if (damaged === undefined || tries >= MERGE_TRIES) throw thrown;
-      emit('retry', { phase: work.phase, chunk: damaged, error: BatchCoreError.from(thrown).toJSON() });
-      await store.reset(work.name, [damaged]);
-    }
-  }
+    const merging = new Merging(run.store, work.name, merger);
+    return {
+      async make() {
+        await runPhase(run, {
+          ...work,
+          resume: (stored) => merging.resume(stored),
+          done: (chunkId, { summary }) => merging.add(chunkId, summary),
+        });
+        await merging.finish();
+        return merger;
+      },
+      giveUp: (error) => merging.giveUp(error),
+    };
+  });
 }
 
 class Merging {
@@ -85,14 +79,10 @@ class Merging {
     return this.#summaries.finish();
   }
 
-  /** Nothing is merged any more. */
-  settled(): Promise<void> {
-    return this.#summaries.giveUp('a merge that was given up goes on');
-  }
-
-  /** The chunk of which `thrown` says that its summary is not what was written. */
-  damagedBy(thrown: BatchCoreError): number | undefined {
-    return thrown.code === 'JOB_DAMAGED' ? this.#summaries.failedAt(thrown) : undefined;
+  /** Nothing is merged any more; resolves to the chunk of which `error` says that its summary is not what was written. */
+  async giveUp(error: BatchCoreError): Promise<number | undefined> {
+    await this.#summaries.giveUp('a merge that was given up goes on');
+    return error.code === 'JOB_DAMAGED' ? this.#summaries.failedAt(error) : undefined;
   }
 
   async #resumeWith(chunkId: number): Promise<void> {

@@ -17,11 +17,10 @@ import { type Timing, TOP_ROWS } from './outcome.ts';
 import { runPhase } from './phase.ts';
 import type { PhaseRun } from './phaseRun.ts';
 import { openStaging, outputMetadata, partOf, publish } from './publish.ts';
+import { untilWhole } from './untilWhole.ts';
 
 /** Rows of an output row group: what DuckDB and others read in parallel. */
 const OUTPUT_ROW_GROUP_ROWS = 122_880;
-/** How often parts may turn out damaged before the disk is given up. */
-const PUBLISH_TRIES = 3;
 
 export interface Scoring {
   prepared: Prepared;
@@ -40,23 +39,23 @@ export async function scoreAndPublish(scoring: Scoring): Promise<{ output: Store
   const { monitor, chunks } = run;
   const metadata = outputMetadata(prepared, model.facts.digest);
   let scoreSeconds = 0;
-  for (let tries = 1; ; tries += 1) {
+  const output = await untilWhole(run, { name: 'score', phase: 'publish' }, () => {
     const staging = openStaging(prepared, job, monitor.watch, metadata);
-    try {
-      await scoreChunks(scoring, metadata, staging);
-      scoreSeconds += timing.lap();
-      const done = { chunksTotal: chunks.length, chunksDone: chunks.length };
-      monitor.enter('publish', { ...done, rowsTotal: prepared.rows, rowsDone: 0 });
-      return { output: await publish(prepared, job, model.facts.digest, monitor.watch, staging), scoreSeconds };
-    } catch (thrown) {
-      await staging?.discard();
-      const error = BatchCoreError.from(thrown);
-      const damaged = error.class === 'DATA' ? chunkOfPart(scoring, error.where?.file) : undefined;
-      if (damaged === undefined || tries >= PUBLISH_TRIES) throw error;
-      run.emit('retry', { phase: 'publish', chunk: damaged, error: error.toJSON() });
-      await job.store.reset('score', [damaged]);
-    }
-  }
+    return {
+      async make() {
+        await scoreChunks(scoring, metadata, staging);
+        scoreSeconds += timing.lap();
+        const done = { chunksTotal: chunks.length, chunksDone: chunks.length };
+        monitor.enter('publish', { ...done, rowsTotal: prepared.rows, rowsDone: 0 });
+        return publish(prepared, job, model.facts.digest, monitor.watch, staging);
+      },
+      async giveUp(error) {
+        await staging?.discard();
+        return error.class === 'DATA' ? chunkOfPart(scoring, error.where?.file) : undefined;
+      },
+    };
+  });
+  return { output, scoreSeconds };
 }
 
 function chunkOfPart({ job, run }: Scoring, path: string | undefined): number | undefined {
