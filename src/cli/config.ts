@@ -8,7 +8,8 @@ import { BatchCoreError, readError } from '../errors.ts';
 import { fromHere } from '../files/paths.ts';
 import { isRecord, shown } from '../orchestrator/spec/checks.ts';
 import { dashed } from '../orchestrator/spec/laterOptions.ts';
-import { FLAG_RULES, flagOf, OPTIONS } from '../orchestrator/spec/optionTable.ts';
+import { FLAG_RULES, flagOf } from '../orchestrator/spec/optionFacts.ts';
+import { OPTIONS } from '../orchestrator/spec/optionTable.ts';
 
 /** An option of the file: what it was called there, and its words as somebody would have typed them. */
 interface Said {

@@ -1,7 +1,9 @@
 /** Flags, made from the table of options. Only words are read here; values are checked where they are used. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { LATER_OPTIONS } from '../orchestrator/spec/laterOptions.ts';
-import { type Group, OPTIONS, type OptionRow, otherwiseOf } from '../orchestrator/spec/optionTable.ts';
+import type { Group, OptionRow } from '../orchestrator/spec/option.ts';
+import { otherwiseOf } from '../orchestrator/spec/optionFacts.ts';
+import { OPTIONS } from '../orchestrator/spec/optionTable.ts';
 import type { Parameters, ScoreOptions } from '../orchestrator/spec/optionTypes.ts';
 import { type Kind, PARSERS, WordError } from '../orchestrator/spec/words.ts';
 import { refuseLater } from './later.ts';

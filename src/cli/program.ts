@@ -3,7 +3,7 @@ import { Command, type CommanderError } from 'commander';
 import { editDistance } from '../distance.ts';
 import { BatchCoreError, EXIT } from '../errors.ts';
 import { shellWord } from '../files/paths.ts';
-import { HOW } from '../orchestrator/spec/optionTable.ts';
+import { HOW } from '../orchestrator/spec/optionFacts.ts';
 import { addLaterCommands, withLaterJobsFlags } from './later.ts';
 import { HOME_HERE, splitFlags, withOptions, withOutputFlags, withRows } from './options.ts';
 import { printLine, printLines } from './streams.ts';

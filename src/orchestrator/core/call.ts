@@ -1,7 +1,9 @@
 /** A call of the package: what it is given is read once, and what is said of it is in the package's words. */
 import { BatchCoreError, restate } from '../../errors.ts';
 import { isRecord } from '../spec/checks.ts';
-import { flagOf, OPTIONS, type Taker } from '../spec/optionTable.ts';
+import type { Taker } from '../spec/option.ts';
+import { flagOf } from '../spec/optionFacts.ts';
+import { OPTIONS } from '../spec/optionTable.ts';
 
 /**
  * A copy of what was given, which nothing of the caller's runs in any more: getters, proxies and arrays that change are

@@ -5,8 +5,8 @@ import { type JobStatus, pendingControl, requestControl } from '../../store/stat
 import { readRequest } from '../job/beginning.ts';
 import { findJob, isHeld } from '../job/told.ts';
 import { homeOf, type JobPaths, jobPaths } from '../prepare/home.ts';
+import { flagOf, HOW } from '../spec/optionFacts.ts';
 import { splitOptions } from '../spec/options.ts';
-import { flagOf, HOW } from '../spec/optionTable.ts';
 import { type RunHooks, runFit, runScore } from '../work/run.ts';
 import { isStopping } from './jobs.ts';
 

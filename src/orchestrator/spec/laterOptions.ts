@@ -1,5 +1,5 @@
 /** Options of the contract that have not landed: known, shown in `--help`, and refused instead of misunderstood. Pure. */
-import type { Group, Taker } from './optionTable.ts';
+import type { Group, Taker } from './option.ts';
 
 export interface LaterRow {
   flags: string;

@@ -7,7 +7,6 @@ import { ENGINES, LATER_ENGINES } from '../../engines/engine.ts';
 import {
   abortSignal,
   boolean,
-  type Check,
   callback,
   choice,
   finite,
@@ -20,7 +19,7 @@ import {
   text,
   whole,
 } from './checks.ts';
-import type { Kind } from './words.ts';
+import { type OptionRow, rows } from './option.ts';
 
 export const CHUNK_ROWS_MIN = 1000;
 export const CHUNK_ROWS_MAX = 16 * 2 ** 20;
@@ -37,77 +36,6 @@ export const DEFAULTS = {
   explain: 3,
   compression: 'zstd:1',
 } as const;
-
-/** What takes options. `plan` takes those of `score`, so that the same ones can be asked about first. */
-export type Taker = 'score' | 'fit' | 'plan' | 'Model.score' | 'Model.save';
-
-/**
- * `fit`: how a model is fitted; `score`: what is said of the rows; `run`: how the work is carried out; `call`: how a
- * program follows it.
- */
-export type Group = 'fit' | 'score' | 'run' | 'call';
-
-/** An option. */
-export interface OptionRow {
-  /** The property of the package's options. */
-  name: string;
-  group: Group;
-  /** The words of the command line, as its help shows them; absent where it has none. */
-  flags?: string;
-  /** How a word of the command line becomes a value. */
-  kind: Kind;
-  /** Its type in the package. */
-  type: string;
-  check: Check;
-  takers: readonly Taker[];
-  /**
-   * What it decides: the bytes of an output (it is in the job's fingerprint), which job it is (as the places do), or
-   * nothing of either.
-   */
-  decides: 'bytes' | 'job' | 'nothing';
-  /** It counts for the run that it is given to; one that goes on with the job must be given it again. */
-  once?: true;
-  /** What it is, to be read after its name. */
-  doc: string;
-  /** The same of a word on the command line, where it is another. */
-  flagDoc?: string;
-  /** What is to be said after the default. */
-  more?: string;
-  /** What holds without it, in words, where {@link DEFAULTS} has no value. */
-  otherwise?: string;
-}
-
-const TAKERS: Readonly<Record<Group, readonly Taker[]>> = {
-  fit: ['score', 'fit', 'plan'],
-  score: ['score', 'plan'],
-  run: ['score', 'fit', 'plan'],
-  call: ['score', 'fit'],
-};
-
-type Given = Omit<OptionRow, 'group' | 'takers' | 'type'> & { type?: string; also?: readonly Taker[] };
-
-function rows(group: Group, given: readonly Given[]): OptionRow[] {
-  return given.map(({ also = [], ...row }) => ({
-    ...row,
-    group,
-    type: row.type ?? TYPES[row.kind],
-    takers: [...new Set([...TAKERS[group], ...also])],
-  }));
-}
-
-/** Types of the package, by how a value is written on the command line. */
-const TYPES: Readonly<Record<Kind, string>> = {
-  word: 'string',
-  count: 'number',
-  chunkRows: 'number',
-  number: 'number',
-  share: 'number',
-  names: 'readonly string[]',
-  namesOrAll: "readonly string[] | 'all'",
-  settings: 'Parameters',
-  flag: 'boolean',
-  none: 'unknown',
-};
 
 const workersMax = Math.max(64, availableParallelism());
 const path = text('a path');
@@ -353,23 +281,3 @@ const CALL = rows('call', [
 
 /** Every option there is. */
 export const OPTIONS: readonly OptionRow[] = [...FIT, ...SCORE, ...RUN, ...CALL];
-
-/** How a run is carried out, as a resume may be told anew; its home is where it lies. */
-export const HOW: readonly OptionRow[] = RUN.filter(
-  ({ name, decides, once }) => decides === 'nothing' && !once && name !== 'home',
-);
-
-/** The options of which one says which rows are flagged. */
-export const FLAG_RULES = ['contamination', 'threshold', 'top'] as const;
-
-/** How the command line calls an option: the property's name where it has no flag. */
-export function flagOf({ name, flags }: OptionRow): string {
-  return /--[a-z-]+/.exec(flags ?? '')?.[0] ?? name;
-}
-
-/** What holds without an option, in words; nothing where nothing does. */
-export function otherwiseOf({ name, otherwise }: OptionRow): string | undefined {
-  if (otherwise !== undefined) return otherwise;
-  const value = (DEFAULTS as Readonly<Record<string, unknown>>)[name];
-  return value === undefined ? undefined : String(value);
-}

@@ -4,7 +4,9 @@ import { nearestWord } from '../../distance.ts';
 import { BatchCoreError } from '../../errors.ts';
 import { isRecord, share, shown, text } from './checks.ts';
 import { isLater } from './laterOptions.ts';
-import { DEFAULTS, FLAG_RULES, flagOf, OPTIONS, type OptionRow, type Taker } from './optionTable.ts';
+import type { OptionRow, Taker } from './option.ts';
+import { FLAG_RULES, flagOf } from './optionFacts.ts';
+import { DEFAULTS, OPTIONS } from './optionTable.ts';
 import type { Parameters, ScoreOptions } from './optionTypes.ts';
 
 export interface Compression {

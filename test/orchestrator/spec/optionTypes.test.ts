@@ -1,6 +1,8 @@
 /** The package's types are made from the table of options: npx vitest run test/orchestrator/spec/optionTypes.test.ts -u */
 import { expect, it } from 'vitest';
-import { type Group, OPTIONS, type OptionRow, otherwiseOf } from '../../../src/orchestrator/spec/optionTable.ts';
+import type { Group, OptionRow } from '../../../src/orchestrator/spec/option.ts';
+import { otherwiseOf } from '../../../src/orchestrator/spec/optionFacts.ts';
+import { OPTIONS } from '../../../src/orchestrator/spec/optionTable.ts';
 
 const HEAD = `/** What a caller may ask for. Made from optionTable.ts by test/orchestrator/spec/optionTypes.test.ts. */
 import type { EngineName } from '../../engines/engine.ts';
