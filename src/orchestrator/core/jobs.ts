@@ -1,7 +1,7 @@
 /** The jobs of a home, from outside their processes. */
 import { BatchCoreError } from '../../errors.ts';
 import { type JobStatus, pendingControl, requestControl } from '../../store/status.ts';
-import { findJob, isHeld, truthful } from '../job/told.ts';
+import { findJob, isAlive, truthful } from '../job/told.ts';
 import { jobCommand } from '../prepare/commands.ts';
 import { homeOf, type JobPaths, jobPaths } from '../prepare/home.ts';
 
@@ -14,7 +14,7 @@ export function requestOfJob(home: string | undefined, id: string, verb: 'pause'
   const path = homeOf(home);
   const status = findJob(path, id);
   const paths = jobPaths(path, status.jobId);
-  if (!isHeld(paths.lock))
+  if (!isAlive(path, status.jobId))
     throw new BatchCoreError(
       'JOB_MISMATCH',
       `job ${status.jobId} is not running (${truthful(path, status).state}): there is nothing to ${verb}`,

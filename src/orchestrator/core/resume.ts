@@ -3,7 +3,7 @@ import { BatchCoreError, restate } from '../../errors.ts';
 import type { Report } from '../../report.ts';
 import { type JobStatus, pendingControl, requestControl } from '../../store/status.ts';
 import { readRequest } from '../job/beginning.ts';
-import { findJob, isHeld } from '../job/told.ts';
+import { findJob, isAlive } from '../job/told.ts';
 import { homeOf, type JobPaths, jobPaths } from '../prepare/home.ts';
 import { flagOf, HOW } from '../spec/optionFacts.ts';
 import { splitOptions } from '../spec/options.ts';
@@ -41,7 +41,7 @@ export async function resumeJob(home: string | undefined, id: string, how: objec
   const status = findJob(path, id);
   const paths = jobPaths(path, status.jobId);
   const { how: said } = splitOptions(how);
-  if (isHeld(paths.lock)) {
+  if (isAlive(path, status.jobId)) {
     refuseHow(said, status);
     return goOn(paths, status);
   }

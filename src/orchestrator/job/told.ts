@@ -13,7 +13,7 @@ import { completedStatus } from './lastWord.ts';
 export function truthful(home: string, status: JobStatus): JobStatus {
   const alive = ['created', 'running', 'paused', 'stopping'].includes(status.state);
   const paths = jobPaths(home, status.jobId);
-  if (!alive || isHeld(paths.lock)) return retold(home, status);
+  if (!alive || isAlive(home, status.jobId)) return retold(home, status);
   const report = readReport(paths.report);
   if (report?.status === 'completed' && isThere(outputPlace(home, status))) return completedStatus(status, report);
   const error = {
@@ -35,10 +35,10 @@ function retold(home: string, { error, ...status }: JobStatus): JobStatus {
   return { ...status, error: { ...plain, ...(hint !== undefined && { hint }) } };
 }
 
-/** Whether a process has the lock; one that may not be looked at is not one that nobody has. */
-export function isHeld(path: string): boolean {
+/** Whether a process works on the job; a lock that may not be looked at is not one that nobody has. */
+export function isAlive(home: string, jobId: string): boolean {
   try {
-    return lockIsHeld(path);
+    return lockIsHeld(jobPaths(home, jobId).lock);
   } catch (thrown) {
     throw ofLook(BatchCoreError.from(thrown));
   }
@@ -95,6 +95,3 @@ export function findJob(home: string, id: string): JobStatus {
     },
   );
 }
-
-/** Whether a process works on the job. */
-export const isAlive = (home: string, jobId: string): boolean => isHeld(jobPaths(home, jobId).lock);

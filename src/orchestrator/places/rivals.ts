@@ -35,8 +35,7 @@ import type { Prepared } from '../prepare/prepare.ts';
 export async function settleRivals(prepared: Prepared): Promise<string[]> {
   const { home, jobId, options } = prepared;
   const { rivals, warnings } = rivalsOf(prepared);
-  // Of several the latest counts, unless all are given up for this one.
-  for (const rival of options.fresh ? rivals : rivals.slice(0, 1)) {
+  for (const rival of rivals) {
     if (isFinished(rival.state) || rival.retired) continue;
     const job = await readDatabase(home, rival.jobId);
     if (!job?.stored || isFinished(job.stored.state)) continue;
@@ -60,7 +59,7 @@ export async function settleRivals(prepared: Prepared): Promise<string[]> {
 export async function foreseeRivals(prepared: Prepared): Promise<string[]> {
   const { home, jobId, options } = prepared;
   const { rivals, warnings } = rivalsOf(prepared);
-  for (const rival of options.fresh ? rivals : rivals.slice(0, 1)) {
+  for (const rival of rivals) {
     if (isOver(home, rival) || !isThere(jobPaths(home, rival.jobId).database)) continue;
     const beginning = readBeginning(home, rival.jobId);
     const why = givenUp(rival, options.fresh);
@@ -76,12 +75,14 @@ export async function foreseeRivals(prepared: Prepared): Promise<string[]> {
   return warnings;
 }
 
-/** The other jobs that write to the same place, the latest first, and which of the home may be such. */
-function rivalsOf({ home, jobId, output }: Prepared): { rivals: JobStatus[]; warnings: string[] } {
+/** The other jobs that write to the same place and count, and which of the home may be such. */
+function rivalsOf({ home, jobId, output, options }: Prepared): { rivals: JobStatus[]; warnings: string[] } {
   const { placed, unreadable } = withPlaces(readHome(home), home);
   const isRival = ({ job, place }: PlacedJob) => job.jobId !== jobId && place === output.place;
+  const rivals = placed.filter(isRival).map(({ job }) => job);
   return {
-    rivals: placed.filter(isRival).map(({ job }) => job),
+    // Of several the latest counts, unless all are given up for this one.
+    rivals: options.fresh ? rivals : rivals.slice(0, 1),
     warnings: unreadable.filter((job) => job.jobId !== jobId).map(unknownRival),
   };
 }
