@@ -1,13 +1,15 @@
 /** Runs the built command as a user does, on files made by DuckDB. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, expect } from 'vitest';
 import type { Report } from '../../src/report.ts';
+import type { JobStatus } from '../../src/store/status.ts';
 
 /** The built command. */
 export const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js');
@@ -71,6 +73,56 @@ export async function killAtPart(cwd: string, args: readonly string[], home: str
     expect((await ended).signal).toBe('SIGKILL');
     return job;
   }
+}
+
+/** What the job of `home` last told of itself; nothing where it has told nothing yet. */
+export function statusIn(cwd: string, home: string): JobStatus | undefined {
+  const jobs = join(cwd, home, 'jobs');
+  try {
+    return JSON.parse(readFileSync(join(jobs, readdirSync(jobs)[0] ?? '', 'status.json'), 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Starts a command and waits until the job of `home` tells that `chunks` chunks are scored. */
+export async function startScoring(
+  cwd: string,
+  args: readonly string[],
+  home: string,
+  chunks = 1,
+): Promise<Running & { jobId: string }> {
+  const running = start(cwd, args);
+  for (;;) {
+    const now = statusIn(cwd, home);
+    if (now?.phase === 'score' && now.progress.chunksDone >= chunks) return { ...running, jobId: now.jobId };
+    if (now?.phase === 'publish') throw new Error('the run was too quick to be watched');
+    await sleep(10);
+  }
+}
+
+/** The same, and kills it; the job's id. */
+export async function killScoring(cwd: string, args: readonly string[], home: string, chunks: number): Promise<string> {
+  const { child, ended, jobId } = await startScoring(cwd, args, home, chunks);
+  child.kill('SIGKILL');
+  expect((await ended).signal).toBe('SIGKILL');
+  return jobId;
+}
+
+/** Scores with the package in a process that kills itself when it is told of a phase or an event; the job's id. */
+export function dieTold(
+  cwd: string,
+  source: string,
+  options: { home: string; [option: string]: unknown },
+  of: { phase: string } | { event: string },
+): string {
+  const [[field = '', word = ''] = []] = Object.entries(of);
+  const script = `import { score } from '${pathToFileURL(resolve('dist/index.js'))}';
+    const die = (told) => told.${field} === '${word}' && process.kill(process.pid, 'SIGKILL');
+    await score('${source}', { ...${JSON.stringify(options)}, ${field === 'event' ? 'onEvent' : 'onProgress'}: die });`;
+  const { signal, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { cwd });
+  expect(signal, `${stderr}`).toBe('SIGKILL');
+  return readdirSync(join(cwd, options.home, 'jobs'))[0] ?? '';
 }
 
 /** Everything below a directory, and when it was last touched. */

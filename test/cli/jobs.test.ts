@@ -1,10 +1,10 @@
 /** A job seen and steered from other processes, and by signals. */
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { JobStatus } from '../../src/store/status.ts';
-import { errorOf, gaussian, parquet, run, score, scratch, sha256, start } from './harness.ts';
+import { errorOf, gaussian, parquet, run, score, scratch, sha256, startScoring, statusIn } from './harness.ts';
 
 const directory = scratch();
 const at = (name: string) => join(directory, name);
@@ -23,25 +23,8 @@ const command = (name: string) => [
 ];
 
 /** Starts a run named `name` and waits until it scores. */
-async function scoring(name: string) {
-  const running = start(directory, command(name));
-  for (;;) {
-    const now = await status(name);
-    if (now?.phase === 'score' && now.progress.chunksDone > 0) return { ...running, jobId: now.jobId };
-    if (now?.phase === 'publish') throw new Error('the run was too quick to be watched');
-    await pause(10);
-  }
-}
-
-async function status(name: string): Promise<JobStatus | undefined> {
-  const jobs = at(`home-${name}/jobs`);
-  const [job] = existsSync(jobs) ? readdirSync(jobs) : [];
-  try {
-    return JSON.parse(readFileSync(join(jobs, job ?? '', 'status.json'), 'utf8'));
-  } catch {
-    return undefined;
-  }
-}
+const scoring = (name: string) => startScoring(directory, command(name), `home-${name}`);
+const status = (name: string) => statusIn(directory, `home-${name}`);
 
 describe('another process', () => {
   it('sees the job, at most a second old', async () => {
@@ -69,11 +52,11 @@ describe('another process', () => {
   it('pauses and resumes it', async () => {
     const running = await scoring('paused');
     expect((await run(directory, 'pause', running.jobId, '--home', 'home-paused')).code).toBe(0);
-    for (let tries = 0; (await status('paused'))?.state !== 'paused' && tries < 300; tries += 1) await pause(10);
+    for (let tries = 0; status('paused')?.state !== 'paused' && tries < 300; tries += 1) await pause(10);
     await pause(700);
-    const before = await status('paused');
+    const before = status('paused');
     await pause(700);
-    const after = await status('paused');
+    const after = status('paused');
     expect(after?.state).toBe('paused');
     expect(after?.progress.chunksDone).toBe(before?.progress.chunksDone);
     // It would be followed for ever.
@@ -127,7 +110,7 @@ describe('signals', () => {
     running.child.kill(signal);
     const ended = await running.ended;
     expect([errorOf(ended).code, ended.code]).toEqual(['CANCELLED', exit]);
-    expect(await status(name)).toMatchObject({ state: 'stopped', exitCode: exit });
+    expect(status(name)).toMatchObject({ state: 'stopped', exitCode: exit });
     const report = await score(directory, 'data.parquet', ...FLAGS, '-o', `${name}.parquet`, '--home', `home-${name}`);
     expect(report.chunks.resumed).toBeGreaterThan(0);
     expect(sha256(at(`${name}.parquet`))).toBe(expected);

@@ -5,8 +5,20 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { JobStatus } from '../../src/store/status.ts';
-import { errorOf, gaussian, MAIN, parquet, run, score, scratch, sha256, shell, start } from './harness.ts';
+import {
+  errorOf,
+  gaussian,
+  MAIN,
+  parquet,
+  run,
+  score,
+  scratch,
+  sha256,
+  shell,
+  start,
+  startScoring,
+  statusIn,
+} from './harness.ts';
 
 const directory = scratch();
 const at = (name: string) => join(directory, name);
@@ -19,27 +31,12 @@ beforeAll(async () => {
   expected = sha256(at('whole.parquet'));
 });
 
-function status(name: string): JobStatus | undefined {
-  const jobs = at(`home-${name}/jobs`);
-  try {
-    return JSON.parse(readFileSync(join(jobs, readdirSync(jobs)[0] ?? '', 'status.json'), 'utf8'));
-  } catch {
-    return undefined;
-  }
-}
-
 const flagsOf = (name: string) => [...FLAGS, '-o', `${name}.parquet`, '--home', `home-${name}`, '--progress', 'none'];
 
 /** Starts a run named `name` and waits until it scores. */
-async function scoring(name: string, ...more: string[]) {
-  const running = start(directory, ['score', ...flagsOf(name), ...more]);
-  for (;;) {
-    const now = status(name);
-    if (now?.phase === 'score' && now.progress.chunksDone > 0) return { ...running, jobId: now.jobId };
-    if (now?.phase === 'publish') throw new Error('the run was too quick to be watched');
-    await sleep(10);
-  }
-}
+const scoring = (name: string, ...more: string[]) =>
+  startScoring(directory, ['score', ...flagsOf(name), ...more], `home-${name}`);
+const status = (name: string) => statusIn(directory, `home-${name}`);
 
 describe('a signal', () => {
   it('that comes when all is done changes nothing', async () => {

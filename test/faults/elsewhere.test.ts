@@ -1,10 +1,9 @@
 /** What a job was begun with lies under the same name and is another thing: that is said, with a way out. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import { errorOf, gaussian, parquet, run, score, scratch } from '../cli/harness.ts';
+import { dieTold, errorOf, gaussian, parquet, run, score, scratch } from '../cli/harness.ts';
 
 const directory = scratch();
 const at = (...names: string[]) => join(directory, ...names);
@@ -14,14 +13,8 @@ beforeAll(async () => {
 });
 
 /** Lets a job die while it scores; its name. */
-function dead(source: string, home: string, more: object): string {
-  const script = `import { score } from '${pathToFileURL(resolve('dist/index.js'))}';
-    const onProgress = ({ phase }) => phase === 'score' && process.kill(process.pid, 'SIGKILL');
-    await score('${source}', { ...${JSON.stringify({ out: `${home}.parquet`, home, ...more })}, onProgress });`;
-  const { signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { cwd: directory });
-  expect(signal).toBe('SIGKILL');
-  return readdirSync(at(home, 'jobs'))[0] ?? '';
-}
+const dead = (source: string, home: string, more: object) =>
+  dieTold(directory, source, { out: `${home}.parquet`, home, ...more }, { phase: 'score' });
 
 it('a link to the source that leads elsewhere', async () => {
   symlinkSync('data.parquet', at('link.parquet'));

@@ -9,11 +9,22 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Report } from '../../src/report.ts';
-import { errorOf, gaussian, parquet, run, score, scratch, sha256, start } from '../cli/harness.ts';
+import {
+  errorOf,
+  gaussian,
+  killScoring,
+  parquet,
+  run,
+  score,
+  scratch,
+  sha256,
+  start,
+  startScoring,
+} from '../cli/harness.ts';
 
 const directory = scratch();
 const at = (name: string) => join(directory, name);
@@ -29,51 +40,22 @@ beforeAll(async () => {
   expected = sha256(at('whole.parquet'));
 });
 
+const command = (name: string) => [
+  ...['score', 'data.parquet', ...FLAGS, '-o', `${name}.parquet`],
+  ...['--home', `home-${name}`],
+];
+
 /** Starts a run and kills it after `ms`; true when it was still running. */
 async function killed(name: string, ms: number, ...flags: string[]): Promise<boolean> {
-  const { child, ended } = start(directory, [
-    'score',
-    'data.parquet',
-    ...FLAGS,
-    '-o',
-    `${name}.parquet`,
-    '--home',
-    `home-${name}`,
-    ...flags,
-  ]);
+  const { child, ended } = start(directory, [...command(name), ...flags]);
   await pause(ms);
   child.kill('SIGKILL');
   return (await ended).signal === 'SIGKILL';
 }
 
-/** Waits until the job of `home` says that `chunks` chunks of `phase` are done. */
-async function reached(home: string, phase: string, chunks: number): Promise<void> {
-  for (;;) {
-    const jobs = existsSync(at(`${home}/jobs`)) ? readdirSync(at(`${home}/jobs`)) : [];
-    for (const job of jobs) {
-      try {
-        const status = JSON.parse(readFileSync(at(`${home}/jobs/${job}/status.json`), 'utf8'));
-        if (status.phase === phase && status.progress.chunksDone >= chunks) return;
-      } catch {
-        // Not written yet.
-      }
-    }
-    await pause(10);
-  }
-}
-
 describe('SIGKILL', () => {
   it('half-way through scoring keeps the finished chunks', async () => {
-    const { child, ended } = start(directory, [
-      'score',
-      'data.parquet',
-      ...FLAGS,
-      '-o',
-      'half.parquet',
-      '--home',
-      'home-half',
-    ]);
-    await reached('home-half', 'score', 5);
+    const { child, ended } = await startScoring(directory, command('half'), 'home-half', 5);
     const staged = () => readdirSync(directory).filter((name) => name.endsWith('.tmp'));
     while (staged().length === 0) await pause(2);
     child.kill('SIGKILL');
@@ -112,48 +94,17 @@ describe('SIGKILL', () => {
 
 describe('resume', () => {
   it('by its own command goes on from any directory, with the options the job began with', async () => {
-    const { child, ended } = start(directory, [
-      'score',
-      'data.parquet',
-      ...FLAGS,
-      '-o',
-      'resume.parquet',
-      '--home',
-      'home-resume',
-    ]);
-    await reached('home-resume', 'score', 3);
-    child.kill('SIGKILL');
-    await ended;
-    const [job] = readdirSync(at('home-resume/jobs'));
-    const resumed = await run(
-      '/',
-      'resume',
-      job!.slice(0, 6),
-      '--home',
-      at('home-resume'),
-      '--json',
-      '--progress',
-      'none',
-    );
+    const job = await killScoring(directory, command('resume'), 'home-resume', 3);
+    const resume = ['resume', job.slice(0, 6), '--home', at('home-resume'), '--json', '--progress', 'none'];
+    const resumed = await run('/', ...resume);
     expect(resumed.code).toBe(0);
     expect(JSON.parse(resumed.stdout).chunks.resumed).toBeGreaterThanOrEqual(3);
     expect(sha256(at('resume.parquet'))).toBe(expected);
   });
 
   it('does again a chunk whose part is gone or cut short', async () => {
-    const { child, ended } = start(directory, [
-      'score',
-      'data.parquet',
-      ...FLAGS,
-      '-o',
-      'parts.parquet',
-      '--home',
-      'home-parts',
-    ]);
-    await reached('home-parts', 'score', 6);
-    child.kill('SIGKILL');
-    await ended;
-    const parts = at(`home-parts/jobs/${readdirSync(at('home-parts/jobs'))[0]}/parts`);
+    const job = await killScoring(directory, command('parts'), 'home-parts', 6);
+    const parts = at(`home-parts/jobs/${job}/parts`);
     const names = readdirSync(parts)
       .filter((name) => name.endsWith('.parquet'))
       .sort();
@@ -180,12 +131,8 @@ describe('resume', () => {
     const source = at(`${name}-in.parquet`);
     copyFileSync(at('data.parquet'), source);
     const args = ['score', source, ...FLAGS, '-o', `${name}.parquet`, '--home', `home-${name}`];
-    const { child, ended } = start(directory, args);
-    await reached(`home-${name}`, 'score', 2);
-    child.kill('SIGKILL');
-    await ended;
+    const job = await killScoring(directory, args, `home-${name}`, 2);
     change(source);
-    const [job = ''] = readdirSync(at(`home-${name}/jobs`));
     const refused = await run(directory, 'resume', job, '--home', `home-${name}`, '--json', '--progress', 'none');
     expect([errorOf(refused).code, refused.code]).toEqual(['INPUT_CHANGED', 78]);
     expect(errorOf(refused).message).toMatch(says);
@@ -198,10 +145,7 @@ describe('resume', () => {
 
   it('refuses to begin another job for the same output, and lists the fields that differ', async () => {
     const args = ['score', 'data.parquet', '-o', 'other.parquet', '--home', 'home-other', '--chunk-rows', '4096'];
-    const { child, ended } = start(directory, [...args, '-d', 'zscore']);
-    await reached('home-other', 'score', 2);
-    child.kill('SIGKILL');
-    await ended;
+    await killScoring(directory, [...args, '-d', 'zscore'], 'home-other', 2);
     const other = await run(
       directory,
       ...args,
@@ -223,12 +167,8 @@ describe('resume', () => {
     const source = at('swapped-in.parquet');
     copyFileSync(at('data.parquet'), source);
     const args = ['score', source, ...FLAGS, '-o', 'swapped.parquet', '--home', 'home-swapped'];
-    const { child, ended } = start(directory, args);
-    await reached('home-swapped', 'score', 2);
-    child.kill('SIGKILL');
-    await ended;
+    const id = await killScoring(directory, args, 'home-swapped', 2);
     // As a kill in the fit of a large job would have left it.
-    const [id = ''] = readdirSync(at('home-swapped/jobs'));
     const job = at(join('home-swapped/jobs', id));
     mkdirSync(join(job, 'summaries'), { recursive: true });
     writeFileSync(join(job, 'summaries/fit-1.0'), '');
@@ -241,7 +181,7 @@ describe('resume', () => {
     expect(report.warnings).toEqual([expect.stringMatching(/^job [0-9a-f]{16}, .* was retired/)]);
     const { stdout } = await run(directory, 'jobs', '--home', 'home-swapped', '--json');
     expect(JSON.parse(stdout)).toMatchObject([{ state: 'completed' }, { state: 'failed', retired: true }]);
-    expect(JSON.parse(stdout)[1].jobId).toBe(basename(job));
+    expect(JSON.parse(stdout)[1].jobId).toBe(id);
     for (const name of ['parts', 'summaries']) expect(existsSync(join(job, name)), name).toBe(false);
   });
 });
@@ -249,17 +189,8 @@ describe('resume', () => {
 it('a source replaced while it is read fails the run, and nothing is published', async () => {
   const source = at('moving-in.parquet');
   copyFileSync(at('data.parquet'), source);
-  const { ended } = start(directory, [
-    'score',
-    source,
-    ...FLAGS,
-    '-o',
-    'moving.parquet',
-    '--home',
-    'home-moving',
-    '--json',
-  ]);
-  await reached('home-moving', 'score', 2);
+  const args = ['score', source, ...FLAGS, '-o', 'moving.parquet', '--home', 'home-moving', '--json'];
+  const { ended } = await startScoring(directory, args, 'home-moving', 2);
   utimesSync(source, new Date(), new Date());
   const { code, stdout } = await ended;
   expect([JSON.parse(stdout).error.code, code]).toEqual(['INPUT_CHANGED', 78]);

@@ -1,20 +1,9 @@
 /** The model in a job's directory is believed only while it is what the job fitted: nothing is scored with another one. */
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openFile } from '../../src/duckdb/client.ts';
-import { errorOf, gaussian, parquet, run, score, scratch, sha256, start } from '../cli/harness.ts';
+import { errorOf, gaussian, killAtPart, parquet, run, score, scratch, sha256 } from '../cli/harness.ts';
 
 const directory = scratch();
 const at = (...names: string[]) => join(directory, ...names);
@@ -29,18 +18,9 @@ beforeAll(async () => {
   expect(fit.code).toBe(0);
 });
 
-function jobIn(home: string): string {
-  const [job] = existsSync(at(home, 'jobs')) ? readdirSync(at(home, 'jobs')) : [];
-  return job === undefined ? at('nowhere') : at(home, 'jobs', job);
-}
-
 /** Runs until some parts are there, and kills; the job's directory. */
 async function killed(home: string, args: readonly string[]): Promise<string> {
-  const { child, ended } = start(directory, ['score', ...args]);
-  while (!existsSync(join(jobIn(home), 'parts', 'part-0000032.parquet'))) await sleep(2);
-  child.kill('SIGKILL');
-  expect((await ended).signal).toBe('SIGKILL');
-  return jobIn(home);
+  return at(home, 'jobs', await killAtPart(directory, ['score', ...args], home, 32));
 }
 
 /** What may become of a model while nobody works on its job. */
@@ -106,8 +86,8 @@ it('a fit that gives another model than before is refused, and --fresh gets past
 
 it('--save-model of a finished job gives the model of its scores, whatever lies in its directory', async () => {
   const args = [...FLAGS, '-d', 'zscore', '-o', 'saved.parquet', '--home', 'home-saved'];
-  await score(directory, ...args);
-  copyFileSync(at('other.bcm'), join(jobIn('home-saved'), 'model.bcm'));
+  const { jobId } = await score(directory, ...args);
+  copyFileSync(at('other.bcm'), at('home-saved', 'jobs', jobId, 'model.bcm'));
   // The model is not there any more: it is made again, with the scores.
   expect((await score(directory, ...args, '--save-model', 'one.bcm')).recalled).toBe(false);
   expect((await score(directory, ...args, '--save-model', 'two.bcm')).recalled).toBe(true);

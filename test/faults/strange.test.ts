@@ -1,11 +1,9 @@
 /** Whatever lies at a path of a job's own directory, the same command gets past it, or says what to do. */
-import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { basename, dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readText } from '../../src/store/smallFile.ts';
-import { errorOf, gaussian, parquet, run, score, scratch, sha256 } from '../cli/harness.ts';
+import { dieTold, errorOf, gaussian, parquet, run, score, scratch, sha256 } from '../cli/harness.ts';
 import { strangersTo } from '../store/strangers.ts';
 
 const directory = scratch();
@@ -28,12 +26,7 @@ beforeAll(async () => {
 
 /** Leaves a home with a job that died in `phase`. */
 function die(phase: string, home: string): void {
-  const options = JSON.stringify({ detector: 'zscore', chunkRows: 1000, out: 'o.parquet', home });
-  const script = `import { score } from '${pathToFileURL(resolve('dist/index.js'))}';
-    const onProgress = ({ phase }) => phase === '${phase}' && process.kill(process.pid, 'SIGKILL');
-    await score('data.parquet', { ...${options}, onProgress });`;
-  const { signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { cwd: directory });
-  expect(signal).toBe('SIGKILL');
+  dieTold(directory, 'data.parquet', { detector: 'zscore', chunkRows: 1000, out: 'o.parquet', home }, { phase });
 }
 
 /** The directory of the one job of a copy of the home `from`. */

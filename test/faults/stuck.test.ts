@@ -1,5 +1,4 @@
 /** The same command goes on, whatever was left: nothing is stuck for ever, and nothing is tried for ever. */
-import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -11,11 +10,10 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { errorOf, gaussian, killAtPart, parquet, run, score, scratch, sha256, start } from '../cli/harness.ts';
+import { dieTold, errorOf, gaussian, killAtPart, parquet, run, score, scratch, sha256, start } from '../cli/harness.ts';
 
 const directory = scratch();
 const at = (...names: string[]) => join(directory, ...names);
@@ -73,21 +71,12 @@ it('a kill after the output got its name costs nothing', async () => {
   expect(readdirSync(directory).filter((name) => name.startsWith('.batch-core-'))).toEqual([]);
 });
 
-/** A run in a process that kills itself once the output has its name and before the job is completed. */
-async function killedWhenPublished(out: string, home: string): Promise<void> {
-  const options = JSON.stringify({ detector: 'zscore', chunkRows: 4096, out, home });
-  const script = `import { score } from '${pathToFileURL(resolve('dist/index.js'))}';
-    const onEvent = ({ event }) => event === 'published' && process.kill(process.pid, 'SIGKILL');
-    await score('data.parquet', { ...${options}, onEvent });`;
-  const { signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { cwd: directory });
-  expect(signal).toBe('SIGKILL');
-}
-
 it.each(['lost.parquet', 'lost/'])(
   'an output %s that was damaged before its job was completed is made again',
   async (out) => {
     const home = `home-lost-${out.length}`;
-    await killedWhenPublished(out, home);
+    // Once the output has its name and before the job is completed.
+    dieTold(directory, 'data.parquet', { detector: 'zscore', chunkRows: 4096, out, home }, { event: 'published' });
     const file = out.endsWith('/') ? at(out, 'part-0000003.parquet') : at(out);
     const { atime, mtime } = statSync(file);
     const bytes = readFileSync(file);
@@ -117,15 +106,9 @@ it.each(['lost.parquet', 'lost/'])(
 describe('what a job tells other processes', () => {
   it('is enough to resume it when its database is gone', async () => {
     const args = ['data.parquet', '-d', 'zscore', '--chunk-rows', '4096', '-o', 'bare.parquet', '--home', 'home-bare'];
-    const { child, ended } = start(directory, ['score', ...args]);
-    await until(
-      () => jobOf('home-bare') && existsSync(join(jobOf('home-bare') ?? '', 'parts', 'part-0000015.parquet')),
-    );
-    child.kill('SIGKILL');
-    await ended;
-    const job = jobOf('home-bare') ?? '';
-    for (const name of ['job.duckdb', 'job.duckdb.wal']) rmSync(join(job, name), { force: true });
-    const resumed = await run(directory, 'resume', basename(job), '--home', 'home-bare', ...QUIET);
+    const id = await killAtPart(directory, ['score', ...args], 'home-bare', 15);
+    for (const name of ['job.duckdb', 'job.duckdb.wal']) rmSync(at('home-bare', 'jobs', id, name), { force: true });
+    const resumed = await run(directory, 'resume', id, '--home', 'home-bare', ...QUIET);
     expect(resumed.code, resumed.stdout).toBe(0);
     expect(sha256(at('bare.parquet'))).toBe(whole);
   });
@@ -133,17 +116,12 @@ describe('what a job tells other processes', () => {
   it.each(['', '{"schema":', 'null', '[]'])('may be lost (%j): it is known, and goes on', async (content) => {
     const home = `home-told-${content.length}`;
     const args = ['data.parquet', '-d', 'zscore', '--chunk-rows', '4096', '-o', `${home}.parquet`, '--home', home];
-    const { child, ended } = start(directory, ['score', ...args]);
-    await until(() => jobOf(home) && existsSync(join(jobOf(home) ?? '', 'parts', 'part-0000015.parquet')));
-    child.kill('SIGKILL');
-    await ended;
-    const job = jobOf(home) ?? '';
+    const id = await killAtPart(directory, ['score', ...args], home, 15);
     for (const name of ['status.json', 'report.json', 'row-groups.json', 'control.json'])
-      writeFileSync(join(job, name), content);
+      writeFileSync(at(home, 'jobs', id, name), content);
     const listed = await run(directory, 'jobs', '--home', home, '--json');
     expect([listed.code, JSON.parse(listed.stdout).length]).toEqual([0, 1]);
     expect((await run(directory, 'status', '--home', home)).code).toBe(0);
-    const id = job.split('/').at(-1) ?? '';
     const resumed = await run(directory, 'resume', id, '--home', home, ...QUIET);
     expect(resumed.code, resumed.stdout).toBe(0);
     expect(JSON.parse(resumed.stdout).chunks.resumed).toBeGreaterThan(1);

@@ -14,9 +14,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { errorOf, gaussian, parquet, run, score, scratch, sha256, start } from '../cli/harness.ts';
+import { errorOf, gaussian, killAtPart, parquet, run, score, scratch, sha256 } from '../cli/harness.ts';
 
 const directory = scratch();
 const at = (...names: string[]) => join(directory, ...names);
@@ -122,22 +121,12 @@ describe('a finished part that changes before it is published', () => {
     const home = `home-${out.replace(/\W/g, '')}`;
     const args = ['score', 'big.parquet', ...FLAGS, '-w', '2', '-o', out, '--home', home];
     const expected = await score(directory, 'big.parquet', ...FLAGS, '-o', `whole-${out}`, '--home', `${home}-whole`);
-    const { child, ended } = start(directory, args);
-    const parts = () => {
-      const [job] = existsSync(at(home, 'jobs')) ? readdirSync(at(home, 'jobs')) : [];
-      const path = at(home, 'jobs', job ?? '', 'parts');
-      return job && existsSync(path)
-        ? readdirSync(path)
-            .filter((name) => name.startsWith('part'))
-            .sort()
-            .map((name) => join(path, name))
-        : [];
-    };
     // Three leases may be on their way at a time: the first parts are done.
-    while (parts().length < 40) await sleep(5);
-    child.kill('SIGKILL');
-    expect((await ended).signal).toBe('SIGKILL');
-    const [first = '', second = ''] = parts();
+    const parts = at(home, 'jobs', await killAtPart(directory, args, home, 40), 'parts');
+    const [first = '', second = ''] = readdirSync(parts)
+      .filter((name) => name.startsWith('part'))
+      .sort()
+      .map((name) => join(parts, name));
     damage(first);
     damage(second, 0.1);
     const again = await run(directory, ...args, '--json', '--progress', 'json');
