@@ -251,6 +251,11 @@ export const fileDigest = async (path: string): Promise<string> =>
 export const rowGroupChecksums = async (path: string): Promise<number[]> =>
   present((await long(() => addon().checksumRowGroups(path))).rowGroups);
 
+/** Maps libduckdb. */
+export const preloadLibrary = async (path: string): Promise<void> => {
+  await long(() => addon().preloadLibrary(path));
+};
+
 /** Throws `JOB_DAMAGED` when a summary, as it was kept, names a file that is not there any more, or not what was written. */
 export const checkSummary = async (kept: Uint8Array): Promise<void> => {
   await long(() => addon().checkSummary(buffer(kept)));

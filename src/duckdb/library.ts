@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { preloadLibrary as mapLibrary } from '../bindings/native.ts';
 import { BatchCoreError } from '../errors.ts';
 
 /** A platform as npm names it; `musl` only on a Linux without glibc. */
@@ -39,6 +40,15 @@ export function libraryPath(on?: Platform): string {
       hint: `it comes with ${name}: install again without --omit=optional, on the platform it is to run on`,
       cause,
     });
+  }
+}
+
+/** Maps it on a thread of the runtime's pool, while something else is done. Who needs it is told what is wrong with it. */
+export function preloadLibrary(): void {
+  try {
+    mapLibrary(libraryPath()).catch(() => {});
+  } catch {
+    // The addon, or the library, is not there.
   }
 }
 

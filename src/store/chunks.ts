@@ -22,6 +22,10 @@ const PAGE_BYTES = 4 * 1024 * 1024;
 // Times are given, not asked of DuckDB, whose `now()` as a TIMESTAMP depends on the machine's time zone.
 export const TIME = (parameter: string) => `epoch_ms(${parameter}::BIGINT)`;
 
+/** Whether a chunk is one of a list; between its ends, DuckDB passes over the others block by block. */
+const AMONG =
+  '(chunk_id BETWEEN list_min($2::BIGINT[]) AND list_max($2::BIGINT[]) AND list_contains($2::BIGINT[], chunk_id))';
+
 /** The half of a job's store that deals with its chunks. */
 export abstract class ChunkStore {
   protected readonly database: Database;
@@ -79,16 +83,22 @@ export abstract class ChunkStore {
     );
   }
 
-  /** A chunk is about to run. Resolves to its attempt, counted over all executions. */
-  claim(phase: string, chunkId: number): Promise<number> {
+  /** Chunks are about to run. Resolves to the attempt of each, counted over all executions. */
+  claim(phase: string, chunkIds: readonly number[]): Promise<number[]> {
     return this.group.commit(async (statements) => {
-      const row = await one(
-        statements,
+      const rows = await statements.all(
         `UPDATE chunk SET state = 'running', attempt = attempt + 1, epoch = $3, updated_at = ${TIME('$4')}
-         WHERE phase = $1 AND chunk_id = $2 AND state IN ('pending', 'retry_wait') RETURNING attempt`,
-        [phase, chunkId, this.epoch, Date.now()],
+         WHERE phase = $1 AND ${AMONG} AND state IN ('pending', 'retry_wait')
+         RETURNING chunk_id, attempt`,
+        [phase, JSON.stringify(chunkIds), this.epoch, Date.now()],
       );
-      return Number(row['attempt']);
+      const attempts = new Map(rows.map((row) => [row['chunk_id'], Number(row['attempt'])]));
+      return chunkIds.map((chunkId) => {
+        const attempt = attempts.get(chunkId);
+        if (attempt === undefined)
+          throw new BatchCoreError('BUG', `chunk ${chunkId} of ${phase} is not there to be claimed`);
+        return attempt;
+      });
     });
   }
 
@@ -121,7 +131,7 @@ export abstract class ChunkStore {
       change(
         statements,
         `UPDATE chunk SET state = 'pending', updated_at = ${TIME('$3')}
-         WHERE phase = $1 AND list_contains($2::BIGINT[], chunk_id) AND state = 'running'`,
+         WHERE phase = $1 AND ${AMONG} AND state = 'running'`,
         [phase, JSON.stringify(chunkIds), Date.now()],
         chunkIds.length,
       ),

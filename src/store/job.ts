@@ -43,6 +43,16 @@ export interface Execution {
   epoch: number;
 }
 
+/** What an execution begins with; nothing of it where it goes on with what there is. */
+export interface Beginning {
+  /** A job that is new. */
+  created?: NewJob | undefined;
+  /** The job begins anew, with this: no chunk is known any more. Events and executions stay. */
+  restarted?: Pick<NewJob, 'specJson' | 'files'> | undefined;
+  /** What was asked, where only that changed which decides no byte. */
+  specJson?: string | undefined;
+}
+
 export class JobStore extends ChunkStore {
   /** What had to be done so that the database opens, if anything; what was lost of it is done again. */
   readonly recovery: Recovery | undefined;
@@ -94,35 +104,19 @@ export class JobStore extends ChunkStore {
     return this.group.commit((statements) => createJob(statements, job));
   }
 
-  /** Replaces what was asked, where only that changed which decides no byte. */
-  setRequest(specJson: string): Promise<void> {
-    return this.write('UPDATE job SET spec_json = $1', [specJson]);
-  }
-
-  /** Back to the beginning: no chunk is known any more. Events and executions stay. */
-  resetAll(job: Pick<NewJob, 'specJson' | 'files'>): Promise<void> {
-    return this.group.commit(async (statements) => {
-      await moveJob(statements, 'restart');
-      await statements.run('DELETE FROM chunk');
-      await statements.run('DELETE FROM input_file');
-      await statements.run("UPDATE publication SET state = 'former'");
-      await statements.run('DELETE FROM model');
-      await change(statements, 'UPDATE job SET spec_json = $1', [job.specJson]);
-      await insert(statements, 'input_file', job.files.map(fileRow));
-    });
-  }
-
   /**
-   * Begins an execution, and the job where it is new: one commit. We hold the job's lock: an execution that is still open is dead, and its chunks run no more.
-   * Each of them may be what killed it, and is charged with the death ({@link JobStore.poisoned}); not so when the machine
-   * has been started anew since, which no chunk brings about.
+   * Begins an execution, and what it begins with: one commit. We hold the job's lock: an execution that is still open is
+   * dead, and its chunks run no more. Each of them may be what killed it, and is charged with the death
+   * ({@link JobStore.poisoned}); not so when the machine has been started anew since, which no chunk brings about.
    */
   async beginExecution(
     process: { pid: number; bootId: string; host: string; out: string },
-    created?: NewJob,
+    { created, restarted, specJson }: Beginning = {},
   ): Promise<Execution> {
     const execution = await this.group.commit(async (statements) => {
       if (created) await createJob(statements, created);
+      if (restarted) await restartJob(statements, restarted);
+      if (specJson !== undefined) await change(statements, 'UPDATE job SET spec_json = $1', [specJson]);
       const now = Date.now();
       const dead = await statements.all(
         `UPDATE execution SET status = 'died', reason = 'its process ended without a word', ended_at = ${TIME('$1')}
@@ -245,6 +239,19 @@ async function createJob(statements: Statements, job: NewJob): Promise<void> {
     Date.now(),
   ]);
   await insert(statements, 'input_file', job.files.map(fileRow));
+}
+
+async function restartJob(
+  statements: Statements,
+  { specJson, files }: Pick<NewJob, 'specJson' | 'files'>,
+): Promise<void> {
+  await moveJob(statements, 'restart');
+  await statements.run('DELETE FROM chunk');
+  await statements.run('DELETE FROM input_file');
+  await statements.run("UPDATE publication SET state = 'former'");
+  await statements.run('DELETE FROM model');
+  await change(statements, 'UPDATE job SET spec_json = $1', [specJson]);
+  await insert(statements, 'input_file', files.map(fileRow));
 }
 
 interface ExecutionEnd {

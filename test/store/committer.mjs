@@ -15,7 +15,7 @@ for (let chunk = Number(first); ; chunk += 2) {
 }
 
 async function commit(chunk) {
-  await store.claim('score', chunk);
+  await store.claim('score', [chunk]);
   const staged = { name: `part-${chunk}`, size: chunk, sha256: `sha-${chunk}` };
   await store.complete('score', chunk, {
     rowsOut: chunk,

@@ -20,7 +20,7 @@ try {
   );
   for (const { chunkId, state } of await store.chunks('score')) {
     if (state === 'done') continue;
-    await store.claim('score', chunkId);
+    await store.claim('score', [chunkId]);
     await store.complete('score', chunkId, { rowsOut: 1, summary: Buffer.alloc(5000, chunkId) });
     say({ done: chunkId });
   }

@@ -24,7 +24,7 @@ export function noise(bytes: number, salt: number): Uint8Array {
 
 export async function finish(store: JobStore, from: number, to: number, summaryBytes: number): Promise<void> {
   for (let i = from; i < to; i++) {
-    await store.claim('score', i);
+    await store.claim('score', [i]);
     const staged = { name: `part-${i}`, size: i, sha256: 'ab'.repeat(32) };
     await store.complete('score', i, { rowsOut: 10, staged, summary: noise(summaryBytes, i) });
   }

@@ -33,7 +33,7 @@ it.runIf(disk !== '')('no room: DISK_FULL; with room again the job goes on', asy
   let failure: unknown;
   for (let chunk = 0; chunk < 100 && failure === undefined; chunk++) {
     try {
-      await store.claim('fit-1', chunk);
+      await store.claim('fit-1', [chunk]);
       await store.complete('fit-1', chunk, { rowsOut: 1, summary: summary(chunk) });
       done.push(chunk);
     } catch (error) {
@@ -52,7 +52,7 @@ it.runIf(disk !== '')('no room: DISK_FULL; with room again the job goes on', asy
   expect(stored.filter(({ state }) => state === 'done').map(({ chunkId }) => chunkId)).toEqual(done);
   for (const { chunkId, state } of stored) {
     if (state === 'done') continue;
-    await again.claim('fit-1', chunkId);
+    await again.claim('fit-1', [chunkId]);
     await again.complete('fit-1', chunkId, { rowsOut: 1, summary: summary(chunkId) });
   }
   const summaries = await collect(again.summaries('fit-1'));

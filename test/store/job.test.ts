@@ -35,7 +35,7 @@ function chunks(count: number): ChunkRow[] {
 /** A store with a job that runs and a planned phase. */
 async function running(count = 3, path = newPath()): Promise<JobStore> {
   const store = await JobStore.open(path);
-  await store.beginExecution(identity, spec);
+  await store.beginExecution(identity, { created: spec });
   await store.plan('score', chunks(count));
   return store;
 }
@@ -129,10 +129,12 @@ describe('a job', () => {
 describe('an execution', () => {
   it('begins in one commit with its job, which runs from then on', async () => {
     const store = await JobStore.open(newPath());
-    expect(await store.beginExecution(identity, spec)).toEqual({ executionId: 1, epoch: 1 });
+    expect(await store.beginExecution(identity, { created: spec })).toEqual({ executionId: 1, epoch: 1 });
     expect(store.commits).toBe(1);
     expect(await store.read()).toMatchObject({ jobId: spec.jobId, state: 'running' });
-    await expect(store.beginExecution(identity, spec), 'a database holds one job').rejects.toMatchObject(bug);
+    await expect(store.beginExecution(identity, { created: spec }), 'a database holds one job').rejects.toMatchObject(
+      bug,
+    );
     expect(await store.executions()).toHaveLength(1);
     await store.close();
   });
@@ -140,7 +142,7 @@ describe('an execution', () => {
   it('that never ended is found dead by the next one, and its chunks wait again with their attempts', async () => {
     const path = newPath();
     const store = await running(4, path);
-    for (const id of [0, 1, 2]) await store.claim('score', id);
+    for (const id of [0, 1, 2]) await store.claim('score', [id]);
     await store.complete('score', 0, { rowsOut: 1000 });
     await store.fail('score', 2, { state: 'retry_wait', error });
     await store.close();
@@ -153,7 +155,7 @@ describe('an execution', () => {
       ['pending', 1],
       ['pending', 0],
     ]);
-    expect(await next.claim('score', 1)).toBe(2);
+    expect(await next.claim('score', [1])).toEqual([2]);
     await next.setState('stop');
     await next.endExecution(2, 'halt', { status: 'stopped', exitCode: 130, reason: 'SIGINT' });
     expect((await next.read())?.state).toBe('stopped');
@@ -175,7 +177,7 @@ describe('a chunk that kills its process', () => {
   async function die(path: string, claimed: number[], finished: number[] = [], bootId = 'boot'): Promise<void> {
     const store = await JobStore.open(path);
     await store.beginExecution({ ...identity, bootId });
-    for (const id of claimed) await store.claim('score', id);
+    for (const id of claimed) await store.claim('score', [id]);
     for (const id of finished) await store.complete('score', id, { rowsOut: 1 });
     await store.close();
   }
@@ -185,8 +187,8 @@ describe('a chunk that kills its process', () => {
   it('is poisoned when three executions died with it; its neighbours, which got done, are not', async () => {
     const path = newPath();
     const store = await running(5, path);
-    await store.claim('score', 0);
-    await store.claim('score', 3);
+    await store.claim('score', [0]);
+    await store.claim('score', [3]);
     await store.close();
     await die(path, [0, 3], [0]);
     await die(path, [1, 3]);
@@ -214,7 +216,7 @@ describe('a chunk that kills its process', () => {
     await again.beginExecution(identity);
     expect(await poisoned(again)).toEqual([2]);
     await again.allowOneMore();
-    await again.claim('score', 2);
+    await again.claim('score', [2]);
     await again.complete('score', 2, { rowsOut: 1 });
     expect(await deaths(again), 'done is done').toEqual([0, 0, 0]);
     await again.close();
@@ -223,7 +225,7 @@ describe('a chunk that kills its process', () => {
   it('is not blamed for a stop, for a machine that was started anew, or after a fresh start', async () => {
     const path = newPath();
     const store = await running(2, path);
-    await store.claim('score', 0);
+    await store.claim('score', [0]);
     await store.setState('stop');
     await store.endExecution(1, 'halt', { status: 'stopped', exitCode: 130, reason: 'SIGINT' });
     await store.close();
@@ -236,7 +238,7 @@ describe('a chunk that kills its process', () => {
     const last = await JobStore.open(path);
     await last.beginExecution(identity);
     expect(await poisoned(last)).toEqual([1]);
-    await last.resetAll({ specJson: '{}', files: [] });
+    await last.beginExecution(identity, { restarted: { specJson: '{}', files: [] } });
     await last.plan('score', chunks(2));
     expect(await poisoned(last)).toEqual([]);
     await last.close();
@@ -246,7 +248,7 @@ describe('a chunk that kills its process', () => {
 describe('a plan', () => {
   it('is made once: a second one changes nothing', async () => {
     const store = await running(3);
-    await store.claim('score', 1);
+    await store.claim('score', [1]);
     await store.plan('score', chunks(3));
     expect(await states(store)).toEqual(['pending', 'running', 'pending']);
     await expect(store.plan('score', chunks(4))).rejects.toMatchObject(bug);
@@ -267,7 +269,7 @@ describe('a plan', () => {
 describe('a chunk', () => {
   it('pending -> running -> done -> pending', async () => {
     const store = await running();
-    expect(await store.claim('score', 1)).toBe(1);
+    expect(await store.claim('score', [1])).toEqual([1]);
     const staged = { name: 'part-0000001.parquet', size: 2 ** 40, sha256: 'ab' };
     await store.complete('score', 1, { rowsOut: 1000, staged, summary: Uint8Array.of(1, 2, 3) });
     expect((await store.chunks('score'))[1]).toMatchObject({
@@ -281,31 +283,41 @@ describe('a chunk', () => {
       staged: null,
     });
     await expect(collect(store.summaries('score'))).rejects.toMatchObject(bug);
-    expect(await store.claim('score', 1)).toBe(2);
+    expect(await store.claim('score', [1])).toEqual([2]);
     await store.close();
   });
 
   it('running -> retry_wait -> running -> quarantined', async () => {
     const store = await running();
-    await store.claim('score', 0);
+    await store.claim('score', [0]);
     await store.fail('score', 0, { state: 'retry_wait', error });
-    expect(await store.claim('score', 0)).toBe(2);
+    expect(await store.claim('score', [0])).toEqual([2]);
     await store.fail('score', 0, { state: 'quarantined', error });
     expect((await store.chunks('score'))[0]).toMatchObject({ state: 'quarantined', error });
-    await expect(store.claim('score', 0)).rejects.toMatchObject(bug);
+    await expect(store.claim('score', [0])).rejects.toMatchObject(bug);
     await store.reset('score', [0]);
     expect((await store.chunks('score'))[0]).toMatchObject({ state: 'pending', error: null });
     await store.close();
   });
 
+  it('is claimed with others in one statement, or none of them is', async () => {
+    const store = await running(4);
+    await store.claim('score', [1]);
+    await store.release('score', [1]);
+    expect(await store.claim('score', [2, 1])).toEqual([1, 2]);
+    await expect(store.claim('score', [0, 1])).rejects.toMatchObject(bug);
+    expect(await states(store)).toEqual(['pending', 'running', 'running', 'pending']);
+    await store.close();
+  });
+
   it('cannot be claimed twice, done without a claim, or be nowhere', async () => {
     const store = await running();
-    await store.claim('score', 0);
-    await expect(store.claim('score', 0)).rejects.toMatchObject(bug);
+    await store.claim('score', [0]);
+    await expect(store.claim('score', [0])).rejects.toMatchObject(bug);
     await expect(store.complete('score', 1, { rowsOut: 1 })).rejects.toMatchObject(bug);
     await expect(store.fail('score', 1, { state: 'pending', error })).rejects.toMatchObject(bug);
-    await expect(store.claim('score', 99)).rejects.toMatchObject(bug);
-    await expect(store.claim('rank', 0)).rejects.toMatchObject(bug);
+    await expect(store.claim('score', [99])).rejects.toMatchObject(bug);
+    await expect(store.claim('rank', [0])).rejects.toMatchObject(bug);
     await expect(store.reset('score', [1, 99])).rejects.toMatchObject(bug);
     expect(await states(store)).toEqual(['running', 'pending', 'pending']);
     await store.close();
@@ -316,7 +328,7 @@ describe('a chunk', () => {
     const summary = (i: number) => Uint8Array.from({ length: i === 7 ? 3_000_000 : i }, (_, at) => (at * i) % 256);
     const order = Array.from({ length: 20 }, (_, i) => (i * 7) % 20);
     for (const i of order) {
-      await store.claim('score', i);
+      await store.claim('score', [i]);
       await store.complete('score', i, { rowsOut: 1000, summary: summary(i) });
     }
     const summaries = await collect(store.summaries('score'));
@@ -333,7 +345,7 @@ describe('many chunks', () => {
       for (let round = 0; round < 4; round++) {
         const before = performance.now();
         const ids = Array.from({ length: 100 }, (_, i) => round * 100 + i);
-        await Promise.all(ids.map((id) => store.claim('score', id)));
+        await Promise.all(ids.map((id) => store.claim('score', [id])));
         await Promise.all(ids.map((id) => store.complete('score', id, { rowsOut: 1, summary: Uint8Array.of(1) })));
         best = Math.min(best, performance.now() - before);
       }
@@ -375,8 +387,8 @@ describe('writes that meet', () => {
   it('share one commit', async () => {
     const store = await running(100);
     const before = store.commits;
-    const attempts = await Promise.all(chunks(100).map(({ chunkId }) => store.claim('score', chunkId)));
-    expect(new Set(attempts)).toEqual(new Set([1]));
+    const attempts = await Promise.all(chunks(100).map(({ chunkId }) => store.claim('score', [chunkId])));
+    expect(new Set(attempts.flat())).toEqual(new Set([1]));
     expect(store.commits - before).toBe(1);
     // What arrives while a commit is under way waits for the next one, together.
     const first = store.event('first', {});
@@ -391,7 +403,10 @@ describe('writes that meet', () => {
   it('claim and complete of one chunk, both in one commit', async () => {
     const store = await running(3);
     const before = store.commits;
-    await Promise.all([store.claim('score', 2), store.complete('score', 2, { rowsOut: 5, summary: Uint8Array.of(9) })]);
+    await Promise.all([
+      store.claim('score', [2]),
+      store.complete('score', 2, { rowsOut: 5, summary: Uint8Array.of(9) }),
+    ]);
     expect(store.commits - before).toBe(1);
     expect(await states(store)).toEqual(['pending', 'pending', 'done']);
     await store.close();
@@ -401,9 +416,9 @@ describe('writes that meet', () => {
     const path = newPath();
     const store = await running(6, path);
     const settled = await Promise.allSettled([
-      store.claim('score', 0),
+      store.claim('score', [0]),
       store.complete('score', 5, { rowsOut: 1 }),
-      store.claim('score', 1),
+      store.claim('score', [1]),
       store.reset('score', [3, 99]),
       store.setState('halt'),
       store.event('kept', { n: 1 }),
@@ -426,7 +441,7 @@ describe('writes that meet', () => {
   it('are all settled when close returns', async () => {
     const path = newPath();
     const store = await running(50, path);
-    const claims = chunks(50).map(({ chunkId }) => store.claim('score', chunkId));
+    const claims = chunks(50).map(({ chunkId }) => store.claim('score', [chunkId]));
     await store.close();
     await Promise.all(claims);
     const again = await JobStore.open(path);
@@ -439,15 +454,15 @@ describe('the log', () => {
   it('keeps order, and starting over keeps the log', async () => {
     const store = await running(10);
     for (let i = 0; i < 30; i++) void store.event('tick', { i, text: "it's" });
-    await store.claim('score', 0);
-    await store.resetAll({ specJson: '{"b":2}', files: [] });
-    expect(await store.read()).toMatchObject({ state: 'created', specJson: '{"b":2}', files: [] });
+    await store.claim('score', [0]);
+    await store.beginExecution(identity, { restarted: { specJson: '{"b":2}', files: [] } });
+    expect(await store.read()).toMatchObject({ state: 'running', specJson: '{"b":2}', files: [] });
     expect(await store.chunks('score')).toEqual([]);
     await store.plan('score', chunks(2));
     expect(await states(store)).toEqual(['pending', 'pending']);
     const events = await store.events();
     expect(events.map(({ detail }) => (detail as { i: number }).i)).toEqual(Array.from({ length: 30 }, (_, i) => i));
-    expect(await store.executions()).toHaveLength(1);
+    expect(await store.executions()).toHaveLength(2);
     await store.close();
   });
 
@@ -455,7 +470,7 @@ describe('the log', () => {
     const { files } = await readFacts([await parquet(join(directory, 'again.parquet'), 'SELECT 1 AS a')]);
     const store = await JobStore.open(newPath());
     await store.create({ ...spec, files });
-    for (const specJson of ['1', '2']) await store.resetAll({ specJson, files });
+    for (const specJson of ['1', '2']) await store.beginExecution(identity, { restarted: { specJson, files } });
     expect((await store.read())?.files).toHaveLength(1);
     await store.close();
   });
@@ -465,7 +480,7 @@ it('a second store of one job in a process is refused', async () => {
   const path = newPath();
   const store = await running(2, path);
   await expect(JobStore.open(path)).rejects.toMatchObject({ code: 'JOB_BUSY', exitCode: 75 });
-  await store.claim('score', 0);
+  await store.claim('score', [0]);
   await store.close();
   const again = await JobStore.open(path);
   expect(await states(again)).toEqual(['running', 'pending']);

@@ -2,10 +2,11 @@
 
 use crate::convert::count;
 use crate::error::{Thrown, waist};
+use crate::long::{LongCall, LongOutcome};
 use crate::watch;
 use batch_core_chunk::{Environment, Receipt, Task, Worker};
 use batch_core_error::Error;
-use napi::bindgen_prelude::Function;
+use napi::bindgen_prelude::{AsyncTask, Function};
 use napi_derive::napi;
 use std::path::PathBuf;
 
@@ -22,6 +23,13 @@ pub struct WorkerOptions {
     pub memory_limit_bytes: Option<i64>,
     /// What the kept columns of a batch may take.
     pub kept_bytes_max: Option<i64>,
+}
+
+/// Maps libduckdb, while the caller does something else.
+#[napi(ts_return_type = "Promise<LongOutcome>")]
+#[must_use]
+pub fn preload_library(path: String) -> AsyncTask<LongCall> {
+    LongCall::of(move || batch_core_scan::preload(&PathBuf::from(path)).map(|()| LongOutcome::default()))
 }
 
 /// A thread's own worker.

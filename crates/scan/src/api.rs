@@ -136,6 +136,14 @@ pub(crate) fn load(path: &Path) -> Result<&'static Api, Error> {
     Ok(&LOADED.get_or_init(|| (path, api)).1)
 }
 
+/// Maps the library at `path`, so that whoever needs it first need not wait for that.
+///
+/// # Errors
+/// As a [`Scanner`](crate::Scanner) that is opened with it.
+pub fn preload(path: &Path) -> Result<(), Error> {
+    load(path).map(drop)
+}
+
 fn open(path: &Path) -> Result<Api, Error> {
     let refused = |reason: &dyn std::fmt::Display| {
         // A library that is there and cannot be mapped is no fault of the installation.

@@ -24,7 +24,7 @@ mod source;
 mod tests;
 mod types;
 
-pub use api::LIBRARY_VERSION;
+pub use api::{LIBRARY_VERSION, preload};
 pub use held::{Encoding, HeldArray};
 pub use numeric::{Numbers, NumericColumn, numeric};
 pub use query::Fetch;

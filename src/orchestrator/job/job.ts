@@ -15,7 +15,7 @@ import {
 } from '../../source/identity.ts';
 import { makeJobDirectories, makeWorkDirectories } from '../../store/directories.ts';
 import { writeRecord } from '../../store/home.ts';
-import { JobStore, type NewJob, type StoredJob, type StoredPublication } from '../../store/job.ts';
+import { type Beginning, JobStore, type StoredJob, type StoredPublication } from '../../store/job.ts';
 import { isThere } from '../../store/smallFile.ts';
 import { isFinished } from '../../store/states.ts';
 import { forgetStatus, readStatus } from '../../store/status.ts';
@@ -79,10 +79,11 @@ export function jobExists(prepared: Pick<Prepared, 'home' | 'jobId'>): boolean {
   return existsSync(jobPaths(prepared.home, prepared.jobId).directory);
 }
 
-/** Takes the lock and opens the store; refuses when another process has the job. */
+/** Takes the lock and opens the store; refuses when another process has the job. `whenLocked` is called in between. */
 export async function openJob(
   prepared: Pick<Prepared, 'home' | 'jobId' | 'fingerprint'>,
   fresh = false,
+  whenLocked: (paths: JobPaths) => void = () => {},
 ): Promise<OpenJob> {
   const { home, jobId, fingerprint } = prepared;
   const paths = jobPaths(home, jobId);
@@ -92,6 +93,7 @@ export async function openJob(
   const lock = takeLock(paths.lock, holder);
   if (lock.holder !== undefined) throw busy(home, jobId, lock.holder);
   try {
+    whenLocked(paths);
     const store = await JobStore.open(paths.database, { jobId, fresh });
     try {
       const stored = await store.read();
@@ -204,9 +206,10 @@ export async function beginJob(
   // They tell of an execution that is finished; this one is not.
   rmSync(job.paths.report, { force: true, recursive: true });
   forgetStatus(job.paths.directory);
-  const { resumed, why, created } = await beginningOf(job, begin);
+  const { resumed, why, ...beginning } = beginningOf(job, begin);
   if (why !== undefined) warnings.push(why);
   if (resumed && job.stored) warnings.push(...touchedInput(job.stored, begin.files));
+  if (beginning.restarted) await forgetWork(job);
   makeWorkDirectories(job.paths);
   const createdAt = job.stored?.createdAt ?? new Date().toISOString();
   writeRecord(job.home, {
@@ -214,38 +217,37 @@ export async function beginJob(
     mtimesNs: mtimesOf(begin.files),
     request: { ...begin.request },
   });
-  const execution = await job.store.beginExecution({ ...identify(), out: begin.request.out }, created);
+  const execution = await job.store.beginExecution({ ...identify(), out: begin.request.out }, beginning);
   return { ...execution, resumed, warnings };
 }
 
-/** Where the execution begins: `created` is a job that is new, `why` says why finished chunks of an earlier one are of no use. */
-async function beginningOf(
-  job: OpenJob,
+/** Where the execution begins; `why` says why finished chunks of an earlier one are of no use. */
+function beginningOf(
+  { jobId, fingerprint, stored }: OpenJob,
   begin: Parameters<typeof beginJob>[1],
-): Promise<{ resumed: boolean; why?: string; created?: NewJob }> {
-  const { store, stored, paths } = job;
+): Beginning & { resumed: boolean; why?: string } {
   const { request, files } = begin;
   const specJson = JSON.stringify(request);
-  if (stored === undefined) {
-    const created = { jobId: job.jobId, specJson, fingerprint: job.fingerprint, files: [...files] };
-    return { resumed: false, created };
-  }
+  if (stored === undefined) return { resumed: false, created: { jobId, specJson, fingerprint, files: [...files] } };
   const unfinished = !begin.fresh && !isFinished(stored.state);
   const changed = unfinished ? sourceDifferences('resume', stored.files, files) : [];
   const refused = begin.goOn ? changedInput(stored, changed) : undefined;
   if (refused) throw refused;
-  if (!unfinished || changed.length > 0) {
-    await store.resetAll({ specJson, files: [...files] });
-    retirePublication(job);
-    job.model = undefined;
-    rmSync(paths.model, { force: true, recursive: true });
-    rmSync(paths.rowGroups, { force: true, recursive: true });
-    await removeWorkFiles(paths, job.fingerprint);
-    const why = `this job was left unfinished and begins anew: its source is not what it was (${differencesText(changed)})`;
-    return { resumed: false, ...(changed.length > 0 && { why }) };
-  }
-  if (stored.specJson !== specJson) await store.setRequest(specJson);
-  return { resumed: true };
+  if (unfinished && changed.length === 0) return { resumed: true, ...(stored.specJson !== specJson && { specJson }) };
+  const why = `this job was left unfinished and begins anew: its source is not what it was (${differencesText(changed)})`;
+  return { resumed: false, restarted: { specJson, files: [...files] }, ...(changed.length > 0 && { why }) };
+}
+
+/**
+ * What an earlier execution made is not wanted any more. It goes before the database says so: a kill in between leaves
+ * chunks and a model that are said to be there and are not, which are made again.
+ */
+async function forgetWork(job: OpenJob): Promise<void> {
+  retirePublication(job);
+  job.model = undefined;
+  rmSync(job.paths.model, { force: true, recursive: true });
+  rmSync(job.paths.rowGroups, { force: true, recursive: true });
+  await removeWorkFiles(job.paths, job.fingerprint);
 }
 
 /** What was published is to be made again: what lies there of it is still the job's. */

@@ -5,7 +5,7 @@ import { leftAlone, removeFile, sweepBeside } from '../../sink/temporaries.ts';
 import { mtimesOf } from '../../source/identity.ts';
 import { readRecord, writeRecord } from '../../store/home.ts';
 import { isFinished } from '../../store/states.ts';
-import { removeScratch, removeStrangeWork, removeWorkFiles, scratchOf, sweepLeftovers } from '../../store/workFiles.ts';
+import { removeScratch, removeStrangeWork, removeWorkFiles, scratchOf } from '../../store/workFiles.ts';
 import { type OpenJob, requestOf } from './job.ts';
 
 /** Removes what dead executions left, in the job's directory and beside what it writes. Returns what is to be said of it. */
@@ -14,7 +14,6 @@ export async function sweepJob(job: OpenJob, targets: readonly string[]): Promis
   const finished = job.stored !== undefined && isFinished(job.stored.state);
   const others = finished ? await removeWorkFiles(job.paths, job.fingerprint) : [];
   await removeScratch(job.paths);
-  sweepLeftovers(job.paths.directory);
   keepRecord(job);
   const isOwn = isOwnLeftover(job);
   const beside = targets.flatMap((target) => sweepBeside(target, job.temporaryPrefix, isOwn, finished));

@@ -1,9 +1,7 @@
 /** The work of a run: fit, flag, score and publish. */
 import type { NativeModel } from '../../bindings/native.ts';
 import type { Findings } from '../../bindings/task.ts';
-import { libraryPath } from '../../duckdb/library.ts';
 import type { Engine } from '../../engines/engine.ts';
-import { openEngine } from '../../engines/open.ts';
 import { BatchCoreError } from '../../errors.ts';
 import type { Emit } from '../../events/bus.ts';
 import { type ChunkCounts, noChunks, type Phase } from '../../events/progress.ts';
@@ -59,20 +57,6 @@ export interface Carried {
   timing: Timing;
   laps: { planSeconds: number; fitSeconds: number; scoreSeconds: number; publishSeconds: number };
   warnings: string[];
-}
-
-/** Opens the engine of a run: its workers get ready while other things are done. */
-export function openEngineOf({ options, budget, facts }: Prepared, { paths }: Pick<OpenJob, 'paths'>): Promise<Engine> {
-  return openEngine(options.engine ?? DEFAULTS.engine, {
-    workers: budget.workers,
-    worker: {
-      library: libraryPath(),
-      files: facts.files.map((file) => file.path),
-      directory: paths.directory,
-      memoryLimitBytes: budget.duckdbBytesPerWorker,
-      keptBytesMax: budget.keptBytesPerVector,
-    },
-  });
 }
 
 /** Carries out the work of an execution, and lets its engine go. */

@@ -50,7 +50,10 @@ async function tryLease(
   { drain, giveBack }: LeaseHooks,
 ): Promise<Failed | undefined> {
   const { engine, monitor, store } = run;
-  const attempts = await Promise.all(chunks.map(({ chunkId }) => store.claim(work.name, chunkId)));
+  const attempts = await store.claim(
+    work.name,
+    chunks.map(({ chunkId }) => chunkId),
+  );
   await run.checkInput(chunks[0]?.fileId ?? 0);
   const commits: Promise<void>[] = [];
   let [rowsTold, rowsDone] = [0, 0];

@@ -1,7 +1,6 @@
 /** A run, as a table of contents: prepare, check, open, recall or begin, then carry out and report. */
 import { writeDurable } from '../../bindings/native.ts';
-import type { Engine } from '../../engines/engine.ts';
-import { preloadEngine } from '../../engines/open.ts';
+import { preloadLibrary } from '../../duckdb/library.ts';
 import { BatchCoreError, EXIT, restate } from '../../errors.ts';
 import { Bus, type Emit, type Sink } from '../../events/bus.ts';
 import { ProcessSignal } from '../../events/processSignal.ts';
@@ -10,6 +9,7 @@ import { leftAlone } from '../../sink/temporaries.ts';
 import { JobStore } from '../../store/job.ts';
 import { isFinished } from '../../store/states.ts';
 import { readStatus, type StatusBase, statusSink, writeStatus } from '../../store/status.ts';
+import { sweepLeftovers } from '../../store/workFiles.ts';
 import { identify } from '../../system.ts';
 import {
   beginJob,
@@ -34,11 +34,11 @@ import { approveTargets, placesOf, refusePlaces, refuseUnwritable, savedPlace } 
 import { jobPaths } from '../prepare/home.ts';
 import { type Prepared, prepare } from '../prepare/prepare.ts';
 import { splitOptions } from '../spec/options.ts';
-import { DEFAULTS } from '../spec/optionTable.ts';
 import type { ScoreOptions } from '../spec/optionTypes.ts';
 import { afterDeaths, type Budget } from '../spec/resources.ts';
-import { type Begun, type Carried, carryOut, openEngineOf } from './carryOut.ts';
+import { type Begun, type Carried, carryOut } from './carryOut.ts';
 import { Control } from './control.ts';
+import { EngineOfRun } from './engineOfRun.ts';
 import { Monitor } from './monitor.ts';
 import { reportOf, Timing } from './outcome.ts';
 import { releaseParts } from './publish.ts';
@@ -62,6 +62,7 @@ export async function runScore(
   hooks: RunHooks = {},
 ): Promise<Report> {
   const timing = new Timing();
+  preloadLibrary();
   return run(await prepare('score', source, options), hooks, timing);
 }
 
@@ -78,6 +79,7 @@ export async function runFitOf(
   hooks: RunHooks = {},
 ): Promise<{ report: Report; origin: ModelOrigin }> {
   const timing = new Timing();
+  preloadLibrary();
   const prepared = await prepare('fit', source, options, path);
   const { facts, home } = prepared;
   return { report: await run(prepared, hooks, timing), origin: { sources: facts.files, home } };
@@ -99,15 +101,23 @@ async function run(prepared: Prepared, hooks: RunHooks, timing: Timing): Promise
 /** The run, while no other of this home writes to its places. */
 async function runAlone(prepared: Prepared, hooks: RunHooks, timing: Timing): Promise<Report> {
   const warnings = await settleRivals(prepared);
-  preloadEngine(prepared.options.engine ?? DEFAULTS.engine);
-  const job = await openJob(prepared, prepared.options.fresh ?? false);
+  const engines = new EngineOfRun(prepared);
+  const job = await openJob(prepared, prepared.options.fresh ?? false, (paths) => {
+    sweepLeftovers(paths.directory);
+    engines.openAhead(paths);
+  }).catch(async (thrown) => {
+    await engines.close();
+    throw thrown;
+  });
   try {
-    const begun = await begin(prepared, job, hooks, warnings).catch((thrown) => {
+    const begun = await begin(prepared, job, engines, hooks, warnings).catch((thrown) => {
       recordRefusal(prepared, job, BatchCoreError.from(thrown));
       throw thrown;
     });
     return 'recalled' in begun ? begun.recalled : await execute(prepared, job, begun, hooks, timing);
   } finally {
+    // Nobody works in the directory any more when its lock is let go.
+    await engines.close();
     await closeJob(job);
   }
 }
@@ -116,6 +126,7 @@ async function runAlone(prepared: Prepared, hooks: RunHooks, timing: Timing): Pr
 async function begin(
   prepared: Prepared,
   job: OpenJob,
+  engines: EngineOfRun,
   hooks: RunHooks,
   warnings: string[],
 ): Promise<{ recalled: Report } | Begun> {
@@ -134,22 +145,14 @@ async function begin(
   const [fresh, goOn] = [prepared.options.fresh ?? false, hooks.resumes !== undefined];
   const budget = await budgetAfterDeaths(prepared, job);
   prepared.budget = budget;
-  const engine = openEngineOf(prepared, job);
-  try {
-    const execution = await beginJob(job, { request, files, fresh, goOn });
-    if (goOn) await job.store.allowOneMore();
-    execution.warnings.unshift(...warnings);
-    if (budget.warning) execution.warnings.push(budget.warning);
-    return { execution, engine };
-  } catch (thrown) {
-    await letGo(engine);
-    throw thrown;
-  }
-}
-
-/** Closes an engine that may not even have opened. */
-async function letGo(engine: Promise<Engine>): Promise<void> {
-  await engine.then((opened) => opened.close()).catch(() => {});
+  const engine = engines.open(job.paths, budget);
+  // Whoever works with it is told what is wrong with it.
+  engine.catch(() => {});
+  const execution = await beginJob(job, { request, files, fresh, goOn });
+  if (goOn) await job.store.allowOneMore();
+  execution.warnings.unshift(...warnings);
+  if (budget.warning) execution.warnings.push(budget.warning);
+  return { execution, engine };
 }
 
 /** The model of a recalled job, where it was not asked for before. */
@@ -217,8 +220,6 @@ async function perform(
     const state = control.stopped && !(control.stopped instanceof BatchCoreError) ? 'stopped' : 'failed';
     monitor.finish();
     throw await tellEnd({ store, emit }, execution.executionId, state, endedBy(why, hooks.signal));
-  } finally {
-    await letGo(begun.engine);
   }
 }
 

@@ -112,7 +112,8 @@ describe("a job's record", () => {
       .replaceAll('HOME"', 'former"');
     writeFileSync(join(job, 'job.json'), former);
     const store = await JobStore.open(join(job, 'job.duckdb'));
-    await store.setRequest(JSON.stringify(JSON.parse(former).request));
+    const dead = { pid: 1, bootId: 'b', host: 'h', out: '/o' };
+    await store.beginExecution(dead, { specJson: JSON.stringify(JSON.parse(former).request) });
     await store.close();
     const resumed = await resume();
     expect(resumed.code, resumed.stdout).toBe(0);

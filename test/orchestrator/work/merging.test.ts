@@ -53,7 +53,7 @@ async function pass(before: readonly number[], during: (chunk: number) => void =
   await withPhaseRun(path, { chunks, capacity: 1, chunksMax: 1, carryOut }, async (run) => {
     if (before.length > 0) await run.store.plan('fit', chunks);
     for (const chunk of before) {
-      await run.store.claim('fit', chunk);
+      await run.store.claim('fit', [chunk]);
       await run.store.complete('fit', chunk, { rowsOut: 1, summary: kept(chunk) });
     }
     for (const chunk of lost) rmSync(fileOf(chunk));

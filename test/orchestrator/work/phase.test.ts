@@ -15,7 +15,7 @@ const chunks = chunkRows(8);
 async function died(chunkIds: readonly number[]): Promise<void> {
   const { store } = await begunStore(path);
   await store.plan('fit', chunks);
-  for (const chunkId of chunkIds) await store.claim('fit', chunkId);
+  for (const chunkId of chunkIds) await store.claim('fit', [chunkId]);
   await store.close();
 }
 

@@ -14,7 +14,7 @@ export type CarryOut = Engine['run'];
 export async function begunStore(path: string): Promise<{ store: JobStore; epoch: number }> {
   const store = await JobStore.open(path);
   const created = (await store.read()) ? undefined : { jobId: 'j', specJson: '{}', fingerprint: 'f', files: [] };
-  const { epoch } = await store.beginExecution({ pid: 1, bootId: 'b', host: 'h', out: '/o' }, created);
+  const { epoch } = await store.beginExecution({ pid: 1, bootId: 'b', host: 'h', out: '/o' }, { created });
   return { store, epoch };
 }
 

@@ -36,7 +36,7 @@ async function running(signal?: AbortSignal, disk = scratch()) {
   const at = scratch();
   const store = await JobStore.open(join(disk, `${jobs++}.duckdb`));
   const created = { jobId: 'j', specJson: '{}', fingerprint: 'f', files: [] };
-  await store.beginExecution({ pid: 1, bootId: 'b', host: 'h', out: '/o' }, created);
+  await store.beginExecution({ pid: 1, bootId: 'b', host: 'h', out: '/o' }, { created });
   const lock = new JobLock(join(at, 'job.lock'), 'us');
   const events: RunEvent[] = [];
   /** What the database says when an event is told. */

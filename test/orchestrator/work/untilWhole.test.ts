@@ -20,7 +20,7 @@ async function tried(damaged: readonly (number | undefined)[]) {
     const finish = async () => {
       for (const { chunkId, state } of await store.chunks('score')) {
         if (state === 'done') continue;
-        await store.claim('score', chunkId);
+        await store.claim('score', [chunkId]);
         await store.complete('score', chunkId, { rowsOut: 10 });
         told.push(`${chunkId} done`);
       }
