@@ -21,6 +21,12 @@ export interface ErrorPlace {
   job?: string;
 }
 
+/**
+ * What took a worker away: it was out of memory, its process was ended by a signal, its machine is gone, or it ended by
+ * itself.
+ */
+export type Loss = 'memory' | 'signal' | 'node' | 'exit';
+
 /** An error as plain data: what crosses threads, processes and `--json`. */
 export interface ErrorRecord {
   code: ErrorCode;

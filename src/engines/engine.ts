@@ -15,7 +15,7 @@ export interface Engine {
   /** Chunks that a task may have: how many can be lost, or must be waited for, at a time. */
   readonly chunksMax: number;
   /**
-   * Carries out one task. Never rejects: that a worker was lost is an ending too, under the code of what took it. Ranges
+   * Carries out one task. Never rejects: that a worker was lost is an ending too, which says what took it. Ranges
    * whose receipt was heard are done; the next is the one that failed, if it did, and those after it were not begun.
    */
   run(task: Task, hearing: Hearing): Promise<Ending>;

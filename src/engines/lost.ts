@@ -1,7 +1,8 @@
-/** Why a worker gave no answer, as an error with the code that decides what is done about it. Pure. */
+/** Why a worker gave no answer, as an error with the code that decides what is done about it, and what took it. Pure. */
 import { inspect } from 'node:util';
 import { plainRemedy } from '../errorCodes.ts';
-import { BatchCoreError } from '../errors.ts';
+import { BatchCoreError, type Loss } from '../errors.ts';
+import type { Ending } from '../worker/protocol.ts';
 
 /** Thrown by wrong code, here or in a worker: no retry helps. */
 const PROGRAMMING = new Set([
@@ -12,6 +13,19 @@ const PROGRAMMING = new Set([
   'RangeError',
   'EvalError',
 ]);
+
+/** The ending of a task whose worker was lost with `thrown`. */
+export function lostEnding(thrown: unknown): Ending {
+  const lost = lossOf(thrown);
+  return { ok: false, error: lostWorker(thrown).toJSON(), ...(lost && { lost }) };
+}
+
+/** What took the worker; nothing where none was taken: it broke off, or never began. */
+export function lossOf(thrown: unknown): Loss | undefined {
+  if (!(thrown instanceof Error) || thrown instanceof BatchCoreError) return undefined;
+  if ('code' in thrown && thrown.code === 'ERR_WORKER_OUT_OF_MEMORY') return 'memory';
+  return /\bexited with code\b/.test(thrown.message) ? 'exit' : undefined;
+}
 
 /** What became of a worker that was lost with `thrown`; its words are kept. */
 export function lostWorker(thrown: unknown): BatchCoreError {

@@ -5,7 +5,7 @@ import { BatchCoreError } from '../errors.ts';
 import type { Answer, Assignment, Ending, Notice, Receipt, Task } from '../worker/protocol.ts';
 import type { Engine, EngineOptions, Hearing } from './engine.ts';
 import { follow } from './follow.ts';
-import { lostWorker } from './lost.ts';
+import { lostEnding, lostWorker } from './lost.ts';
 
 /** Where a thread begins: CommonJS, see there. */
 export const ENTRY = new URL('../worker/entry.cjs', import.meta.url);
@@ -68,7 +68,7 @@ class Threads implements Engine {
       const answer = this.#pool.run({ task, watch }).then((said) => receipts.all(said));
       return await Promise.race([answer, this.#broken.then(failed)]);
     } catch (thrown) {
-      return failed(lostWorker(thrown));
+      return lostEnding(thrown);
     } finally {
       this.#hearing.delete(watch);
       end();

@@ -1,5 +1,5 @@
 /** What happens once in a run, as `--progress json` prints it and `onEvent` is told. */
-import type { ErrorRecord } from '../errors.ts';
+import type { ErrorRecord, Loss } from '../errors.ts';
 import type { Phase } from './progress.ts';
 
 /** What each event says beside whose it is. A new one is an entry here. */
@@ -17,6 +17,8 @@ interface Details {
     attempt?: number;
     /** Until it is tried again. */
     delayMs?: number;
+    /** What took its worker; absent where none was lost. */
+    lost?: Loss;
   };
   /** No chunk is claimed until somebody resumes the job, which lies in `home`. */
   paused: { home: string };

@@ -1,6 +1,6 @@
 /** What crosses a worker's door: tasks and receipts, never column bytes. Its records are those of task.ts. */
 import type { Double, Receipt, Task } from '../bindings/task.ts';
-import type { ErrorRecord } from '../errors.ts';
+import type { ErrorRecord, Loss } from '../errors.ts';
 
 export type { Receipt, Task } from '../bindings/task.ts';
 
@@ -18,8 +18,11 @@ export interface Notice {
   receipt: Receipt;
 }
 
-/** How a task ended. Errors are sent as data: an Error object would lose its code on the way between threads. */
-export type Ending = { ok: true } | { ok: false; error: ErrorRecord };
+/**
+ * How a task ended, and of a worker that was lost by what. Errors are sent as data: an Error object would lose its code on
+ * the way between threads.
+ */
+export type Ending = { ok: true } | { ok: false; error: ErrorRecord; lost?: Loss };
 
 /** What a thread answers: notices come another way, and perhaps later. */
 export type Answer = Ending & { receipts: number };

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { lostWorker } from '../../src/engines/lost.ts';
+import { lostEnding, lostWorker } from '../../src/engines/lost.ts';
 import { BatchCoreError } from '../../src/errors.ts';
 
 const heap = Object.assign(new Error('Worker terminated due to reaching memory limit: JS heap out of memory'), {
@@ -25,4 +25,14 @@ it.each<[string, unknown, string, boolean]>([
   expect([error.code, error.retried]).toEqual([code, retried]);
   expect(error.message).toContain(thrown instanceof Error ? thrown.message : String(thrown));
   if (thrown !== error) expect(error.cause).toBe(thrown);
+});
+
+it.each<[string, unknown, string | undefined]>([
+  ['a full heap', heap, 'memory'],
+  ['a worker that exits', new Error('worker exited with code: 7'), 'exit'],
+  ['a thread that could not be started', unstarted, undefined],
+  ['wrong code', new TypeError('x is not a function'), undefined],
+  ['an error of ours', new BatchCoreError('OUT_OF_MEMORY', 'no memory'), undefined],
+])('%s says what took the worker', (_, thrown, lost) => {
+  expect(lostEnding(thrown)).toEqual({ ok: false, error: lostWorker(thrown).toJSON(), ...(lost && { lost }) });
 });

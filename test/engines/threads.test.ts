@@ -39,15 +39,16 @@ async function send(to: Engine, kind: string, ms = 0): Promise<Ending & { heard:
 const whole = { ok: true, heard: [1, 'from its options'] };
 
 describe('a worker that dies', () => {
-  it.each<[string, string, RegExp]>([
-    ['exit', 'TRANSIENT_IO', /a worker was lost: .*exited with code: 7/],
-    ['heap', 'OUT_OF_MEMORY', /ran out of memory: .*memory limit/],
+  it.each<[string, string, RegExp, string?]>([
+    ['exit', 'TRANSIENT_IO', /a worker was lost: .*exited with code: 7/, 'exit'],
+    ['heap', 'OUT_OF_MEMORY', /ran out of memory: .*memory limit/, 'memory'],
     ['clone', 'BUG', /an answer that cannot be copied/],
     ['wrong', 'BUG', /TypeError: .*undefined/],
-  ])('of %s is a reply, and another takes its place', async (kind, code, says) => {
+  ])('of %s is a reply, and another takes its place', async (kind, code, says, took) => {
     const pool = engine('faulty.mjs', 2);
     const [lost, beside] = await Promise.all([send(pool, kind), send(pool, 'good')]);
     expect(lost).toMatchObject({ ok: false, error: { code, message: expect.stringMatching(says) } });
+    expect(lost.ok || lost.lost).toBe(took);
     expect(beside).toEqual(whole);
     expect(await Promise.all([send(pool, 'good'), send(pool, 'good'), send(pool, 'good')])).toEqual([
       whole,

@@ -67,7 +67,6 @@ export async function carryOut(
   means: Means,
 ): Promise<Carried> {
   const engine = await opening;
-  means.monitor.workers = engine.capacity;
   try {
     return await work(prepared, job, execution, engine, means);
   } finally {

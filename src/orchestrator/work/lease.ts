@@ -7,7 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Receipt, Yield } from '../../bindings/task.ts';
-import { BatchCoreError } from '../../errors.ts';
+import { BatchCoreError, type Loss } from '../../errors.ts';
 import { stagedPart } from '../../sink/part.ts';
 import type { ChunkReceipt } from '../../store/job.ts';
 import type { PlannedChunk } from '../spec/plan.ts';
@@ -26,6 +26,7 @@ interface Failed {
   chunk: PlannedChunk;
   attempt: number;
   error: BatchCoreError;
+  lost: Loss | undefined;
 }
 
 /** Resolves when each of `chunks` is done or given back. */
@@ -91,7 +92,8 @@ async function tryLease(
   const error = ending.ok
     ? new BatchCoreError('BUG', `chunk ${next.chunkId} ended without a receipt`)
     : BatchCoreError.fromRecord(ending.error);
-  return { chunk: next, attempt: attempts[commits.length] ?? 0, error: placed(error, next) };
+  const lost = ending.ok ? undefined : ending.lost;
+  return { chunk: next, attempt: attempts[commits.length] ?? 0, error: placed(error, next), lost };
 }
 
 async function complete(run: PhaseRun, work: PhaseWork, chunk: PlannedChunk, receipt: Receipt): Promise<void> {
@@ -110,7 +112,7 @@ async function complete(run: PhaseRun, work: PhaseWork, chunk: PlannedChunk, rec
 async function pauseOrThrow(
   run: PhaseRun,
   work: PhaseWork,
-  { chunk, attempt, error }: Failed,
+  { chunk, attempt, error, lost }: Failed,
   tries: number,
 ): Promise<void> {
   // A file that was replaced or cut while it was read is not to blame for what was found in it.
@@ -130,6 +132,7 @@ async function pauseOrThrow(
     attempt,
     error: error.toJSON(),
     delayMs: decision.delayMs,
+    ...(lost && { lost }),
   });
   await sleep(decision.delayMs, undefined, { signal: run.control.signal }).catch(() => {});
   if (run.control.stopped) throw error;

@@ -20,6 +20,7 @@ export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
   work.counts.planned += run.chunks.length;
   work.counts.resumed += done.length;
   const sum = (chunks: readonly (PlannedChunk | StoredChunk)[]) => chunks.reduce((rows, chunk) => rows + chunk.rows, 0);
+  monitor.workers = engine.capacity;
   monitor.enter(
     work.phase,
     { chunksTotal: run.chunks.length, chunksDone: done.length, rowsTotal: sum(run.chunks), rowsDone: sum(done) },
@@ -35,6 +36,7 @@ export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
   const forget = control.onHold(drain);
   while (true) {
     if (!failure) await control.gate();
+    monitor.workers = engine.capacity;
     const next = failure || control.stopped ? [] : waiting.next(engine);
     if (next.length === 0) {
       if (inFlight.size === 0) break;
@@ -50,7 +52,7 @@ export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
       .finally(() => inFlight.delete(settled));
     inFlight.set(settled, lease);
     // One more lease than workers is claimed, so that no worker waits for a commit.
-    if (inFlight.size >= (waiting.isAlone ? 1 : engine.capacity + 1)) await Promise.race(inFlight.keys());
+    while (inFlight.size >= (waiting.isAlone ? 1 : engine.capacity + 1)) await Promise.race(inFlight.keys());
   }
   forget();
   if (failure && failure.code !== 'CANCELLED') throw failure;

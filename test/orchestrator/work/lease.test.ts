@@ -44,6 +44,8 @@ const ask = (request: string) => writeFileSync(join(directory, 'control.json'), 
 async function phase(count: number, run: CarryOut, act: (control: Control) => void = () => {}) {
   const given: string[] = [];
   const done: number[] = [];
+  const retries: object[] = [];
+  const emit = (_: 'retry', detail: object) => retries.push(detail);
   const counts = noChunks();
   const watched: CarryOut = async (task, hearing) => {
     given.push(task.ranges.map(({ chunk, attempt }) => `${chunk}.${attempt}`).join(' '));
@@ -51,7 +53,7 @@ async function phase(count: number, run: CarryOut, act: (control: Control) => vo
   };
   const path = join(directory, `${Math.random()}.duckdb`);
   const engine = { capacity: 2, chunksMax: 4, carryOut: watched };
-  return withPhaseRun(path, { ...engine, chunks: plan(count), retriesMax: 3 }, async (phaseRun) => {
+  return withPhaseRun(path, { ...engine, emit, chunks: plan(count), retriesMax: 3 }, async (phaseRun) => {
     const { control, monitor, store } = phaseRun;
     act(control);
     const work = { name: 'fit', phase: 'fit', counts, work: () => ({ kind: 'verify' }) as const } as const;
@@ -63,6 +65,7 @@ async function phase(count: number, run: CarryOut, act: (control: Control) => vo
     return {
       given,
       done,
+      retries,
       failure,
       counts,
       rows: monitor.progress().rowsDone,
@@ -115,6 +118,17 @@ describe('a phase', () => {
     expect(given.filter((chunks) => /\b2\.2\b/.test(chunks))).toHaveLength(1);
     expect(done.sort((a, b) => a - b)).toEqual(plan(12).map(({ chunkId }) => chunkId));
     expect([counts.executed, counts.retried, rows, new Set(states)]).toEqual([12, 1, 120, new Set(['done'])]);
+  });
+
+  it('says what took the worker of a chunk that is tried again', async () => {
+    const lost: CarryOut = async (task, hearing) => {
+      const [range] = task.ranges;
+      if (range?.chunk !== 0 || range.attempt !== 1) return carryOut()(task, hearing);
+      return { ok: false, error: { code: 'OUT_OF_MEMORY', message: 'a worker ran out of memory' }, lost: 'memory' };
+    };
+    const { retries, failure } = await phase(3, lost);
+    expect(failure).toBeUndefined();
+    expect(retries).toMatchObject([{ chunk: 0, attempt: 1, lost: 'memory', error: { code: 'OUT_OF_MEMORY' } }]);
   });
 
   it('that fails for good leaves what was not begun to the next execution', async () => {

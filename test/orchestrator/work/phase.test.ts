@@ -67,3 +67,37 @@ it('what an earlier execution left is looked at before any of it counts, and wha
   expect(seen).toEqual(['', ...Array(2).fill(Array(8).fill('done').join(' '))]);
   expect(counts).toMatchObject({ planned: 24, resumed: 14, executed: 10 });
 });
+
+it('an engine that shrinks is given fewer leases at a time, and one that grows more', async () => {
+  const many = chunkRows(40);
+  let capacity = 4;
+  const [inFlight, most]: [Set<number>, number[]] = [new Set(), []];
+  const carryOut: CarryOut = async ({ ranges: [range] }, { onReceipt }) => {
+    const { chunk } = range!;
+    inFlight.add(chunk);
+    if (chunk === 10) capacity = 1;
+    most[chunk] = inFlight.size;
+    // As many as there may be: one more than there are workers, while there are chunks.
+    while (inFlight.size <= capacity && most.length < many.length) await sleep(1);
+    inFlight.delete(chunk);
+    // It is asked again when a lease ends.
+    if (chunk === 25) capacity = 3;
+    onReceipt({ chunk, result: { kind: 'summary', bytes: '' } });
+    return { ok: true };
+  };
+  const told: number[] = [];
+  await withPhaseRun(
+    join(scratch(), 'job.duckdb'),
+    { chunks: many, capacity: () => capacity, chunksMax: 1, carryOut },
+    (run) =>
+      runPhase(run, {
+        ...{ name: 'fit', phase: 'fit', counts: noChunks(), work: () => ({ kind: 'verify' }) },
+        done: () => told.push(run.monitor.workers),
+      }),
+  );
+  expect(Math.max(...most.slice(0, 10))).toBe(5);
+  // What was given before is not taken back.
+  expect(Math.max(...most.slice(16, 25))).toBe(2);
+  expect(Math.max(...most.slice(30))).toBe(4);
+  expect([...new Set(told)]).toEqual([4, 1, 3]);
+});

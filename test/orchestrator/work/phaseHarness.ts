@@ -18,22 +18,29 @@ export async function begunStore(path: string): Promise<{ store: JobStore; epoch
   return { store, epoch };
 }
 
-interface Given extends Pick<PhaseRun, 'chunks'>, Pick<Engine, 'capacity' | 'chunksMax'> {
+interface Given extends Pick<PhaseRun, 'chunks'>, Pick<Engine, 'chunksMax'>, Partial<Pick<PhaseRun, 'emit'>> {
+  /** It may change while the phase runs. */
+  capacity: number | (() => number);
   carryOut: CarryOut;
   retriesMax?: number;
 }
 
 /** What `act` makes of a run over `chunks`, whose store lies at `path`: beside it is what others ask of `h`. */
 export async function withPhaseRun<T>(path: string, given: Given, act: (run: PhaseRun) => Promise<T>): Promise<T> {
-  const { chunks, capacity, chunksMax, carryOut, retriesMax = 0 } = given;
+  const { chunks, capacity, chunksMax, carryOut, emit = () => {}, retriesMax = 0 } = given;
   const { store, epoch } = await begunStore(path);
   const control = new Control(dirname(path), 'h', undefined);
   const monitor = new Monitor('j', () => {});
   try {
     return await act({
-      ...{ jobId: 'j', home: '/h', store, epoch, control, monitor, emit: () => {}, chunks, retriesMax },
+      ...{ jobId: 'j', home: '/h', store, epoch, control, monitor, emit, chunks, retriesMax },
       sources: { files: [{ path: '/s', rowGroups: [] }] as unknown as SourceFile[], columns: [] },
-      engine: { name: 'threads', capacity, chunksMax, close: async () => {}, run: carryOut },
+      engine: {
+        ...{ name: 'threads', chunksMax, close: async () => {}, run: carryOut },
+        get capacity() {
+          return typeof capacity === 'number' ? capacity : capacity();
+        },
+      },
       interrupt: new AbortController().signal,
       checkInput: async () => {},
     });
