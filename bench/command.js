@@ -2,68 +2,64 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 export const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const RIVALS = fileURLToPath(new URL('./rivals.js', import.meta.url));
 
-/** Runs `node ...args`; what it printed as JSON, and its wall time in seconds. */
-export function node(args, env = {}) {
+/** Runs `node ...args`; what it printed, its wall time in seconds and when it began. `hear` is told each line of stderr as it comes. */
+export function node(args, { env = {}, hear = () => {} } = {}) {
   return new Promise((resolve, reject) => {
-    const started = performance.now();
+    const startedMs = nowMs();
     const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (data) => {
       stdout += data;
     });
-    child.stderr.on('data', (data) => {
-      stderr += data;
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      stderr += `${line}\n`;
+      hear(line);
     });
+    child.on('error', reject);
     child.on('close', (code) => {
-      const wallSeconds = (performance.now() - started) / 1000;
-      if (code === 0) resolve({ wallSeconds, stdout, stderr });
+      const wallSeconds = (nowMs() - startedMs) / 1000;
+      if (code === 0) resolve({ startedMs, wallSeconds, stdout, stderr });
       else reject(new Error(`${args.join(' ')}: exit ${code}\n${stdout}${stderr}`));
     });
   });
 }
 
+/** Milliseconds of the clock that all processes share, and parts of them. */
+export const nowMs = () => performance.timeOrigin + performance.now();
+
 /** Seconds from the start of `node ...args` until it says `text` on stderr; then it is left to end. */
-export function secondsUntil(text, args) {
-  return new Promise((resolve, reject) => {
-    const started = performance.now();
-    let seconds;
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    child.stderr.on('data', (data) => {
-      if (seconds === undefined && String(data).includes(text)) seconds = (performance.now() - started) / 1000;
-    });
-    child.on('close', () => (seconds === undefined ? reject(new Error(`never said ${text}`)) : resolve(seconds)));
-  });
+export async function secondsUntil(text, args) {
+  let heardMs;
+  const hear = (line) => {
+    if (line.includes(text)) heardMs ??= nowMs();
+  };
+  const { startedMs } = await node(args, { hear });
+  if (heardMs === undefined) throw new Error(`never said ${text}`);
+  return (heardMs - startedMs) / 1000;
 }
 
+/** The arguments of `batch-core score`, from nothing; it prints its report. */
+export const scoring = (file, out, home, ...flags) => [
+  ...[MAIN, 'score', file, '-o', out, '--home', home],
+  ...['--fresh', '--force', '--json', ...flags],
+];
+
 /** `batch-core score`, from nothing: its report and wall time. */
-export async function score(file, out, home, ...flags) {
-  const args = [
-    MAIN,
-    'score',
-    file,
-    '-o',
-    out,
-    '--home',
-    home,
-    '--fresh',
-    '--force',
-    '--json',
-    '--progress',
-    'none',
-    ...flags,
-  ];
-  const { wallSeconds, stdout } = await node(args);
+export async function score(...asked) {
+  const { wallSeconds, stdout } = await node([...scoring(...asked), '--progress', 'none']);
   return { wallSeconds, report: JSON.parse(stdout) };
 }
 
-/** What one would otherwise use, in a process of its own. */
-export async function rival(mode, file, out) {
-  const { wallSeconds, stdout } = await node([RIVALS, mode, file, out ?? '']);
+/** What one would otherwise use, in a process of its own, with as many threads as there are cores unless told otherwise. */
+export async function rival(mode, file, { out = '', threads = availableParallelism() } = {}) {
+  const { wallSeconds, stdout } = await node([RIVALS, mode, file, String(threads), out]);
   return { wallSeconds, ...JSON.parse(stdout) };
 }
 

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 
 const git = (...words) => spawnSync('git', words, { encoding: 'utf8' }).stdout.trim();
 
-/** Writes the lines of a table beside those of other days; the path. */
-export function record(work, lines) {
+/** Writes `cases` beside those of other days, of another bench under its `name`; the path. */
+export function record(work, cases, name) {
   const processor = cpus()[0]?.model ?? 'unknown';
   const directory = join(import.meta.dirname, 'record', processor.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-'));
   const date = new Date().toISOString().slice(0, 10);
@@ -17,9 +17,8 @@ export function record(work, lines) {
   };
   const commit =
     git('rev-parse', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') === '' ? '' : ' and changes');
-  const cases = lines.map(([what, reach, measured, detail]) => ({ what, reach, measured, detail }));
   mkdirSync(directory, { recursive: true });
-  const path = join(directory, `${date}.json`);
+  const path = join(directory, `${name === undefined ? date : `${date}.${name}`}.json`);
   writeFileSync(path, `${JSON.stringify({ date, commit, machine, work, cases }, null, 2)}\n`);
   return path;
 }

@@ -1,14 +1,16 @@
-// The table of bench/README.md. Usage: node bench/run.js [--quick] [--rows 20000000] [--rounds 5] [--data data]
-// --quick runs every case once on few rows as a test: answers are checked, times are not looked at. What else is measured is
-// kept in bench/record/<processor>/<date>.json, to be committed.
+// Whole commands beside what one would otherwise use, and where their time goes.
+// Usage: node bench/run.js [--quick] [--rows 20000000] [--rounds 5] [--data data]
+// --quick runs every case once on few rows as a test: answers are checked, times are not looked at. Otherwise what was measured
+// is kept in bench/record/<processor>/<date>.json, to be committed.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { checkRows, checkZ } from './answers.js';
-import { inTurn, MAIN, median, node, rival, score, secondsUntil, sha256 } from './command.js';
+import { checkRows, checkSums, checkZ } from './answers.js';
+import { inTurn, MAIN, median, node, rival, score, scoring, secondsUntil, sha256 } from './command.js';
 import { COLUMNS, generate } from './generate.js';
 import { record } from './record.js';
+import { isMeasuredHere, markedRun, partsOf, roadAlone, tableOf } from './road.js';
 
 const { values } = parseArgs({
   options: {
@@ -32,15 +34,16 @@ const features = ['--columns', COLUMNS.join(',')];
 const plain = [...features, '--explain', '0'];
 
 let [passed, failed] = [0, 0];
-const lines = [];
+const cases = [];
 
 /** One line of the table; a case whose answer is wrong fails, however fast it was. */
 async function bench(what, reach, run) {
   try {
-    const { figure, detail } = await run();
+    const { figure: measured, ...more } = await run();
     passed += 1;
-    lines.push([what, reach, figure, detail]);
-    process.stdout.write(`ok    ${what}: ${figure} (reach ${reach}) ${detail}\n`);
+    cases.push({ what, reach, measured, ...more });
+    process.stdout.write(`ok    ${what}: ${measured} (reach ${reach}) ${more.detail}\n`);
+    if (more.parts) process.stdout.write(tableOf(more.parts));
   } catch (error) {
     failed += 1;
     process.stdout.write(`FAIL  ${what}: ${error.stack}\n`);
@@ -78,7 +81,7 @@ await bench('score, saved z-score model / parallel sum', '>= 0.60x whole command
       const { wallSeconds, seconds } = await rival('sum', file);
       return { wallSeconds, seconds };
     },
-    sql: () => wall(rival('z-given', file, at('sql.parquet'))),
+    sql: () => wall(rival('z-given', file, { out: at('sql.parquet') })),
   });
   const [o, w, q, s] = [
     times.ours,
@@ -89,6 +92,30 @@ await bench('score, saved z-score model / parallel sum', '>= 0.60x whole command
   return {
     figure: `${(w / o).toFixed(2)}x whole command, ${(q / o).toFixed(2)}x of the bare query`,
     detail: `ours ${rate(o)}; sum ${rate(w)} whole, ${rate(q)} bare; SQL with constants given ${(w / s).toFixed(2)}x; peak ${(first.report.resources.peakRssBytes / 2 ** 20).toFixed(0)} MiB`,
+  };
+});
+
+await bench('the road of score with a saved z-score model', 'none set', async () => {
+  if (!isMeasuredHere)
+    return { figure: 'not measured here', detail: 'Linux alone tells what threads take', parts: null };
+  const asked = ['-m', at('z.bcm'), '--explain', '0'];
+  const bare = () => wall(score(file, at('bare.parquet'), at('home'), ...asked));
+  const marked = (out) => markedRun(file, out, at('home'), at('marks.json'), ...asked);
+  await bare();
+  await marked(at('marked.parquet'));
+  if (sha256(at('bare.parquet')) !== sha256(at('marked.parquet'))) throw new Error('the probe changed the bytes');
+  const times = await inTurn(rounds, {
+    bare,
+    file: () => marked(at('marked.parquet')),
+    directory: () => marked(at('marked/')),
+  });
+  // To build the road alone takes longer than a test may.
+  const parts = partsOf(times.file, times.directory, quick ? null : roadAlone(file, rows, scratch));
+  const { cpuSeconds, wallSeconds, waitSeconds } = parts.find(({ part }) => part === 'whole');
+  return {
+    figure: `${cpuSeconds.toFixed(2)} CPU-seconds in ${wallSeconds.toFixed(2)} s, in which cores waited ${waitSeconds.toFixed(2)} s`,
+    detail: `${median(times.bare).toFixed(2)} s without the probe; same bytes`,
+    parts,
   };
 });
 
@@ -107,7 +134,7 @@ for (const [detector, reach] of [
     await checkRows(out, rows);
     const times = await inTurn(rounds, {
       ours: () => wall(ours()),
-      sql: () => wall(rival('z-fitted', file, at('sql.parquet'))),
+      sql: () => wall(rival('z-fitted', file, { out: at('sql.parquet') })),
     });
     const [o, s] = [times.ours, times.sql].map(median);
     return { figure: `${(s / o).toFixed(2)}x`, detail: `ours ${rate(o)}, SQL ${rate(s)}` };
@@ -116,18 +143,30 @@ for (const [detector, reach] of [
 await bench('1 -> 2 workers', '>= 1.85x', async () => {
   const run = (workers) =>
     score(file, at(`w${workers}.parquet`), at('home'), '-d', 'zscore', '-w', String(workers), ...plain);
+  const sum = (threads) => rival('sum', file, { threads });
   await run(1);
   await run(2);
   if (sha256(at('w1.parquet')) !== sha256(at('w2.parquet'))) throw new Error('1 and 2 workers wrote different bytes');
+  checkSums((await sum(1)).answer, (await sum(2)).answer);
   const work = async (workers) => {
-    const { timing } = (await run(workers)).report;
-    return timing.fitSeconds + timing.scoreSeconds;
+    const { timing, resources } = (await run(workers)).report;
+    return { seconds: timing.fitSeconds + timing.scoreSeconds, cpuSeconds: resources.cpuSeconds };
   };
-  const times = await inTurn(rounds, { one: () => work(1), two: () => work(2) });
-  const [one, two] = [times.one, times.two].map(median);
+  const times = await inTurn(rounds, {
+    one: () => work(1),
+    two: () => work(2),
+    sumOne: () => sum(1),
+    sumTwo: () => sum(2),
+  });
+  const seconds = (name) => median(times[name].map((time) => time.seconds));
+  const [one, two, sumOne, sumTwo] = ['one', 'two', 'sumOne', 'sumTwo'].map(seconds);
+  const [cpuOne, cpuTwo] = [times.one, times.two].map((all) => median(all.map((time) => time.cpuSeconds)));
   return {
     figure: `${(one / two).toFixed(2)}x`,
-    detail: `fit and score phases: ${one.toFixed(2)} s, ${two.toFixed(2)} s; same bytes`,
+    detail:
+      `fit and score phases: ${one.toFixed(2)} s, ${two.toFixed(2)} s; CPU-seconds of the run ${cpuOne.toFixed(2)}, ${cpuTwo.toFixed(2)}; same bytes; ` +
+      `DuckDB's parallel sum, bare query, 1 -> 2 threads: ${(sumOne / sumTwo).toFixed(2)}x (${sumOne.toFixed(2)} s, ${sumTwo.toFixed(2)} s)`,
+    rival: { what: "DuckDB's parallel sum, bare query", ratio: sumOne / sumTwo, seconds: [sumOne, sumTwo] },
   };
 });
 
@@ -171,32 +210,25 @@ await bench('durability and checkpoints', '<= 2 %', async () => {
 });
 
 await bench('--help / start to first chunk claimed', '<= 120 ms / <= 0.22 s', async () => {
-  const times = await inTurn(Math.max(3, rounds), {
+  // The fit phase is told in the same turn in which its first chunk is claimed.
+  const claimed = (out, home) =>
+    secondsUntil('"phase":"fit"', [...scoring(file, out, home, '-d', 'zscore'), '--progress', 'json']);
+  const again = () => claimed(at('c.parquet'), at('home-c'));
+  await again();
+  const times = await inTurn(quick ? 1 : Math.max(3, rounds), {
     help: () => wall(node([MAIN, '--help'])),
     node: () => wall(node(['-e', '0'])),
-    claimed: () =>
-      // The fit phase is told in the same turn in which its first chunk is claimed.
-      secondsUntil('"phase":"fit"', [
-        MAIN,
-        'score',
-        file,
-        '-o',
-        at('c.parquet'),
-        '--home',
-        at('home-c'),
-        '--fresh',
-        '--force',
-        '-d',
-        'zscore',
-        '--progress',
-        'json',
-        '-q',
-      ]),
+    again,
+    first: () => {
+      for (const left of [at('first.parquet'), at('home-first')]) rmSync(left, { recursive: true, force: true });
+      return claimed(at('first.parquet'), at('home-first'));
+    },
   });
-  const [help, bare, claimed] = [times.help, times.node, times.claimed].map(median);
+  const [help, bare, later, first] = [times.help, times.node, times.again, times.first].map(median);
   return {
-    figure: `${(1000 * help).toFixed(0)} ms / ${claimed.toFixed(2)} s`,
-    detail: `node itself ${(1000 * bare).toFixed(0)} ms`,
+    figure: `${(1000 * help).toFixed(0)} ms / ${later.toFixed(2)} s`,
+    detail: `over a finished job; ${first.toFixed(2)} s the first run in an empty home; node itself ${(1000 * bare).toFixed(0)} ms`,
+    firstRunSeconds: first,
   };
 });
 
@@ -205,8 +237,9 @@ if (!quick) {
   process.stdout.write(
     `\n${rows} rows x ${COLUMNS.length} doubles, medians of ${rounds} rounds\n\n| what | reach | measured | |\n|---|---|---|---|\n`,
   );
-  for (const line of lines) process.stdout.write(`| ${line.join(' | ')} |\n`);
-  process.stdout.write(`\nkept in ${record({ rows, columns: COLUMNS.length, rounds }, lines)}\n`);
+  for (const { what, reach, measured, detail } of cases)
+    process.stdout.write(`| ${[what, reach, measured, detail].join(' | ')} |\n`);
+  process.stdout.write(`\nkept in ${record({ rows, columns: COLUMNS.length, rounds }, cases)}\n`);
 }
 process.stdout.write(`${passed} passed, ${failed} failed\n`);
 process.exitCode = failed > 0 ? 1 : 0;

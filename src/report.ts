@@ -76,7 +76,9 @@ export interface Report {
     workers: number;
     peakRssBytes: number;
     memoryBudgetBytes: number;
-    /** CPU time over wall time and workers. */
+    /** Processor time of the process while it ran, user and system, of all its threads. */
+    cpuSeconds: number | null;
+    /** The same over wall time and workers. */
     cpuUtilization: number | null;
   };
   warnings: string[];

@@ -22,7 +22,7 @@ export const TOP_ROWS = 10;
 export class Timing {
   readonly #active = new ActiveTime(nowSeconds());
   #last = 0;
-  readonly cpu = process.cpuUsage();
+  readonly #cpu = process.cpuUsage();
   /** Seconds since the last lap. */
   lap(): number {
     const { total } = this;
@@ -32,6 +32,11 @@ export class Timing {
   }
   get total(): number {
     return this.#active.seconds(nowSeconds());
+  }
+  /** Of the process, since this began. */
+  get cpuSeconds(): number {
+    const { user, system } = process.cpuUsage(this.#cpu);
+    return (user + system) / 1e6;
   }
   pause(): void {
     this.#active.pause(nowSeconds());
@@ -64,7 +69,7 @@ export interface Outcome {
 /** The report of a finished run. */
 export function reportOf(o: Outcome): Report {
   const { prepared, model, flagging, findings, timing } = o;
-  const cpu = process.cpuUsage(timing.cpu);
+  const { cpuSeconds } = timing;
   const total = timing.total;
   const source = reportedSource(prepared, model.facts.columns, (column) => ignoredReason(column, prepared, model));
   return {
@@ -104,7 +109,8 @@ export function reportOf(o: Outcome): Report {
       workers: o.engine.capacity,
       peakRssBytes: peakRssBytes(),
       memoryBudgetBytes: prepared.budget.memoryBytes,
-      cpuUtilization: (cpu.user + cpu.system) / 1e6 / total / o.engine.capacity,
+      cpuSeconds,
+      cpuUtilization: cpuSeconds / total / o.engine.capacity,
     },
     warnings: [
       ...source.ignored.filter(({ reason }) => reason === EQUAL_AS_DOUBLES).map(({ column }) => equalWarning(column)),
