@@ -8,6 +8,8 @@ import type { Receipt, Task } from './task.ts';
 export type WorkerOptions = Addon.WorkerOptions;
 export type ColumnPages = Addon.ColumnPages;
 export type KeptSize = Addon.KeptSize;
+export type FooterFacts = Addon.FooterFacts;
+export type FooterColumn = Addon.FooterColumn;
 export type RankedRow = Addon.RankedRow;
 export type FileReceipt = Addon.Receipt;
 export type PartFacts = Addon.PartFacts;
@@ -193,6 +195,9 @@ export const pageSizes = (file: string, rowGroup: number, rows: number): ColumnP
 /** How large the values of columns are, flat, in a file whose row groups have `rows` rows; `look` bytes of dictionaries are looked at. */
 export const keptSizes = (file: string, rows: number[], columns: string[], look: number): KeptSize[] =>
   call(() => addon().keptSizes(file, rows, columns, look));
+/** What the footer `bytes` of the file at `path`, of `size` bytes, declare. */
+export const footerFacts = (bytes: Uint8Array, path: string, size: number): FooterFacts =>
+  call(() => addon().footerFacts(buffer(bytes), path, size));
 export const beginFit = (spec: unknown, claims: FitClaims): FitStep =>
   call(() => addon().beginFit(JSON.stringify(spec), claims));
 export const writeDurable = (path: string, bytes: Uint8Array | string): void =>

@@ -5,7 +5,7 @@ import { BatchCoreError } from '../errors.ts';
 import { storage } from '../storage/sources.ts';
 import type { Identity } from '../storage/storage.ts';
 import { type Extent, unionOf, withoutGroups } from './extent.ts';
-import { footerDigest, type MisreadDecimal, parseFooter, type RowGroup, readFooter } from './footer.ts';
+import { type Footer, type MisreadDecimal, parseFooter, type RowGroup, readFooter } from './footer.ts';
 import type { FileIdentity } from './identity.ts';
 
 export type { RowGroup } from './footer.ts';
@@ -36,6 +36,8 @@ export interface SourceColumn {
   coarse?: true;
   /** Why it is not usable. */
   reason?: string;
+  /** What the file calls it, where DuckDB calls it otherwise: it tells names apart without regard to case. */
+  nameInFile?: string;
 }
 
 export interface SourceFacts {
@@ -47,34 +49,38 @@ export interface SourceFacts {
 
 /** Reads the facts of the Parquet files `paths` (absolute), which must all have the same columns. */
 export async function readFacts(paths: readonly string[]): Promise<SourceFacts> {
-  // DuckDB starts on a thread of its own while the footers are read.
-  const [opened, read] = await Promise.allSettled([openMemory({ files: paths }), readFiles(paths)]);
-  try {
-    if (read.status === 'rejected') throw read.reason;
-    if (opened.status === 'rejected') throw opened.reason;
-    return await factsOf(read.value, opened.value);
-  } finally {
-    if (opened.status === 'fulfilled') await opened.value.close();
-  }
-}
-
-async function factsOf(read: readonly ReadFile[], database: Database): Promise<SourceFacts> {
+  const read = await readFiles(paths);
+  // Whoever scans them needs a name for each that DuckDB can be told.
+  for (const path of paths) literalPath(path);
   const [first] = read;
   if (first === undefined) throw new BatchCoreError('SOURCE_EMPTY', 'the source has no files');
-  // Files whose footers spell the schema alike have the same columns; DuckDB need only be asked about the others.
-  const others = read.filter(({ schema }) => Buffer.compare(schema, first.schema) !== 0);
-  const columns = await describe(database, first);
-  for (const one of others) refuseOtherColumns(first.file.path, columns, one.file.path, await describe(database, one));
-  for (const place of new Set(read.flatMap(({ coarse }) => [...coarse]))) {
+  const columns = await columnsOf(read, first);
+  for (const place of new Set(read.flatMap((one) => one.columns.flatMap(({ coarse }, at) => (coarse ? [at] : []))))) {
     const column = columns[place];
     if (column) column.coarse = true;
   }
   const extents = new Map<string, Extent>();
-  for (const { name } of columns) {
-    const union = unionOf(read.map((one) => one.extents.get(name)));
+  for (const [place, { name }] of columns.entries()) {
+    const union = unionOf(read.map((one) => one.columns[place]?.extent));
     if (union) extents.set(name, union);
   }
   return { files: read.map(({ file }) => file), columns, extents };
+}
+
+/** The columns of the first file, which all have. */
+async function columnsOf(read: readonly ReadFile[], first: ReadFile): Promise<SourceColumn[]> {
+  // Files whose footers spell the schema alike have the same columns.
+  const others = read.filter(({ schema }) => Buffer.compare(schema, first.schema) !== 0);
+  const asked = [first, ...others].filter(isAsked);
+  const database = asked.length > 0 ? await openMemory({ files: asked.map(({ file }) => file.path) }) : undefined;
+  try {
+    const columns = await describe(database, first);
+    for (const one of others)
+      refuseOtherColumns(first.file.path, columns, one.file.path, await describe(database, one));
+    return columns;
+  } finally {
+    await database?.close();
+  }
 }
 
 /** What is cheap to read of a file's identity: asked after each chunk, to notice a file replaced under the run. */
@@ -83,12 +89,8 @@ export async function statIdentity(path: string): Promise<Identity> {
 }
 
 /** What one file's footer tells. */
-interface ReadFile {
+interface ReadFile extends Pick<Footer, 'schema' | 'columns' | 'plain'> {
   file: SourceFile;
-  schema: Uint8Array;
-  extents: Map<string, Extent>;
-  misread: Map<number, MisreadDecimal>;
-  coarse: Set<number>;
 }
 
 /** As many as the pool has threads for, twice. */
@@ -105,8 +107,8 @@ async function readFiles(paths: readonly string[]): Promise<ReadFile[]> {
     const some = await Promise.allSettled(paths.slice(first, first + AT_ONCE).map(readFile));
     for (const one of some) {
       if (one.status === 'rejected') throw one.reason;
-      const { file, extents } = one.value;
-      groupExtents += file.rowGroups.length * extents.size;
+      const { file, columns } = one.value;
+      groupExtents += file.rowGroups.length * columns.filter(({ extent }) => extent).length;
       read.push(groupExtents > GROUP_EXTENTS_MAX ? coarsened(one.value) : one.value);
     }
   }
@@ -114,7 +116,11 @@ async function readFiles(paths: readonly string[]): Promise<ReadFile[]> {
 }
 
 function coarsened(file: ReadFile): ReadFile {
-  return { ...file, extents: new Map([...file.extents].map(([name, extent]) => [name, withoutGroups(extent)])) };
+  const columns = file.columns.map(({ extent, ...column }) => ({
+    ...column,
+    ...(extent && { extent: withoutGroups(extent) }),
+  }));
+  return { ...file, columns };
 }
 
 async function readFile(path: string): Promise<ReadFile> {
@@ -122,22 +128,36 @@ async function readFile(path: string): Promise<ReadFile> {
   try {
     const { identity, size } = opened;
     const bytes = await readFooter(opened, path);
-    const { rows, rowGroups, ...rest } = parseFooter(bytes, path, size);
-    const file = { path, ...identity, footerBytes: bytes.length, footerSha256: footerDigest(bytes), rows, rowGroups };
-    return { file, ...rest };
+    const { rows, rowGroups, sha256: footerSha256, ...rest } = parseFooter(bytes, path, size);
+    return { file: { path, ...identity, footerBytes: bytes.length, footerSha256, rows, rowGroups }, ...rest };
   } finally {
     await opened.close();
   }
 }
 
-async function describe(database: Database, { file: { path }, misread }: ReadFile): Promise<SourceColumn[]> {
+/**
+ * Whether DuckDB has to be asked what columns a file has: its footer does not tell plainly, or DuckDB finds the file by a
+ * pattern, for which it must be let to look at what lies beside it.
+ */
+function isAsked({ file: { path }, plain }: ReadFile): boolean {
+  return !plain || literalPath(path) !== path;
+}
+
+/** The columns of a file, of which `database` is asked where the footer does not tell. */
+async function describe(database: Database | undefined, file: ReadFile): Promise<SourceColumn[]> {
+  const { columns } = file;
+  if (database === undefined || !isAsked(file))
+    return columns.map(({ name, type = '', misread }) => describeColumn(name, type, misread));
+  const { path } = file.file;
   try {
     const rows = await database.all('DESCRIBE SELECT * FROM read_parquet($1, hive_partitioning=false)', [
       literalPath(path),
     ]);
-    return rows.map(({ column_name, column_type }, place) =>
-      describeColumn(String(column_name), String(column_type), misread.get(place)),
-    );
+    return rows.map(({ column_name, column_type }, place) => {
+      const { name, misread } = columns[place] ?? {};
+      const column = describeColumn(String(column_name), String(column_type), misread);
+      return name === undefined || name === column.name ? column : { ...column, nameInFile: name };
+    });
   } catch (cause) {
     throw describeError(path, BatchCoreError.from(cause));
   }

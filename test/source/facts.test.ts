@@ -57,7 +57,10 @@ it('tells of each row group that has rows, over all files, as far as they all do
   expect(extents.get('x')).toEqual({
     low: 2049,
     high: 4999.5,
-    groups: [...[...none, 1024, 2049, 4095, 452, 4097, 4999], ...[...none, 1024, 2049.5, 4095.5, 452, 4097.5, 4999.5]],
+    groups: Float64Array.of(
+      ...[...none, 1024, 2049, 4095, 452, 4097, 4999],
+      ...[...none, 1024, 2049.5, 4095.5, 452, 4097.5, 4999.5],
+    ),
   });
 });
 

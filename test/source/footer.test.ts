@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseFooter, readFooter } from '../../src/source/footer.ts';
 import { parquet, scratch, sql } from '../cli/harness.ts';
+import { type Field, struct } from './thrift.ts';
 
 const directory = scratch();
 
@@ -44,31 +45,6 @@ describe('says the same as DuckDB', () => {
     expect(rows).toBe(rowGroups.reduce((sum, group) => sum + group.rows, 0));
   });
 });
-
-/** A footer in Thrift's compact protocol, written field by field. */
-type Field = [id: number, value: number | string | Field[] | Field[][]];
-
-function struct(fields: Field[]): number[] {
-  let last = 0;
-  const bytes = fields.flatMap(([id, value]) => {
-    const delta = id - last;
-    last = id;
-    if (typeof value === 'number') return [(delta << 4) | 6, ...varint(zigzag(value))];
-    if (typeof value === 'string')
-      return [(delta << 4) | 8, ...varint(BigInt(Buffer.byteLength(value))), ...Buffer.from(value)];
-    const list = value as Field[][];
-    if (isFields(value)) return [(delta << 4) | 12, ...struct(value)];
-    return [(delta << 4) | 9, 0xfc, ...varint(BigInt(list.length)), ...list.flatMap(struct)];
-  });
-  return [...bytes, 0];
-}
-
-const isFields = (value: Field[] | Field[][]): value is Field[] => typeof value[0]?.[0] === 'number';
-const zigzag = (value: number) => (value < 0 ? -2n * BigInt(value) - 1n : 2n * BigInt(value));
-
-function varint(value: bigint): number[] {
-  return value < 128n ? [Number(value)] : [Number(value & 127n) | 128, ...varint(value >> 7n)];
-}
 
 const SCHEMA: Field = [
   2,

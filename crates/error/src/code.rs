@@ -42,6 +42,8 @@ codes! {
     SourceNotFound = "SOURCE_NOT_FOUND",
     /// A source may not be read.
     SourceUnreadable = "SOURCE_UNREADABLE",
+    /// A source is not Parquet, or its footer is damaged.
+    SourceInvalid = "SOURCE_INVALID",
     /// A page of a source is not what its header says.
     SourceDamaged = "SOURCE_DAMAGED",
     /// The name is taken by something that is not ours to replace.

@@ -14,6 +14,7 @@ pub mod chunk;
 mod convert;
 mod error;
 pub mod fit;
+pub mod footer;
 pub mod lock;
 pub mod long;
 pub mod memory;

@@ -37,6 +37,6 @@ pub use part::PartWriter;
 pub use publish::{Staged, Stager, StoredPart};
 pub use receipt::PartReceipt;
 pub use source::{
-    ColumnPages, Damage, KeptSize, RowGroupDigest, SourceError, SourceReceipt, kept_sizes, page_sizes,
-    verify_row_groups,
+    ColumnPages, Damage, Extent, FooterColumn, FooterFacts, FooterRowGroup, KeptSize, MisreadDecimal, RowGroupDigest,
+    SourceError, SourceReceipt, footer_facts, kept_sizes, page_sizes, verify_row_groups,
 };

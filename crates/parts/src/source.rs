@@ -14,14 +14,23 @@
 //! Nothing is kept of what was read, so memory does not grow with the file, its footer or its pages; and what a
 //! stranger's header declares is only ever compared with the bytes that are there.
 
+mod bytes;
+mod cell;
+mod element;
+mod extent;
+mod facts;
 mod fault;
 mod footer;
+mod form;
 mod kept_sizes;
 mod page_sizes;
 mod pages;
 mod receipt;
+mod row_group;
+mod schema;
 mod stretch;
 mod thrift;
+mod types;
 
 use crate::digest::hex;
 use fault::Fault;
@@ -32,10 +41,15 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use stretch::Stretch;
 
+pub use extent::Extent;
+pub use facts::{FooterFacts, footer_facts};
 pub use fault::{Damage, SourceError};
 pub use kept_sizes::{KeptSize, kept_sizes};
 pub use page_sizes::{ColumnPages, page_sizes};
 pub use receipt::{RowGroupDigest, SourceReceipt};
+pub use row_group::FooterRowGroup;
+pub use schema::FooterColumn;
+pub use types::MisreadDecimal;
 
 /// Large enough that reads are few, small enough that the bytes are still in the cache when they are hashed.
 const PAGES_BUFFER_BYTES: usize = 1 << 18;

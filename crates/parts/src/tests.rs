@@ -5,6 +5,7 @@ mod crash;
 mod damage;
 mod directory;
 mod faults;
+mod footer;
 mod lists;
 mod order;
 mod property;

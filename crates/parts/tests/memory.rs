@@ -1,18 +1,21 @@
-//! Verifying a source takes the same little memory however large file and pages are.
+//! Verifying a source takes the same little memory however large file and pages are, and reading a footer what its bytes do.
 //!
 //! In a process of its own: the allocator counts for everyone in it.
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch};
-use batch_core_parts::{Compression, Disk, PartOptions, PartWriter, verify_row_groups};
+use batch_core_parts::{Compression, Disk, PartOptions, PartWriter, footer_facts, verify_row_groups};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 struct Counting;
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
+/// One test at a time.
+static TURN: Mutex<()> = Mutex::new(());
 
 // SAFETY: every call goes to the system's allocator as it came; counting touches no memory of the caller's.
 unsafe impl GlobalAlloc for Counting {
@@ -35,6 +38,7 @@ static COUNTING: Counting = Counting;
 
 #[test]
 fn verifying_takes_the_buffers_and_nothing_that_grows() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let home = tempfile::tempdir().unwrap();
     let values =
         |first: i32| -> ArrayRef { Arc::new(Float64Array::from_iter_values((first..first + 65_536).map(f64::from))) };
@@ -54,4 +58,29 @@ fn verifying_takes_the_buffers_and_nothing_that_grows() {
     let peak = PEAK.load(Ordering::Relaxed) - before;
     assert_eq!(receipt.row_groups.len(), 2);
     assert!(peak < 320 << 10, "{peak} bytes for a file of {bytes}");
+}
+
+#[test]
+fn a_footer_takes_memory_by_its_bytes_and_not_by_what_it_says() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let peak_of = |footer: &[u8]| {
+        let before = HELD.load(Ordering::Relaxed);
+        PEAK.store(before, Ordering::Relaxed);
+        let taken = footer_facts(footer, 1 << 30, Path::new("f")).is_ok();
+        (taken, PEAK.load(Ordering::Relaxed) - before)
+    };
+    // 2^20 columns without a name, and a row group of as many chunks that say nothing: a byte for each.
+    let nothing = vec![0; 1 << 20];
+    let (children, count) = ([0x80, 0x80, 0x80, 0x01], [0x80, 0x80, 0x40]);
+    let root = [&[0x55][..], &children, &[0]].concat();
+    let schema = [&[0x29, 0xfc, 0x81, 0x80, 0x40][..], &root, &nothing].concat();
+    let group = [&[0x19, 0xfc][..], &count, &nothing, &[0]].concat();
+    let footer = [&schema[..], &[0x29, 0x1c], &group, &[0]].concat();
+    let (taken, peak) = peak_of(&footer);
+    assert!(taken && peak < 128 * footer.len(), "{peak} bytes for a footer of {}", footer.len());
+    // The same beginnings, and nothing after them.
+    for length in [5, 10, 11, schema.len() + 6] {
+        let (taken, peak) = peak_of(&footer[..length]);
+        assert!(!taken && peak < 128 * length + 4096, "{peak} bytes for a footer of {length}");
+    }
 }

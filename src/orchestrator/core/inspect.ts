@@ -7,7 +7,6 @@ import { fromHere } from '../../files/paths.ts';
 import { isModelFile, METADATA_FINGERPRINT, METADATA_MODEL, SUCCESS } from '../../sink/look.ts';
 import { MANIFEST, readManifest } from '../../sink/manifest.ts';
 import { readFacts, type SourceColumn, type SourceFacts } from '../../source/facts.ts';
-import { fileColumnNames } from '../../source/names.ts';
 import { resolveSource } from '../../source/resolve.ts';
 import { knownJobs } from '../../store/home.ts';
 import type { JobStatus } from '../../store/status.ts';
@@ -28,8 +27,7 @@ export interface InspectedSource {
   rows: number;
   bytes: number;
   rowGroups: SourceFacts['files'][number]['rowGroups'];
-  /** `nameInFile` where DuckDB calls the column otherwise. */
-  columns: (SourceColumn & { nameInFile?: string })[];
+  columns: SourceColumn[];
   /** Why `score` refuses it, whatever is asked. */
   refusal?: ErrorRecord;
 }
@@ -162,12 +160,10 @@ async function inspectSource(paths: readonly string[]): Promise<InspectedSource>
   return describeSource(await readFacts(await resolveSource(paths, lookFrom(paths))));
 }
 
-async function describeSource(facts: SourceFacts, metadata?: Record<string, string>): Promise<InspectedSource> {
+function describeSource(facts: SourceFacts, metadata?: Record<string, string>): InspectedSource {
   const { files, columns } = facts;
   const [first] = files;
   if (!first) throw new BatchCoreError('BUG', 'a source without files');
-  const names = await fileColumnNames(first.path);
-  const renamed = (i: number) => (names[i] !== undefined && names[i] !== columns[i]?.name ? names[i] : undefined);
   const refusal = refusalOf(facts);
   return {
     kind: 'source',
@@ -177,10 +173,7 @@ async function describeSource(facts: SourceFacts, metadata?: Record<string, stri
     rows: files.reduce((sum, file) => sum + file.rows, 0),
     bytes: files.reduce((sum, file) => sum + file.size, 0),
     rowGroups: files.flatMap((file) => file.rowGroups),
-    columns: columns.map((column, i) => {
-      const nameInFile = renamed(i);
-      return { ...column, ...(nameInFile !== undefined && { nameInFile }) };
-    }),
+    columns,
     ...(refusal && { refusal: refusal.toJSON() }),
   };
 }

@@ -160,12 +160,12 @@ function groupExtents(columns: number, extents: readonly Extent[], groups: numbe
   const told = extents.flatMap((extent) => (extent.groups ? [extent.groups] : []));
   if (told.length < columns) return new Float64Array();
   const numbers = new Float64Array(groups * columns * GROUP_NUMBERS);
-  for (let group = 0; group < groups; group += 1) {
-    told.forEach((column, place) => {
-      const ofGroup = column.slice(group * GROUP_NUMBERS, (group + 1) * GROUP_NUMBERS);
-      numbers.set(ofGroup, (group * columns + place) * GROUP_NUMBERS);
-    });
-  }
+  told.forEach((column, place) => {
+    for (let at = 0; at < groups * GROUP_NUMBERS; at += 1) {
+      const [group, number] = [Math.floor(at / GROUP_NUMBERS), at % GROUP_NUMBERS];
+      numbers[(group * columns + place) * GROUP_NUMBERS + number] = column[at] ?? 0;
+    }
+  });
   return numbers;
 }
 

@@ -3,6 +3,7 @@
 //! A text in a dictionary is written once, and a scan makes as many copies of it as rows have it: a file of 200 KB may
 //! unpack to gigabytes. What bounds a vector is the longest text of a dictionary, which only the dictionary tells.
 
+use super::bytes::Bytes;
 use super::fault::{Fault, SourceError};
 use super::footer::{self, ColumnChunk, Visitor};
 use super::pages::PageHeader;

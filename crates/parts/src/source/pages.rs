@@ -1,5 +1,6 @@
 //! The pages of one column in one row group: their headers, and their checksums where they have any.
 
+use super::bytes::Bytes;
 use super::fault::Fault;
 use super::footer::first_count;
 use super::receipt::SourceReceipt;

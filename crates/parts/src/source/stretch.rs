@@ -1,5 +1,6 @@
 //! A stretch of a file, read once from front to back.
 
+use super::bytes::Bytes;
 use super::fault::Fault;
 use crate::error;
 use std::fs::File;
@@ -31,45 +32,9 @@ impl<'a> Stretch<'a> {
         Self { watcher: Some(watcher), ..self }
     }
 
-    /// Bytes up to the end of the stretch.
-    pub(super) fn left(&self) -> u64 {
-        (self.unread.end - self.unread.start) + self.ready.len() as u64
-    }
-
     /// Where in the file the next byte lies.
     pub(super) fn position(&self) -> u64 {
         self.unread.start - self.ready.len() as u64
-    }
-
-    pub(super) fn byte(&mut self) -> Result<u8, Fault> {
-        if self.ready.is_empty() {
-            self.load()?;
-        }
-        let byte = self.buffer[self.ready.start];
-        self.ready.start += 1;
-        Ok(byte)
-    }
-
-    /// Gives the next `count` bytes to `each`, in pieces.
-    pub(super) fn take(&mut self, mut count: u64, mut each: impl FnMut(&[u8])) -> Result<(), Fault> {
-        if count > self.left() {
-            return Err(Fault::malformed("declares more bytes than there are"));
-        }
-        while count > 0 {
-            if self.ready.is_empty() {
-                self.load()?;
-            }
-            let length = self.ready.len().min(usize::try_from(count).unwrap_or(usize::MAX));
-            let start = self.ready.start;
-            each(&self.buffer[start..start + length]);
-            self.ready.start += length;
-            count -= length as u64;
-        }
-        Ok(())
-    }
-
-    pub(super) fn skip(&mut self, count: u64) -> Result<(), Fault> {
-        self.take(count, |_| {})
     }
 
     /// Fills the buffer, which is empty, with what comes next.
@@ -96,5 +61,37 @@ impl<'a> Stretch<'a> {
             Some(watcher) => watcher(&self.buffer[..count]),
             None => Ok(()),
         }
+    }
+}
+
+impl Bytes for Stretch<'_> {
+    fn left(&self) -> u64 {
+        (self.unread.end - self.unread.start) + self.ready.len() as u64
+    }
+
+    fn byte(&mut self) -> Result<u8, Fault> {
+        if self.ready.is_empty() {
+            self.load()?;
+        }
+        let byte = self.buffer[self.ready.start];
+        self.ready.start += 1;
+        Ok(byte)
+    }
+
+    fn take(&mut self, mut count: u64, mut each: impl FnMut(&[u8])) -> Result<(), Fault> {
+        if count > self.left() {
+            return Err(Fault::malformed("declares more bytes than there are"));
+        }
+        while count > 0 {
+            if self.ready.is_empty() {
+                self.load()?;
+            }
+            let length = self.ready.len().min(usize::try_from(count).unwrap_or(usize::MAX));
+            let start = self.ready.start;
+            each(&self.buffer[start..start + length]);
+            self.ready.start += length;
+            count -= length as u64;
+        }
+        Ok(())
     }
 }

@@ -336,7 +336,7 @@ fn hostile_headers_are_refused_in_words() {
     let huge = [0x80, 0x80, 0x80, 0x80, 0x80, 0x20];
     check(&[&[0xf8], &huge[..]].concat(), 1, "more bytes than there are");
     check(&[&[0xf9, 0xf3], &huge[..]].concat(), 1, "a list longer than itself");
-    check(&[&[0xfb], &huge[..], &[0x33]].concat(), 1, "a list longer than itself");
+    check(&[&[0xfb], &huge[..], &[0x33]].concat(), 1, "a map longer than itself");
     check(&[&[0xf9][..], &[0x19; 100]].concat(), 1, "nested too deeply");
     check(&[&[0xfc][..], &[0x1c; 100]].concat(), 1, "nested too deeply");
     check(&[0xfe], 1, "an unknown type");
