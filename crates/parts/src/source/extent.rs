@@ -70,6 +70,7 @@ impl Builder {
     }
 
     /// Adds the statistics of one row group of so many rows.
+    #[expect(clippy::float_cmp, reason = "counts are whole numbers")]
     pub(super) fn add(&mut self, statistics: &Statistics<'_>, rows: f64) {
         let Some(extent) = self.extent.as_mut().filter(|_| rows > 0.0) else { return };
         if statistics.nulls == rows {

@@ -81,6 +81,7 @@ struct Parsing<'a> {
 }
 
 impl Parsing<'_> {
+    #[expect(clippy::float_cmp, reason = "counts are whole numbers")]
     fn read(mut self) -> Result<FooterFacts, Refusal> {
         let mut file = Formal::element(&form::FILE);
         while let Some((id, kind)) = self.footer.next(&mut file)? {

@@ -87,6 +87,7 @@ impl<'a> RowGroups<'a> {
     }
 
     /// The bytes of all chunks, once what they declare has been found possible; else what is not.
+    #[expect(clippy::float_cmp, reason = "counts are whole numbers")]
     fn check(&self, rows: f64, leaves: &[Leaf]) -> Result<f64, String> {
         if self.declared != leaves.len() as u64 {
             return Err(format!("has {} columns, the schema {}", self.declared, leaves.len()));

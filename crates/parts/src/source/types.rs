@@ -49,7 +49,7 @@ mod converted {
 /// What a leaf is to DuckDB; `None` where it has to be asked.
 pub(super) fn plain(element: &Element<'_>) -> Option<Plain> {
     let physical = element.physical?;
-    if physical == physical::FIXED_BYTES && !element.length.is_some_and(|length| length > 0) {
+    if physical == physical::FIXED_BYTES && element.length.is_none_or(|length| length <= 0) {
         return None;
     }
     let Some(logical) = element.logical else { return by_converted(element, physical) };
@@ -122,9 +122,8 @@ fn temporal(logical: element::Logical, physical: i64) -> Option<Plain> {
     };
     let unit = match logical.unit? {
         Milliseconds => Unit::Coarser(1000),
-        Microseconds => Unit::Same,
         Nanoseconds if logical.zone => Unit::Finer(1000),
-        Nanoseconds => Unit::Same,
+        Microseconds | Nanoseconds => Unit::Same,
     };
     let name = match (is_time, logical.zone, logical.unit?) {
         (true, true, _) => "TIME WITH TIME ZONE",

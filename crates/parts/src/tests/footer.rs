@@ -1,5 +1,7 @@
 //! What a footer declares, of files that others wrote and of damaged ones.
 
+#![expect(clippy::float_cmp, reason = "counts are whole numbers")]
+
 use crate::{FooterFacts, footer_facts};
 use batch_core_error::Code;
 use parquet::file::reader::{FileReader, SerializedFileReader};
