@@ -13,6 +13,8 @@
 //!
 //! Nothing is kept of what was read, so memory does not grow with the file, its footer or its pages; and what a
 //! stranger's header declares is only ever compared with the bytes that are there.
+//!
+//! What a footer declares of the whole file is read by `facts`, from bytes in memory.
 
 mod bytes;
 mod cell;
