@@ -116,7 +116,7 @@ describe('what a job tells other processes', () => {
   it.each(['', '{"schema":', 'null', '[]'])('may be lost (%j): it is known, and goes on', async (content) => {
     const home = `home-told-${content.length}`;
     const args = ['data.parquet', '-d', 'zscore', '--chunk-rows', '4096', '-o', `${home}.parquet`, '--home', home];
-    const id = await killAtPart(directory, ['score', ...args], home, 15);
+    const id = await killAtPart(directory, ['score', ...args], home, 30);
     for (const name of ['status.json', 'report.json', 'row-groups.json', 'control.json'])
       writeFileSync(at(home, 'jobs', id, name), content);
     const listed = await run(directory, 'jobs', '--home', home, '--json');
