@@ -26,7 +26,7 @@ export class Model {
     this.columns = Object.freeze([...native.facts.columns]);
   }
 
-  /** `sha256:` and the digest of what the model is. */
+  /** `sha256:` and the digest of what was fitted, whatever share its file flags. */
   get digest(): string {
     return this.#native.facts.digest;
   }

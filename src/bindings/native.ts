@@ -38,12 +38,14 @@ export interface LeftOut {
 
 /** What a model says of itself. */
 export interface ModelFacts {
+  /** Of what was fitted, whatever share its file flags. */
   digest: string;
   detector: string;
   columns: string[];
   /** Columns of the fit that play no part, and why. */
   leftOut: LeftOut[];
   fitRows: number;
+  /** The share of rows that is flagged where nothing else is asked for. */
   contamination: number;
   /** What a missing cell meant in the fit. */
   missing: 'center' | 'skip' | 'error';
@@ -159,6 +161,11 @@ export class NativeModel {
     this.bytes = bytes;
     this.#native = call(() => addon().NativeModel.fromBytes(buffer(bytes)));
     this.facts = JSON.parse(call(() => this.#native.describe()));
+  }
+  /** The same fit with this share in place of its own. */
+  withContamination(contamination: number): NativeModel {
+    if (contamination === this.facts.contamination) return this;
+    return new NativeModel(call(() => this.#native.withContamination(contamination)));
   }
   threshold(contamination: number): Threshold {
     return call(() => this.#native.threshold(contamination));

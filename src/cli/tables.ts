@@ -157,7 +157,7 @@ export function fitLines(report: Report): Line[] {
     report.recalled
       ? [green('already fitted'), `: nothing was run (--fresh runs it again)`]
       : [
-          green('fitted'),
+          green(report.fit.executed === 0 ? 'already fitted' : 'fitted'),
           ` ${report.detector} on ${rowsText(model.fitRows)} rows in ${secondsText(timing.totalSeconds)}`,
         ],
     `  columns   ${source.columns.length}: ${shortList(source.columns)}`,

@@ -25,6 +25,8 @@ interface Details {
   continued: { home: string };
   /** It was asked to stop: what is in flight ends, nothing new begins. */
   stopping: { home: string };
+  /** What another job of the home has fitted is taken: `from` is its file, and nothing is fitted. */
+  model: { digest: string; from: string };
   /** The output has its name. */
   published: { out: string; rows: number };
   /** The job is completed. */
@@ -58,7 +60,7 @@ export type EventName = keyof Details;
 export type EventDetail<Name extends EventName> = Details[Name];
 
 /** Events that say that the job is in another state: its database has it before anybody is told. */
-export type StateEventName = Exclude<EventName, 'retry' | 'published'>;
+export type StateEventName = Exclude<EventName, 'retry' | 'model' | 'published'>;
 
 /** Something that happened once. */
 export type RunEvent = { [Name in EventName]: Common & { event: Name } & Details[Name] }[EventName];

@@ -36,8 +36,8 @@ export function checkPlaces(places: readonly Place[], kept: Kept): void {
     refuseInput(place, path, kept);
     if (place.layout === 'directory') refuseAround(place, path, kept);
     refuseHome(place, path, kept);
-    if (isBelow(path, realPlace(join(kept.home, 'jobs'))) || isAmongJobs(path))
-      throw refused(place, "lies among the jobs' own files", 'choose another path');
+    const ofHome = ['jobs', '.models'].some((name) => isBelow(path, realPlace(join(kept.home, name))));
+    if (ofHome || isAmongJobs(path)) throw refused(place, "lies among the jobs' own files", 'choose another path');
     real.set(path, place);
   }
 }

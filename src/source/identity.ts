@@ -88,6 +88,12 @@ function comeOrGone(stored: readonly KnownIdentity[], now: readonly KnownIdentit
   ];
 }
 
+/** All that a recall compares of a file, but for where it lies. */
+export function recalledBy(file: FileIdentity): (string | number | null)[] {
+  const fields = FIELDS[file.kind].recall.filter((field) => field !== 'path');
+  return fields.map((field) => fieldOf(file, field) ?? null);
+}
+
 /** The differences in words. */
 export function differencesText(differences: readonly FieldDifference[]): string {
   return differences.map((difference) => `${difference.field}: ${difference.old} -> ${difference.new}`).join('; ');

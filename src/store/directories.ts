@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { createDirectories } from '../bindings/native.ts';
 import { BatchCoreError, systemError } from '../errors.ts';
 import { specialWords } from '../files/head.ts';
-import { type JobPaths, jobPaths, lockDirectory, statsOf } from './home.ts';
+import { type JobPaths, jobPaths, lockDirectory, modelDirectory, statsOf } from './home.ts';
 
 /**
  * Makes the directories of a job, each for its owner only and durable in its parent before the next, and refuses those
@@ -18,6 +18,11 @@ export function makeJobDirectories(home: string, jobId: string): void {
 /** Makes the directory of the locks of places, for a job. */
 export function makeLockDirectory(home: string, jobId: string): void {
   makeDirectories(jobPaths(home, jobId).directory, [home, lockDirectory(home)]);
+}
+
+/** Makes the directory of the models that jobs of a home have in common; a home that was taken away is not made again for that. */
+export function makeModelDirectory(home: string): void {
+  if (statsOf(home, statSync)) makeDirectories(modelDirectory(home), [modelDirectory(home)]);
 }
 
 /** Refuses where the directories of a job could not be made, without making any. */

@@ -46,6 +46,9 @@ export function jobPaths(home: string, jobId: string): JobPaths {
 /** Hidden: a home may lie where a pattern looks for sources. */
 export const lockDirectory = (home: string): string => join(home, '.locks');
 
+/** Models that jobs of the home have in common (sharedModels.ts); hidden as locks are. */
+export const modelDirectory = (home: string): string => join(home, '.models');
+
 /** The lock of a place where jobs of the home write: it stays when nobody has it, for removing it could take it from a successor. */
 export function placeLock(home: string, place: string): string {
   const name = createHash('sha256').update(place).digest('hex').slice(0, 16);

@@ -76,7 +76,7 @@ export function statusSink(directory: string, base: StatusBase): Sink {
     lasting: true,
     onProgress: (progress) => write({ progress, phase: progress.phase }),
     onEvent: (event) => {
-      if (event.event === 'retry' || event.event === 'published') return;
+      if (event.event === 'retry' || event.event === 'model' || event.event === 'published') return;
       const end = 'exitCode' in event && { exitCode: event.exitCode, ...('error' in event && { error: event.error }) };
       write({ state: STATE_TOLD[event.event], ...end });
     },

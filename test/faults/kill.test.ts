@@ -83,6 +83,8 @@ describe('SIGKILL', () => {
       if (existsSync(at('random.parquet')) && round % 3 === 2) {
         expect(sha256(at('random.parquet'))).toBe(expected);
         rmSync(at('random.parquet'));
+        // So that fits are killed too.
+        rmSync(at('home-random/.models'), { recursive: true, force: true });
       }
     }
     expect(landed).toBeGreaterThan(kills / 3);

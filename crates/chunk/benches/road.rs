@@ -142,7 +142,6 @@ impl Road {
             columns: columns.clone(),
             seed: 0,
             rows,
-            contamination: 0.01,
             missing: Missing::Center,
         })
         .expect("a fit");

@@ -150,7 +150,6 @@ fn fit() -> Fit {
         columns: vec!["a".into(), "b".into()],
         seed: 0,
         rows: GROUPS.iter().sum(),
-        contamination: 0.01,
         missing: Missing::Center,
     })
     .unwrap()

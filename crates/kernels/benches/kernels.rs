@@ -67,7 +67,6 @@ fn spec(source: &Source, detector: &str, parameters: &Value) -> FitSpec {
         columns: (0..COLUMNS).map(|column| format!("x{column}")).collect(),
         seed: 0,
         rows: source.rows as u64,
-        contamination: 0.01,
         missing: Missing::Center,
     }
 }

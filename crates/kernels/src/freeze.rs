@@ -47,7 +47,7 @@ pub(crate) fn model(
         left_out: left_out(names, &causes(total)),
         fit_rows: total.rows,
         seed: asked.spec.seed,
-        contamination: asked.spec.contamination,
+        contamination: None,
         missing,
         state,
         scores: Distribution::new(scores, asked.sampling().takes_all()),

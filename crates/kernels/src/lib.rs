@@ -17,7 +17,6 @@
 //!     columns: vec!["delay".to_owned()],
 //!     seed: 0,
 //!     rows: 1000,
-//!     contamination: 0.01,
 //!     missing: Missing::Center,
 //! })?;
 //! let model = loop {

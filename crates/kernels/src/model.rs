@@ -1,8 +1,13 @@
 //! The frozen model: everything a score depends on, as data.
 //!
-//! A model file is one line, `batch-core-model 2 sha256:<hex> <payload bytes>`, and a JSON payload. The digest is of
-//! the payload, and numbers in JSON read back to the same double. There is no date, no path and no host name in it:
-//! the same fit gives the same bytes. A file that is damaged, foreign or of another format is refused.
+//! A model file is one line, `batch-core-model 3 sha256:<hex> <payload bytes> <share> sha256:<hex>`, and a JSON payload.
+//! The first digest is of the payload, which is what was fitted: it is the model's. The share of rows that the model flags
+//! where nothing else is asked for is no part of that, and so of no digest of a model; the second digest is of the line
+//! before it, so that a damaged share is not believed either. Numbers read back to the same double. There is no date, no
+//! path and no host name in it: the same fit gives the same bytes. A file that is damaged, foreign or of another format is
+//! refused.
+//!
+//! Format 2 had the share in its payload, and a line without it: such a model is read, and stays what it was.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,20 +26,27 @@ use crate::left_out::LeftOut;
 use crate::{Level, Missing, ModelError, Scorer, Threshold};
 
 const NAME: &str = "batch-core-model";
+/// 3: the share lies beside what was fitted.
+const VERSION: u32 = 3;
 /// 2: says why columns were left out, and may shift the cells of a column by a power of two; infinities count for more.
-const VERSION: u32 = 2;
+const SHARE_INSIDE: u32 = 2;
+/// No first line is longer; a large foreign file is not searched for its first line end.
+const LINE_BYTES_MAX: usize = 256;
+/// The share of a model that nobody has said another of.
+const CONTAMINATION: f64 = 0.01;
 
 /// A frozen model.
 #[derive(Clone, Debug)]
 pub struct Model {
     payload: Payload,
+    contamination: f64,
     digest: String,
 }
 
-/// Models of equal digests are the same data.
+/// Models of equal digests are the same fit; two files of it may differ in their share.
 impl PartialEq for Model {
     fn eq(&self, other: &Self) -> bool {
-        self.digest == other.digest
+        self.digest == other.digest && self.contamination.to_bits() == other.contamination.to_bits()
     }
 }
 
@@ -48,7 +60,9 @@ pub(crate) struct Payload<S = Arc<dyn State>> {
     pub(crate) left_out: Vec<LeftOut>,
     pub(crate) fit_rows: u64,
     pub(crate) seed: u64,
-    pub(crate) contamination: f64,
+    /// In format 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) contamination: Option<f64>,
     pub(crate) missing: Missing,
     pub(crate) state: S,
     pub(crate) scores: Distribution,
@@ -69,14 +83,29 @@ fn tag_of(detector: &dyn Detector) -> String {
 impl Model {
     pub(crate) fn new(payload: Payload) -> Self {
         let digest = digest(&to_json(&payload));
-        Self { payload, digest }
+        Self { contamination: payload.contamination.unwrap_or(CONTAMINATION), payload, digest }
+    }
+
+    /// The same fit, which flags this share of rows where nothing else is asked for.
+    ///
+    /// # Errors
+    /// When it is no share, from 0 to 0.5.
+    pub fn with_contamination(self, contamination: f64) -> Result<Self, ModelError> {
+        if !is_share(contamination) {
+            return Err(ModelError::Config(format!(
+                "contamination is {contamination}; it is a share of the rows, from 0 to 0.5"
+            )));
+        }
+        Ok(Self { contamination, ..Self::new(Payload { contamination: None, ..self.payload }) })
     }
 
     /// The model file's bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let payload = to_json(&self.payload);
-        let mut bytes = format!("{NAME} {VERSION} {} {}\n", self.digest, payload.len()).into_bytes();
+        let beside = self.payload.contamination.is_none().then_some(self.contamination);
+        let mut bytes = first_line(&payload, beside).into_bytes();
+        bytes.push(b'\n');
         bytes.extend_from_slice(&payload);
         bytes
     }
@@ -86,11 +115,16 @@ impl Model {
     /// # Errors
     /// When the bytes are damaged, are no model, or have another format.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
-        let payload: Payload<Written> = serde_json::from_slice(open(bytes)?).map_err(unlike)?;
-        payload.read().map(Self::new)
+        let (payload, beside) = open(bytes)?;
+        let payload: Payload<Written> = serde_json::from_slice(payload).map_err(unlike)?;
+        let ((Some(share), None) | (None, Some(share))) = (payload.contamination, beside) else {
+            return Err(unlike("its share is not where its format has it"));
+        };
+        let model = Self { contamination: share, ..Self::new(payload.read()?) };
+        if is_share(share) { Ok(model) } else { Err(contradiction()) }
     }
 
-    /// `sha256:` and the digest of the payload.
+    /// `sha256:` and the digest of the payload: of what was fitted.
     #[must_use]
     pub fn digest(&self) -> String {
         self.digest.clone()
@@ -132,10 +166,10 @@ impl Model {
         self.payload.seed
     }
 
-    /// The share of anomalies the fit was asked for.
+    /// The share of rows that is flagged where nothing else is asked for.
     #[must_use]
     pub fn contamination(&self) -> f64 {
-        self.payload.contamination
+        self.contamination
     }
 
     /// What a missing cell meant in the fit.
@@ -167,9 +201,9 @@ impl Model {
             "left_out": payload.left_out,
             "fit_rows": payload.fit_rows,
             "seed": payload.seed,
-            "contamination": payload.contamination,
+            "contamination": self.contamination,
             "missing": payload.missing,
-            "threshold": self.threshold(payload.contamination),
+            "threshold": self.threshold(self.contamination),
             "scored_rows": payload.scores.rows(),
             "digest": self.digest,
             "state": { (payload.detector.as_str()): payload.state.describe() },
@@ -183,6 +217,14 @@ impl Model {
 
 fn unlike(error: impl std::fmt::Display) -> ModelError {
     ModelError::Data(format!("the model is not what this version writes: {error}"))
+}
+
+fn contradiction() -> ModelError {
+    ModelError::Data("the model contradicts itself: fit it again".to_owned())
+}
+
+fn is_share(contamination: f64) -> bool {
+    (0.0..=0.5).contains(&contamination)
 }
 
 impl<S> Payload<S> {
@@ -208,35 +250,44 @@ impl Payload<Written> {
             }
             _ => None,
         };
-        let sound = !self.columns.is_empty() && self.scores.is_sound() && (0.0..=0.5).contains(&self.contamination);
-        let contradiction = || ModelError::Data("the model contradicts itself: fit it again".to_owned());
+        let sound = !self.columns.is_empty() && self.scores.is_sound();
         let state = state.filter(|_| sound).ok_or_else(contradiction)?;
         Ok(self.with(state))
     }
 }
 
-/// The payload of a model file whose first line and digest are right.
-fn open(bytes: &[u8]) -> Result<&[u8], ModelError> {
+/// The payload of a model file whose first line and digests are right, and the share beside it, where there is one.
+fn open(bytes: &[u8]) -> Result<(&[u8], Option<f64>), ModelError> {
     let foreign = || ModelError::Data("this is no model file".to_owned());
     let damaged = || ModelError::Data("the model file is damaged: its digest does not match; fit it again".to_owned());
-    // The first line is at most this long; a large foreign file is not searched for its first line end.
-    let line_end = bytes.iter().take(160).position(|&byte| byte == b'\n').ok_or_else(foreign)?;
+    let line_end = bytes.iter().take(LINE_BYTES_MAX).position(|&byte| byte == b'\n').ok_or_else(foreign)?;
     let line = std::str::from_utf8(&bytes[..line_end]).map_err(|_| foreign())?;
-    let mut words = line.split(' ');
-    if words.next() != Some(NAME) {
+    let words: Vec<&str> = line.split(' ').collect();
+    if words[0] != NAME {
         return Err(foreign());
     }
-    let version = words.next().ok_or_else(damaged)?;
-    if version != VERSION.to_string() {
+    let version = *words.get(1).ok_or_else(damaged)?;
+    let known = [SHARE_INSIDE, VERSION].into_iter().find(|known| known.to_string() == version);
+    let Some(known) = known else {
         let other = version.parse::<u32>().is_ok_and(|other| other > 0 && other.to_string() == version);
         let message = format!(
-            "the model file has format {version}; this version of batch-core reads format {VERSION}: fit the model again"
+            "the model file has format {version}; this version of batch-core reads formats {SHARE_INSIDE} and {VERSION}: \
+             fit the model again"
         );
         return Err(if other { ModelError::Config(message) } else { damaged() });
-    }
+    };
+    let share = words.get(4).and_then(|share| share.parse().ok());
+    let beside = if known == VERSION { Some(share.ok_or_else(damaged)?) } else { None };
     let payload = &bytes[line_end + 1..];
-    let expected = format!("{NAME} {VERSION} {} {}", digest(payload), payload.len());
-    if line == expected { Ok(payload) } else { Err(damaged()) }
+    if line == first_line(payload, beside) { Ok((payload, beside)) } else { Err(damaged()) }
+}
+
+/// What stands before a payload: with the share `beside` it, or as format 2 has it.
+fn first_line(payload: &[u8], beside: Option<f64>) -> String {
+    let sealed = format!("{} {}", digest(payload), payload.len());
+    let Some(share) = beside else { return format!("{NAME} {SHARE_INSIDE} {sealed}") };
+    let line = format!("{NAME} {VERSION} {sealed} {}", json!(share));
+    format!("{line} {}", digest(line.as_bytes()))
 }
 
 fn to_json(payload: &Payload) -> Vec<u8> {

@@ -36,8 +36,6 @@ pub struct FitSpec {
     pub seed: u64,
     /// Rows planned, over all files.
     pub rows: u64,
-    /// The share of rows expected to be anomalous.
-    pub contamination: f64,
     /// What a missing cell means.
     #[serde(default)]
     pub missing: Missing,
@@ -46,12 +44,6 @@ pub struct FitSpec {
 impl FitSpec {
     /// Refuses what no detector could work with.
     pub(crate) fn check(&self) -> Result<(), FitError> {
-        if !(0.0..=0.5).contains(&self.contamination) {
-            return Err(FitError::Config(format!(
-                "contamination is {}; it is a share of the rows, from 0 to 0.5",
-                self.contamination
-            )));
-        }
         if self.columns.is_empty() {
             return Err(FitError::Data("there is no column to fit; choose columns that hold numbers".to_owned()));
         }

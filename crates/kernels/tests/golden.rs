@@ -50,7 +50,6 @@ fn fit(case: &Case) -> Model {
         columns: (0..case.columns.len()).map(name).collect(),
         seed: 0,
         rows: case.columns[0].len() as u64,
-        contamination: 0.1,
         missing: Missing::Center,
     };
     let fit = Fit::new(spec).unwrap();

@@ -42,7 +42,9 @@ fn the_file_says_what_it_is_and_holds_no_trace_of_the_machine() {
     let bytes = model.to_bytes();
     let text = String::from_utf8(bytes).unwrap();
     let (line, payload) = text.split_once('\n').unwrap();
-    assert_eq!(line, format!("batch-core-model 2 {} {}", model.digest(), payload.len()));
+    let start = format!("batch-core-model 3 {} {} 0.01", model.digest(), payload.len());
+    assert_eq!(line, format!("{start} sha256:{}", hex(&start)));
+    assert!(!payload.contains("contamination"));
     assert!(model.digest().starts_with("sha256:") && model.digest().len() == 71);
     let payload: serde_json::Value = serde_json::from_str(payload).unwrap();
     assert_eq!(payload["parameters"], json!({"scale": "minmax", "n_bins": 5, "alpha": 0.1, "tol": 0.5}));
@@ -100,10 +102,11 @@ fn foreign_newer_and_contradictory_files_are_told_apart() {
     assert!(refuse(b"PAR1 and so on").to_string().contains("no model file"));
     assert!(refuse(b"").to_string().contains("no model file"));
     assert!(refuse(&vec![b'x'; 1 << 20]).to_string().contains("no model file"));
-    for version in ["1", "3"] {
-        let other = refuse(text.replacen("batch-core-model 2 ", &format!("batch-core-model {version} "), 1).as_bytes());
+    for version in ["1", "4"] {
+        let other = refuse(text.replacen("batch-core-model 3 ", &format!("batch-core-model {version} "), 1).as_bytes());
         assert_eq!(other.code(), Code::Config);
-        let said = format!("has format {version}; this version of batch-core reads format 2: fit the model again");
+        let said =
+            format!("has format {version}; this version of batch-core reads formats 2 and 3: fit the model again");
         assert!(other.to_string().contains(&said), "{other}");
     }
 
@@ -116,18 +119,77 @@ fn foreign_newer_and_contradictory_files_are_told_apart() {
     ] {
         assert!(text.contains(from), "{from}");
         let payload = text.split_once('\n').unwrap().1.replacen(from, to, 1);
-        let refused = refuse(&sealed(&payload));
+        let refused = refuse(&sealed(&payload, "0.01"));
         assert_eq!(refused.code(), Code::Data, "{to}: {refused}");
     }
 }
 
-/// A model file with this payload, sealed as it should be.
-fn sealed(payload: &str) -> Vec<u8> {
+#[test]
+fn the_share_is_no_part_of_the_fit_and_is_kept_with_it() {
+    for (detector, parameters) in detectors() {
+        let model = table().fit(detector, &parameters).unwrap();
+        let other = model.clone().with_contamination(0.25).unwrap();
+        assert_eq!(other.digest(), model.digest());
+        assert_ne!(other, model);
+        assert_ne!(other.to_bytes(), model.to_bytes());
+        let read = Model::from_bytes(&other.to_bytes()).unwrap();
+        assert_eq!((read.contamination(), read.to_bytes()), (0.25, other.to_bytes()));
+        assert_eq!(read.describe()["threshold"], json!(model.threshold(0.25)));
+        assert_eq!(other.with_contamination(0.01).unwrap(), model);
+    }
+}
+
+#[test]
+fn a_share_that_was_changed_is_damage_and_one_that_is_none_is_refused() {
+    let model = table().fit("zscore", &json!({})).unwrap();
+    let text = String::from_utf8(model.to_bytes()).unwrap();
+    for other in ["0.02", "0.5", "0.010", "1e-2", "0.0100000000000000001", "nan", ""] {
+        let refused = Model::from_bytes(text.replacen(" 0.01 ", &format!(" {other} "), 1).as_bytes()).unwrap_err();
+        assert!(refused.to_string().contains("damaged"), "{other}: {refused}");
+    }
+    let payload = text.split_once('\n').unwrap().1;
+    assert_eq!(Model::from_bytes(&sealed(payload, "0.01")).unwrap(), model);
+    for share in ["0.6", "-0.1"] {
+        let refused = Model::from_bytes(&sealed(payload, share)).unwrap_err();
+        assert!(refused.to_string().contains("contradicts itself"), "{share}: {refused}");
+    }
+}
+
+/// As format 2 has it: the share in the payload, and in its digest.
+#[test]
+fn a_model_of_format_2_is_read_and_stays_what_it_was() {
+    for (detector, parameters) in detectors() {
+        let model = table().fit(detector, &parameters).unwrap();
+        let text = String::from_utf8(model.to_bytes()).unwrap();
+        let payload = text.split_once('\n').unwrap().1;
+        let inside = payload.replacen(",\"missing\":", ",\"contamination\":0.02,\"missing\":", 1);
+        let line = |payload: &str| format!("batch-core-model 2 sha256:{} {}", hex(payload), payload.len());
+        let bytes = format!("{}\n{inside}", line(&inside)).into_bytes();
+        let read = Model::from_bytes(&bytes).unwrap();
+        assert_eq!((read.digest(), read.contamination()), (format!("sha256:{}", hex(&inside)), 0.02));
+        assert_eq!(read.to_bytes(), bytes);
+        let scores = |model: &Model| table().score(model, Level::detect(), Missing::Center, 64);
+        let bits = |model: &Model| scores(model).iter().map(|score| score.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&read), bits(&model));
+        assert_eq!(read.with_contamination(0.01).unwrap(), model);
+        // Each format has the share where it has it.
+        assert!(Model::from_bytes(format!("{}\n{payload}", line(payload)).as_bytes()).is_err());
+        assert!(Model::from_bytes(&sealed(&inside, "0.02")).is_err());
+    }
+}
+
+/// A model file with this payload and share, sealed as it should be.
+fn sealed(payload: &str, share: &str) -> Vec<u8> {
+    let line = format!("batch-core-model 3 sha256:{} {} {share}", hex(payload), payload.len());
+    format!("{line} sha256:{}\n{payload}", hex(&line)).into_bytes()
+}
+
+fn hex(text: &str) -> String {
     use sha2::{Digest, Sha256};
     use std::fmt::Write;
     let mut hex = String::new();
-    for byte in Sha256::digest(payload) {
+    for byte in Sha256::digest(text) {
         write!(hex, "{byte:02x}").unwrap();
     }
-    format!("batch-core-model 2 sha256:{hex} {}\n{payload}", payload.len()).into_bytes()
+    hex
 }

@@ -52,6 +52,12 @@ impl NativeModel {
         })
     }
 
+    /// The bytes of the same fit with this share in place of its own.
+    #[napi]
+    pub fn with_contamination(&self, contamination: f64) -> Result<Buffer, Thrown> {
+        waist(|| Ok(self.model.clone().with_contamination(contamination)?.to_bytes().into()))
+    }
+
     /// The threshold for a share of anomalies in (0, 0.5].
     #[napi]
     pub fn threshold(&self, contamination: f64) -> Result<ThresholdRecord, Thrown> {

@@ -2,6 +2,7 @@
 import type { FitStep } from '../../bindings/native.ts';
 import type { Report } from '../../report.ts';
 import { recentReports } from '../../store/reports.ts';
+import { findShared } from '../job/sharedModel.ts';
 import type { Prepared } from '../prepare/prepare.ts';
 import { coarseWarnings, reportedSource } from '../prepare/reportedSource.ts';
 import { DEFAULTS } from '../spec/optionTable.ts';
@@ -28,7 +29,9 @@ export interface PlanReport {
 
 /** What a run would do, and what it would refuse, by all that can be seen without touching anything. */
 export async function preview(prepared: Prepared): Promise<PlanReport> {
-  const report = planReport(prepared, recentReports(prepared.home));
+  // What the home has is not fitted.
+  const fit = findShared(prepared).found ? undefined : prepared.fit;
+  const report = planReport({ ...prepared, fit }, recentReports(prepared.home));
   return { ...report, warnings: [...(await foreseen(prepared)), ...report.warnings] };
 }
 

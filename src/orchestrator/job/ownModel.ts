@@ -33,9 +33,15 @@ export async function keepOwnModel(job: OpenJob, bytes: Uint8Array): Promise<voi
   job.model = sha256;
 }
 
+/** Whether the job has no model yet, or this very one. */
+export function isSameFit({ model }: Pick<OpenJob, 'model'>, bytes: Uint8Array): boolean {
+  return model === undefined || model === sha256Of(bytes);
+}
+
 /** Refuses a model that is not the one that finished chunks were scored with: a fit of the same rows gives the same bytes. */
-export function refuseOtherFit({ jobId, model }: OpenJob, bytes: Uint8Array): void {
-  if (model === undefined || model === sha256Of(bytes)) return;
+export function refuseOtherFit(job: OpenJob, bytes: Uint8Array): void {
+  if (isSameFit(job, bytes)) return;
+  const { jobId } = job;
   throw new BatchCoreError(
     'INPUT_CHANGED',
     `the model of job ${jobId} was lost, and the same fit gives another one now: the source changed in a way that neither its size, its footer nor its time shows`,

@@ -4,6 +4,7 @@ import { isOwnLeftover } from '../../sink/leftover.ts';
 import { leftAlone, removeFile, sweepBeside } from '../../sink/temporaries.ts';
 import { mtimesOf } from '../../source/identity.ts';
 import { readRecord, writeRecord } from '../../store/home.ts';
+import { sweepShared } from '../../store/sharedModels.ts';
 import { isFinished } from '../../store/states.ts';
 import { removeScratch, removeStrangeWork, removeWorkFiles, scratchOf } from '../../store/workFiles.ts';
 import { type OpenJob, requestOf } from './job.ts';
@@ -14,6 +15,7 @@ export async function sweepJob(job: OpenJob, targets: readonly string[]): Promis
   const finished = job.stored !== undefined && isFinished(job.stored.state);
   const others = finished ? await removeWorkFiles(job.paths, job.fingerprint) : [];
   await removeScratch(job.paths);
+  sweepShared(job.home, job.jobId);
   keepRecord(job);
   const isOwn = isOwnLeftover(job);
   const beside = targets.flatMap((target) => sweepBeside(target, job.temporaryPrefix, isOwn, finished));

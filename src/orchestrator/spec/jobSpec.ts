@@ -27,7 +27,9 @@ export interface JobSpec {
   columns: string[];
   missing: Missing;
   chunkRows: number;
-  fit: { detector: string; parameters: Parameters; seed: number; contamination: number } | null;
+  fit: { detector: string; parameters: Parameters; seed: number } | null;
+  /** Of a job that only fits: the share that its model's file flags. What a job that scores flags, its rule says. */
+  contamination: number | null;
   /** Digest of the saved model that scores. */
   model: string | null;
   score: {
@@ -76,8 +78,8 @@ export function specOf(request: SpecRequest): JobSpec {
           detector: options.detector ?? DEFAULTS.detector,
           parameters: request.parameters,
           seed: options.seed ?? DEFAULTS.seed,
-          contamination: options.contamination ?? DEFAULTS.contamination,
         },
+    contamination: kind === 'fit' ? (options.contamination ?? DEFAULTS.contamination) : null,
     model: model?.digest ?? null,
     score:
       kind === 'fit'
@@ -113,15 +115,17 @@ function ruleGiven(options: ScoreOptions): boolean {
   return options.contamination !== undefined || options.threshold !== undefined || options.top !== undefined;
 }
 
-/** SHA-256 of the spec with its keys in order. */
-export function fingerprintOf(spec: JobSpec): string {
-  return createHash('sha256').update(canonical(spec)).digest('hex');
+export const fingerprintOf = (spec: JobSpec): string => digestOf(spec);
+
+/** SHA-256 of a value with its keys in order. */
+export function digestOf(value: unknown): string {
+  return createHash('sha256').update(canonical(value)).digest('hex');
 }
 
 /** A job is its content and where it lies: the same content under two names is two jobs, whose bytes are equal. */
 export function jobIdOf(fingerprint: string, paths: { sources: readonly string[]; out: string }): string {
   const { sources, out } = paths;
-  return createHash('sha256').update(canonical({ fingerprint, sources, out })).digest('hex').slice(0, 16);
+  return digestOf({ fingerprint, sources, out }).slice(0, 16);
 }
 
 function canonical(value: unknown): string {

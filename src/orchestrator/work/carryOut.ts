@@ -29,7 +29,7 @@ import { type VerifiedInput, verifyInput } from './verifyInput.ts';
 /** What a run works with. */
 export interface Means {
   monitor: Monitor;
-  emit: Emit<'retry' | 'published'>;
+  emit: Emit<'retry' | 'model' | 'published'>;
   control: Control;
   /** Aborted when what is in flight is to be interrupted. */
   interrupt: AbortSignal;
@@ -99,7 +99,8 @@ async function work(
   };
   const planSeconds = timing.lap();
   const verified = await verifyInput(prepared, run);
-  const { model, warnings: ofModel } = await obtainModel(prepared, job, run, counts.fit);
+  const { model, warnings: ofModel, from } = await obtainModel(prepared, job, run, counts.fit);
+  if (from !== undefined) emit('model', { digest: model.facts.digest, from });
   const carried = { model, engine, counts, timing, verified };
   if (prepared.kind === 'fit') {
     if (counts.fit.planned === 0) countAsResumed('fit', counts.fit, run, prepared.rows);

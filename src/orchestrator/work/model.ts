@@ -7,8 +7,10 @@ import { BatchCoreError } from '../../errors.ts';
 import type { ChunkCounts } from '../../events/progress.ts';
 import { removeFitStates } from '../../store/workFiles.ts';
 import type { OpenJob } from '../job/job.ts';
-import { keepOwnModel, readOwnModel, refuseOtherFit } from '../job/ownModel.ts';
+import { isSameFit, keepOwnModel, readOwnModel, refuseOtherFit } from '../job/ownModel.ts';
+import { findShared, share } from '../job/sharedModel.ts';
 import type { Prepared } from '../prepare/prepare.ts';
+import { shareOf } from '../spec/fitIdentity.ts';
 import type { JobSpec } from '../spec/jobSpec.ts';
 import type { PlannedChunk } from '../spec/plan.ts';
 import { mergePass } from './merging.ts';
@@ -19,9 +21,11 @@ import { artifactOf } from './task.ts';
 export interface Obtained {
   model: NativeModel;
   warnings: string[];
+  /** The file of the home that it was taken from, where another job fitted it. */
+  from?: string;
 }
 
-/** Fits, or takes what was saved or fitted before; the model lies at `job.paths.model` when this returns. */
+/** Fits, or takes what was saved or fitted before, be it by another job; the model lies at `job.paths.model` when this returns. */
 export async function obtainModel(
   prepared: Prepared,
   job: OpenJob,
@@ -34,16 +38,23 @@ export async function obtainModel(
   }
   const kept = readOwnModel(job);
   if (kept) return { model: new NativeModel(kept), warnings: [] };
-  const lost = `${job.paths.model} was not what this job had fitted, or not there any more: the model was fitted again`;
-  const warnings = job.model === undefined ? [] : [lost];
-  const bytes = await fitPasses(prepared, job, run, counts);
-  refuseOtherFit(job, bytes);
-  const model = new NativeModel(bytes);
-  await keepOwnModel(job, bytes);
+  const own = (model: NativeModel) => model.withContamination(shareOf(prepared.spec));
+  const { found, warnings } = findShared(prepared);
+  // One that finished chunks were not scored with is no help.
+  const taken = found && isSameFit(job, own(found.model).bytes) ? found : undefined;
+  const again = taken ? `${taken.path} was taken` : 'the model was fitted again';
+  if (job.model !== undefined)
+    warnings.push(`${job.paths.model} was not what this job had fitted, or not there any more: ${again}`);
+  const fitted = taken?.model ?? new NativeModel(await fitPasses(prepared, job, run, counts));
+  const model = own(fitted);
+  refuseOtherFit(job, model.bytes);
+  await keepOwnModel(job, model.bytes);
   // What passes told each other is of no more use.
   removeFitStates(job.paths.directory);
-  await job.store.event('model', { digest: model.facts.digest });
-  return { model, warnings };
+  const { digest } = model.facts;
+  await job.store.event('model', { digest, ...(taken && { from: taken.path }) });
+  if (taken) return { model, warnings, from: taken.path };
+  return { model, warnings: [...warnings, ...share(prepared, job, fitted, counts.resumed)] };
 }
 
 async function fitPasses(prepared: Prepared, job: OpenJob, run: PhaseRun, counts: ChunkCounts): Promise<Uint8Array> {

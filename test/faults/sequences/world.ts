@@ -219,9 +219,10 @@ export class World {
     const file = join(home, this.#dice.of(files));
     const how = this.#dice.of(['remove', 'cut', 'flip', 'whole job'] as const);
     this.log.push(`${how}: ${file.slice(home.length + 1)}`);
-    const job = file.slice(join(home, 'jobs').length + 1).split('/')[0] ?? '';
-    if (how === 'whole job') rmSync(join(home, 'jobs', job), { recursive: true });
-    else this.#spoil(file, how);
+    const [room, job = ''] = file.slice(home.length + 1).split('/');
+    if (how !== 'whole job') this.#spoil(file, how);
+    else if (room === 'jobs') rmSync(join(home, room, job), { recursive: true });
+    else this.#spoil(file, 'remove');
   }
 
   #spoil(file: string, how: 'remove' | 'cut' | 'flip'): void {

@@ -54,11 +54,20 @@ export function digests(directory: string, { outputs }: Scenario): Record<string
   return found;
 }
 
-/** Every name below `directory`, with the job's identity written `#`. */
+/** Models that jobs have in common bear the source's identity, which differs from run to run, and none need be there. */
+const SHARED = /^home\/\.models(\/[0-9a-f]{64}\.[0-9a-f]{64}\.bcm)?$/;
+
+/** Every name below `directory`, with the job's identity written `#`, but for shared models that are whole. */
 export function tree(directory: string, jobId: string): string[] {
   return readdirSync(directory, { recursive: true })
-    .map((name) => String(name).replaceAll(jobId, '#'))
+    .map(String)
+    .filter((name) => !SHARED.test(name) || isCut(join(directory, name)))
+    .map((name) => name.replaceAll(jobId, '#'))
     .sort();
+}
+
+function isCut(path: string): boolean {
+  return statSync(path).isFile() && !path.endsWith(`.${sha256(path)}.bcm`);
 }
 
 function filesOf(path: string): string[] {

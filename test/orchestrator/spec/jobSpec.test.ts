@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { fitFingerprintOf, shareOf } from '../../../src/orchestrator/spec/fitIdentity.ts';
 import {
   featureColumns,
   fingerprintOf,
@@ -111,6 +112,52 @@ describe('what an option decides', () => {
     const model = { digest: 'd', columns: ['x', 'y'], contamination: 0.01, missing: 'center' } as const;
     expect(idOf({}, { model })).not.toBe(idOf({}));
     expect(idOf({}, { model: { ...model, digest: 'e' } })).not.toBe(idOf({}, { model }));
+  });
+});
+
+describe('a fit', () => {
+  const fitOf = (options: ScoreOptions, more: Partial<SpecRequest> = {}) =>
+    fitFingerprintOf(specOf(request(options, more)));
+
+  it.each<[string, ScoreOptions, Partial<SpecRequest>?]>([
+    ['its share', { contamination: 0.2 }],
+    ['a threshold', { threshold: 3 }],
+    ['the highest rows', { top: 5 }],
+    ['reasons', { explain: 0 }],
+    ['kept columns', { keep: ['name'] }],
+    ['compression', { compression: 'snappy' }],
+    ['chunks', { chunkRows: 5000 }],
+    ['layout', {}, { layout: 'directory' }],
+    ['whether it is all that is done', { contamination: 0.3 }, { kind: 'fit' }],
+    ['names', {}, { facts: { ...facts, files: facts.files.map((file) => ({ ...file, path: '/other/b.parquet' })) } }],
+  ])('is the same whatever %s', (_, options, more) => {
+    expect(idOf(options, more) === idOf({})).toBe(_ === 'names');
+    expect(fitOf(options, more)).toBe(fitOf({}));
+  });
+
+  it.each<[string, ScoreOptions, Partial<SpecRequest>?]>([
+    ['detector', { detector: 'zscore' }],
+    ['seed', { seed: 1 }],
+    ['missing cells', { missing: 'skip' }],
+    ['columns', { columns: ['x'] }],
+    ['their order', { columns: ['y', 'x'] }],
+    ['parameters', {}, { parameters: { n_bins: 3 } }],
+    ['versions', {}, { versions: { result: 2, duckdb: 'v1' } }],
+    ['DuckDB', {}, { versions: { result: 1, duckdb: 'v2' } }],
+    ['source', {}, { facts: { ...facts, files: facts.files.map((file) => ({ ...file, footerSha256: 'cd' })) } }],
+    ['files', {}, { facts: { ...facts, files: [...facts.files, ...facts.files] } }],
+  ])('is another with another: %s', (_, options, more) => {
+    expect(fitOf(options, more)).not.toBe(fitOf({}));
+  });
+
+  it('flags the share of its job', () => {
+    const share = (options: ScoreOptions, kind: 'score' | 'fit' = 'score') =>
+      shareOf(specOf(request(options, { kind })));
+    expect([{}, { contamination: 0.2 }, { top: 5 }, { threshold: 3 }].map((options) => share(options))).toEqual([
+      ...[0.01, 0.2, 0.01, 0.01],
+    ]);
+    expect([{}, { contamination: 0.2 }].map((options) => share(options, 'fit'))).toEqual([0.01, 0.2]);
+    expect(idOf({ contamination: 0.2 }, { kind: 'fit' })).not.toBe(idOf({}, { kind: 'fit' }));
   });
 });
 

@@ -83,7 +83,6 @@ impl Table {
             columns: (0..self.values.len()).map(|column| format!("x{column}")).collect(),
             seed: 7,
             rows: self.rows() as u64,
-            contamination: 0.01,
             missing: Missing::Center,
         }
     }
