@@ -7,7 +7,8 @@ import { writeSync } from 'node:fs';
 
 try {
   const { run } = await import('./run.ts');
-  process.exitCode = await run();
+  // All is printed and closed. Node would take its heap apart before it ends by itself.
+  process.exit(await run());
 } catch (thrown) {
   const { code } = Object(thrown) as { code?: unknown };
   if (code !== 'EMFILE' && code !== 'ENFILE') throw thrown;

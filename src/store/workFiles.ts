@@ -81,14 +81,21 @@ export function setAside(path: string): void {
   renameSync(path, aside);
 }
 
+/** As many as the pool has threads for, twice: to give back what a part takes of the disk and of memory takes milliseconds. */
+const REMOVED_AT_ONCE = 8;
+
 /** Empties `directory` of the regular files that are ours, and removes it where nothing else is in it. */
 async function removeOwn(directory: string, isOurs: (name: string) => boolean): Promise<string[]> {
   const others: string[] = [];
-  for (const name of namesIn(directory)) {
-    const path = join(directory, name);
-    const own = isFile(path) && isOurs(name);
-    if (own) await unlink(path).catch(ignoreAbsence);
-    else others.push(path);
+  const names = namesIn(directory);
+  for (let first = 0; first < names.length; first += REMOVED_AT_ONCE) {
+    const removals = names.slice(first, first + REMOVED_AT_ONCE).map((name) => {
+      const path = join(directory, name);
+      if (isFile(path) && isOurs(name)) return unlink(path).catch(ignoreAbsence);
+      others.push(path);
+      return undefined;
+    });
+    for (const one of await Promise.allSettled(removals)) if (one.status === 'rejected') throw one.reason;
   }
   if (others.length === 0) removeEmpty(directory);
   return others;

@@ -137,13 +137,14 @@ function foreignLock(lock: string, message: string, cause?: unknown): BatchCoreE
   return new BatchCoreError('OUTPUT_UNWRITABLE', message, { where: { file: lock }, hint, cause });
 }
 
-/** Lets go of the job, whatever goes wrong with it. */
-export async function closeJob(job: Pick<OpenJob, 'store' | 'lock'>): Promise<void> {
-  try {
-    await job.store.close();
-  } finally {
-    job.lock.release();
-  }
+/** Lets go of the job, whatever goes wrong with it: of its lock when nobody works in its directory any more. */
+export async function closeJob(
+  { store, lock }: Pick<OpenJob, 'store' | 'lock'>,
+  workers: Promise<void> = Promise.resolve(),
+): Promise<void> {
+  const [closed] = await Promise.allSettled([store.close(), workers]);
+  lock.release();
+  if (closed.status === 'rejected') throw closed.reason;
 }
 
 /** What takes a directory away removes one file of it after the other. */

@@ -59,7 +59,7 @@ export interface Carried {
   warnings: string[];
 }
 
-/** Carries out the work of an execution, and lets its engine go. */
+/** Carries out the work of an execution, and begins to let its engine go. */
 export async function carryOut(
   prepared: Prepared,
   job: OpenJob,
@@ -70,7 +70,8 @@ export async function carryOut(
   try {
     return await work(prepared, job, execution, engine, means);
   } finally {
-    await engine.close().catch(() => {});
+    // That takes a while, in which the rest can be done: who opened the engine waits for it.
+    engine.close().catch(() => {});
   }
 }
 

@@ -116,9 +116,7 @@ async function runAlone(prepared: Prepared, hooks: RunHooks, timing: Timing): Pr
     });
     return 'recalled' in begun ? begun.recalled : await execute(prepared, job, begun, hooks, timing);
   } finally {
-    // Nobody works in the directory any more when its lock is let go.
-    await engines.close();
-    await closeJob(job);
+    await closeJob(job, engines.close());
   }
 }
 
