@@ -57,6 +57,10 @@ export async function score(...asked) {
   return { wallSeconds, report: JSON.parse(stdout) };
 }
 
+/** `batch-core fit` of a z-score model, saved at `model`. */
+export const fitZ = (file, model, home, ...flags) =>
+  node([MAIN, 'fit', file, '-d', 'zscore', '-m', model, '--home', home, ...flags, '--progress', 'none', '-q']);
+
 /** What one would otherwise use, in a process of its own, with as many threads as there are cores unless told otherwise. */
 export async function rival(mode, file, { out = '', threads = availableParallelism() } = {}) {
   const { wallSeconds, stdout } = await node([RIVALS, mode, file, String(threads), out]);

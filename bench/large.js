@@ -6,7 +6,7 @@ import { linkSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statfsSync } fr
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkShare, checkTogether, checkTop, checkZ } from './answers.js';
-import { MAIN, node, scoring } from './command.js';
+import { fitZ, scoring } from './command.js';
 import { COLUMNS, generate } from './generate.js';
 import { record } from './record.js';
 import { watched } from './watch.js';
@@ -136,20 +136,7 @@ function judge(what, reach, measured, isWithin) {
 }
 
 try {
-  await node([
-    MAIN,
-    'fit',
-    file,
-    '-d',
-    'zscore',
-    ...features,
-    ...saved,
-    '--home',
-    at('home'),
-    '--progress',
-    'none',
-    '-q',
-  ]);
+  await fitZ(file, at('z.bcm'), at('home'), ...features);
   mkdirSync(at('links'));
   // By their names several files, on the disk one.
   for (let i = 0; i < links; i += 1)

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkRows, checkSums, checkZ } from './answers.js';
-import { inTurn, MAIN, median, node, rival, score, scoring, secondsUntil, sha256 } from './command.js';
+import { fitZ, inTurn, MAIN, median, node, rival, score, scoring, secondsUntil, sha256 } from './command.js';
 import { COLUMNS, generate } from './generate.js';
 import { record } from './record.js';
 import { isMeasuredHere, markedRun, partsOf, roadAlone, tableOf } from './road.js';
@@ -55,21 +55,7 @@ const wall = async (promise) => (await promise).wallSeconds;
 
 await generate(rows, file);
 await generate(rows / 10, tenth);
-await node([
-  MAIN,
-  'fit',
-  file,
-  '-d',
-  'zscore',
-  '-m',
-  at('z.bcm'),
-  ...features,
-  '--home',
-  at('home'),
-  '--progress',
-  'none',
-  '-q',
-]);
+await fitZ(file, at('z.bcm'), at('home'), ...features);
 
 await bench('score, saved z-score model / parallel sum', '>= 0.60x whole command', async () => {
   const ours = () => score(file, at('z.parquet'), at('home'), '-m', at('z.bcm'), '--explain', '0');

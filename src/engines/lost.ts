@@ -21,7 +21,7 @@ export function lostEnding(thrown: unknown): Ending {
 }
 
 /** What took the worker; nothing where none was taken: it broke off, or never began. */
-export function lossOf(thrown: unknown): Loss | undefined {
+function lossOf(thrown: unknown): Loss | undefined {
   if (!(thrown instanceof Error) || thrown instanceof BatchCoreError) return undefined;
   if ('code' in thrown && thrown.code === 'ERR_WORKER_OUT_OF_MEMORY') return 'memory';
   return /\bexited with code\b/.test(thrown.message) ? 'exit' : undefined;
@@ -32,7 +32,7 @@ export function lostWorker(thrown: unknown): BatchCoreError {
   if (thrown instanceof BatchCoreError) return thrown;
   const said = thrown instanceof Error ? thrown.message : '';
   const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
-  if (code === 'ERR_WORKER_OUT_OF_MEMORY')
+  if (lossOf(thrown) === 'memory')
     return new BatchCoreError('OUT_OF_MEMORY', `a worker ran out of memory: ${said}`, {
       hint: 'give it fewer --columns, or source files with smaller row groups',
       cause: thrown,

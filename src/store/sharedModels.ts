@@ -47,9 +47,10 @@ export function keepShared(home: string, key: string, jobId: string, bytes: Uint
   makeModelDirectory(home);
   const name = `${key}.${sha256Of(bytes)}.bcm`;
   const path = join(modelDirectory(home), name);
+  const there = readShared(home, key);
   // What bears a name of this fit and is something else makes room.
-  for (const other of readShared(home, key)) if (!other.bytes) rmSync(other.path, { recursive: true, force: true });
-  if (readNamed(path).bytes) return;
+  for (const other of there) if (!other.bytes) rmSync(other.path, { recursive: true, force: true });
+  if (there.some((file) => file.path === path && file.bytes)) return;
   rmSync(temporaryOf(home, jobId), { recursive: true, force: true });
   try {
     writeCommitted(temporaryOf(home, jobId), path, bytes, undefined);

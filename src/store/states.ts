@@ -1,4 +1,4 @@
-import type { StateEventName } from '../events/event.ts';
+import type { RunEvent, StateEventName } from '../events/event.ts';
 
 /** Where a job stands. */
 export type JobState =
@@ -84,3 +84,8 @@ export const STATE_TOLD: Readonly<Record<StateEventName, JobState>> = {
   failed: 'failed',
   finished: 'completed',
 };
+
+/** Whether an event says that the job is in another state. */
+export function tellsState(event: RunEvent): event is RunEvent & { event: StateEventName } {
+  return event.event in STATE_TOLD;
+}

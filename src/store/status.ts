@@ -9,7 +9,7 @@ import { BatchCoreError, type ErrorRecord, systemError } from '../errors.ts';
 import type { Sink } from '../events/bus.ts';
 import { noProgress, type Phase, type Progress } from '../events/progress.ts';
 import { readJson, replaceJson } from './smallFile.ts';
-import { JOB_STATES, type JobState, STATE_TOLD } from './states.ts';
+import { JOB_STATES, type JobState, STATE_TOLD, tellsState } from './states.ts';
 
 const SCHEMA = 'batch-core.status/1';
 
@@ -76,7 +76,7 @@ export function statusSink(directory: string, base: StatusBase): Sink {
     lasting: true,
     onProgress: (progress) => write({ progress, phase: progress.phase }),
     onEvent: (event) => {
-      if (event.event === 'retry' || event.event === 'model' || event.event === 'published') return;
+      if (!tellsState(event)) return;
       const end = 'exitCode' in event && { exitCode: event.exitCode, ...('error' in event && { error: event.error }) };
       write({ state: STATE_TOLD[event.event], ...end });
     },

@@ -40,8 +40,9 @@ export async function obtainModel(
   if (kept) return { model: new NativeModel(kept), warnings: [] };
   const own = (model: NativeModel) => model.withContamination(shareOf(prepared.spec));
   const { found, warnings } = findShared(prepared);
+  const shared = found && { path: found.path, model: own(found.model) };
   // One that finished chunks were not scored with is no help.
-  const taken = found && isSameFit(job, own(found.model).bytes) ? found : undefined;
+  const taken = shared && isSameFit(job, shared.model.bytes) ? shared : undefined;
   const again = taken ? `${taken.path} was taken` : 'the model was fitted again';
   if (job.model !== undefined)
     warnings.push(`${job.paths.model} was not what this job had fitted, or not there any more: ${again}`);
