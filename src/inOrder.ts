@@ -20,6 +20,11 @@ export class InOrder<T> {
     this.#take = take;
   }
 
+  /** Those before `index` were taken before: it is the first, and none was added yet. */
+  beginAt(index: number): void {
+    this.#next = index;
+  }
+
   /** The number that is waited for. */
   get next(): number {
     return this.#next;

@@ -273,35 +273,49 @@ export const checkSummary = async (kept: Uint8Array): Promise<void> => {
   await long(() => addon().checkSummary(buffer(kept)));
 };
 
-/** The summaries of one fit pass, as they were kept, merged as they come: one call after the other. */
-export class FitMerger {
-  readonly #native: Addon.FitMerger;
-  constructor(state: Uint8Array) {
-    this.#native = call(() => addon().FitMerger.ofState(buffer(state)));
+/** What merges summaries as they come, as they were kept: one call after the other. */
+abstract class SummaryMerger {
+  protected abstract readonly native: Pick<Addon.FitMerger, 'add' | 'save' | 'restore'>;
+  /** Resolves to the bytes of the summary. */
+  async add(kept: Uint8Array): Promise<number> {
+    return present((await long(() => this.native.add(buffer(kept)))).bytes);
   }
-  async add(kept: Uint8Array): Promise<void> {
-    await long(() => this.#native.add(buffer(kept)));
+  /** Keeps what is merged so far, durably; a large one in the file `path`. */
+  async save(path: string): Promise<{ kept: Uint8Array; bytes: number }> {
+    const { kept, bytes } = await long(() => this.native.save(path));
+    return { kept: present(kept), bytes: present(bytes) };
   }
-  /** What comes next; nothing can be added any more. */
-  async finish(): Promise<FitStep> {
-    return present((await long(() => this.#native.finish())).step);
+  /** Goes on where the merger was that kept this. */
+  async restore(kept: Uint8Array): Promise<number> {
+    return present((await long(() => this.native.restore(buffer(kept)))).bytes);
   }
 }
 
-/** The highest rows of all chunks, merged as they come: one call after the other. */
-export class TopMerger {
-  readonly #native: Addon.TopMerger;
+/** The summaries of one fit pass. */
+export class FitMerger extends SummaryMerger {
+  protected readonly native: Addon.FitMerger;
+  constructor(state: Uint8Array) {
+    super();
+    this.native = call(() => addon().FitMerger.ofState(buffer(state)));
+  }
+  /** What comes next; nothing can be added any more. */
+  async finish(): Promise<FitStep> {
+    return present((await long(() => this.native.finish())).step);
+  }
+}
+
+/** The highest rows of all chunks. */
+export class TopMerger extends SummaryMerger {
+  protected readonly native: Addon.TopMerger;
   /** A merger of the `count` highest rows. */
   constructor(count: number) {
+    super();
     const { TopMerger } = addon();
-    this.#native = call(() => new TopMerger(count));
-  }
-  async add(kept: Uint8Array): Promise<void> {
-    await long(() => this.#native.add(buffer(kept)));
+    this.native = call(() => new TopMerger(count));
   }
   /** The `count`-th highest row, or the last there is; nothing when no row has a score. */
   async finish(): Promise<RankedRow | undefined> {
-    return (await long(() => this.#native.finish())).last ?? undefined;
+    return (await long(() => this.native.finish())).last ?? undefined;
   }
 }
 

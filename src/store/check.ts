@@ -20,6 +20,13 @@ const LAWS: Readonly<Record<string, readonly (readonly [law: string, sql: string
     ['states of chunks are known', `FROM chunk WHERE state NOT IN (${list(CHUNK_STATES)})`],
     ['a finished chunk has rows', "FROM chunk WHERE state = 'done' AND rows_out IS NULL"],
   ],
+  merged: [
+    ['summaries of a phase are merged into one', 'SELECT 1 FROM merged GROUP BY phase HAVING count(*) > 1'],
+    [
+      'what is merged is done',
+      `FROM merged m WHERE m.chunks <> (SELECT count(*) FROM chunk c WHERE c.phase = m.phase AND c.chunk_id < m.chunks AND c.state = 'done')`,
+    ],
+  ],
   model: [['there is one model', 'SELECT 1 FROM model HAVING count(*) > 1']],
   execution: [
     ['executions have epochs of their own', 'SELECT 1 FROM execution HAVING count(*) <> count(DISTINCT epoch)'],

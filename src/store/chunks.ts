@@ -7,7 +7,7 @@
  */
 import type { Database, Parameter } from '../duckdb/client.ts';
 import { BatchCoreError, type ErrorRecord } from '../errors.ts';
-import { change, GroupCommit, one } from './groupCommit.ts';
+import { change, GroupCommit, insert, one } from './groupCommit.ts';
 import { type ChunkReceipt, type ChunkRow, chunkOf, type StoredChunk } from './rows.ts';
 
 /** Executions that may die while a chunk runs; then it is taken for what kills them. */
@@ -25,6 +25,13 @@ export const TIME = (parameter: string) => `epoch_ms(${parameter}::BIGINT)`;
 /** Whether a chunk is one of a list; between its ends, DuckDB passes over the others block by block. */
 const AMONG =
   '(chunk_id BETWEEN list_min($2::BIGINT[]) AND list_max($2::BIGINT[]) AND list_contains($2::BIGINT[], chunk_id))';
+
+/** The summaries of a phase's first chunks in one, as it is kept. */
+export interface Merged {
+  /** How many are in. */
+  chunks: number;
+  summary: Uint8Array;
+}
 
 /** The half of a job's store that deals with its chunks. */
 export abstract class ChunkStore {
@@ -138,9 +145,14 @@ export abstract class ChunkStore {
     );
   }
 
-  /** Sends chunks back to the beginning: what they left is not there any more, or is not wanted. */
+  /**
+   * Sends chunks back to the beginning: what they left is not there any more, or is not wanted. Where their summaries were
+   * merged into one, it goes, and all chunks that are in it must be among them.
+   */
   reset(phase: string, chunkIds: readonly number[]): Promise<void> {
     return this.group.commit(async (statements) => {
+      const first = chunkIds.reduce((least, chunkId) => Math.min(least, chunkId), Number.MAX_SAFE_INTEGER);
+      await statements.run('DELETE FROM merged WHERE phase = $1 AND chunks > $2', [phase, first]);
       for (const chunkId of chunkIds) {
         await change(
           statements,
@@ -151,6 +163,24 @@ export abstract class ChunkStore {
         );
       }
     });
+  }
+
+  /** Keeps the summaries of a phase's first chunks in one, which takes the place of each. */
+  setMerged(phase: string, { chunks, summary }: Merged): Promise<void> {
+    return this.group.commit(async (statements) => {
+      await statements.run('DELETE FROM merged WHERE phase = $1', [phase]);
+      await insert(statements, 'merged', [[phase, chunks, summary]]);
+      await statements.run(
+        'UPDATE chunk SET summary = NULL WHERE phase = $1 AND chunk_id < $2 AND summary IS NOT NULL',
+        [phase, chunks],
+      );
+    });
+  }
+
+  /** What was kept so last, if anything. */
+  async merged(phase: string): Promise<Merged | undefined> {
+    const [row] = await this.database.all('SELECT chunks, summary FROM merged WHERE phase = $1', [phase]);
+    return row && { chunks: Number(row['chunks']), summary: row['summary'] as Uint8Array };
   }
 
   /** The summary of one finished chunk. */

@@ -23,7 +23,7 @@ import {
 } from './rows.ts';
 import { type JobEvent, type JobState, nextJobState } from './states.ts';
 
-export { DEATHS_MAX } from './chunks.ts';
+export { DEATHS_MAX, type Merged } from './chunks.ts';
 export type { OpenOptions, Recovery } from './recovery.ts';
 export type {
   ChunkReceipt,
@@ -247,6 +247,7 @@ async function restartJob(
 ): Promise<void> {
   await moveJob(statements, 'restart');
   await statements.run('DELETE FROM chunk');
+  await statements.run('DELETE FROM merged');
   await statements.run('DELETE FROM input_file');
   await statements.run("UPDATE publication SET state = 'former'");
   await statements.run('DELETE FROM model');

@@ -79,6 +79,11 @@ export const MIGRATIONS: readonly Migration[] = [
       'DROP TABLE former_chunk',
     ],
   },
+  // The summaries of a phase's first chunks, merged into one: theirs are of no more use.
+  {
+    since: '0.1.0',
+    statements: ['CREATE TABLE merged(phase VARCHAR NOT NULL, chunks BIGINT NOT NULL, summary BLOB NOT NULL)'],
+  },
 ];
 
 const MIGRATION_TABLE =

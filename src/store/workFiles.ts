@@ -15,7 +15,8 @@ import { namesIn } from './smallFile.ts';
 export const scratchOf = ({ parts }: Pick<JobPaths, 'parts'>): string => join(parts, '.tmp');
 const ATTEMPT_NAME = /^\d+\.\d+\.\d+$/;
 const DURABLE_NAME = /^(job\.json|model\.bcm|report\.json|row-groups\.json)$/;
-const SUMMARY_NAME = /^[a-z]+(-\d+)?\.\d+$/;
+/** Of a chunk of a phase, or of all of its chunks from the first to one, merged. */
+const SUMMARY_NAME = /^([a-z]+(?:-\d+)?)\.(?:0-)?(\d+)$/;
 /** Of small files, of DuckDB, and of links that lend names. */
 const LEFT_NAME =
   /^(status|control)\.json\.\d+\.(tmp|taken)$|^job\.lock\.tmp$|^duckdb_temp_|^batch-core-links-\d+-\d+$/;
@@ -30,6 +31,20 @@ export async function removeWorkFiles(paths: JobPaths, fingerprint: string): Pro
 async function removeParts({ parts }: JobPaths, fingerprint: string): Promise<string[]> {
   await removeScratch({ parts });
   return removeOwn(parts, (name) => PART_NAME.test(name) && !isAnothers(join(parts, name), fingerprint));
+}
+
+/** Where the summaries of the first `chunks` chunks of a phase lie once they are merged into one. */
+export function mergedPath({ summaries }: Pick<JobPaths, 'summaries'>, phase: string, chunks: number): string {
+  return join(summaries, `${phase}.0-${chunks - 1}`);
+}
+
+/** Removes the summaries that are in that one. */
+export async function removeMerged(paths: Pick<JobPaths, 'summaries'>, phase: string, chunks: number): Promise<void> {
+  const kept = mergedPath(paths, phase, chunks);
+  await removeFiles(paths.summaries, (name) => {
+    const [, of, last] = SUMMARY_NAME.exec(name) ?? [];
+    return of === phase && Number(last) < chunks && join(paths.summaries, name) !== kept;
+  });
 }
 
 /** Removes what a fit's passes leave for it. Returns the paths that are not the job's. */
@@ -86,6 +101,13 @@ const REMOVED_AT_ONCE = 8;
 
 /** Empties `directory` of the regular files that are ours, and removes it where nothing else is in it. */
 async function removeOwn(directory: string, isOurs: (name: string) => boolean): Promise<string[]> {
+  const others = await removeFiles(directory, isOurs);
+  if (others.length === 0) removeEmpty(directory);
+  return others;
+}
+
+/** Removes the regular files of `directory` that are ours; returns the paths of what else is in it. */
+async function removeFiles(directory: string, isOurs: (name: string) => boolean): Promise<string[]> {
   const others: string[] = [];
   const names = namesIn(directory);
   for (let first = 0; first < names.length; first += REMOVED_AT_ONCE) {
@@ -97,7 +119,6 @@ async function removeOwn(directory: string, isOurs: (name: string) => boolean): 
     });
     for (const one of await Promise.allSettled(removals)) if (one.status === 'rejected') throw one.reason;
   }
-  if (others.length === 0) removeEmpty(directory);
   return others;
 }
 

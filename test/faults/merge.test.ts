@@ -1,8 +1,11 @@
-/** A fit that died between two chunks of a pass goes on with the summaries it has, and those that are damaged are made again. */
+/**
+ * A fit that died between two chunks of a pass goes on with the summaries it has, and those that are damaged are made again.
+ * Of a wide table they are large, and some are merged into one.
+ */
 import { existsSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { Report } from '../../src/report.ts';
 import { gaussian, parquet, run, scratch, sha256, start } from '../cli/harness.ts';
 
@@ -21,12 +24,16 @@ beforeAll(async () => {
   whole = sha256(at('whole.bcm'));
 });
 
-function summariesOf(home: string): string[] {
+const summariesOf = (home: string) => filesOf(home, /^fit-1\.\d+$/);
+
+/** The files of these names among the summaries of the home's job, by the number of the last chunk that is in them. */
+function filesOf(home: string, names: RegExp): string[] {
   const jobs = at(home, 'jobs');
   const [job = ''] = existsSync(jobs) ? readdirSync(jobs) : [];
   const path = join(jobs, job, 'summaries');
-  const names = existsSync(path) ? readdirSync(path).filter((name) => /^fit-1\.\d+$/.test(name)) : [];
-  return names.sort((a, b) => Number(a.split('.')[1]) - Number(b.split('.')[1])).map((name) => join(path, name));
+  const last = (name: string) => Number(/\d+$/.exec(name));
+  const found = existsSync(path) ? readdirSync(path).filter((name) => names.test(name)) : [];
+  return found.sort((a, b) => last(a) - last(b)).map((name) => join(path, name));
 }
 
 function change(paths: readonly string[], each: (path: string) => void): void {
@@ -53,4 +60,39 @@ it.each<[string, (summaries: string[]) => void]>([
   const { fit } = JSON.parse(stdout) as Report;
   expect([sha256(at(`${home}.bcm`)), fit.resumed > 0]).toEqual([whole, true]);
   expect(/JOB_DAMAGED/.test(stderr), stderr).toBe(/damaged|gone/.test(what));
+});
+
+describe('of a wide table', () => {
+  const WIDE_CHUNKS = 24;
+  const wideArgs = (name: string) => fitArgs(name).map((arg) => (arg === 'data.parquet' ? 'wide.parquet' : arg));
+  const mergedOf = (home: string) => filesOf(home, /^fit-1\.0-\d+$/);
+  let wideModel = '';
+
+  beforeAll(async () => {
+    const columns = Array.from({ length: 60 }, (_, i) => `hash(i * ${2 * i + 3}) % 100000 / 7.0 AS c${i}`);
+    await parquet(at('wide.parquet'), `SELECT ${columns} FROM range(${WIDE_CHUNKS * 2048}) r(i)`, 2048);
+    expect((await run(directory, ...wideArgs('wide'), '--chunk-rows', '2048')).code).toBe(0);
+    wideModel = sha256(at('wide.bcm'));
+    expect(existsSync(at('wide', '.models'))).toBe(true);
+  });
+
+  it.each<[string, (merged: string) => void]>([
+    ['is whole', () => {}],
+    ['is damaged', (merged) => truncateSync(merged, 100_000)],
+    ['is gone', (merged) => rmSync(merged)],
+  ])('what is merged %s', async (what, fate) => {
+    const home = `merged-${what.replaceAll(' ', '-')}`;
+    const { child, ended } = start(directory, [...wideArgs(home), '--chunk-rows', '2048']);
+    while (mergedOf(home).length === 0) await sleep(1);
+    child.kill('SIGKILL');
+    expect((await ended).signal).toBe('SIGKILL');
+    const merged = mergedOf(home).at(-1) ?? '';
+    // The kill may have come before it was known: then it is of no use, and what is in it is still there.
+    fate(merged);
+    const { code, stdout, stderr } = await run(directory, ...wideArgs(home), '--chunk-rows', '2048');
+    expect(code, stderr).toBe(0);
+    const { fit } = JSON.parse(stdout) as Report;
+    expect([sha256(at(`${home}.bcm`)), fit.resumed > 0]).toEqual([wideModel, true]);
+    expect(existsSync(join(at(home, 'jobs'), readdirSync(at(home, 'jobs'))[0] ?? '', 'summaries'))).toBe(false);
+  });
 });

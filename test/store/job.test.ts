@@ -335,6 +335,24 @@ describe('a chunk', () => {
     expect(summaries.map((bytes, chunk) => Buffer.compare(bytes, summary(chunk)))).toEqual(Array(20).fill(0));
     await store.close();
   });
+
+  it('leaves it until those of the first chunks are merged into one, which goes when one of them does', async () => {
+    const store = await running(4);
+    for (const chunk of [0, 1, 2]) {
+      await store.claim('score', [chunk]);
+      await store.complete('score', chunk, { rowsOut: 1, summary: Uint8Array.of(chunk) });
+    }
+    expect(await store.merged('score')).toBeUndefined();
+    for (const chunks of [1, 2]) await store.setMerged('score', { chunks, summary: Uint8Array.of(7, chunks) });
+    expect(await store.merged('score')).toEqual({ chunks: 2, summary: Buffer.from([7, 2]) });
+    await expect(store.summary('score', 1)).rejects.toMatchObject({ code: 'BUG' });
+    expect(await store.summary('score', 2)).toEqual(Buffer.from([2]));
+    await store.reset('score', [2]);
+    expect((await store.merged('score'))?.chunks).toBe(2);
+    await store.reset('score', [0, 1]);
+    expect([await store.merged('score'), await states(store)]).toEqual([undefined, Array(4).fill('pending')]);
+    await store.close();
+  });
 });
 
 describe('many chunks', () => {

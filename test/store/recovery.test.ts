@@ -151,6 +151,8 @@ describe('a damaged database', () => {
     ['a chunk twice', 'INSERT INTO chunk FROM chunk WHERE chunk_id = 3'],
     ['a chunk missing', 'DELETE FROM chunk WHERE chunk_id = 3'],
     ['a finished chunk without rows', 'UPDATE chunk SET rows_out = NULL WHERE chunk_id = 3'],
+    ['what is merged twice', "INSERT INTO merged SELECT 'score', 1, 'a'::BLOB FROM range(2)"],
+    ['what is merged of chunks that are not done', "INSERT INTO merged VALUES ('score', 1000, 'a'::BLOB)"],
     ['an epoch twice', 'UPDATE execution SET epoch = 1'],
     ['a publication that is no JSON', "INSERT INTO publication VALUES ('staged', '', '{', NULL)"],
   ])('that holds %s is set aside', async (_, statement) => {

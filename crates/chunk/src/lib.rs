@@ -29,7 +29,7 @@ pub use held::score_held;
 pub use receipt::{
     BestRecord, Findings, Part, PartFile, ReasonRecord, Receipt, RowGroupRecord, Summary, Verified, Yield,
 };
-pub use summary::kept_summary;
+pub use summary::{keep_summary, kept_summary};
 pub use task::{Artifact, Compression, Flag, PartFormat, RowRange, Scoring, Shifted, Source, TASK_VERSION, Task, Work};
 pub use watch::Watch;
 pub use worker::{Environment, Worker};

@@ -69,7 +69,7 @@ impl<'a> Operation<'a> {
         match self {
             Self::Summarize(fit) => keep(fit::summarize(reader, range, fit, watch)?),
             Self::Rank { model, missing, count } => {
-                keep(rank::rank(reader, range, model, *missing, *count, watch)?.into_bytes())
+                keep(rank::rank(reader, range, model, *missing, *count, watch)?.to_bytes())
             }
             Self::Score { model, scoring } => {
                 let attempt = format!("{}.{}.{}", range.chunk, task.epoch, range.attempt);

@@ -30,7 +30,7 @@ struct Reference {
 ///
 /// # Errors
 /// As the operating system says.
-pub(crate) fn keep_summary(path: &Path, summary: Vec<u8>) -> Result<Vec<u8>, Error> {
+pub fn keep_summary(path: &Path, summary: Vec<u8>) -> Result<Vec<u8>, Error> {
     if summary.len() <= INLINE_BYTES_MAX {
         return Ok(summary);
     }

@@ -15,20 +15,20 @@ use crate::asked::Asked;
 use crate::claims::{Claims, pilot_rows};
 use crate::codec::{CodecError, Reader, Writer};
 use crate::error::name_list;
-use crate::freeze::{self, Pilot};
+use crate::freeze;
 use crate::stage::Stage;
 use crate::summaries::range::Range;
 use crate::summaries::sample::{Sample, Sampling};
 use crate::summaries::{Recipe, Summary};
-use crate::{FitError, FitSpec, Level, Missing, Model, Observer};
+use crate::{FitError, FitSpec, Level, Merger, Missing, Model, Observer};
 
 const MAGIC: [u8; 8] = *b"bcfitpas";
 
 /// What is known before a pass.
 #[derive(Clone, Debug)]
 pub struct Fit {
-    asked: Asked,
-    stage: Stage,
+    pub(crate) asked: Asked,
+    pub(crate) stage: Stage,
 }
 
 /// What comes after a pass.
@@ -97,7 +97,7 @@ impl Fit {
     #[must_use]
     pub fn merger(self, level: Level) -> Merger {
         let recipe = self.recipe();
-        Merger { total: Summary::new(&recipe), recipe, level, fit: self, sampled: Vec::new() }
+        Merger::new(self, recipe, level)
     }
 
     /// Merges the summaries of this pass, in chunk order, and says what is next.
@@ -187,7 +187,7 @@ impl Fit {
         u64::from_le_bytes(digest[..8].try_into().expect("a digest has more than 8 bytes"))
     }
 
-    fn check_rows(&self, total: &Summary) -> Result<(), FitError> {
+    pub(crate) fn check_rows(&self, total: &Summary) -> Result<(), FitError> {
         if total.rows == 0 || total.rows > self.asked.spec.rows {
             return Err(FitError::Data(format!(
                 "{} rows were read and {} were planned; the source changed, or the plan is of another one",
@@ -205,78 +205,5 @@ impl Fit {
             )));
         }
         Ok(())
-    }
-}
-
-/// The summaries of one pass, merged as they come, so that only one is in memory beside their sum.
-#[derive(Debug)]
-pub struct Merger {
-    fit: Fit,
-    level: Level,
-    recipe: Recipe,
-    total: Summary,
-    /// The sampled rows after each summary of a pilot, which is of a row group; nothing is kept of each chunk of other passes.
-    sampled: Vec<usize>,
-}
-
-impl Merger {
-    /// Adds the summary of the next chunk, in chunk order; of a pilot, that of the next row group it reads.
-    ///
-    /// # Errors
-    /// When it is damaged or of another fit.
-    pub fn add(&mut self, summary: &[u8]) -> Result<(), FitError> {
-        let summary = Summary::from_bytes(summary, &self.recipe)
-            .map_err(|error| FitError::Data(format!("a stored summary cannot be used: {error}; start afresh")))?
-            .ok_or_else(|| FitError::Bug("a summary belongs to another fit or another pass".to_owned()))?;
-        self.total.merge(&summary);
-        if matches!(self.fit.stage, Stage::Pilot { .. }) {
-            self.sampled.push(self.total.sample.as_ref().map_or(0, Sample::rows));
-        }
-        Ok(())
-    }
-
-    /// What is next, now that every chunk is in.
-    ///
-    /// # Errors
-    /// When rows are missing, or the data allow no model.
-    pub fn finish(self) -> Result<Next, FitError> {
-        let Self { fit, total, level, sampled, .. } = self;
-        let Fit { stage, .. } = &fit;
-        match stage {
-            Stage::Pilot { ranges, rows, groups } => {
-                if total.rows != *rows || sampled.len() != groups.iter().filter(|group| group.pilot).count() {
-                    return Err(FitError::Bug(format!("a pilot read {} of {rows} rows", total.rows)));
-                }
-                let pilot = Pilot { groups, total: &total, sampled: &sampled };
-                let stage = freeze::guess(&fit.asked, ranges.clone(), Some(&pilot)).unwrap_or(Stage::Blank);
-                return Ok(Next::Pass(Fit { stage, ..fit }));
-            }
-            Stage::Second { first, targets } => {
-                fit.check_rows(&total)?;
-                if first.sample.as_ref().is_none_or(|sample| sample.rows() == 0) {
-                    return Err(FitError::Bug("a fit without its sample can only observe".to_owned()));
-                }
-                if (total.rows, &total.tally) != (first.rows, &first.tally) {
-                    return Err(FitError::Data(
-                        "the second pass read other cells than the first: the source changed".to_owned(),
-                    ));
-                }
-                return freeze::model(&fit.asked, first, Some((targets, &total)), level).map(Next::Model);
-            }
-            Stage::Guessed { ranges, targets } => {
-                fit.check_rows(&total)?;
-                if freeze::holds(ranges, targets, &total) {
-                    return freeze::model(&fit.asked, &total, Some((targets, &total)), level).map(Next::Model);
-                }
-            }
-            Stage::Blank => {
-                fit.check_rows(&total)?;
-                if fit.passes() == 1 {
-                    return freeze::model(&fit.asked, &total, None, level).map(Next::Model);
-                }
-            }
-        }
-        let stage = freeze::look_closer(&fit.asked, total)?;
-        Ok(Next::Pass(Fit { stage, ..fit }))
     }
 }

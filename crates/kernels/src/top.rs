@@ -96,7 +96,7 @@ impl TopRows {
         true
     }
 
-    /// Adds the rows another one kept, from what [`TopRows::into_bytes`] wrote: no second copy of them is made.
+    /// Adds the rows another one kept, from what [`TopRows::to_bytes`] wrote: no second copy of them is made.
     ///
     /// # Errors
     /// When the bytes are damaged or something else.
@@ -126,18 +126,20 @@ impl TopRows {
         self.kept.peek().map(|Reverse(row)| (*row).into())
     }
 
-    /// Checksummed bytes; the same for the same rows.
+    /// Checksummed bytes; the same for the same rows, which are put in order where they are.
     #[must_use]
-    pub fn into_bytes(self) -> Vec<u8> {
+    pub fn to_bytes(&mut self) -> Vec<u8> {
+        // Ascending in `Reverse` is descending in rank.
+        let sorted = std::mem::take(&mut self.kept).into_sorted_vec();
         let mut writer = Writer::new(MAGIC);
         writer.len(self.limit);
-        writer.len(self.kept.len());
-        // Ascending in `Reverse` is descending in rank.
-        for Reverse(Ranked { score, file, row }) in self.kept.into_sorted_vec() {
+        writer.len(sorted.len());
+        for &Reverse(Ranked { score, file, row }) in &sorted {
             writer.f64(score);
             writer.u32(file);
             writer.u64(row);
         }
+        self.kept = sorted.into();
         writer.finish()
     }
 }
@@ -171,11 +173,12 @@ mod tests {
                 side.push(row.score, row.file, row.row);
                 prop_assert!(!side.push(f64::NAN, row.file, row.row));
             }
-            right.merge(&left.into_bytes()).unwrap();
+            right.merge(&left.to_bytes()).unwrap();
             prop_assert_eq!(right.lowest(), expected.last().copied());
             let mut read = TopRows::new(limit);
-            read.merge(&right.clone().into_bytes()).unwrap();
-            prop_assert_eq!(read.clone().into_bytes(), right.into_bytes());
+            read.merge(&right.to_bytes()).unwrap();
+            prop_assert_eq!(read.to_bytes(), right.to_bytes());
+            prop_assert_eq!(read.lowest(), right.lowest());
             prop_assert_eq!(sorted(read), expected);
         }
     }

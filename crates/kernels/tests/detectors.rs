@@ -285,10 +285,19 @@ fn summaries_of_another_fit_or_of_changed_rows_are_refused() {
     let fit = Fit::new(table.spec("mad", &json!({}))).unwrap();
     let stranger = Fit::new(FitSpec { seed: 8, ..table.spec("mad", &json!({})) }).unwrap();
     let first = summary(&fit, &table);
-    assert_eq!(stranger.advance(vec![first.clone()], Level::detect()).unwrap_err().code(), Code::Bug);
+    let stranger_merger = || stranger.clone().merger(Level::detect());
+    assert_eq!(stranger.clone().advance(vec![first.clone()], Level::detect()).unwrap_err().code(), Code::Bug);
     let mut damaged = first.clone();
     damaged[1000] ^= 1;
     assert_eq!(fit.clone().advance(vec![damaged], Level::detect()).unwrap_err().code(), Code::Data);
+    let mut merger = fit.clone().merger(Level::detect());
+    merger.add(&first).unwrap();
+    let so_far = merger.to_bytes();
+    assert_eq!(stranger_merger().restore(&so_far).unwrap_err().code(), Code::Bug);
+    for (bytes, code) in [(&so_far[1..], Code::Data), (&so_far[..so_far.len() - 1], Code::Data), (&first, Code::Data)] {
+        assert_eq!(merger.restore(bytes).unwrap_err().code(), code);
+    }
+    assert_eq!(merger.to_bytes(), so_far, "what was refused changed nothing");
     let twice = fit.clone().advance(vec![first.clone(), first.clone()], Level::detect()).unwrap_err();
     assert!(twice.to_string().contains("60000 rows were read and 30000 were planned"), "{twice}");
     let Next::Pass(second) = fit.advance(vec![first.clone()], Level::detect()).unwrap() else { panic!("two passes") };

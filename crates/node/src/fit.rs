@@ -2,11 +2,12 @@
 
 use crate::error::{Thrown, waist};
 use crate::long::{FitStep, LongCall, LongOutcome, RankedRow, Shared};
-use batch_core_chunk::kept_summary;
+use batch_core_chunk::{keep_summary, kept_summary};
 use batch_core_error::Error;
 use batch_core_kernels::{Claims, Extent, Fit, Level, Merger, Next, RowGroup, TopRow, TopRows};
 use napi::bindgen_prelude::{AsyncTask, Buffer, Float64Array};
 use napi_derive::napi;
+use std::path::Path;
 
 use crate::convert::count;
 
@@ -70,11 +71,25 @@ impl FitMerger {
         })
     }
 
-    /// Adds the summary of the next chunk, in chunk order, as it was kept.
+    /// Adds the summary of the next chunk, in chunk order, as it was kept; answers with its bytes.
     #[napi(ts_return_type = "Promise<LongOutcome>")]
     #[must_use]
     pub fn add(&self, kept: Buffer) -> AsyncTask<LongCall> {
         merge(&self.merger, &kept, |merger, summary| Ok(merger.add(summary)?))
+    }
+
+    /// Keeps what is merged so far in the file `path`; answers with what names it, and its bytes.
+    #[napi(ts_return_type = "Promise<LongOutcome>")]
+    #[must_use]
+    pub fn save(&self, path: String) -> AsyncTask<LongCall> {
+        save(&self.merger, path, |merger| merger.to_bytes())
+    }
+
+    /// Goes on where the merger was that kept what it had merged.
+    #[napi(ts_return_type = "Promise<LongOutcome>")]
+    #[must_use]
+    pub fn restore(&self, kept: Buffer) -> AsyncTask<LongCall> {
+        merge(&self.merger, &kept, |merger, merged| Ok(merger.restore(merged)?))
     }
 
     /// What comes next, now that every chunk is in. The merger is of no use after.
@@ -103,10 +118,34 @@ fn merge<T: Send + 'static>(
     let (shared, kept) = (shared.clone(), kept.to_vec());
     LongCall::of(move || {
         let mut merger = shared.take()?;
-        add(&mut merger, &kept_summary(&kept)?)?;
+        let summary = kept_summary(&kept)?;
+        add(&mut merger, &summary)?;
         shared.put_back(merger);
-        Ok(LongOutcome::default())
+        Ok(LongOutcome { bytes: Some(size(&summary)), ..Default::default() })
     })
+}
+
+/// Keeps what a merger has merged, on disk when the call is done.
+fn save<T: Send + 'static>(
+    shared: &Shared<T>,
+    path: String,
+    bytes: impl FnOnce(&mut T) -> Vec<u8> + Send + 'static,
+) -> AsyncTask<LongCall> {
+    let shared = shared.clone();
+    LongCall::of(move || {
+        let mut merger = shared.take()?;
+        let merged = bytes(&mut merger);
+        shared.put_back(merger);
+        let bytes = Some(size(&merged));
+        let kept = keep_summary(Path::new(&path), merged)?;
+        Ok(LongOutcome { kept: Some(kept.into()), bytes, ..Default::default() })
+    })
+}
+
+/// Bytes, as JavaScript counts.
+#[expect(clippy::cast_precision_loss, reason = "no buffer has 2^53 bytes")]
+fn size(bytes: &[u8]) -> f64 {
+    bytes.len() as f64
 }
 
 fn before(fit: &Fit) -> FitStep {
@@ -142,11 +181,26 @@ impl TopMerger {
         Self { top: Shared::new(TopRows::new(count as usize)) }
     }
 
-    /// Adds the rank of a chunk, as it was kept.
+    /// Adds the rank of a chunk, as it was kept; answers with its bytes.
     #[napi(ts_return_type = "Promise<LongOutcome>")]
     #[must_use]
     pub fn add(&self, kept: Buffer) -> AsyncTask<LongCall> {
         merge(&self.top, &kept, |top, rank| top.merge(rank).map_err(|e| Error::data(format!("rank summary: {e}"))))
+    }
+
+    /// Keeps the highest rows so far in the file `path`; answers with what names it, and its bytes.
+    #[napi(ts_return_type = "Promise<LongOutcome>")]
+    #[must_use]
+    pub fn save(&self, path: String) -> AsyncTask<LongCall> {
+        save(&self.top, path, TopRows::to_bytes)
+    }
+
+    /// Goes on where the merger was that kept what it had merged.
+    #[napi(ts_return_type = "Promise<LongOutcome>")]
+    #[must_use]
+    pub fn restore(&self, kept: Buffer) -> AsyncTask<LongCall> {
+        // The highest rows of all that was merged are those of one large chunk.
+        self.add(kept)
     }
 
     /// The exact `count`-th highest row, or the last there is; absent when no row has a score. The merger is of no use after.

@@ -20,6 +20,10 @@ pub struct LongOutcome {
     pub sha256: Option<String>,
     /// The CRC-32 of each row group of a file.
     pub row_groups: Option<Vec<u32>>,
+    /// How many bytes were merged, or are kept.
+    pub bytes: Option<f64>,
+    /// What was kept, or what names its file.
+    pub kept: Option<Buffer>,
     /// What comes after a pass of a fit.
     pub step: Option<FitStep>,
     /// The last of the highest rows.

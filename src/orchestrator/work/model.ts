@@ -71,7 +71,14 @@ async function fitPasses(prepared: Prepared, job: OpenJob, run: PhaseRun, counts
     const chunks = pass === 0 ? prepared.pilot : run.chunks;
     const merger = await mergePass(
       { ...run, chunks },
-      { name, phase: 'fit', counts, work: () => ({ kind: 'summarize', fit }), target: summaryName(job, name) },
+      {
+        name,
+        phase: 'fit',
+        counts,
+        work: () => ({ kind: 'summarize', fit }),
+        target: summaryName(job, name),
+        paths: job.paths,
+      },
       () => new FitMerger(state),
     );
     step = await placed(prepared.facts.files, () => merger.finish());
@@ -131,7 +138,7 @@ export async function obtainFlagging(
   const { missing } = spec;
   const work = { kind: 'rank', model: modelArtifact(job, model), missing, count: rule.rows } as const;
   const target = summaryName(job, 'rank');
-  const pass = { name: 'rank', phase: 'fit', counts, work: () => work, target } as const;
+  const pass = { name: 'rank', phase: 'fit', counts, work: () => work, target, paths: job.paths } as const;
   const merger = await mergePass(run, pass, () => new TopMerger(rule.rows));
   const lastOfTop = (await merger.finish()) ?? null;
   return { threshold: null, lastOfTop, method: `top ${rule.rows}`, shareError: null };

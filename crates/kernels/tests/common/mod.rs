@@ -36,7 +36,7 @@ pub(crate) struct Cut {
     /// Batch lengths, used in turn; they do not respect anything.
     pub(crate) batches: Vec<usize>,
     pub(crate) level: Level,
-    /// Whether the fit goes through bytes before each pass.
+    /// Whether the fit goes through bytes before each pass, and what is merged after each summary.
     pub(crate) through_bytes: bool,
 }
 
@@ -133,9 +133,14 @@ impl Table {
                 fit = Fit::from_bytes(&fit.to_bytes())?;
             }
             let chunk = cut.row_group * cut.row_groups_per_chunk;
-            let summaries =
+            let summaries: Vec<_> =
                 (0..self.rows()).step_by(chunk).map(|start| self.observe(&fit, start, start + chunk, cut)).collect();
-            match fit.advance(summaries, cut.level)? {
+            let next = if cut.through_bytes {
+                advance_through_bytes(&fit, &summaries, cut.level)
+            } else {
+                fit.advance(summaries, cut.level)
+            };
+            match next? {
                 Next::Pass(next) => fit = next,
                 Next::Model(model) => {
                     assert_eq!(pass, passes, "as many passes as were announced");
@@ -186,8 +191,9 @@ impl Table {
             let whole = 0..self.rows();
             let chunks = if fit.pass() == 0 { read.as_slice() } else { std::slice::from_ref(&whole) };
             let observing = Fit::from_bytes(&fit.observer_bytes()).unwrap();
-            let summaries = chunks.iter().map(|rows| self.observe(&observing, rows.start, rows.end, &cut)).collect();
-            match fit.advance(summaries, Level::detect()).unwrap() {
+            let summaries: Vec<_> =
+                chunks.iter().map(|rows| self.observe(&observing, rows.start, rows.end, &cut)).collect();
+            match advance_through_bytes(&fit, &summaries, Level::detect()).unwrap() {
                 Next::Pass(next) => fit = next,
                 Next::Model(model) => return (model, passes),
             }
@@ -233,4 +239,16 @@ impl Table {
 pub(crate) fn normal(uniform: f64) -> f64 {
     let odds = uniform / (1.0 - uniform);
     odds.ln() * 0.55
+}
+
+/// As [`Fit::advance`], with a merger of its own for each summary, which begins with what the one before it had merged.
+fn advance_through_bytes(fit: &Fit, summaries: &[Vec<u8>], level: Level) -> Result<Next, FitError> {
+    let mut merger = fit.clone().merger(level);
+    for summary in summaries {
+        merger.add(summary)?;
+        let so_far = merger.to_bytes();
+        merger = fit.clone().merger(level);
+        merger.restore(&so_far)?;
+    }
+    merger.finish()
 }

@@ -1,0 +1,131 @@
+//! The summaries of one pass become one, and that the next pass or the model.
+//!
+//! ```text
+//! Fit::merger ── add, add, ... ──┬── finish ── Next
+//!                  to_bytes ─────┘
+//!                      └── (another process) restore ── add, ... ── finish
+//! ```
+
+use crate::codec::{CodecError, Reader, Writer};
+use crate::fit::{Fit, Next};
+use crate::freeze::{self, Pilot};
+use crate::stage::Stage;
+use crate::summaries::sample::Sample;
+use crate::summaries::{Recipe, Summary};
+use crate::{FitError, Level};
+
+const MAGIC: [u8; 8] = *b"bcmerged";
+
+/// The summaries of one pass, merged as they come, so that only one is in memory beside their sum.
+#[derive(Debug)]
+pub struct Merger {
+    fit: Fit,
+    level: Level,
+    recipe: Recipe,
+    total: Summary,
+    /// The sampled rows after each summary of a pilot, which is of a row group; nothing is kept of each chunk of other passes.
+    sampled: Vec<usize>,
+}
+
+impl Merger {
+    pub(crate) fn new(fit: Fit, recipe: Recipe, level: Level) -> Self {
+        Self { total: Summary::new(&recipe), recipe, level, fit, sampled: Vec::new() }
+    }
+
+    /// Adds the summary of the next chunk, in chunk order; of a pilot, that of the next row group it reads.
+    ///
+    /// # Errors
+    /// When it is damaged or of another fit.
+    pub fn add(&mut self, summary: &[u8]) -> Result<(), FitError> {
+        let summary = Summary::from_bytes(summary, &self.recipe)
+            .map_err(|error| FitError::Data(format!("a stored summary cannot be used: {error}; start afresh")))?
+            .ok_or_else(|| FitError::Bug("a summary belongs to another fit or another pass".to_owned()))?;
+        self.total.merge(&summary);
+        if matches!(self.fit.stage, Stage::Pilot { .. }) {
+            self.sampled.push(self.total.sample.as_ref().map_or(0, Sample::rows));
+        }
+        Ok(())
+    }
+
+    /// What is merged so far, as checksummed bytes: they take the place of all summaries that are in.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::new(MAGIC);
+        writer.u64(self.recipe.fingerprint);
+        writer.len(self.sampled.len());
+        self.sampled.iter().for_each(|rows| writer.len(*rows));
+        self.total.encode(&mut writer);
+        writer.finish()
+    }
+
+    /// Goes on, to the bit, where the merger of the same pass was that wrote [`Merger::to_bytes`]; what was added here is gone.
+    ///
+    /// # Errors
+    /// When the bytes are damaged or of another fit; then this is as it was.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), FitError> {
+        let (sampled, total) = self
+            .decode(bytes)
+            .map_err(|error| FitError::Data(format!("stored merged summaries cannot be used: {error}; start afresh")))?
+            .ok_or_else(|| FitError::Bug("merged summaries belong to another fit or another pass".to_owned()))?;
+        (self.sampled, self.total) = (sampled, total);
+        Ok(())
+    }
+
+    /// The sampled rows and the sum; nothing when they are of another recipe.
+    fn decode(&self, bytes: &[u8]) -> Result<Option<(Vec<usize>, Summary)>, CodecError> {
+        let mut reader = Reader::new(bytes, MAGIC)?;
+        if reader.u64()? != self.recipe.fingerprint {
+            return Ok(None);
+        }
+        let count = |rows: u64| usize::try_from(rows).map_err(|_| CodecError::Damaged);
+        let sampled = reader.u64s()?.into_iter().map(count).collect::<Result<_, _>>()?;
+        let total = Summary::decode(&mut reader, &self.recipe)?;
+        reader.finish()?;
+        Ok(Some((sampled, total)))
+    }
+
+    /// What is next, now that every chunk is in.
+    ///
+    /// # Errors
+    /// When rows are missing, or the data allow no model.
+    pub fn finish(self) -> Result<Next, FitError> {
+        let Self { fit, total, level, sampled, .. } = self;
+        let Fit { stage, .. } = &fit;
+        match stage {
+            Stage::Pilot { ranges, rows, groups } => {
+                if total.rows != *rows || sampled.len() != groups.iter().filter(|group| group.pilot).count() {
+                    return Err(FitError::Bug(format!("a pilot read {} of {rows} rows", total.rows)));
+                }
+                let pilot = Pilot { groups, total: &total, sampled: &sampled };
+                let stage = freeze::guess(&fit.asked, ranges.clone(), Some(&pilot)).unwrap_or(Stage::Blank);
+                return Ok(Next::Pass(Fit { stage, ..fit }));
+            }
+            Stage::Second { first, targets } => {
+                fit.check_rows(&total)?;
+                if first.sample.as_ref().is_none_or(|sample| sample.rows() == 0) {
+                    return Err(FitError::Bug("a fit without its sample can only observe".to_owned()));
+                }
+                if (total.rows, &total.tally) != (first.rows, &first.tally) {
+                    return Err(FitError::Data(
+                        "the second pass read other cells than the first: the source changed".to_owned(),
+                    ));
+                }
+                return freeze::model(&fit.asked, first, Some((targets, &total)), level).map(Next::Model);
+            }
+            Stage::Guessed { ranges, targets } => {
+                fit.check_rows(&total)?;
+                if freeze::holds(ranges, targets, &total) {
+                    return freeze::model(&fit.asked, &total, Some((targets, &total)), level).map(Next::Model);
+                }
+            }
+            Stage::Blank => {
+                fit.check_rows(&total)?;
+                if fit.passes() == 1 {
+                    return freeze::model(&fit.asked, &total, None, level).map(Next::Model);
+                }
+            }
+        }
+        let stage = freeze::look_closer(&fit.asked, total)?;
+        Ok(Next::Pass(Fit { stage, ..fit }))
+    }
+}
