@@ -273,49 +273,50 @@ export const checkSummary = async (kept: Uint8Array): Promise<void> => {
   await long(() => addon().checkSummary(buffer(kept)));
 };
 
-/** What merges summaries as they come, as they were kept: one call after the other. */
-abstract class SummaryMerger {
-  protected abstract readonly native: Pick<Addon.FitMerger, 'add' | 'save' | 'restore'>;
+/** The summaries of one fit pass, as they were kept, merged as they come: one call after the other. */
+export class FitMerger {
+  readonly #native: Addon.FitMerger;
+  constructor(state: Uint8Array) {
+    this.#native = call(() => addon().FitMerger.ofState(buffer(state)));
+  }
   /** Resolves to the bytes of the summary. */
   async add(kept: Uint8Array): Promise<number> {
-    return present((await long(() => this.native.add(buffer(kept)))).bytes);
+    return present((await long(() => this.#native.add(buffer(kept)))).bytes);
   }
   /** Keeps what is merged so far, durably; a large one in the file `path`. */
   async save(path: string): Promise<{ kept: Uint8Array; bytes: number }> {
-    const { kept, bytes } = await long(() => this.native.save(path));
+    const { kept, bytes } = await long(() => this.#native.save(path));
     return { kept: present(kept), bytes: present(bytes) };
   }
-  /** Goes on where the merger was that kept this. */
+  /** Goes on where the merger was that kept this; resolves to its bytes. */
   async restore(kept: Uint8Array): Promise<number> {
-    return present((await long(() => this.native.restore(buffer(kept)))).bytes);
-  }
-}
-
-/** The summaries of one fit pass. */
-export class FitMerger extends SummaryMerger {
-  protected readonly native: Addon.FitMerger;
-  constructor(state: Uint8Array) {
-    super();
-    this.native = call(() => addon().FitMerger.ofState(buffer(state)));
+    return present((await long(() => this.#native.restore(buffer(kept)))).bytes);
   }
   /** What comes next; nothing can be added any more. */
   async finish(): Promise<FitStep> {
-    return present((await long(() => this.native.finish())).step);
+    return present((await long(() => this.#native.finish())).step);
   }
 }
 
-/** The highest rows of all chunks. */
-export class TopMerger extends SummaryMerger {
-  protected readonly native: Addon.TopMerger;
+/** The highest rows of all chunks, merged as they come: one call after the other. */
+export class TopMerger {
+  readonly #native: Addon.TopMerger;
+  /** What a row of a later chunk must score at least; nothing while there is room for any. */
+  floor: number | undefined;
   /** A merger of the `count` highest rows. */
   constructor(count: number) {
-    super();
     const { TopMerger } = addon();
-    this.native = call(() => new TopMerger(count));
+    this.#native = call(() => new TopMerger(count));
+  }
+  /** Resolves to the bytes of the summary. */
+  async add(kept: Uint8Array): Promise<number> {
+    const { bytes, floor } = await long(() => this.#native.add(buffer(kept)));
+    this.floor = floor ?? undefined;
+    return present(bytes);
   }
   /** The `count`-th highest row, or the last there is; nothing when no row has a score. */
   async finish(): Promise<RankedRow | undefined> {
-    return (await long(() => this.native.finish())).last ?? undefined;
+    return (await long(() => this.#native.finish())).last ?? undefined;
   }
 }
 

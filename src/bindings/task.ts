@@ -74,6 +74,8 @@ export type Work =
       missing: Missing;
       /** How many rows. */
       count: number;
+      /** So many score at least this in the chunks before it: what scores less is of no use. */
+      floor?: Double;
     }
   | {
       kind: 'score';

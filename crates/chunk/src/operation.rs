@@ -5,14 +5,14 @@ use crate::reader::{Reader, Selection};
 use crate::task::{RowRange, Scoring, Task, Work};
 use crate::{Summary, Watch, Yield, fit, rank, score, summary, verify};
 use batch_core_error::Error;
-use batch_core_kernels::{Fit, Missing, Model};
+use batch_core_kernels::{Fit, Level, Missing, Model, TopRows};
 use batch_core_scan::Scanner;
 use std::path::Path;
 
 /// What is done with each chunk of a task.
 pub(crate) enum Operation<'a> {
     Summarize(&'a Fit),
-    Rank { model: &'a Model, missing: Missing, count: usize },
+    Rank { model: &'a Model, missing: Missing, count: usize, floor: Option<f64> },
     Score { model: &'a Model, scoring: &'a Scoring },
     Verify,
 }
@@ -22,8 +22,8 @@ impl<'a> Operation<'a> {
     pub(crate) fn of(work: &'a Work, artifacts: &'a mut Artifacts) -> Result<Self, Error> {
         Ok(match work {
             Work::Summarize { fit } => Self::Summarize(artifacts.fit(fit)?),
-            Work::Rank { model, missing, count } => {
-                Self::Rank { model: artifacts.model(model)?, missing: *missing, count: *count as usize }
+            Work::Rank { model, missing, count, floor } => {
+                Self::Rank { model: artifacts.model(model)?, missing: *missing, count: *count as usize, floor: *floor }
             }
             Work::Score { model, scoring } => Self::Score { model: artifacts.model(model)?, scoring },
             Work::Verify => Self::Verify,
@@ -68,8 +68,10 @@ impl<'a> Operation<'a> {
         let keep = |bytes| Ok(Yield::Summary(Summary { bytes: summary::keep_summary(&path, bytes)? }));
         match self {
             Self::Summarize(fit) => keep(fit::summarize(reader, range, fit, watch)?),
-            Self::Rank { model, missing, count } => {
-                keep(rank::rank(reader, range, model, *missing, *count, watch)?.to_bytes())
+            Self::Rank { model, missing, count, floor } => {
+                let mut top = TopRows::new(*count);
+                rank::rank(reader, range, model.scorer(Level::from_environment()?, *missing), *floor, &mut top, watch)?;
+                keep(top.into_bytes())
             }
             Self::Score { model, scoring } => {
                 let attempt = format!("{}.{}.{}", range.chunk, task.epoch, range.attempt);

@@ -112,6 +112,10 @@ pub enum Work {
         missing: Missing,
         /// How many rows.
         count: u32,
+        /// So many score at least this in the chunks before it: what scores less is of no use.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "double::option")]
+        #[cfg_attr(test, ts(optional, type = "Double"))]
+        floor: Option<f64>,
     },
     /// The rows are scored into a part.
     Score {

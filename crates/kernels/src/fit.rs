@@ -20,7 +20,7 @@ use crate::stage::Stage;
 use crate::summaries::range::Range;
 use crate::summaries::sample::{Sample, Sampling};
 use crate::summaries::{Recipe, Summary};
-use crate::{FitError, FitSpec, Level, Merger, Missing, Model, Observer};
+use crate::{FitError, FitSpec, Level, Missing, Observer};
 
 const MAGIC: [u8; 8] = *b"bcfitpas";
 
@@ -29,15 +29,6 @@ const MAGIC: [u8; 8] = *b"bcfitpas";
 pub struct Fit {
     pub(crate) asked: Asked,
     pub(crate) stage: Stage,
-}
-
-/// What comes after a pass.
-#[derive(Clone, Debug)]
-pub enum Next {
-    /// Another pass over the same rows.
-    Pass(Fit),
-    /// The fit is done.
-    Model(Model),
 }
 
 impl Fit {
@@ -93,25 +84,6 @@ impl Fit {
         Observer::new(self.recipe(), level)
     }
 
-    /// Merges the summaries of this pass, one after the other. What is left to compute is computed at `level`.
-    #[must_use]
-    pub fn merger(self, level: Level) -> Merger {
-        let recipe = self.recipe();
-        Merger::new(self, recipe, level)
-    }
-
-    /// Merges the summaries of this pass, in chunk order, and says what is next.
-    ///
-    /// # Errors
-    /// When a summary is damaged or of another fit, or the data allow no model.
-    pub fn advance(self, summaries: Vec<Vec<u8>>, level: Level) -> Result<Next, FitError> {
-        let mut merger = self.merger(level);
-        for bytes in summaries {
-            merger.add(&bytes)?;
-        }
-        merger.finish()
-    }
-
     /// What is known, as checksummed bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -155,7 +127,7 @@ impl Fit {
         serde_json::to_vec(&self.asked.spec).expect("a spec holds nothing that JSON cannot say")
     }
 
-    fn recipe(&self) -> Recipe {
+    pub(crate) fn recipe(&self) -> Recipe {
         let wants = self.asked.method.wants();
         let first = matches!(self.stage, Stage::Blank | Stage::Guessed { .. });
         let targets = self.stage.targets().cloned().unwrap_or_default();

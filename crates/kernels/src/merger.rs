@@ -7,14 +7,44 @@
 //! ```
 
 use crate::codec::{CodecError, Reader, Writer};
-use crate::fit::{Fit, Next};
+use crate::fit::Fit;
 use crate::freeze::{self, Pilot};
 use crate::stage::Stage;
 use crate::summaries::sample::Sample;
 use crate::summaries::{Recipe, Summary};
-use crate::{FitError, Level};
+use crate::{FitError, Level, Model};
 
 const MAGIC: [u8; 8] = *b"bcmerged";
+
+/// What comes after a pass.
+#[derive(Clone, Debug)]
+pub enum Next {
+    /// Another pass over the same rows.
+    Pass(Fit),
+    /// The fit is done.
+    Model(Model),
+}
+
+impl Fit {
+    /// Merges the summaries of this pass, one after the other. What is left to compute is computed at `level`.
+    #[must_use]
+    pub fn merger(self, level: Level) -> Merger {
+        let recipe = self.recipe();
+        Merger { total: Summary::new(&recipe), recipe, level, fit: self, sampled: Vec::new() }
+    }
+
+    /// Merges the summaries of this pass, in chunk order, and says what is next.
+    ///
+    /// # Errors
+    /// When a summary is damaged or of another fit, or the data allow no model.
+    pub fn advance(self, summaries: Vec<Vec<u8>>, level: Level) -> Result<Next, FitError> {
+        let mut merger = self.merger(level);
+        for bytes in summaries {
+            merger.add(&bytes)?;
+        }
+        merger.finish()
+    }
+}
 
 /// The summaries of one pass, merged as they come, so that only one is in memory beside their sum.
 #[derive(Debug)]
@@ -28,10 +58,6 @@ pub struct Merger {
 }
 
 impl Merger {
-    pub(crate) fn new(fit: Fit, recipe: Recipe, level: Level) -> Self {
-        Self { total: Summary::new(&recipe), recipe, level, fit, sampled: Vec::new() }
-    }
-
     /// Adds the summary of the next chunk, in chunk order; of a pilot, that of the next row group it reads.
     ///
     /// # Errors

@@ -96,7 +96,7 @@ impl TopRows {
         true
     }
 
-    /// Adds the rows another one kept, from what [`TopRows::to_bytes`] wrote: no second copy of them is made.
+    /// Adds the rows another one kept, from what [`TopRows::into_bytes`] wrote: no second copy of them is made.
     ///
     /// # Errors
     /// When the bytes are damaged or something else.
@@ -120,26 +120,30 @@ impl TopRows {
         Ok(())
     }
 
+    /// What a later row must score at least to be kept; nothing while there is room for any.
+    #[must_use]
+    pub fn floor(&self) -> Option<f64> {
+        self.lowest().filter(|_| self.kept.len() == self.limit).map(|row| row.score)
+    }
+
     /// The lowest of the rows kept.
     #[must_use]
     pub fn lowest(&self) -> Option<TopRow> {
         self.kept.peek().map(|Reverse(row)| (*row).into())
     }
 
-    /// Checksummed bytes; the same for the same rows, which are put in order where they are.
+    /// Checksummed bytes; the same for the same rows.
     #[must_use]
-    pub fn to_bytes(&mut self) -> Vec<u8> {
-        // Ascending in `Reverse` is descending in rank.
-        let sorted = std::mem::take(&mut self.kept).into_sorted_vec();
+    pub fn into_bytes(self) -> Vec<u8> {
         let mut writer = Writer::new(MAGIC);
         writer.len(self.limit);
-        writer.len(sorted.len());
-        for &Reverse(Ranked { score, file, row }) in &sorted {
+        writer.len(self.kept.len());
+        // Ascending in `Reverse` is descending in rank.
+        for Reverse(Ranked { score, file, row }) in self.kept.into_sorted_vec() {
             writer.f64(score);
             writer.u32(file);
             writer.u64(row);
         }
-        self.kept = sorted.into();
         writer.finish()
     }
 }
@@ -173,12 +177,18 @@ mod tests {
                 side.push(row.score, row.file, row.row);
                 prop_assert!(!side.push(f64::NAN, row.file, row.row));
             }
-            right.merge(&left.to_bytes()).unwrap();
+            // What the floor keeps out would not have been kept.
+            let mut later = TopRows::new(limit);
+            for row in rows.iter().skip(cut).filter(|row| left.floor().is_none_or(|floor| row.score >= floor)) {
+                later.push(row.score, row.file, row.row);
+            }
+            later.merge(&left.clone().into_bytes()).unwrap();
+            right.merge(&left.into_bytes()).unwrap();
+            prop_assert_eq!(later.into_bytes(), right.clone().into_bytes());
             prop_assert_eq!(right.lowest(), expected.last().copied());
             let mut read = TopRows::new(limit);
-            read.merge(&right.to_bytes()).unwrap();
-            prop_assert_eq!(read.to_bytes(), right.to_bytes());
-            prop_assert_eq!(read.lowest(), right.lowest());
+            read.merge(&right.clone().into_bytes()).unwrap();
+            prop_assert_eq!(read.clone().into_bytes(), right.into_bytes());
             prop_assert_eq!(sorted(read), expected);
         }
     }

@@ -75,21 +75,29 @@ impl FitMerger {
     #[napi(ts_return_type = "Promise<LongOutcome>")]
     #[must_use]
     pub fn add(&self, kept: Buffer) -> AsyncTask<LongCall> {
-        merge(&self.merger, &kept, |merger, summary| Ok(merger.add(summary)?))
+        merge(&self.merger, &kept, |merger, summary| Ok(merger.add(summary)?), |_| None)
     }
 
     /// Keeps what is merged so far in the file `path`; answers with what names it, and its bytes.
     #[napi(ts_return_type = "Promise<LongOutcome>")]
     #[must_use]
     pub fn save(&self, path: String) -> AsyncTask<LongCall> {
-        save(&self.merger, path, |merger| merger.to_bytes())
+        let shared = self.merger.clone();
+        LongCall::of(move || {
+            let merger = shared.take()?;
+            let so_far = merger.to_bytes();
+            shared.put_back(merger);
+            let bytes = Some(size(&so_far));
+            let kept = keep_summary(Path::new(&path), so_far)?;
+            Ok(LongOutcome { kept: Some(kept.into()), bytes, ..Default::default() })
+        })
     }
 
     /// Goes on where the merger was that kept what it had merged.
     #[napi(ts_return_type = "Promise<LongOutcome>")]
     #[must_use]
     pub fn restore(&self, kept: Buffer) -> AsyncTask<LongCall> {
-        merge(&self.merger, &kept, |merger, merged| Ok(merger.restore(merged)?))
+        merge(&self.merger, &kept, |merger, merged| Ok(merger.restore(merged)?), |_| None)
     }
 
     /// What comes next, now that every chunk is in. The merger is of no use after.
@@ -109,36 +117,21 @@ impl FitMerger {
     }
 }
 
-/// Reads the summary that `kept` is or names, and adds it. The merger that has failed is gone.
+/// Reads the summary that `kept` is or names, and adds it; `floor` is asked then. The merger that has failed is gone.
 fn merge<T: Send + 'static>(
     shared: &Shared<T>,
     kept: &[u8],
     add: impl FnOnce(&mut T, &[u8]) -> Result<(), Error> + Send + 'static,
+    floor: impl FnOnce(&T) -> Option<f64> + Send + 'static,
 ) -> AsyncTask<LongCall> {
     let (shared, kept) = (shared.clone(), kept.to_vec());
     LongCall::of(move || {
         let mut merger = shared.take()?;
         let summary = kept_summary(&kept)?;
         add(&mut merger, &summary)?;
+        let floor = floor(&merger);
         shared.put_back(merger);
-        Ok(LongOutcome { bytes: Some(size(&summary)), ..Default::default() })
-    })
-}
-
-/// Keeps what a merger has merged, on disk when the call is done.
-fn save<T: Send + 'static>(
-    shared: &Shared<T>,
-    path: String,
-    bytes: impl FnOnce(&mut T) -> Vec<u8> + Send + 'static,
-) -> AsyncTask<LongCall> {
-    let shared = shared.clone();
-    LongCall::of(move || {
-        let mut merger = shared.take()?;
-        let merged = bytes(&mut merger);
-        shared.put_back(merger);
-        let bytes = Some(size(&merged));
-        let kept = keep_summary(Path::new(&path), merged)?;
-        Ok(LongOutcome { kept: Some(kept.into()), bytes, ..Default::default() })
+        Ok(LongOutcome { bytes: Some(size(&summary)), floor, ..Default::default() })
     })
 }
 
@@ -181,26 +174,14 @@ impl TopMerger {
         Self { top: Shared::new(TopRows::new(count as usize)) }
     }
 
-    /// Adds the rank of a chunk, as it was kept; answers with its bytes.
+    /// Adds the rank of a chunk, as it was kept; answers with its bytes, and what a row of a later chunk must score at least.
     #[napi(ts_return_type = "Promise<LongOutcome>")]
     #[must_use]
     pub fn add(&self, kept: Buffer) -> AsyncTask<LongCall> {
-        merge(&self.top, &kept, |top, rank| top.merge(rank).map_err(|e| Error::data(format!("rank summary: {e}"))))
-    }
-
-    /// Keeps the highest rows so far in the file `path`; answers with what names it, and its bytes.
-    #[napi(ts_return_type = "Promise<LongOutcome>")]
-    #[must_use]
-    pub fn save(&self, path: String) -> AsyncTask<LongCall> {
-        save(&self.top, path, TopRows::to_bytes)
-    }
-
-    /// Goes on where the merger was that kept what it had merged.
-    #[napi(ts_return_type = "Promise<LongOutcome>")]
-    #[must_use]
-    pub fn restore(&self, kept: Buffer) -> AsyncTask<LongCall> {
-        // The highest rows of all that was merged are those of one large chunk.
-        self.add(kept)
+        let add = |top: &mut TopRows, rank: &[u8]| {
+            top.merge(rank).map_err(|error| Error::data(format!("rank summary: {error}")))
+        };
+        merge(&self.top, &kept, add, TopRows::floor)
     }
 
     /// The exact `count`-th highest row, or the last there is; absent when no row has a score. The merger is of no use after.

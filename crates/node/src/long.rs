@@ -22,6 +22,8 @@ pub struct LongOutcome {
     pub row_groups: Option<Vec<u32>>,
     /// How many bytes were merged, or are kept.
     pub bytes: Option<f64>,
+    /// What a row must score at least to be among the highest.
+    pub floor: Option<f64>,
     /// What was kept, or what names its file.
     pub kept: Option<Buffer>,
     /// What comes after a pass of a fit.

@@ -21,14 +21,16 @@ export function checkRoom(prepared: Prepared, job: OpenJob): void {
 
 function needsFor({ rows, spec, needs, output }: Prepared, resumed: boolean) {
   const flag = spec.score?.flag;
-  const flaggedRows = flag?.kind === 'top' ? flag.rows : flag?.kind === 'contamination' ? flag.share * rows : 0;
+  const topRows = Math.min(rows, flag?.kind === 'top' ? flag.rows : 0);
+  const flaggedRows = flag?.kind === 'contamination' ? flag.share * rows : topRows;
   // Only a fit that samples leaves summaries of a size, and they are gone when parts are there.
   const samples = spec.fit !== null && spec.fit.detector !== 'zscore' && !resumed;
   return {
     rows,
     columns: samples ? spec.columns.length : 0,
     chunks: needs.chunks,
-    flaggedRows: Math.min(rows, flaggedRows),
+    flaggedRows,
+    topRows: resumed ? 0 : topRows,
     explain: Math.min(spec.score?.explain ?? 0, spec.columns.length),
     keptRowBytes: needs.keptRowBytes,
     layout: output.layout,

@@ -217,6 +217,8 @@ export interface RoomNeeds {
   chunks: number;
   /** Rows that will be flagged, as far as that is known. */
   flaggedRows: number;
+  /** Rows that are found exactly, by a scan of its own. */
+  topRows: number;
   /** Reasons of a flagged row. */
   explain: number;
   /** Decompressed bytes of a row's kept columns. */
@@ -230,9 +232,14 @@ const ROW_BYTES = 8.5;
 const REASON_BYTES = 18;
 /** What a chunk's summaries of all passes take for a column, beside its part of the sample: of few rows less. */
 const SUMMARY_COLUMN_BYTES = 0.22 * MIB;
+/** Chunks whose summaries wait to be merged, at most, and what those that are merged take until that takes their place. */
+const CHUNKS_WAITING = 32;
+const MERGED_BYTES = 2 * 16 * MIB;
 /** 5.2 bytes a row at 4,096 rows, 3.9 at 16,384, 2.9 at 65,536, of the widest values. */
 const SUMMARY_ROW_BYTES = 5.2;
 const SUMMARY_SAMPLE_BYTES = 17 * MIB;
+/** A ranked row on the disk. */
+const RANKED_FILE_BYTES = 20;
 const MODEL_COLUMN_BYTES = 0.02 * MIB;
 /** The job's database with its log, report, status and the like. */
 const RECORDS_BYTES = 6 * MIB;
@@ -242,12 +249,24 @@ const RECORDS_BYTES = 6 * MIB;
  * directory: its parts are linked there, not copied.
  */
 export function roomNeeded(needs: RoomNeeds): { homeBytes: number; outputBytes: number; oneDiskBytes: number } {
-  const { rows, columns, chunks, flaggedRows, explain, keptRowBytes, layout } = needs;
+  const { rows, columns, chunks, flaggedRows, topRows, explain, keptRowBytes, layout } = needs;
   const outputBytes = Math.ceil(rows * (ROW_BYTES + keptRowBytes) + flaggedRows * explain * REASON_BYTES + MIB);
   const summary = Math.min(SUMMARY_COLUMN_BYTES, 2048 + (rows / chunks) * SUMMARY_ROW_BYTES);
-  const summaries = Math.min(SUMMARY_SAMPLE_BYTES, 2 * 8 * rows * columns) + chunks * columns * summary;
-  const homeBytes = Math.ceil(outputBytes + summaries + columns * MODEL_COLUMN_BYTES + RECORDS_BYTES);
+  const unmerged = Math.min(chunks * columns * summary, MERGED_BYTES + CHUNKS_WAITING * columns * summary);
+  const summaries = Math.min(SUMMARY_SAMPLE_BYTES, 2 * 8 * rows * columns) + unmerged;
+  const ranked = RANKED_FILE_BYTES * rankedRows(needs);
+  const homeBytes = Math.ceil(outputBytes + summaries + ranked + columns * MODEL_COLUMN_BYTES + RECORDS_BYTES);
   return { homeBytes, outputBytes, oneDiskBytes: layout === 'file' ? homeBytes + outputBytes : homeBytes };
+}
+
+/**
+ * Rows that chunks keep, of which the highest are found: the first chunks what there is to keep, later ones what is higher than
+ * all but so many before them. Of rows in any order the k-th is with a chance of n / k.
+ */
+function rankedRows({ rows, chunks, topRows: n }: RoomNeeds): number {
+  if (n === 0) return 0;
+  const waiting = CHUNKS_WAITING * Math.min(n, rows / chunks);
+  return Math.min(rows, waiting + n * (1 + Math.log(Math.max(1, rows / n))));
 }
 
 /** Parses `512MiB`, `2GB`, `1073741824` or `50%` (of `capacityBytes`); `undefined` when it is none of these. */

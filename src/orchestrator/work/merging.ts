@@ -23,10 +23,10 @@ import { untilWhole } from './untilWhole.ts';
 export interface Merger {
   /** Resolves to the bytes of the summary. */
   add(kept: Uint8Array): Promise<number>;
-  /** Keeps what is merged so far; a large one in the file `path`. */
-  save(path: string): Promise<{ kept: Uint8Array; bytes: number }>;
+  /** Keeps what is merged so far; a large one in the file `path`. None where that is no less than the summaries. */
+  save?(path: string): Promise<{ kept: Uint8Array; bytes: number }>;
   /** Goes on where the merger was that kept this; resolves to its bytes. */
-  restore(kept: Uint8Array): Promise<number>;
+  restore?(kept: Uint8Array): Promise<number>;
 }
 
 /** Summaries of less than this stay as they are: of 20 million rows there are not many more. */
@@ -113,7 +113,9 @@ class Merging {
 
   async #save(chunks: number): Promise<void> {
     const { name, paths } = this.#pass;
-    const { kept, bytes } = await this.#merger.save(mergedPath(paths, name, chunks));
+    const saved = await this.#merger.save?.(mergedPath(paths, name, chunks));
+    if (!saved) return;
+    const { kept, bytes } = saved;
     await this.#store.setMerged(name, { chunks, summary: kept });
     await removeMerged(paths, name, chunks);
     this.#bytes = { added: 0, saved: bytes };
@@ -121,11 +123,11 @@ class Merging {
 
   /** Goes on with what an earlier execution saved; the chunks that are lost with it where it is damaged. */
   async #restore(): Promise<number[]> {
-    const merged = await this.#store.merged(this.#pass.name);
+    const merged = this.#merger.restore && (await this.#store.merged(this.#pass.name));
     if (!merged) return [];
     const { chunks, summary } = merged;
     if (await isDamaged(summary)) return Array.from({ length: chunks }, (_, chunkId) => chunkId);
-    this.#bytes.saved = await this.#merger.restore(summary);
+    this.#bytes.saved = (await this.#merger.restore?.(summary)) ?? 0;
     // What a dead execution had no time to remove.
     await removeMerged(this.#pass.paths, this.#pass.name, chunks);
     this.#summaries.beginAt(chunks);

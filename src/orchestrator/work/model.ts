@@ -2,10 +2,11 @@
 import { writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { FitMerger, type FitStep, NativeModel, type RankedRow, TopMerger } from '../../bindings/native.ts';
-import type { Artifact } from '../../bindings/task.ts';
+import type { Artifact, Work } from '../../bindings/task.ts';
 import { BatchCoreError } from '../../errors.ts';
 import type { ChunkCounts } from '../../events/progress.ts';
 import { removeFitStates } from '../../store/workFiles.ts';
+import { spelled } from '../../worker/protocol.ts';
 import type { OpenJob } from '../job/job.ts';
 import { isSameFit, keepOwnModel, readOwnModel, refuseOtherFit } from '../job/ownModel.ts';
 import { findShared, share } from '../job/sharedModel.ts';
@@ -135,11 +136,21 @@ export async function obtainFlagging(
     const { value, shareError } = model.threshold(rule.share);
     return { threshold: value, lastOfTop: null, method: `contamination ${rule.share}`, shareError };
   }
-  const { missing } = spec;
-  const work = { kind: 'rank', model: modelArtifact(job, model), missing, count: rule.rows } as const;
-  const target = summaryName(job, 'rank');
-  const pass = { name: 'rank', phase: 'fit', counts, work: () => work, target, paths: job.paths } as const;
-  const merger = await mergePass(run, pass, () => new TopMerger(rule.rows));
+  let merger = new TopMerger(rule.rows);
+  const rank = { kind: 'rank', model: modelArtifact(job, model), missing: spec.missing, count: rule.rows } as const;
+  const work = (): Work => ({ ...rank, ...(merger.floor !== undefined && { floor: spelled(merger.floor) }) });
+  const pass = {
+    name: 'rank',
+    phase: 'fit',
+    counts,
+    work,
+    target: summaryName(job, 'rank'),
+    paths: job.paths,
+  } as const;
+  await mergePass(run, pass, () => {
+    merger = new TopMerger(rule.rows);
+    return merger;
+  });
   const lastOfTop = (await merger.finish()) ?? null;
   return { threshold: null, lastOfTop, method: `top ${rule.rows}`, shareError: null };
 }

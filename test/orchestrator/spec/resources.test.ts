@@ -141,6 +141,7 @@ describe('room', () => {
     rows: 2_000_000,
     columns: 10,
     chunks: 2,
+    topRows: 0,
     flaggedRows: 20_000,
     explain: 3,
     keptRowBytes: 0,
@@ -165,6 +166,24 @@ describe('room', () => {
     expect(homeBytes - outputBytes).toBeGreaterThan(12_278_760);
     expect(oneDiskBytes).toBe(homeBytes + outputBytes);
     expect(roomNeeded({ ...job, layout: 'directory' }).oneDiskBytes).toBe(homeBytes);
+  });
+
+  // Measured: 1.5 G rows in 1,540 chunks, of which a fit with `auto` left 44 MiB at a time.
+  it('does not grow with the chunks of a fit, for what is merged takes the place of its summaries', () => {
+    const large = { ...job, rows: 1_500_000_000, columns: 10, chunks: 1540, flaggedRows: 0 };
+    const { homeBytes, outputBytes } = roomNeeded(large);
+    expect(homeBytes - outputBytes).toBeGreaterThan(44 * MIB);
+    expect(homeBytes - outputBytes).toBeLessThan(160 * MIB);
+  });
+
+  // Measured: 1,189 MiB of ranks, where `--top 10M` of 240 M rows was asked for.
+  it('holds the rows among which the highest are found', () => {
+    const large = { ...job, rows: 240_000_000, columns: 0, chunks: 247, flaggedRows: 10_000_000 };
+    const [without, ranked] = [0, 10_000_000].map((topRows) => roomNeeded({ ...large, topRows }).homeBytes);
+    expect(ranked! - without!).toBeGreaterThan(1189 * MIB);
+    expect(ranked! - without!).toBeLessThan(1.5 * 1189 * MIB);
+    // Never more than all rows.
+    expect(roomNeeded({ ...large, topRows: large.rows }).homeBytes).toBe(without! + 20 * large.rows);
   });
 
   // Measured, all chunks together: 62,500 bytes a chunk of 16,384 rows and a column of the widest values.
