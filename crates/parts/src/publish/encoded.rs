@@ -20,7 +20,7 @@ pub(super) struct Encoded {
 }
 
 /// What is kept of a column of a row group.
-pub(super) struct Column<'a> {
+pub(super) struct ColumnChunk<'a> {
     /// From the end of the column before it, or the row group's begin, to where the places of its page indexes would be.
     pub(super) piece: &'a [u8],
     /// Empty where it has none, as the next.
@@ -30,7 +30,7 @@ pub(super) struct Column<'a> {
 
 /// Who is told of row groups.
 pub(super) trait Keeper {
-    fn column(&mut self, column: &Column<'_>);
+    fn column(&mut self, column: &ColumnChunk<'_>);
     /// The rest of a row group up to its end, which it lacks.
     fn end_row_group(&mut self, rest: &[u8]);
 }
@@ -101,7 +101,7 @@ impl Encoded {
     }
 
     /// Reads a column chunk, whose piece begins at `begin`.
-    fn column(&self, begin: usize, bytes: &mut Slice<'_>) -> Result<Column<'_>, Fault> {
+    fn column(&self, begin: usize, bytes: &mut Slice<'_>) -> Result<ColumnChunk<'_>, Fault> {
         // Of the offset index where it lies and its length, then the same of the column index: the last fields there are.
         let mut places = [0; 4];
         let mut end = bytes.position();
@@ -121,7 +121,7 @@ impl Encoded {
         let [offset, offset_bytes, column, column_bytes] = places;
         let piece = &self.footer()[begin..end];
         let (column_index, offset_index) = (self.index(column, column_bytes)?, self.index(offset, offset_bytes)?);
-        Ok(Column { piece, column_index, offset_index })
+        Ok(ColumnChunk { piece, column_index, offset_index })
     }
 
     fn index(&self, offset: u64, length: u64) -> Result<&[u8], Fault> {

@@ -4,7 +4,7 @@
 //! encodes those of a part when its pages are copied, and only the bytes stay. They lack what is known at the end alone:
 //! where the page indexes lie, which follow all pages, and the ordinals, which none has where they are too many.
 
-use super::encoded::{Column, Encoded, Keeper, misread};
+use super::encoded::{ColumnChunk, Encoded, Keeper, misread};
 use super::segments::Segments;
 use crate::digest::MAGIC;
 use crate::encode::{varint, zigzag};
@@ -55,7 +55,7 @@ struct Kept {
 }
 
 impl Keeper for Kept {
-    fn column(&mut self, column: &Column<'_>) {
+    fn column(&mut self, column: &ColumnChunk<'_>) {
         for length in [column.column_index.len(), column.offset_index.len(), column.piece.len()] {
             varint(length as u64, &mut self.record);
         }

@@ -19,8 +19,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The parts joined by the library alone, which holds all of every footer until the end.
-fn joined(parts: &[PathBuf], pairs: &[(String, String)]) -> Vec<u8> {
+/// The parts joined by the library alone, which holds all of every footer until the end. Columns of which the bit in `lacks`
+/// is set get no offset index.
+fn joined(parts: &[PathBuf], pairs: &[(String, String)], lacks: u8) -> Vec<u8> {
     let read = |path: &PathBuf| {
         let file = File::open(path).unwrap();
         let reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional);
@@ -44,7 +45,10 @@ fn joined(parts: &[PathBuf], pairs: &[(String, String)]) -> Vec<u8> {
                     metadata: column.clone(),
                     bloom_filter: None,
                     column_index: pages.and_then(|pages| pages.column_index(index, place)).cloned(),
-                    offset_index: pages.and_then(|pages| pages.offset_index(index, place)).cloned(),
+                    offset_index: pages
+                        .and_then(|pages| pages.offset_index(index, place))
+                        .filter(|_| lacks >> place & 1 == 0)
+                        .cloned(),
                 };
                 out.append_column(&file, close).unwrap();
             }
@@ -59,7 +63,7 @@ fn check(home: &Path, parts: &[PathBuf], pairs: &[(&str, &str)]) -> usize {
     let pairs: Vec<_> = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let out = home.join("out.tmp");
     let staged = stage(&Disk::shared(), &stored(parts), &out, &pairs).unwrap();
-    let (found, expected) = (std::fs::read(&out).unwrap(), joined(parts, &pairs));
+    let (found, expected) = (std::fs::read(&out).unwrap(), joined(parts, &pairs, 0));
     let differs = found.iter().zip(&expected).position(|(found, expected)| found != expected);
     assert!(found == expected, "{} and {} bytes, other from {differs:?} on", found.len(), expected.len());
     let metadata = read_metadata(&out).unwrap();
@@ -74,11 +78,11 @@ struct Form {
     rows: i64,
     row_group_rows: usize,
     page_rows: usize,
-    /// Of the columns of which the bit is set: whether there are column indexes, dictionaries, bloom filters.
+    /// Columns with column indexes, with dictionaries and without offset indexes: those of which the bit is set.
     indexed: u8,
     dictionaries: u8,
+    lacks_offset_indexes: u8,
     filtered: bool,
-    no_offset_index: bool,
     packed: bool,
 }
 
@@ -91,8 +95,7 @@ impl Form {
             .set_data_page_row_count_limit(self.page_rows)
             .set_write_batch_size(self.page_rows)
             .set_statistics_enabled(EnabledStatistics::None)
-            .set_bloom_filter_enabled(self.filtered)
-            .set_offset_index_disabled(self.no_offset_index);
+            .set_bloom_filter_enabled(self.filtered);
         let paths = [vec!["row"], vec!["name"], vec!["score"], vec!["reasons", "list", "item", "column"]];
         let paths = paths.into_iter().map(|path| ColumnPath::new(path.into_iter().map(String::from).collect()));
         let builder = paths.enumerate().fold(builder, |builder, (place, path)| {
@@ -110,17 +113,19 @@ impl Form {
             ArrowWriter::try_new(File::create(path).unwrap(), rows.schema(), Some(self.properties())).unwrap();
         writer.write(&rows).unwrap();
         writer.close().unwrap();
+        if self.lacks_offset_indexes > 0 {
+            std::fs::write(path, joined(&[path.into()], &[], self.lacks_offset_indexes)).unwrap();
+        }
     }
 }
 
 fn form() -> impl Strategy<Value = Form> {
     let sizes = (0_i64..120, 10_usize..60, 1_usize..30);
-    (sizes, 0_u8..16, 0_u8..16, any::<[bool; 3]>()).prop_map(
-        |((rows, row_group_rows, page_rows), indexed, dictionaries, flags)| {
-            let [filtered, no_offset_index, packed] = flags;
-            Form { rows, row_group_rows, page_rows, indexed, dictionaries, filtered, no_offset_index, packed }
-        },
-    )
+    let columns = (0_u8..16, 0_u8..16, prop_oneof![Just(0), 0_u8..128]);
+    (sizes, columns, any::<[bool; 2]>()).prop_map(|(sizes, columns, [filtered, packed])| {
+        let ((rows, row_group_rows, page_rows), (indexed, dictionaries, lacks_offset_indexes)) = (sizes, columns);
+        Form { rows, row_group_rows, page_rows, indexed, dictionaries, lacks_offset_indexes, filtered, packed }
+    })
 }
 
 proptest! {
