@@ -1,4 +1,5 @@
-//! Finished parts become one file: row groups are spliced as they are encoded, no page is decoded.
+//! Finished parts become one file: pages are copied as they are encoded, and of a row group only what the footer will say
+//! of it is held, encoded too.
 
 mod encoded;
 mod footer;
@@ -29,7 +30,8 @@ pub struct Staged {
 /// An output on its way to its temporary name: the row groups of finished parts one after the other, as they are encoded.
 ///
 /// A call takes it and gives it back only when it succeeded: what failed half-way cannot be gone on with, and its temporary
-/// is gone. One part is open at a time, and of it no more is held than its footer and a buffer.
+/// is gone. One part is open at a time, and of it no more is held than its footer and a buffer; of those before it what the
+/// output's footer will say of their row groups, as bytes.
 #[derive(Debug)]
 pub struct Stager {
     fs: Arc<dyn FileSystem>,
