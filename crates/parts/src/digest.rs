@@ -20,7 +20,7 @@ const FRAME_BYTES: u64 = 12;
 /// How often a long digest says how far it is.
 const OBSERVED_BYTES: u64 = 16 << 20;
 
-const MAGIC: [u8; 4] = *b"PAR1";
+pub(crate) const MAGIC: [u8; 4] = *b"PAR1";
 
 /// The SHA-256 of a file's bytes, in lower-case hex.
 ///

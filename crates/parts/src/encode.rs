@@ -21,6 +21,7 @@ mod statistics;
 
 pub(crate) use codec::Codec;
 pub(crate) use encoder::{Encoder, PAGE_ROWS};
+pub(crate) use encodings::{varint, zigzag};
 pub(crate) use kept::Kept;
 
 use arrow_schema::{DataType, Field};

@@ -1,31 +1,22 @@
-//! Finished parts become one file: row groups are spliced as they are encoded, no page is decoded.
+//! Finished parts become one file: pages are copied as they are encoded, and of a row group only what the footer will say
+//! of it is held, encoded too.
 
-use crate::digest::{compare, read_footer};
+mod encoded;
+mod footer;
+mod output;
+mod segments;
+mod stored;
+
 use crate::error::{self, Result};
 use crate::fs::FileSystem;
-use crate::groups::checksums;
-use crate::layout::{CREATED_BY, key_values};
 use crate::receipt::PartReceipt;
 use crate::sink::Sink;
-use batch_core_error::Code;
-use parquet::arrow::ARROW_SCHEMA_META_KEY;
-use parquet::column::writer::ColumnCloseResult;
-use parquet::errors::ParquetError;
-use parquet::file::metadata::{KeyValue, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
-use std::fs::File;
+use output::Output;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use stored::Part;
 
-/// A finished part and what the checkpoint knows of it.
-#[derive(Clone, Debug)]
-pub struct StoredPart {
-    /// Where it lies.
-    pub path: PathBuf,
-    /// What it must be.
-    pub receipt: PartReceipt,
-}
+pub use stored::StoredPart;
 
 /// A whole output under its temporary name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +30,8 @@ pub struct Staged {
 /// An output on its way to its temporary name: the row groups of finished parts one after the other, as they are encoded.
 ///
 /// A call takes it and gives it back only when it succeeded: what failed half-way cannot be gone on with, and its temporary
-/// is gone. One part is open at a time, and of it no more is held than its footer and a buffer.
+/// is gone. One part is open at a time, and of it no more is held than its footer and a buffer; of those before it what the
+/// output's footer will say of their row groups, as bytes.
 #[derive(Debug)]
 pub struct Stager {
     fs: Arc<dyn FileSystem>,
@@ -74,7 +66,7 @@ impl Stager {
             Some(output) => output,
             none => {
                 let sink = Sink::create(Arc::clone(&self.fs), &self.temporary, true)?;
-                none.insert(Output::begin(sink, &part, &self.metadata)?)
+                none.insert(Output::begin(sink, &part)?)
             }
         };
         output.append(&part, &mut || observe(self.rows))?;
@@ -88,105 +80,9 @@ impl Stager {
     /// # Errors
     /// BUG when there was no part; otherwise as the operating system says.
     pub fn finish(self) -> Result<Staged> {
-        let Self { temporary, output, row_groups, .. } = self;
-        let mut output = output.ok_or_else(|| error::bug(&temporary, "there are no parts to publish"))?;
-        let finished = output.writer.finish();
-        let finished = finished.map_err(|e| error::parquet("finish", &temporary, e, Code::Bug))?;
-        let rows = u64::try_from(finished.file_metadata().num_rows()).unwrap_or(0);
-        let (bytes, sha256) = output.writer.inner_mut().stage()?;
-        Ok(Staged { receipt: PartReceipt { rows, bytes, sha256 }, row_groups })
-    }
-}
-
-/// A part being read.
-struct Part<'a> {
-    path: &'a Path,
-    file: File,
-    metadata: ParquetMetaData,
-    /// What Arrow readers restore their own types from.
-    arrow: Option<KeyValue>,
-}
-
-impl<'a> Part<'a> {
-    /// Opens a part that is what its receipt says, and adds the checksums of its row groups to `row_groups`.
-    fn open(
-        fs: &Arc<dyn FileSystem>,
-        stored: &'a StoredPart,
-        row_groups: &mut Vec<u32>,
-        observe: &mut dyn FnMut(u64) -> Result<()>,
-    ) -> Result<Self> {
-        let path = stored.path.as_path();
-        let mut file = fs.open(path).map_err(|e| error::read("open", path, e))?;
-        compare(path, &mut file, &stored.receipt, observe)?;
-        let (footer, _) = read_footer(path, &mut file)?;
-        row_groups.extend(checksums(path, &mut file, &footer)?);
-        let mut reader =
-            ParquetMetaDataReader::new_with_metadata(footer).with_page_index_policy(PageIndexPolicy::Optional);
-        let indexes = reader.read_page_indexes(&file).and_then(|()| reader.finish());
-        let metadata = indexes.map_err(|e| error::parquet("read the page index of", path, e, Code::Data))?;
-        let mut pairs = metadata.file_metadata().key_value_metadata().into_iter().flatten();
-        let arrow = pairs.find(|pair| pair.key == ARROW_SCHEMA_META_KEY).cloned();
-        Ok(Self { path, file, metadata, arrow })
-    }
-}
-
-#[derive(Debug)]
-struct Output {
-    writer: SerializedFileWriter<Sink>,
-    first: PathBuf,
-    arrow: Option<KeyValue>,
-    temporary: PathBuf,
-}
-
-impl Output {
-    /// Begins a file of the schema of `part`.
-    fn begin(sink: Sink, part: &Part<'_>, metadata: &[(String, String)]) -> Result<Self> {
-        let temporary = sink.path().to_path_buf();
-        let schema = part.metadata.file_metadata().schema_descr().root_schema_ptr();
-        let properties = WriterProperties::builder().set_created_by(CREATED_BY.into()).build();
-        let mut writer = SerializedFileWriter::new(sink, schema, Arc::new(properties))
-            .map_err(|e| error::parquet("begin", &temporary, e, Code::Bug))?;
-        for pair in part.arrow.iter().cloned().chain(key_values(metadata)) {
-            writer.append_key_value_metadata(pair);
-        }
-        Ok(Self { writer, first: part.path.into(), arrow: part.arrow.clone(), temporary })
-    }
-
-    fn append(&mut self, part: &Part<'_>, check: &mut dyn FnMut() -> Result<()>) -> Result<()> {
-        let schema = part.metadata.file_metadata().schema_descr();
-        if self.writer.schema_descr() != schema || self.arrow != part.arrow {
-            let reason = format_args!("its schema is not that of {}", self.first.display());
-            return Err(error::data(part.path, reason));
-        }
-        for index in 0..part.metadata.num_row_groups() {
-            check()?;
-            self.splice(part, index).map_err(|error| {
-                // Our own side fails as an I/O error that the sink remembers; all else is the part's fault.
-                match self.writer.inner_mut().take_failure() {
-                    Some(failure) => error::io("write", &self.temporary, failure),
-                    None => error::parquet("append", part.path, error, Code::Data),
-                }
-            })?;
-        }
-        Ok(())
-    }
-
-    fn splice(&mut self, part: &Part<'_>, index: usize) -> Result<(), ParquetError> {
-        let group = part.metadata.row_group(index);
-        let mut out = self.writer.next_row_group()?;
-        for (place, column) in group.columns().iter().enumerate() {
-            let pages = part.metadata.page_index();
-            let close = ColumnCloseResult {
-                bytes_written: u64::try_from(column.compressed_size())?,
-                rows_written: u64::try_from(group.num_rows())?,
-                metadata: column.clone(),
-                bloom_filter: None,
-                column_index: pages.and_then(|pages| pages.column_index(index, place)).cloned(),
-                offset_index: pages.and_then(|pages| pages.offset_index(index, place)).cloned(),
-            };
-            out.append_column(&part.file, close)?;
-        }
-        out.close()?;
-        Ok(())
+        let Self { temporary, metadata, output, row_groups, .. } = self;
+        let output = output.ok_or_else(|| error::bug(&temporary, "there are no parts to publish"))?;
+        let receipt = output.finish(&metadata)?;
+        Ok(Staged { receipt, row_groups })
     }
 }

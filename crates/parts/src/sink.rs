@@ -44,8 +44,6 @@ pub(crate) struct Sink {
     /// How many of them the system was asked to write back.
     started: u64,
     durable: bool,
-    /// The first write that failed, for those who only see it wrapped in another library's error.
-    failure: Option<(ErrorKind, Option<i32>)>,
 }
 
 impl Sink {
@@ -54,20 +52,16 @@ impl Sink {
         let file = fs.create_new(temporary).at("create", temporary)?;
         let temporary = Temporary { fs, path: temporary.into(), renamed: false };
         let buffer = Vec::with_capacity(BUFFER_BYTES);
-        Ok(Self {
-            file: Some(file),
-            temporary,
-            buffer,
-            hash: Sha256::new(),
-            bytes: 0,
-            started: 0,
-            durable,
-            failure: None,
-        })
+        Ok(Self { file: Some(file), temporary, buffer, hash: Sha256::new(), bytes: 0, started: 0, durable })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.temporary.path
+    }
+
+    /// Where in the file the next byte will lie.
+    pub(crate) fn position(&self) -> u64 {
+        self.bytes + self.buffer.len() as u64
     }
 
     fn drain(&mut self) -> io::Result<()> {
@@ -83,10 +77,10 @@ impl Sink {
         let mut rest = bytes;
         while !rest.is_empty() {
             match file.write(rest) {
-                Ok(0) => return Err(self.fail(ErrorKind::WriteZero.into())),
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => rest = &rest[count..],
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.fail(error)),
+                Err(error) => return Err(error),
             }
         }
         self.hash.update(bytes);
@@ -96,17 +90,6 @@ impl Sink {
             self.started = self.bytes;
         }
         Ok(())
-    }
-
-    fn fail(&mut self, error: io::Error) -> io::Error {
-        self.failure.get_or_insert((error.kind(), error.raw_os_error()));
-        error
-    }
-
-    /// The error of the first write that failed.
-    pub(crate) fn take_failure(&mut self) -> Option<io::Error> {
-        let (kind, errno) = self.failure.take()?;
-        Some(errno.map_or_else(|| kind.into(), io::Error::from_raw_os_error))
     }
 
     /// Makes the bytes durable, then the name: fdatasync, close, rename, fsync of the directory.

@@ -16,12 +16,12 @@
 //!
 //! What a footer declares of the whole file is read by `facts`, from bytes in memory.
 
-mod bytes;
+pub(crate) mod bytes;
 mod cell;
 mod element;
 mod extent;
 mod facts;
-mod fault;
+pub(crate) mod fault;
 mod footer;
 mod form;
 mod kept_sizes;
@@ -31,7 +31,7 @@ mod receipt;
 mod row_group;
 mod schema;
 mod stretch;
-mod thrift;
+pub(crate) mod thrift;
 mod types;
 
 use crate::digest::hex;

@@ -12,6 +12,7 @@ mod property;
 mod publish;
 mod replace;
 mod source;
+mod splice;
 mod two;
 
 use crate::{

@@ -3,7 +3,7 @@
 use super::fault::Fault;
 
 /// What Thrift is read from.
-pub(super) trait Bytes {
+pub(crate) trait Bytes {
     /// Bytes up to the end.
     fn left(&self) -> u64;
 
@@ -18,18 +18,18 @@ pub(super) trait Bytes {
 }
 
 /// Bytes in memory.
-pub(super) struct Slice<'a> {
+pub(crate) struct Slice<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Slice<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// How many are behind.
-    pub(super) fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.at
     }
 

@@ -53,14 +53,14 @@ impl From<SourceError> for Error {
 }
 
 /// A fault on its way up to whoever knows its place.
-pub(super) enum Fault {
+pub(crate) enum Fault {
     Source(Box<SourceError>),
     /// The bytes make no sense: in words that follow "it ".
     Malformed(Cow<'static, str>),
 }
 
 impl Fault {
-    pub(super) const fn malformed(what: &'static str) -> Self {
+    pub(crate) const fn malformed(what: &'static str) -> Self {
         Self::Malformed(Cow::Borrowed(what))
     }
 

@@ -12,7 +12,7 @@ const NESTING_MAX: u32 = 32;
 
 /// What kind of value a field or element holds, as the wire spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Kind(u8);
+pub(crate) struct Kind(u8);
 
 impl Kind {
     /// A boolean that is true: of a field the kind is the value.
@@ -32,13 +32,13 @@ impl Kind {
 
 /// Reads the fields of one struct, one after the other.
 #[derive(Default)]
-pub(super) struct Fields {
+pub(crate) struct Fields {
     last: i64,
 }
 
 impl Fields {
     /// Id and kind of the next field, whose value follows; `None` at the struct's end.
-    pub(super) fn next(&mut self, bytes: &mut impl Bytes) -> Result<Option<(i64, Kind)>, Fault> {
+    pub(crate) fn next(&mut self, bytes: &mut impl Bytes) -> Result<Option<(i64, Kind)>, Fault> {
         let head = bytes.byte()?;
         if head == 0 {
             return Ok(None);
@@ -52,7 +52,7 @@ impl Fields {
 }
 
 /// A whole number that is not negative: a count, an offset, a length.
-pub(super) fn count(bytes: &mut impl Bytes, kind: Kind) -> Result<u64, Fault> {
+pub(crate) fn count(bytes: &mut impl Bytes, kind: Kind) -> Result<u64, Fault> {
     u64::try_from(number(bytes, kind)?).map_err(|_| Fault::malformed("declares a negative length or count"))
 }
 
@@ -67,7 +67,7 @@ pub(super) fn structure(kind: Kind) -> Result<Fields, Fault> {
 }
 
 /// Length of a list of structs, which follow.
-pub(super) fn structures(bytes: &mut impl Bytes, kind: Kind) -> Result<u64, Fault> {
+pub(crate) fn structures(bytes: &mut impl Bytes, kind: Kind) -> Result<u64, Fault> {
     elements(bytes, kind, Kind::STRUCT)
 }
 
@@ -107,7 +107,7 @@ pub(super) fn text_length(bytes: &mut impl Bytes, kind: Kind) -> Result<u64, Fau
 }
 
 /// Passes over a value.
-pub(super) fn skip(bytes: &mut impl Bytes, kind: Kind) -> Result<(), Fault> {
+pub(crate) fn skip(bytes: &mut impl Bytes, kind: Kind) -> Result<(), Fault> {
     match kind {
         Kind::TRUE | Kind::FALSE => Ok(()), // a field's kind is its value
         _ => skip_value(bytes, kind, 0),
