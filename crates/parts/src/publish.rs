@@ -61,7 +61,7 @@ impl Stager {
     /// DATA, with the part's path, when it is not what its receipt says or has another schema than the first; what `observe`
     /// returns; otherwise as the operating system says.
     pub fn append(mut self, stored: &StoredPart, observe: &mut dyn FnMut(u64) -> Result<()>) -> Result<Self> {
-        let part = Part::open(&self.fs, stored, &mut self.row_groups, &mut |_| observe(self.rows))?;
+        let part = Part::open(&self.fs, stored, &mut |_| observe(self.rows))?;
         let output = match &mut self.output {
             Some(output) => output,
             none => {
@@ -69,7 +69,7 @@ impl Stager {
                 none.insert(Output::begin(sink, &part)?)
             }
         };
-        output.append(&part, &mut || observe(self.rows))?;
+        output.append(&part, &mut self.row_groups, &mut || observe(self.rows))?;
         self.rows += stored.receipt.rows;
         observe(self.rows)?;
         Ok(self)

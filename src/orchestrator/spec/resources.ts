@@ -249,7 +249,7 @@ const RECORDS_BYTES = 6 * MIB;
  * directory: its parts are linked there, not copied.
  */
 export function roomNeeded(needs: RoomNeeds): { homeBytes: number; outputBytes: number; oneDiskBytes: number } {
-  const { rows, columns, chunks, flaggedRows, topRows, explain, keptRowBytes, layout } = needs;
+  const { rows, columns, chunks, flaggedRows, explain, keptRowBytes, layout } = needs;
   const outputBytes = Math.ceil(rows * (ROW_BYTES + keptRowBytes) + flaggedRows * explain * REASON_BYTES + MIB);
   const summary = Math.min(SUMMARY_COLUMN_BYTES, 2048 + (rows / chunks) * SUMMARY_ROW_BYTES);
   const unmerged = Math.min(chunks * columns * summary, MERGED_BYTES + CHUNKS_WAITING * columns * summary);

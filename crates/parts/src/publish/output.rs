@@ -8,6 +8,7 @@ use crate::layout::key_values;
 use crate::receipt::PartReceipt;
 use crate::sink::Sink;
 use batch_core_error::Code;
+use crc32fast::Hasher;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::page_index::PageIndexBuilder;
 use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, RowGroupMetaData};
@@ -36,8 +37,13 @@ impl Output {
         Ok(Self { sink, footer, first, arrow, buffer: vec![0; BUFFER_BYTES] })
     }
 
-    /// Copies the row groups of `part`, asking `check` before each.
-    pub(super) fn append(&mut self, part: &Part<'_>, check: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+    /// Copies the row groups of `part`, asking `check` before each, and adds the CRC-32 of the pages of each to `checksums`.
+    pub(super) fn append(
+        &mut self,
+        part: &Part<'_>,
+        checksums: &mut Vec<u32>,
+        check: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<()> {
         let schema = part.metadata.file_metadata().schema_descr();
         if **self.footer.schema() != *schema || self.arrow != part.arrow {
             let reason = format_args!("its schema is not that of {}", self.first.display());
@@ -48,7 +54,9 @@ impl Output {
         let mut indexes = PageIndexBuilder::new(count, schema.num_columns());
         for index in 0..count {
             check()?;
-            groups.push(self.copy_row_group(part, index, &mut indexes)?);
+            let mut checksum = Hasher::new();
+            groups.push(self.copy_row_group(part, index, &mut indexes, &mut checksum)?);
+            checksums.push(checksum.finalize());
         }
         self.footer.append(part.path, groups, indexes.build())
     }
@@ -59,13 +67,14 @@ impl Output {
         part: &Part<'_>,
         index: usize,
         indexes: &mut PageIndexBuilder,
+        checksum: &mut Hasher,
     ) -> Result<RowGroupMetaData> {
         let group = part.metadata.row_group(index);
         let begin = self.sink.position();
         let mut columns = Vec::with_capacity(group.num_columns());
         for (place, column) in group.columns().iter().enumerate() {
             let to = self.sink.position();
-            self.copy(part, column)?;
+            self.copy(part, column, checksum)?;
             let moved = Move { from: column.byte_range().0, to };
             let told = moved.column(column).and_then(|column| {
                 columns.push(column);
@@ -83,7 +92,7 @@ impl Output {
     }
 
     /// Copies the pages of a column of a row group.
-    fn copy(&mut self, part: &Part<'_>, column: &ColumnChunkMetaData) -> Result<()> {
+    fn copy(&mut self, part: &Part<'_>, column: &ColumnChunkMetaData, checksum: &mut Hasher) -> Result<()> {
         let (begin, mut left) = column.byte_range();
         let mut file = &part.file;
         let read = |e| error::read("append", part.path, e);
@@ -92,6 +101,7 @@ impl Output {
             let now = usize::try_from(left).map_or(BUFFER_BYTES, |left| left.min(BUFFER_BYTES));
             let bytes = &mut self.buffer[..now];
             file.read_exact(bytes).map_err(read)?;
+            checksum.update(bytes);
             self.sink.write_all(bytes).at("write", self.sink.path())?;
             left -= now as u64;
         }

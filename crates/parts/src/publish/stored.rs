@@ -3,7 +3,6 @@
 use crate::digest::{compare, read_footer};
 use crate::error::{self, Result};
 use crate::fs::FileSystem;
-use crate::groups::checksums;
 use crate::receipt::PartReceipt;
 use batch_core_error::Code;
 use parquet::arrow::ARROW_SCHEMA_META_KEY;
@@ -31,18 +30,16 @@ pub(super) struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// Opens a part that is what its receipt says, and adds the checksums of its row groups to `row_groups`.
+    /// Opens a part that is what its receipt says.
     pub(super) fn open(
         fs: &Arc<dyn FileSystem>,
         stored: &'a StoredPart,
-        row_groups: &mut Vec<u32>,
         observe: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<Self> {
         let path = stored.path.as_path();
         let mut file = fs.open(path).map_err(|e| error::read("open", path, e))?;
         compare(path, &mut file, &stored.receipt, observe)?;
         let (footer, _) = read_footer(path, &mut file)?;
-        row_groups.extend(checksums(path, &mut file, &footer)?);
         let mut reader =
             ParquetMetaDataReader::new_with_metadata(footer).with_page_index_policy(PageIndexPolicy::Optional);
         let indexes = reader.read_page_indexes(&file).and_then(|()| reader.finish());
