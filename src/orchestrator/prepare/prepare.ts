@@ -130,7 +130,7 @@ export async function prepare(
     sources,
     realPaths,
     options,
-    facts,
+    facts: { ...facts, extents: ofWholeSource(facts.extents) },
     model,
     output: published,
     spec,
@@ -153,6 +153,11 @@ function claimsOf(columns: readonly string[], facts: SourceFacts, groups: Pilot[
     groupPilot: groups.map(({ pilot }) => pilot),
     groupExtents: groupExtents(columns.length, extents, groups.length),
   };
+}
+
+/** Without what is said of each row group, which only a fit that begins is told. */
+function ofWholeSource(extents: SourceFacts['extents']): SourceFacts['extents'] {
+  return new Map([...extents].map(([name, { groups: _, ...extent }]) => [name, extent]));
 }
 
 /** What is said of each row group, of each of so many columns: nothing unless it is said of all. */
