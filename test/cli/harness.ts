@@ -14,10 +14,16 @@ import type { JobStatus } from '../../src/store/status.ts';
 /** The built command. */
 export const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js');
 
+const directories: string[] = [];
+// Here, for a hook that a running test asks for is never called.
+afterAll(() => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+});
+
 /** A directory of this test file's own, gone when it ends. */
 export function scratch(): string {
   const directory = mkdtempSync(join(tmpdir(), 'batch-core-'));
-  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  directories.push(directory);
   return directory;
 }
 
