@@ -27,7 +27,7 @@ const AMONG =
   '(chunk_id BETWEEN list_min($2::BIGINT[]) AND list_max($2::BIGINT[]) AND list_contains($2::BIGINT[], chunk_id))';
 
 /** The summaries of a phase's first chunks in one, as it is kept. */
-export interface Merged {
+interface Merged {
   /** How many are in. */
   chunks: number;
   summary: Uint8Array;
@@ -150,18 +150,17 @@ export abstract class ChunkStore {
    * merged into one, it goes, and all chunks that are in it must be among them.
    */
   reset(phase: string, chunkIds: readonly number[]): Promise<void> {
+    const list = JSON.stringify(chunkIds);
     return this.group.commit(async (statements) => {
-      const first = chunkIds.reduce((least, chunkId) => Math.min(least, chunkId), Number.MAX_SAFE_INTEGER);
-      await statements.run('DELETE FROM merged WHERE phase = $1 AND chunks > $2', [phase, first]);
-      for (const chunkId of chunkIds) {
-        await change(
-          statements,
-          `UPDATE chunk SET state = 'pending', staged_json = NULL, summary = NULL, rows_out = NULL,
-             error_code = NULL, error_json = NULL, updated_at = ${TIME('$3')}
-           WHERE phase = $1 AND chunk_id = $2`,
-          [phase, chunkId, Date.now()],
-        );
-      }
+      await statements.run('DELETE FROM merged WHERE phase = $1 AND chunks > list_min($2::BIGINT[])', [phase, list]);
+      await change(
+        statements,
+        `UPDATE chunk SET state = 'pending', staged_json = NULL, summary = NULL, rows_out = NULL,
+           error_code = NULL, error_json = NULL, updated_at = ${TIME('$3')}
+         WHERE phase = $1 AND ${AMONG}`,
+        [phase, list, Date.now()],
+        chunkIds.length,
+      );
     });
   }
 

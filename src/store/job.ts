@@ -23,7 +23,7 @@ import {
 } from './rows.ts';
 import { type JobEvent, type JobState, nextJobState } from './states.ts';
 
-export { DEATHS_MAX, type Merged } from './chunks.ts';
+export { DEATHS_MAX } from './chunks.ts';
 export type { OpenOptions, Recovery } from './recovery.ts';
 export type {
   ChunkReceipt,

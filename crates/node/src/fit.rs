@@ -75,7 +75,7 @@ impl FitMerger {
     #[napi(ts_return_type = "Promise<LongOutcome>")]
     #[must_use]
     pub fn add(&self, kept: Buffer) -> AsyncTask<LongCall> {
-        merge(&self.merger, &kept, |merger, summary| Ok(merger.add(summary)?), |_| None)
+        merge(&self.merger, &kept, |merger, summary| Ok(merger.add(summary).map(|()| None)?))
     }
 
     /// Keeps what is merged so far in the file `path`; answers with what names it, and its bytes.
@@ -97,7 +97,7 @@ impl FitMerger {
     #[napi(ts_return_type = "Promise<LongOutcome>")]
     #[must_use]
     pub fn restore(&self, kept: Buffer) -> AsyncTask<LongCall> {
-        merge(&self.merger, &kept, |merger, merged| Ok(merger.restore(merged)?), |_| None)
+        merge(&self.merger, &kept, |merger, merged| Ok(merger.restore(merged).map(|()| None)?))
     }
 
     /// What comes next, now that every chunk is in. The merger is of no use after.
@@ -117,19 +117,18 @@ impl FitMerger {
     }
 }
 
-/// Reads the summary that `kept` is or names, and adds it; `floor` is asked then. The merger that has failed is gone.
+/// Reads the summary that `kept` is or names, and adds it, which answers with the floor of what is highest. A summary that
+/// cannot be read changes nothing; the merger that has failed over one is gone.
 fn merge<T: Send + 'static>(
     shared: &Shared<T>,
     kept: &[u8],
-    add: impl FnOnce(&mut T, &[u8]) -> Result<(), Error> + Send + 'static,
-    floor: impl FnOnce(&T) -> Option<f64> + Send + 'static,
+    add: impl FnOnce(&mut T, &[u8]) -> Result<Option<f64>, Error> + Send + 'static,
 ) -> AsyncTask<LongCall> {
     let (shared, kept) = (shared.clone(), kept.to_vec());
     LongCall::of(move || {
-        let mut merger = shared.take()?;
         let summary = kept_summary(&kept)?;
-        add(&mut merger, &summary)?;
-        let floor = floor(&merger);
+        let mut merger = shared.take()?;
+        let floor = add(&mut merger, &summary)?;
         shared.put_back(merger);
         Ok(LongOutcome { bytes: Some(size(&summary)), floor, ..Default::default() })
     })
@@ -179,9 +178,10 @@ impl TopMerger {
     #[must_use]
     pub fn add(&self, kept: Buffer) -> AsyncTask<LongCall> {
         let add = |top: &mut TopRows, rank: &[u8]| {
-            top.merge(rank).map_err(|error| Error::data(format!("rank summary: {error}")))
+            top.merge(rank).map_err(|error| Error::data(format!("rank summary: {error}")))?;
+            Ok(top.floor())
         };
-        merge(&self.top, &kept, add, TopRows::floor)
+        merge(&self.top, &kept, add)
     }
 
     /// The exact `count`-th highest row, or the last there is; absent when no row has a score. The merger is of no use after.

@@ -5,8 +5,7 @@
 
 use crate::digest::{open_regular, read_footer};
 use crate::error::{self, Result};
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
-use std::fs::File;
+use parquet::file::metadata::RowGroupMetaData;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -17,11 +16,6 @@ use std::path::Path;
 pub fn row_group_checksums(path: &Path) -> Result<Vec<u32>> {
     let mut file = open_regular(path)?;
     let (footer, _) = read_footer(path, &mut file)?;
-    checksums(path, &mut file, &footer)
-}
-
-/// The same of an open file whose footer was read.
-pub(crate) fn checksums(path: &Path, file: &mut File, footer: &ParquetMetaData) -> Result<Vec<u32>> {
     let mut buffer = vec![0; 1 << 18];
     let mut checksum = |group: &RowGroupMetaData| {
         let mut hash = crc32fast::Hasher::new();

@@ -232,9 +232,10 @@ const ROW_BYTES = 8.5;
 const REASON_BYTES = 18;
 /** What a chunk's summaries of all passes take for a column, beside its part of the sample: of few rows less. */
 const SUMMARY_COLUMN_BYTES = 0.22 * MIB;
-/** Chunks whose summaries wait to be merged, at most, and what those that are merged take until that takes their place. */
+/** Once merged summaries take this, and more than what they were merged into, that takes their place. Of 20 million rows they hardly do. */
+export const SAVED_BYTES_MIN = 16 * MIB;
+/** Chunks whose summaries wait to be merged, at most. */
 const CHUNKS_WAITING = 32;
-const MERGED_BYTES = 2 * 16 * MIB;
 /** 5.2 bytes a row at 4,096 rows, 3.9 at 16,384, 2.9 at 65,536, of the widest values. */
 const SUMMARY_ROW_BYTES = 5.2;
 const SUMMARY_SAMPLE_BYTES = 17 * MIB;
@@ -252,7 +253,7 @@ export function roomNeeded(needs: RoomNeeds): { homeBytes: number; outputBytes: 
   const { rows, columns, chunks, flaggedRows, explain, keptRowBytes, layout } = needs;
   const outputBytes = Math.ceil(rows * (ROW_BYTES + keptRowBytes) + flaggedRows * explain * REASON_BYTES + MIB);
   const summary = Math.min(SUMMARY_COLUMN_BYTES, 2048 + (rows / chunks) * SUMMARY_ROW_BYTES);
-  const unmerged = Math.min(chunks * columns * summary, MERGED_BYTES + CHUNKS_WAITING * columns * summary);
+  const unmerged = Math.min(chunks * columns * summary, 2 * SAVED_BYTES_MIN + CHUNKS_WAITING * columns * summary);
   const summaries = Math.min(SUMMARY_SAMPLE_BYTES, 2 * 8 * rows * columns) + unmerged;
   const ranked = RANKED_FILE_BYTES * rankedRows(needs);
   const homeBytes = Math.ceil(outputBytes + summaries + ranked + columns * MODEL_COLUMN_BYTES + RECORDS_BYTES);

@@ -15,6 +15,7 @@ import { InOrder } from '../../inOrder.ts';
 import type { JobStore, StoredChunk } from '../../store/job.ts';
 import { mergedPath, removeMerged } from '../../store/workFiles.ts';
 import type { JobPaths } from '../prepare/home.ts';
+import { SAVED_BYTES_MIN } from '../spec/resources.ts';
 import { runPhase } from './phase.ts';
 import type { PhaseRun, PhaseWork } from './phaseRun.ts';
 import { untilWhole } from './untilWhole.ts';
@@ -25,12 +26,9 @@ export interface Merger {
   add(kept: Uint8Array): Promise<number>;
   /** Keeps what is merged so far; a large one in the file `path`. None where that is no less than the summaries. */
   save?(path: string): Promise<{ kept: Uint8Array; bytes: number }>;
-  /** Goes on where the merger was that kept this; resolves to its bytes. */
+  /** Goes on where the merger was that kept this; resolves to its bytes. One that is damaged changes nothing. */
   restore?(kept: Uint8Array): Promise<number>;
 }
-
-/** Summaries of less than this stay as they are: of 20 million rows there are not many more. */
-const SAVED_BYTES_MIN = 16 * 2 ** 20;
 
 /** A pass over `chunks`, and where its summaries lie. */
 export interface MergedPass extends Omit<PhaseWork, 'resume' | 'done'> {
@@ -126,8 +124,9 @@ class Merging {
     const merged = this.#merger.restore && (await this.#store.merged(this.#pass.name));
     if (!merged) return [];
     const { chunks, summary } = merged;
-    if (await isDamaged(summary)) return Array.from({ length: chunks }, (_, chunkId) => chunkId);
-    this.#bytes.saved = (await this.#merger.restore?.(summary)) ?? 0;
+    const saved = await unlessDamaged(this.#merger.restore?.(summary));
+    if (saved === undefined) return Array.from({ length: chunks }, (_, chunkId) => chunkId);
+    this.#bytes.saved = saved;
     // What a dead execution had no time to remove.
     await removeMerged(this.#pass.paths, this.#pass.name, chunks);
     this.#summaries.beginAt(chunks);
@@ -140,17 +139,17 @@ class Merging {
   }
 
   async #isDamaged(chunkId: number): Promise<boolean> {
-    return isDamaged(await this.#store.summary(this.#pass.name, chunkId));
+    const checked = checkSummary(await this.#store.summary(this.#pass.name, chunkId));
+    return (await unlessDamaged(checked.then(() => true))) === undefined;
   }
 }
 
-/** Whether a summary, as it was kept, names a file that is not there any more, or not what was written. */
-async function isDamaged(kept: Uint8Array): Promise<boolean> {
+/** What is made of a summary, as it was kept; nothing when its file is not there any more, or not what was written. */
+async function unlessDamaged<T>(made: Promise<T> | undefined): Promise<T | undefined> {
   try {
-    await checkSummary(kept);
-    return false;
+    return await made;
   } catch (thrown) {
-    if (BatchCoreError.from(thrown).code === 'JOB_DAMAGED') return true;
+    if (BatchCoreError.from(thrown).code === 'JOB_DAMAGED') return undefined;
     throw thrown;
   }
 }

@@ -136,9 +136,9 @@ export async function obtainFlagging(
     const { value, shareError } = model.threshold(rule.share);
     return { threshold: value, lastOfTop: null, method: `contamination ${rule.share}`, shareError };
   }
-  let merger = new TopMerger(rule.rows);
+  let top: TopMerger | undefined;
   const rank = { kind: 'rank', model: modelArtifact(job, model), missing: spec.missing, count: rule.rows } as const;
-  const work = (): Work => ({ ...rank, ...(merger.floor !== undefined && { floor: spelled(merger.floor) }) });
+  const work = (): Work => ({ ...rank, ...(top?.floor !== undefined && { floor: spelled(top.floor) }) });
   const pass = {
     name: 'rank',
     phase: 'fit',
@@ -147,9 +147,9 @@ export async function obtainFlagging(
     target: summaryName(job, 'rank'),
     paths: job.paths,
   } as const;
-  await mergePass(run, pass, () => {
-    merger = new TopMerger(rule.rows);
-    return merger;
+  const merger = await mergePass(run, pass, () => {
+    top = new TopMerger(rule.rows);
+    return top;
   });
   const lastOfTop = (await merger.finish()) ?? null;
   return { threshold: null, lastOfTop, method: `top ${rule.rows}`, shareError: null };
