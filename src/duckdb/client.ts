@@ -148,6 +148,9 @@ function standSomewhere(): void {
 
 const STATEMENTS_KEPT = 64;
 
+/** What a closed database's log may hold. To replay that much takes the next open less than moving it into the file now. */
+const LOG_BYTES_MAX = 1 << 20;
+
 class OneAtATime implements Database {
   readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;
@@ -179,6 +182,7 @@ class OneAtATime implements Database {
   close(): Promise<void> {
     if (this.#closed) return this.#last.then(() => undefined);
     const closing = this.#next(async () => {
+      if (this.#claim) await this.#settleLog(this.#claim.logBytes());
       for (const statement of this.#prepared.values()) statement.destroySync();
       this.#connection.closeSync();
       this.#instance.closeSync();
@@ -186,6 +190,15 @@ class OneAtATime implements Database {
     });
     this.#closed = true;
     return closing;
+  }
+
+  /**
+   * Commits are durable in the log. DuckDB moves it into the file as that is closed, with three syncs on this thread: a short
+   * one is left where it is, a long one moved on a thread of the pool. Where either fails DuckDB does as it does by itself.
+   */
+  async #settleLog(bytes: number): Promise<void> {
+    const sql = bytes > LOG_BYTES_MAX ? 'CHECKPOINT' : 'PRAGMA disable_checkpoint_on_shutdown';
+    await this.#run(sql, []).catch(() => undefined);
   }
 
   /** Runs `work` after all that was asked before; a failure is its caller's alone. */

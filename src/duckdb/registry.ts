@@ -15,6 +15,8 @@ export interface FileClaim {
   opened(): void;
   /** Makes the names of the files in the directory durable when the write-ahead log is a new file. */
   settle(): void;
+  /** How long the write-ahead log is. */
+  logBytes(): number;
   release(): void;
 }
 
@@ -52,6 +54,9 @@ export function claimFile(path: string): FileClaim {
       if (now === undefined || now === log) return;
       log = now;
       syncDirectory(dirname(real));
+    },
+    logBytes() {
+      return statSync(`${real}.wal`, { throwIfNoEntry: false })?.size ?? 0;
     },
     release() {
       for (const key of keys) held.delete(key);

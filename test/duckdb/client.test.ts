@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { linkSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { linkSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
@@ -221,6 +221,28 @@ describe('a second open of one file', () => {
     await expect(openFile(path)).rejects.toMatchObject({ code: 'JOB_DAMAGED' });
     await expect(openFile(join(directory, 'no/such/directory.duckdb'))).rejects.toMatchObject({ code: 'PATH_LOST' });
   });
+});
+
+it.each([
+  { bytes: 1000, leaves: 'in the log what is short' },
+  { bytes: 2_000_000, leaves: 'nothing in a long log' },
+])('closing leaves $leaves, and all is there again', async ({ bytes }) => {
+  const path = newFile();
+  const value = randomBytes(bytes);
+  const database = await openFile(path);
+  await database.run('CREATE TABLE t(x BLOB)');
+  await database.run('INSERT INTO t VALUES ($1)', [value]);
+  await database.close();
+  const log = statSync(`${path}.wal`, { throwIfNoEntry: false })?.size ?? 0;
+  if (bytes < 1 << 20) expect(log).toBeGreaterThan(bytes);
+  else expect(log).toBe(0);
+  for (const readOnly of [true, false]) {
+    const again = await openFile(path, { readOnly });
+    const [row] = await again.all('FROM t');
+    expect(Buffer.from(row!['x'] as Uint8Array).equals(value)).toBe(true);
+    await again.close();
+    expect(statSync(`${path}.wal`, { throwIfNoEntry: false })?.size ?? 0).toBe(log);
+  }
 });
 
 it('after close nothing is accepted, and closing again is no error', async () => {

@@ -39,7 +39,8 @@ export async function jobImage(directory: string): Promise<Image> {
   await first.beginExecution(identity);
   await first.setState('start');
   await first.plan('score', chunkRows(100));
-  await finish(first, 0, 40, 9000);
+  // More than a log may hold when its database is closed.
+  await finish(first, 0, 40, 30_000);
   await first.close();
   const second = await JobStore.open(path);
   await second.beginExecution(identity);

@@ -143,7 +143,7 @@ describe('a damaged database', () => {
     expect(recovery).toMatchObject({ kind: 'fresh', setAside: ['job.duckdb.damaged-1', 'job.duckdb.wal.damaged-1'] });
   });
 
-  it.each<[string, string]>([
+  const wrong: [string, string][] = [
     ['another job', "UPDATE job SET job_id = 'j2'"],
     ['two jobs', 'INSERT INTO job FROM job'],
     ['a state nobody knows', "UPDATE job SET state = 'asleep'"],
@@ -155,12 +155,21 @@ describe('a damaged database', () => {
     ['what is merged of chunks that are not done', "INSERT INTO merged VALUES ('score', 1000, 'a'::BLOB)"],
     ['an epoch twice', 'UPDATE execution SET epoch = 1'],
     ['a publication that is no JSON', "INSERT INTO publication VALUES ('staged', '', '{', NULL)"],
-  ])('that holds %s is set aside', async (_, statement) => {
+  ];
+  it.each(
+    wrong.flatMap(([what, statement]) => (['file', 'log'] as const).map((where) => ({ what, statement, where }))),
+  )('that holds $what in its $where is set aside', async ({ statement, where }) => {
     const path = home(image);
     const database = await openFile(join(path, 'job.duckdb'));
     await database.run(statement);
+    // As long as it is in the log alone, that is cut before it.
+    if (where === 'file') await database.run('CHECKPOINT');
     await database.close();
-    expect(await opened(path)).toMatchObject({ recovery: { kind: 'fresh' }, done: undefined });
+    expect(await opened(path)).toMatchObject(
+      where === 'file'
+        ? { recovery: { kind: 'fresh' }, done: undefined }
+        : { recovery: { kind: 'cut' }, done: first(80), beside: ['job.duckdb.damaged-1', 'job.duckdb.wal.damaged-1'] },
+    );
   });
 
   it.runIf(process.platform === 'linux')('is none of ours when it is a pipe, a link or a directory', async () => {
@@ -189,15 +198,15 @@ describe('what is set aside', () => {
     await store.close();
     writeFileSync(join(path, 'job.duckdb'), Buffer.alloc(20_000));
     const { recovery, beside } = await opened(path);
-    expect(recovery?.setAside).toEqual(['job.duckdb.damaged-2']);
-    expect(beside).toEqual(['job.duckdb.damaged-2']);
+    expect(recovery?.setAside).toEqual(['job.duckdb.damaged-2', 'job.duckdb.wal.damaged-2']);
+    expect(beside).toEqual(recovery?.setAside);
   });
 
   it('is gone once the job says that it needs it no more', async () => {
     const path = home({ ...image, database: image.database.subarray(0, 100_000) });
     expect((await opened(path)).beside).toHaveLength(2);
     JobStore.discardSetAside(join(path, 'job.duckdb'));
-    expect(readdirSync(path)).toEqual(['job.duckdb']);
+    expect(readdirSync(path)).toEqual(['job.duckdb', 'job.duckdb.wal']);
   });
 
   it('is joined by what a kill in between left behind', async () => {
@@ -227,16 +236,17 @@ describe('a database of a newer version', () => {
 
   it('is refused, and stays as it was', async () => {
     const path = await newer();
-    const before = readFileSync(join(path, 'job.duckdb'));
+    const bytes = () => ['job.duckdb', 'job.duckdb.wal'].map((name) => readFileSync(join(path, name)).toString('hex'));
+    const before = bytes();
     await expect(JobStore.open(join(path, 'job.duckdb'))).rejects.toMatchObject({ code: 'JOB_MISMATCH' });
-    expect(readFileSync(join(path, 'job.duckdb')).equals(before)).toBe(true);
-    expect(readdirSync(path)).toEqual(['job.duckdb']);
+    expect(bytes()).toEqual(before);
+    expect(readdirSync(path)).toEqual(['job.duckdb', 'job.duckdb.wal']);
   });
 
   it('gives way to a fresh start', async () => {
     const path = await newer();
     expect(await opened(path, { fresh: true })).toMatchObject({
-      recovery: { kind: 'fresh', setAside: ['job.duckdb.damaged-1'] },
+      recovery: { kind: 'fresh', setAside: ['job.duckdb.damaged-1', 'job.duckdb.wal.damaged-1'] },
       done: undefined,
     });
   });
