@@ -24,7 +24,7 @@ await bundle(
 );
 await bundle(
   { input: createRequire(import.meta.url).resolve('@duckdb/node-api'), external: '@duckdb/node-bindings' },
-  { file: join(directory, 'duckdb.cjs'), format: 'cjs' },
+  { file: join(directory, 'duckdb.cjs'), format: 'cjs', minify: true },
 );
 
 async function bundle(input, output) {

@@ -4,6 +4,7 @@
  * A write that fails does not drag the others down: the transaction is rolled back, its promise alone is rejected, and
  * the rest is written again. When the commit itself fails nobody knows whose fault it is, and all are rejected.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { Database, Parameter, Row, Statements } from '../duckdb/client.ts';
 import { BatchCoreError } from '../errors.ts';
 
@@ -45,7 +46,7 @@ export class GroupCommit {
 
   async #flush(): Promise<void> {
     // Writes of the same turn of the event loop belong together.
-    await Promise.resolve();
+    await setImmediate();
     while (this.#waiting.length > 0) {
       let group = this.#waiting.splice(0);
       while (group.length > 0) group = await this.#commitGroup(group);

@@ -14,7 +14,7 @@ import type { PhaseRun, PhaseWork } from './phaseRun.ts';
 
 export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
   const { engine, monitor, control } = run;
-  const stored = await chunksBefore(run, work);
+  const { stored, planned } = await begin(run, work);
   const waiting = new Waiting(run.chunks, stored);
   const done = stored.filter((chunk) => chunk.state === 'done');
   work.counts.planned += run.chunks.length;
@@ -55,18 +55,37 @@ export async function runPhase(run: PhaseRun, work: PhaseWork): Promise<void> {
     while (inFlight.size >= (waiting.isAlone ? 1 : engine.capacity + 1)) await Promise.race(inFlight.keys());
   }
   forget();
+  // Where this failed, what claims say is no news.
+  await planned;
   if (failure && failure.code !== 'CANCELLED') throw failure;
   if (control.stopped) throw stoppedError(control.stopped, run.jobId, run.home);
   if (failure) throw failure;
 }
 
-/** The phase's chunks as an earlier execution left them; none where they are planned only now. */
-async function chunksBefore(run: PhaseRun, work: PhaseWork): Promise<StoredChunk[]> {
+interface Before {
+  /** The phase's chunks as an earlier execution left them; none where they are planned only now, */
+  stored: StoredChunk[];
+  /** which is one commit with the first claims. */
+  planned: Promise<unknown>;
+}
+
+async function begin(run: PhaseRun, work: PhaseWork): Promise<Before> {
   const { store } = run;
-  const isNew = await store.plan(work.name, run.chunks);
-  const stored = isNew ? [] : await store.chunks(work.name);
+  const stored = await store.chunks(work.name);
+  const isNew = stored.length === 0;
+  if (isNew) await work.resume?.([]);
+  const planned = store.plan(work.name, run.chunks);
+  // Looked at when the phase ends.
+  planned.catch(() => {});
+  if (isNew) return { stored, planned };
+  await planned;
+  return { stored: await resume(run, work, stored), planned };
+}
+
+/** The phase's chunks once it is known which of them count. */
+async function resume(run: PhaseRun, work: PhaseWork, stored: StoredChunk[]): Promise<StoredChunk[]> {
+  const { store } = run;
   const lost = (await work.resume?.(stored)) ?? [];
-  if (isNew) return stored;
   if (lost.length > 0) await store.reset(work.name, lost);
   await refusePoisoned(run, work);
   return lost.length > 0 ? store.chunks(work.name) : stored;

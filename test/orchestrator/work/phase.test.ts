@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import type { Engine } from '../../../src/engines/engine.ts';
 import { noChunks } from '../../../src/events/progress.ts';
 import { runPhase } from '../../../src/orchestrator/work/phase.ts';
 import { scratch } from '../../cli/harness.ts';
@@ -10,6 +11,11 @@ import { begunStore, type CarryOut, withPhaseRun } from './phaseHarness.ts';
 
 const path = join(scratch(), 'job.duckdb');
 const chunks = chunkRows(8);
+
+const given: CarryOut = async ({ ranges }, { onReceipt }) => {
+  for (const { chunk } of ranges) onReceipt({ chunk, result: { kind: 'summary', bytes: '' } });
+  return { ok: true };
+};
 
 /** An execution that dies while `chunkIds` run. */
 async function died(chunkIds: readonly number[]): Promise<void> {
@@ -100,4 +106,37 @@ it('an engine that shrinks is given fewer leases at a time, and one that grows m
   expect(Math.max(...most.slice(16, 25))).toBe(2);
   expect(Math.max(...most.slice(30))).toBe(4);
   expect([...new Set(told)]).toEqual([4, 1, 3]);
+});
+
+it('the plan of a phase and its first claims are one commit', async () => {
+  const commits: number[] = [];
+  await withPhaseRun(
+    join(scratch(), 'job.duckdb'),
+    { chunks, capacity: 2, chunksMax: 1, carryOut: given },
+    async (run) => {
+      const before = run.store.commits;
+      const engine: Engine = {
+        ...run.engine,
+        run: (task, hearing) => {
+          commits.push(run.store.commits - before);
+          return given(task, hearing);
+        },
+      };
+      await runPhase(
+        { ...run, engine },
+        { name: 'fit', phase: 'fit', counts: noChunks(), work: () => ({ kind: 'verify' }) },
+      );
+      expect((await run.store.chunks('fit')).map(({ state }) => state)).toEqual(chunks.map(() => 'done'));
+    },
+  );
+  expect(commits[0]).toBe(1);
+});
+
+it('a plan that is not the one that was stored is refused as that', async () => {
+  const path = join(scratch(), 'job.duckdb');
+  await withPhaseRun(path, { chunks, capacity: 2, chunksMax: 1, carryOut: given }, async (run) => {
+    await run.store.plan('fit', chunks.slice(1));
+    const phase = runPhase(run, { name: 'fit', phase: 'fit', counts: noChunks(), work: () => ({ kind: 'verify' }) });
+    await expect(phase).rejects.toMatchObject({ code: 'BUG', message: expect.stringContaining('7 stored chunks') });
+  });
 });
