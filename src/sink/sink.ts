@@ -21,7 +21,7 @@ export interface SinkRequest {
   path: string;
   /** A file under its temporary name, beside it; a directory's parts lie where they are. */
   staging: Staging | undefined;
-  /** Finished parts in plan order. */
+  /** A directory's finished parts, in plan order; those of a file are in its staging. */
   parts: PublishedPart[];
   rows: number;
   fingerprint: string;

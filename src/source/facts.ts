@@ -47,9 +47,13 @@ export interface SourceFacts {
   extents: Map<string, Extent>;
 }
 
-/** Reads the facts of the Parquet files `paths` (absolute), which must all have the same columns. */
-export async function readFacts(paths: readonly string[]): Promise<SourceFacts> {
-  const read = await readFiles(paths);
+/**
+ * Reads the facts of the Parquet files `paths` (absolute), which must all have the same columns.
+ *
+ * @param options - `groups`: extents tell of row groups too, unless those are too many to keep.
+ */
+export async function readFacts(paths: readonly string[], { groups = false } = {}): Promise<SourceFacts> {
+  const read = await readFiles(paths, groups ? GROUP_EXTENTS_MAX : 0);
   // Whoever scans them needs a name for each that DuckDB can be told.
   for (const path of paths) literalPath(path);
   const [first] = read;
@@ -100,7 +104,7 @@ const AT_ONCE = 8;
 const GROUP_EXTENTS_MAX = 2 ** 20;
 
 /** In order; of several that fail, the first is told. */
-async function readFiles(paths: readonly string[]): Promise<ReadFile[]> {
+async function readFiles(paths: readonly string[], groupExtentsMax: number): Promise<ReadFile[]> {
   const read: ReadFile[] = [];
   let groupExtents = 0;
   for (let first = 0; first < paths.length; first += AT_ONCE) {
@@ -109,10 +113,10 @@ async function readFiles(paths: readonly string[]): Promise<ReadFile[]> {
       if (one.status === 'rejected') throw one.reason;
       const { file, columns } = one.value;
       groupExtents += file.rowGroups.length * columns.filter(({ extent }) => extent).length;
-      read.push(groupExtents > GROUP_EXTENTS_MAX ? coarsened(one.value) : one.value);
+      read.push(groupExtents > groupExtentsMax ? coarsened(one.value) : one.value);
     }
   }
-  return groupExtents > GROUP_EXTENTS_MAX ? read.map(coarsened) : read;
+  return groupExtents > groupExtentsMax ? read.map(coarsened) : read;
 }
 
 function coarsened(file: ReadFile): ReadFile {

@@ -17,7 +17,7 @@ export const DEATHS_MAX = 3;
 const PLANNED = ['chunkId', 'fileId', 'rowGroupFirst', 'rowGroupLast', 'rowFirst', 'rows', 'bytes'] as const;
 
 /** A page of summaries is of about this many bytes. */
-const PAGE_BYTES = 4 * 1024 * 1024;
+const PAGE_BYTES = 256 * 1024;
 
 // Times are given, not asked of DuckDB, whose `now()` as a TIMESTAMP depends on the machine's time zone.
 export const TIME = (parameter: string) => `epoch_ms(${parameter}::BIGINT)`;
@@ -72,6 +72,16 @@ export abstract class ChunkStore {
       phase,
     ]);
     return rows.map(chunkOf);
+  }
+
+  /** How many chunks of a phase are not done, and the rows of those that are. */
+  async progress(phase: string): Promise<{ left: number; rows: number }> {
+    const row = await one(
+      this.database,
+      "SELECT count(*) FILTER (state <> 'done') AS left, coalesce(sum(rows_out), 0)::BIGINT AS rows FROM chunk WHERE phase = $1",
+      [phase],
+    );
+    return { left: Number(row['left']), rows: Number(row['rows']) };
   }
 
   /** The unfinished chunks of a phase during which {@link DEATHS_MAX} executions died: one more would die as well. */

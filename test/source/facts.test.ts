@@ -53,7 +53,8 @@ it('tells of each row group that has rows, over all files, as far as they all do
     `SELECT if(i < 2048 OR i % 2 = 0, NULL, i + ${from})::DOUBLE AS x FROM range(5000) r(i)`;
   const none = [0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   const files = [await parquet(at('groups-1.parquet'), cell(0)), await parquet(at('groups-2.parquet'), cell(0.5))];
-  const { extents } = await readFacts(files);
+  const { extents } = await readFacts(files, { groups: true });
+  expect((await readFacts(files)).extents.get('x')).toEqual({ low: 2049, high: 4999.5 });
   expect(extents.get('x')).toEqual({
     low: 2049,
     high: 4999.5,

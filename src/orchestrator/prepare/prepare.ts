@@ -79,7 +79,7 @@ export async function prepare(
   refuseHome(home);
   const places = writtenPlaces(output, options.saveModel);
   const files = await inputFiles(asked, { places, jobs: () => publications(home) });
-  const facts = await readFacts(files);
+  const facts = await readFacts(files, { groups: !model });
   const rows = facts.files.reduce((sum, file) => sum + file.rows, 0);
   if (rows === 0)
     throw new BatchCoreError('SOURCE_EMPTY', `${asked.join(', ')} has no rows: there is nothing to ${kind}`, {
@@ -115,17 +115,17 @@ export async function prepare(
   const jobId = jobIdOf(fingerprint, { sources: realPaths, out: output.place });
   // A model that nobody asked to have elsewhere stays in the job.
   const published = output.path === '' ? outputAt(jobPaths(home, jobId).model, 'file') : output;
-  const pilot = planPilot(facts.files);
-  const fit = spec.fit
-    ? beginFit(
-        { ...spec.fit, columns: spec.columns, missing: spec.missing, rows },
-        claimsOf(spec.columns, facts, pilot.groups),
-      )
-    : undefined;
+  const pilot = spec.fit ? planPilot(facts.files) : undefined;
+  const fit =
+    pilot &&
+    beginFit(
+      { ...spec.fit, columns: spec.columns, missing: spec.missing, rows },
+      claimsOf(spec.columns, facts, pilot.groups),
+    );
   return {
     kind,
     fit,
-    pilot: pilot.chunks,
+    pilot: pilot?.chunks ?? [],
     home,
     sources,
     realPaths,
@@ -149,9 +149,9 @@ function claimsOf(columns: readonly string[], facts: SourceFacts, groups: Pilot[
   const ranges = extents.length === columns.length ? extents.flatMap(({ low, high }) => [low, high]) : [];
   return {
     ranges,
-    groupRows: groups.map(({ rows }) => rows),
-    groupPilot: groups.map(({ pilot }) => pilot),
-    groupExtents: groupExtents(columns.length, extents, groups.length),
+    groupRows: groups.rows,
+    groupPilot: groups.arePilot,
+    groupExtents: groupExtents(columns.length, extents, groups.rows.length),
   };
 }
 

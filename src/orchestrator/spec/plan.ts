@@ -41,8 +41,8 @@ export function planScan(files: readonly Pick<SourceFile, 'rowGroups'>[], chunkR
 export interface Pilot {
   /** Each a row group. */
   chunks: PlannedChunk[];
-  /** All row groups that have rows, in order; none where there is to be no pilot. */
-  groups: { rows: number; pilot: boolean }[];
+  /** Of all row groups that have rows, in order: their rows, and whether they are read. None where there is to be no pilot. */
+  groups: { rows: number[]; arePilot: boolean[] };
 }
 
 /** One row group in so many is read by a pilot, */
@@ -59,21 +59,39 @@ const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
  * source, as of files that are sorted one by one, is met at the same phase.
  */
 export function planPilot(files: readonly Pick<SourceFile, 'rowGroups'>[]): Pilot {
-  const groups = planScan(files, 1);
-  // Row groups beside which others are tiny count as if there were no others.
-  const alike = groups.rows ** 2 / groups.chunks.reduce((sum, { rows }) => sum + rows ** 2, 0);
-  const count = Math.max(PILOT_ROW_GROUPS_MIN, Math.ceil(alike / PILOT_SHARE));
-  const rowOf = (stretch: number) => ((stretch + (((stretch + 1) * GOLDEN_RATIO) % 1)) / count) * groups.rows;
-  const read = new Set<PlannedChunk>();
-  let [stretch, end] = [0, 0];
-  for (const group of groups.chunks) {
-    end += group.rows;
-    for (; stretch < count && rowOf(stretch) < end; stretch += 1) read.add(group);
+  let [all, squares] = [0, 0];
+  for (const { rows } of rowGroupsOf(files)) {
+    all += rows;
+    squares += rows ** 2;
   }
-  const chunks = [...read].map((chunk, chunkId) => ({ ...chunk, chunkId }));
-  const rows = chunks.reduce((sum, chunk) => sum + chunk.rows, 0);
-  if (read.size < PILOT_ROW_GROUPS_MIN || rows > groups.rows * PILOT_ROWS_SHARE_MAX) return { chunks: [], groups: [] };
-  return { chunks, groups: groups.chunks.map((group) => ({ rows: group.rows, pilot: read.has(group) })) };
+  // Row groups beside which others are tiny count as if there were no others.
+  const count = Math.max(PILOT_ROW_GROUPS_MIN, Math.ceil(all ** 2 / squares / PILOT_SHARE));
+  const rowOf = (stretch: number) => ((stretch + (((stretch + 1) * GOLDEN_RATIO) % 1)) / count) * all;
+  const pilot: Pilot = { chunks: [], groups: { rows: [], arePilot: [] } };
+  let [stretch, end, read] = [0, 0, 0];
+  for (const group of rowGroupsOf(files)) {
+    end += group.rows;
+    const isPilot = stretch < count && rowOf(stretch) < end;
+    while (stretch < count && rowOf(stretch) < end) stretch += 1;
+    pilot.groups.rows.push(group.rows);
+    pilot.groups.arePilot.push(isPilot);
+    if (!isPilot) continue;
+    pilot.chunks.push({ chunkId: pilot.chunks.length, ...group });
+    read += group.rows;
+  }
+  if (pilot.chunks.length >= PILOT_ROW_GROUPS_MIN && read <= all * PILOT_ROWS_SHARE_MAX) return pilot;
+  return { chunks: [], groups: { rows: [], arePilot: [] } };
+}
+
+/** The row groups that have rows. One at a time: a plan may be of a hundred thousand. */
+function* rowGroupsOf(files: readonly Pick<SourceFile, 'rowGroups'>[]): Generator<Omit<PlannedChunk, 'chunkId'>> {
+  for (const [fileId, file] of files.entries()) {
+    let rowFirst = 0;
+    for (const [group, { rows, bytes }] of file.rowGroups.entries()) {
+      if (rows > 0) yield { fileId, rowGroupFirst: group, rowGroupLast: group, rowFirst, rows, bytes };
+      rowFirst += rows;
+    }
+  }
 }
 
 /** Rows of each row group of a planned chunk: what the scanner needs to know where groups end. */

@@ -62,6 +62,8 @@ export async function obtainModel(
 async function fitPasses(prepared: Prepared, job: OpenJob, run: PhaseRun, counts: ChunkCounts): Promise<Uint8Array> {
   if (!prepared.fit) throw new BatchCoreError('BUG', 'a job without a model has nothing to fit');
   let step: FitStep = prepared.fit;
+  // Of many row groups it is large, and the first step is the only one that needs it.
+  prepared.fit = undefined;
   while (step.state && step.observer) {
     const { state, observer, pass } = step;
     // Workers read the state by path: with thousands of columns it is too large to send with every chunk.

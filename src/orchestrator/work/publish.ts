@@ -69,10 +69,9 @@ async function sinkRequest(
   staging: Staging | undefined,
 ): Promise<SinkRequest> {
   const { output, rows, fingerprint } = prepared;
-  const chunks = await job.store.chunks('score');
-  const scored = chunks.reduce((sum, chunk) => sum + (chunk.rowsOut ?? 0), 0);
-  if (chunks.some((chunk) => chunk.state !== 'done') || scored !== rows)
-    throw new BatchCoreError('BUG', `${scored} of ${rows} rows are scored; nothing was published`);
+  const scored = await job.store.progress('score');
+  if (scored.left > 0 || scored.rows !== rows)
+    throw new BatchCoreError('BUG', `${scored.rows} of ${rows} rows are scored; nothing was published`);
   // Looked at again: what has come to lie there since the run began may not be replaced.
   const found = expectLayout(lookAt(output.place), output.layout);
   const verdict = judge(found, { ...claimAt(output.place, job), fingerprint });
@@ -80,7 +79,7 @@ async function sinkRequest(
   return {
     path: output.place,
     staging,
-    parts: chunks.map((chunk) => partOf(job, chunk)),
+    parts: staging ? [] : (await job.store.chunks('score')).map((chunk) => partOf(job, chunk)),
     rows,
     fingerprint,
     model: modelDigest,

@@ -72,7 +72,7 @@ describe('planPilot', () => {
   });
 
   it('never reads more than a quarter, nor so little that nothing can be compared', () => {
-    const nothing = { chunks: [], groups: [] };
+    const nothing = { chunks: [], groups: { rows: [], arePilot: [] } };
     expect(planPilot([])).toEqual(nothing);
     expect(planPilot([alike(15, 100)])).toEqual(nothing);
     expect(planPilot([file(5000, ...Array.from({ length: 60 }, () => 10))])).toEqual(nothing);
@@ -86,8 +86,8 @@ describe('planPilot', () => {
           return;
         }
         const all = planScan(files, 1).chunks;
-        expect(pilot.groups.map(({ rows }) => rows)).toEqual(all.map(({ rows }) => rows));
-        const chosen = all.filter((_, i) => pilot.groups[i]?.pilot).map((chunk, chunkId) => ({ ...chunk, chunkId }));
+        expect(pilot.groups.rows).toEqual(all.map(({ rows }) => rows));
+        const chosen = all.filter((_, i) => pilot.groups.arePilot[i]).map((chunk, chunkId) => ({ ...chunk, chunkId }));
         expect(pilot.chunks).toEqual(chosen);
         const sum = pilot.chunks.reduce((sum, { rows }) => sum + rows, 0);
         expect(sum * 4).toBeLessThanOrEqual(all.reduce((sum, { rows }) => sum + rows, 0));
