@@ -49,8 +49,8 @@ const SAMPLE_BYTES = 16 * MIB;
 const WORKER_BYTES = 20 * MIB;
 /** A column in the owner: merged summaries, the model. */
 const OWNER_COLUMN_BYTES = 0.25 * MIB;
-/** What the job's database holds of a chunk that went through every pass, until it is checkpointed. */
-const CHUNK_BYTES = 0.3 * MIB;
+/** What the job's database holds of a chunk that went through every pass, until it is checkpointed, and the plan of it. */
+const CHUNK_BYTES = 0.04 * MIB;
 /** A column in a worker: vectors on their way through DuckDB, the summary, the scorer's tables. */
 const WORKER_COLUMN_BYTES = 0.3 * MIB;
 /** Pages, and what the allocator keeps of those before. */

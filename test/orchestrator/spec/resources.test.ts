@@ -82,7 +82,7 @@ describe('a budget', () => {
       { keptOutputBytes: 1000 },
       { topRows: 1_000_000 },
       { footerBytes: 100 * MIB },
-      { chunks: 1000 },
+      { chunks: 2000 },
       { rowGroups: 5000 },
       { columnChunks: 100_000 },
     ];
