@@ -140,7 +140,16 @@ if (values.quick) {
   const many = await wide(2_000_000, 2, 2048);
   await bench('auto, 2 M x 2 in 977 chunks', many, '-d', 'auto', '--chunk-rows', '2K');
   const more = await wide(5_000_000, 2, 2048);
-  await bench('auto, 5 M x 2 in 2,442 chunks, --top 100000', more, '-d', 'auto', '--top', '100000', '--chunk-rows', '2K');
+  await bench(
+    'auto, 5 M x 2 in 2,442 chunks, --top 100000',
+    more,
+    '-d',
+    'auto',
+    '--top',
+    '100000',
+    '--chunk-rows',
+    '2K',
+  );
   const groups = await wide(8_000_000, 6, 2048);
   await bench('auto, 8 M x 6 in 3,907 row groups', groups, '-d', 'auto');
   const big = await wide(4_000_000, 10, 1_000_000);
