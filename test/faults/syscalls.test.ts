@@ -20,12 +20,14 @@ const missing = missingForTraces();
 if (missing !== undefined) process.stdout.write(`skipped: faults at system calls, ${missing} is not here\n`);
 
 const directory = scratch();
-const source = join(directory, 'data.parquet');
+const [source, wide] = [join(directory, 'data.parquet'), join(directory, 'wide.parquet')];
 const counts: Counts[] = [];
 
 beforeAll(async () => {
   const columns = 'hash(i) % 1000 / 7.0 AS a, hash(i * 3) % 1000 / 3.0 AS b';
   await parquet(source, `SELECT i AS id, ${columns} FROM range(20480) r(i)`);
+  const sixty = Array.from({ length: 60 }, (_, i) => `hash(i * ${2 * i + 3}) % 100000 / 7.0 AS c${i}`);
+  await parquet(wide, `SELECT ${sixty} FROM range(${24 * 2048}) r(i)`, 2048);
 });
 afterAll(() => {
   if (all) writeCounts(counts);
@@ -46,7 +48,7 @@ describe.skipIf(missing !== undefined)('faults at the system calls of', () => {
     { timeout: 7_200_000 },
     async (scenario) => {
       const lanes = Array.from({ length: all ? availableParallelism() : 1 }, (_, lane) => {
-        return new Lane(join(directory, `s${scenario.index}-${lane}`), source, scenario);
+        return new Lane(join(directory, `s${scenario.index}-${lane}`), scenario.wide ? wide : source, scenario);
       });
       const [faults = []] = await Promise.all(lanes.map((lane) => lane.begin()));
       const share = faults.filter((fault) => chosen(fault, scenario.index));
@@ -67,6 +69,8 @@ describe.skipIf(missing !== undefined)('faults at the system calls of', () => {
       });
       counts.push(count);
       expect(count.calls, 'calls that change the file system').toBeGreaterThan(100);
+      const saves = faults.filter(({ path }) => /summaries\/fit-1\.0-\d+$/.test(path));
+      expect(saves.length > 0, 'what is merged is saved').toBe(scenario.wide ?? false);
       expect(tried.length).toBeGreaterThan(all ? 500 : 10);
       expect(wrong).toEqual([]);
       // Which thread runs first decides some numbers: a fault may miss its call, not often.

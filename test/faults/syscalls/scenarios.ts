@@ -12,6 +12,8 @@ export interface Scenario {
   outputs: readonly string[];
   /** What lies there before it begins. */
   stranger?: string;
+  /** The source is wide: summaries are large, and what is merged of them is saved. */
+  wide?: boolean;
 }
 
 const score = ['score', 'data.parquet', '-d', 'zscore', '--chunk-rows', '2048'];
@@ -34,6 +36,12 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'fit -m',
     args: ['fit', 'data.parquet', '-d', 'auto', '--chunk-rows', '2048', '-m', 'm.bcm'],
     outputs: ['m.bcm'],
+  },
+  {
+    name: 'fit -m, a wide table',
+    args: ['fit', 'data.parquet', '-d', 'mad', '--chunk-rows', '2048', '-m', 'm.bcm'],
+    outputs: ['m.bcm'],
+    wide: true,
   },
 ];
 
