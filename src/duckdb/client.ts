@@ -182,7 +182,7 @@ class OneAtATime implements Database {
   close(): Promise<void> {
     if (this.#closed) return this.#last.then(() => undefined);
     const closing = this.#next(async () => {
-      if (this.#claim) await this.#settleLog(this.#claim.logBytes());
+      if (this.#claim) await this.#settleLog(this.#claim).catch(() => undefined);
       for (const statement of this.#prepared.values()) statement.destroySync();
       this.#connection.closeSync();
       this.#instance.closeSync();
@@ -196,9 +196,9 @@ class OneAtATime implements Database {
    * Commits are durable in the log. DuckDB moves it into the file as that is closed, with three syncs on this thread: a short
    * one is left where it is, a long one moved on a thread of the pool. Where either fails DuckDB does as it does by itself.
    */
-  async #settleLog(bytes: number): Promise<void> {
-    const sql = bytes > LOG_BYTES_MAX ? 'CHECKPOINT' : 'PRAGMA disable_checkpoint_on_shutdown';
-    await this.#run(sql, []).catch(() => undefined);
+  async #settleLog(claim: FileClaim): Promise<void> {
+    const isLong = claim.logBytes() > LOG_BYTES_MAX;
+    await this.#run(isLong ? 'CHECKPOINT' : 'PRAGMA disable_checkpoint_on_shutdown', []);
   }
 
   /** Runs `work` after all that was asked before; a failure is its caller's alone. */
