@@ -199,6 +199,12 @@ export function gaussian(rows: number, columns = 3): string {
   return `SELECT i AS id, ${list.join(', ')} FROM range(${rows}) r(i)`;
 }
 
+/** Sixty columns: summaries of a few thousand rows are so large that some chunks' are merged into one and saved. */
+export function sixtyColumns(rows: number): string {
+  const list = Array.from({ length: 60 }, (_, i) => `hash(i * ${2 * i + 3}) % 100000 / 7.0 AS c${i}`);
+  return `SELECT ${list.join(', ')} FROM range(${rows}) r(i)`;
+}
+
 /** A disk of 4 MB that lies below a directory of its own; none where this process may not mount one. */
 export function smallDisk(): string | undefined {
   const disk = join(scratch(), 'disk');

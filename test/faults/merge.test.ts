@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Report } from '../../src/report.ts';
-import { gaussian, parquet, run, scratch, sha256, start } from '../cli/harness.ts';
+import { gaussian, parquet, run, scratch, sha256, sixtyColumns, start } from '../cli/harness.ts';
 
 const directory = scratch();
 const at = (...names: string[]) => join(directory, ...names);
@@ -69,8 +69,7 @@ describe('of a wide table', () => {
   let wideModel = '';
 
   beforeAll(async () => {
-    const columns = Array.from({ length: 60 }, (_, i) => `hash(i * ${2 * i + 3}) % 100000 / 7.0 AS c${i}`);
-    await parquet(at('wide.parquet'), `SELECT ${columns} FROM range(${WIDE_CHUNKS * 2048}) r(i)`, 2048);
+    await parquet(at('wide.parquet'), sixtyColumns(WIDE_CHUNKS * 2048), 2048);
     expect((await run(directory, ...wideArgs('wide'), '--chunk-rows', '2048')).code).toBe(0);
     wideModel = sha256(at('wide.bcm'));
     expect(existsSync(at('wide', '.models'))).toBe(true);

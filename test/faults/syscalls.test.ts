@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parquet, scratch } from '../cli/harness.ts';
+import { parquet, scratch, sixtyColumns } from '../cli/harness.ts';
 import { type Counts, writeCounts } from './syscalls/counts.ts';
 import { type Fault, Lane, tryAll } from './syscalls/point.ts';
 import { SCENARIOS } from './syscalls/scenarios.ts';
@@ -26,8 +26,7 @@ const counts: Counts[] = [];
 beforeAll(async () => {
   const columns = 'hash(i) % 1000 / 7.0 AS a, hash(i * 3) % 1000 / 3.0 AS b';
   await parquet(source, `SELECT i AS id, ${columns} FROM range(20480) r(i)`);
-  const sixty = Array.from({ length: 60 }, (_, i) => `hash(i * ${2 * i + 3}) % 100000 / 7.0 AS c${i}`);
-  await parquet(wide, `SELECT ${sixty} FROM range(${24 * 2048}) r(i)`, 2048);
+  await parquet(wide, sixtyColumns(24 * 2048), 2048);
 });
 afterAll(() => {
   if (all) writeCounts(counts);

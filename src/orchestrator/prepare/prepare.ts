@@ -12,7 +12,7 @@ import {
 import { BatchCoreError, readError } from '../../errors.ts';
 import { specialWords } from '../../files/head.ts';
 import { fromHere, isLost, notUtf8, placeOf } from '../../files/paths.ts';
-import { type Extent, GROUP_NUMBERS } from '../../source/extent.ts';
+import { type Extent, GROUP_NUMBERS, withoutGroups } from '../../source/extent.ts';
 import { readFacts, type SourceFacts } from '../../source/facts.ts';
 import { storage } from '../../storage/sources.ts';
 import { publications } from '../../store/home.ts';
@@ -157,7 +157,7 @@ function claimsOf(columns: readonly string[], facts: SourceFacts, groups: Pilot[
 
 /** Without what is said of each row group, which only a fit that begins is told. */
 function ofWholeSource(extents: SourceFacts['extents']): SourceFacts['extents'] {
-  return new Map([...extents].map(([name, { groups: _, ...extent }]) => [name, extent]));
+  return new Map([...extents].map(([name, extent]) => [name, withoutGroups(extent)]));
 }
 
 /** What is said of each row group, of each of so many columns: nothing unless it is said of all. */

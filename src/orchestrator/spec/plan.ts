@@ -71,8 +71,9 @@ export function planPilot(files: readonly Pick<SourceFile, 'rowGroups'>[]): Pilo
   let [stretch, end, read] = [0, 0, 0];
   for (const group of rowGroupsOf(files)) {
     end += group.rows;
-    const isPilot = stretch < count && rowOf(stretch) < end;
+    const before = stretch;
     while (stretch < count && rowOf(stretch) < end) stretch += 1;
+    const isPilot = stretch > before;
     pilot.groups.rows.push(group.rows);
     pilot.groups.arePilot.push(isPilot);
     if (!isPilot) continue;
