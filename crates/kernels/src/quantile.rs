@@ -48,16 +48,18 @@ pub(crate) fn sorted_finite(cells: &[f64]) -> Vec<f64> {
     sorted
 }
 
+/// `cells`, which rise or fall over long stretches, rising: a stable sort finds the stretches and merges them.
+pub(crate) fn merged(mut cells: Vec<f64>) -> Vec<f64> {
+    cells.sort_by(f64::total_cmp);
+    cells
+}
+
 /// The exact spread of `sorted`, and the distances from its median, rising. There must be a cell at least.
 pub(crate) fn exact(sorted: &[f64]) -> (Spread, Vec<f64>) {
     let count = sorted.len() as u64;
     let at = |values: &[f64]| median_by(count, |rank| values[index(rank)]);
     let median = at(sorted);
-    let distances_from = |rest: f64| {
-        let mut distances: Vec<f64> = sorted.iter().map(|cell| ((cell - median) - rest).abs()).collect();
-        distances.sort_unstable_by(f64::total_cmp);
-        distances
-    };
+    let distances_from = |rest: f64| merged(sorted.iter().map(|cell| ((cell - median) - rest).abs()).collect());
     let mut distances = distances_from(0.0);
     let rest = rest_of(count, median, at(&distances), |rank| sorted[index(rank)]);
     if rest != 0.0 {

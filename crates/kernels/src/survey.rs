@@ -60,6 +60,19 @@ struct Cluster {
     sorted: Vec<f64>,
 }
 
+/// The cells of a column in one row group that were sampled: how many, and those of them that are finite, rising.
+#[derive(Clone, Debug)]
+struct Sample {
+    cells: usize,
+    sorted: Vec<f64>,
+}
+
+impl Sample {
+    fn of(cells: &[f64]) -> Self {
+        Self { cells: cells.len(), sorted: sorted_finite(cells) }
+    }
+}
+
 /// What is known of a column before a pass over it.
 #[derive(Clone, Debug)]
 pub(crate) struct Survey {
@@ -83,14 +96,15 @@ struct Ends {
     high: f64,
 }
 
-/// The bracket of column `column`, which has the claimed `range`, from a pilot's sample of it: its row groups one after the
+/// The bracket of column `column`, which has the claimed `range`, from what a `pilot` sampled of it: its row groups one after the
 /// other. `finite` of the cells of those were finite.
-pub(crate) fn bracket(groups: &[RowGroup], column: usize, range: Range, sampled: &[&[f64]], finite: u64) -> Bracket {
-    let pooled: Vec<f64> = sampled.concat();
+pub(crate) fn bracket(groups: &[RowGroup], column: usize, range: Range, pilot: &[&[f64]], finite: u64) -> Bracket {
     let sum_shift = scale::shift_for(range.magnitude());
-    let shift = quantile::middle_shift(&sorted_finite(&pooled), 1);
+    let samples: Vec<Sample> = pilot.iter().map(|cells| Sample::of(cells)).collect();
+    let pooled = samples.iter().flat_map(|sample| sample.sorted.iter().copied()).collect();
+    let shift = quantile::middle_shift(&quantile::merged(pooled), 1);
     let [bottom, top] = [range.low, range.high].map(|end| scale::shifted(end, shift).clamp(-f64::MAX, f64::MAX));
-    let survey = Survey::new(groups, column, [bottom, top], shift, sampled, finite);
+    let survey = Survey::new(groups, column, [bottom, top], shift, &samples, finite);
     let Ends { low, likely: center, high } = survey.median(bottom, top);
     let reach = (top - center).max(center - bottom).min(f64::MAX);
     let Ends { low: near, high: far, .. } = survey.distances(center).median(0.0, reach);
@@ -102,7 +116,7 @@ pub(crate) fn bracket(groups: &[RowGroup], column: usize, range: Range, sampled:
 }
 
 impl Survey {
-    fn new(groups: &[RowGroup], column: usize, ends: [f64; 2], shift: i32, sampled: &[&[f64]], finite: u64) -> Self {
+    fn new(groups: &[RowGroup], column: usize, ends: [f64; 2], shift: i32, samples: &[Sample], finite: u64) -> Self {
         let read = || groups.iter().filter(|group| group.pilot);
         let extent = |group: &RowGroup| group.extents.get(column).copied();
         // Footers say nothing of NaN. Where there are some, nobody knows how many cells lie where.
@@ -117,16 +131,16 @@ impl Survey {
         };
         // Row groups are read by their rows: one that is larger than what one read stands for stands for itself.
         let rows: u64 = groups.iter().map(|group| group.rows).sum();
-        let rows_each = rows as f64 / sampled.len() as f64;
-        let cluster = |(group, cells): (&RowGroup, &&[f64])| {
-            let sorted = quantile::shifted(&sorted_finite(cells), shift);
-            let share = sorted.len() as f64 / cells.len() as f64;
+        let rows_each = rows as f64 / samples.len() as f64;
+        let cluster = |(group, Sample { cells, sorted }): (&RowGroup, &Sample)| {
+            let sorted = quantile::shifted(sorted, shift);
+            let share = sorted.len() as f64 / *cells as f64;
             let weight = share * rows_each.max(group.rows as f64);
             (!sorted.is_empty()).then(|| Cluster { claimed: claimed(group), weight, sorted })
         };
         Self {
             groups: groups.iter().map(claimed).collect(),
-            clusters: read().zip(sampled).filter_map(cluster).collect(),
+            clusters: read().zip(samples).filter_map(cluster).collect(),
         }
     }
 
@@ -138,8 +152,8 @@ impl Survey {
             Claimed { cells, low: if within { 0.0 } else { below.min(above) }, high: below.max(above) }
         };
         let cluster = |cluster: &Cluster| {
-            let mut sorted: Vec<f64> = cluster.sorted.iter().map(|cell| (cell - center).abs()).collect();
-            sorted.sort_unstable_by(f64::total_cmp);
+            let distances = cluster.sorted.iter().map(|cell| (cell - center).abs()).collect();
+            let sorted = quantile::merged(distances);
             Cluster { claimed: claimed(&cluster.claimed), weight: cluster.weight, sorted }
         };
         Self {
@@ -152,7 +166,7 @@ impl Survey {
     fn median(&self, bottom: f64, top: f64) -> Ends {
         let mut values: Vec<f64> = self.clusters.iter().flat_map(|cluster| cluster.sorted.iter().copied()).collect();
         values.extend(self.groups.iter().flat_map(|group| [group.low, group.high]));
-        values.sort_unstable_by(f64::total_cmp);
+        let mut values = quantile::merged(values);
         values.dedup();
         let up_to = |x: f64| self.share(|cell| cell <= x);
         let least_where = |at: usize| values.get(at).map_or(top, |x| x.min(top));
