@@ -1,4 +1,4 @@
-"""Writes zscore.json, hbos.json, mad.json and mahalanobis.json beside itself: what SciPy, scikit-learn and PyOD answer.
+"""Writes zscore.json, hbos.json, mad.json, mahalanobis.json and iforest.json beside itself: what SciPy, scikit-learn and PyOD answer.
 
 Nothing here is random between runs: every data set has its own fixed seed, so a second run writes the same bytes.
 The format is told in README.md.
@@ -13,6 +13,7 @@ import scipy.stats
 from pyod.models.hbos import HBOS
 from pyod.models.mad import MAD
 from sklearn.covariance import EmpiricalCovariance
+from sklearn.ensemble import IsolationForest
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
@@ -131,6 +132,26 @@ def mahalanobis(fitted, new):
     return scores, scores_new, {"mean": imputer.statistics_}, facts
 
 
+def iforest(fitted, new, n_estimators):
+    """scikit-learn's forest and its own scores: larger is more unusual. It reads single precision, so that is what the data have."""
+    filled = np.nanmedian(fitted, axis=0).astype(np.float32)
+    facts = {"derived": "missing cells are filled with the median of their column first"} if np.isnan(fitted).any() else {}
+    fitted, new = (np.where(np.isnan(rows), filled, rows) for rows in (fitted, new))
+    model = IsolationForest(n_estimators=n_estimators, random_state=0).fit(fitted)
+    facts["state"] = {
+        "columns": [{"center": float(center)} for center in filled],
+        "forest": {"rows": model.max_samples_, "trees": [preorder(tree.tree_) for tree in model.estimators_]},
+    }
+    return -model.score_samples(fitted), -model.score_samples(new), None, facts
+
+
+def preorder(tree):
+    """A tree as our models have it: nodes as they come, -1 for a leaf."""
+    leaf = tree.children_left == -1
+    assert np.array_equal(tree.children_left[~leaf], np.flatnonzero(~leaf) + 1), "scikit-learn numbers nodes in preorder"
+    return {"columns": np.where(leaf, -1, tree.feature), "thresholds": tree.threshold[~leaf], "rows": tree.n_node_samples[leaf]}
+
+
 def hbos(fitted, new, scale, n_bins=10, alpha=0.1, tol=0.5):
     facts = {}
     raw, raw_new = fitted, new
@@ -208,7 +229,7 @@ def case(name, detector, function, data, parameters):
     scores, scores_new, model, facts = function(fitted[:, ~constant], new[:, ~constant], **parameters)
     if constant.any():
         facts["dropped"] = np.flatnonzero(constant)
-    if fitted.shape[1] <= MODEL_COLUMNS_MAX:
+    if model and fitted.shape[1] <= MODEL_COLUMNS_MAX:
         facts["model"] = model
     return plain({
         "name": name, "detector": detector, "parameters": parameters, "columns": fitted.T, "scores": scores,
@@ -241,6 +262,15 @@ def nothing(_name):
     yield {}
 
 
+def trees(_name):
+    yield {"n_estimators": 7}
+
+
+def single(sets):
+    """The same data, as single precision holds them."""
+    return {name: tuple(rows.astype(np.float32).astype(np.float64) for rows in data) for name, data in sets.items()}
+
+
 def aggregates(_name):
     yield {"aggregate": "max"}
     yield {"aggregate": "sum"}
@@ -267,3 +297,4 @@ if __name__ == "__main__":
     write("mad", mad, aggregates, SETS)
     write("hbos", hbos, hbos_parameters, SETS)
     write("mahalanobis", mahalanobis, nothing, SETS)
+    write("iforest", iforest, trees, single(SETS))

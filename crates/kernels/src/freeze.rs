@@ -36,7 +36,7 @@ pub(crate) fn model(
 ) -> Result<Model, FitError> {
     let used = used(asked, total)?;
     let (names, missing) = (asked.spec.columns.as_slice(), asked.spec.missing);
-    let known = Known { level, names, used: &used, missing, total, counted };
+    let known = Known { level, seed: asked.spec.seed, names, used: &used, missing, total, counted };
     let state = asked.method.freeze(&known)?;
     let rows = known.scored_rows()?;
     let scores = score_columns(&*state.scorer(level), &borrow(&rows));

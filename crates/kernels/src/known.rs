@@ -19,6 +19,8 @@ use crate::{FitError, Level, Missing};
 pub(crate) struct Known<'a> {
     /// At what what is left to compute is computed.
     pub(crate) level: Level,
+    /// What all that is random follows from.
+    pub(crate) seed: u64,
     /// The columns' names.
     pub(crate) names: &'a [String],
     /// The columns that vary, rising: those of the model.

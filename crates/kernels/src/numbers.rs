@@ -88,6 +88,25 @@ pub(crate) fn log2(x: f64) -> f64 {
     exponent + artanh_twice(s) * std::f64::consts::LOG2_E
 }
 
+/// Added to a number between -2^51 and 2^51 and taken off again, it leaves the nearest whole number.
+const NEAREST: f64 = 1.5 * WHOLE;
+
+/// 2^x for x from -1000 to 0, to about one unit in the last place.
+///
+/// x = n + f with f within -½..½, and 2^f = e^(f ln 2) = 1 + (f ln 2) + (f ln 2)²/2! + ...: the term of the 14th power no longer
+/// matters.
+pub(crate) fn exp2(x: f64) -> f64 {
+    debug_assert!((-1000.0..=0.0).contains(&x), "2 to the power of {x}");
+    let whole = (x + NEAREST) - NEAREST;
+    let exponent = (x - whole) * std::f64::consts::LN_2;
+    let mut series = 1.0;
+    for power in (1..14).rev() {
+        series = series * (exponent * (1.0 / f64::from(power))) + 1.0;
+    }
+    // The whole number, as the biased exponent of a double.
+    series * f64::from_bits((whole + 1023.0 + WHOLE).to_bits() << 52)
+}
+
 /// The exponent e and s = (m - 1)/(m + 1) of x = 2^e m, m within √½..√2.
 fn reduce(x: f64) -> (f64, f64) {
     debug_assert!(x.is_normal() && x > 0.0, "the logarithm of {x}");
@@ -130,6 +149,16 @@ mod tests {
             }
         }
         assert_eq!((ln(1.0), log2(1.0), log2(8.0), log2(0.25)), (0.0, 0.0, 3.0, -2.0));
+    }
+
+    #[test]
+    fn powers_of_two_agree_with_the_platform_within_two_units() {
+        for step in 0..=100_000 {
+            let x = f64::from(step) * -0.01 + f64::from(step % 7) * 1e-4;
+            let x = x.clamp(-1000.0, 0.0);
+            assert!((to_order(exp2(x)) - to_order(x.exp2())).abs() <= 2, "{x}: {:e} {:e}", exp2(x), x.exp2());
+        }
+        assert!((0..=1000).all(|n| exp2(f64::from(-n)) == 2.0_f64.powi(-n)));
     }
 
     #[test]

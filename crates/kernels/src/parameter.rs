@@ -58,6 +58,12 @@ pub(crate) const fn number(name: &'static str, default: f64, min: f64, max: f64,
     ParameterInfo { name, kind: ParameterKind::Number, default, min: Some(min), max: Some(max), choices: &[], help }
 }
 
+pub(crate) const fn count(name: &'static str, default: u32, min: u32, max: u32, help: &'static str) -> ParameterInfo {
+    let (least, most) = (min as f64, max as f64);
+    let default = ParameterDefault::Integer(default);
+    ParameterInfo { name, kind: ParameterKind::Integer, default, min: Some(least), max: Some(most), choices: &[], help }
+}
+
 impl ParameterInfo {
     /// The value given, or the default. A number may come as text, as a command line brings it.
     pub(crate) fn read(&self, given: Option<&Value>) -> Result<Value, FitError> {

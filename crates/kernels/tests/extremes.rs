@@ -47,6 +47,8 @@ fn a_saved_model_scores_what_lies_farther_out_never_lower() {
                 assert!(scores.is_sorted() && scores.iter().all(|score| score.is_finite()), "{what}");
                 // In raw units beyond alpha all densities are alike; that is PyOD's definition.
                 let raw_and_huge = parameters["scale"] == "raw" && scale > 1.0;
+                // What lies beyond all sampled rows takes the path of the outermost, and one with room around it may have a shorter one.
+                let highest = if detector == "iforest" { lowest } else { highest };
                 assert!(scores[0] >= highest && (scores[0] > lowest || raw_and_huge), "{what}");
                 for level in Level::available() {
                     assert_eq!(score(&model, level, &outside), scores, "{level:?}");

@@ -27,7 +27,7 @@ use crate::binning::{Bins, HistogramSettings, bins, cuts};
 use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
 use crate::known::Known;
 use crate::numbers::log2;
-use crate::parameter::{ParameterDefault, ParameterInfo, ParameterKind, choice, number};
+use crate::parameter::{choice, count, number};
 use crate::scale;
 use crate::summaries::histogram::Cuts;
 use crate::summaries::range::Range;
@@ -47,15 +47,7 @@ static INFO: DetectorInfo = DetectorInfo {
             &["minmax", "raw"],
             "minmax: columns are brought to 0..1 first, so the score has no units; raw: PyOD's scores exactly",
         ),
-        ParameterInfo {
-            name: "n_bins",
-            kind: ParameterKind::Integer,
-            default: ParameterDefault::Integer(10),
-            min: Some(2.0),
-            max: Some(1024.0),
-            choices: &[],
-            help: "bins of equal width per column",
-        },
+        count("n_bins", 10, 2, 1024, "bins of equal width per column"),
         number("alpha", 0.1, 1e-6, 1.0, "added to each density, so that an empty bin is not infinitely rare"),
         number(
             "tol",

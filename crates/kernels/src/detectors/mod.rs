@@ -4,6 +4,7 @@
 pub(crate) mod auto;
 pub(crate) mod deviation;
 pub(crate) mod hbos;
+pub(crate) mod iforest;
 pub(crate) mod mad;
 pub(crate) mod mahalanobis;
 pub(crate) mod stairs;
@@ -15,7 +16,8 @@ use crate::FitError;
 use crate::detector::{Detector, DetectorInfo, Method, Parameters, Settings};
 
 /// Every detector, by name.
-static TABLE: [&dyn Detector; 5] = [&auto::Auto, &hbos::Hbos, &mad::Mad, &mahalanobis::Mahalanobis, &zscore::Zscore];
+static TABLE: [&dyn Detector; 6] =
+    [&auto::Auto, &hbos::Hbos, &iforest::Iforest, &mad::Mad, &mahalanobis::Mahalanobis, &zscore::Zscore];
 
 /// What is said of every detector.
 #[must_use]
@@ -78,7 +80,7 @@ mod tests {
     #[test]
     fn what_is_not_allowed_is_named_with_what_is() {
         for (detector, parameters, said) in [
-            ("iforest", json!({}), "there are auto, hbos, mad, mahalanobis, zscore"),
+            ("isolation", json!({}), "there are auto, hbos, iforest, mad, mahalanobis, zscore"),
             ("auto", json!({"members": "hbos"}), "it has none"),
             ("mad", json!({"agregate": "sum"}), "it has aggregate"),
             ("mad", json!({"aggregate": "mean"}), "max or sum"),

@@ -8,14 +8,13 @@
 
 use crate::Batch;
 use crate::codec::{CodecError, Reader, Writer};
+use crate::keyed::{GOLDEN, mix, subkey};
 
 /// Bytes of sampled numbers, as long as that leaves a useful number of rows.
 const SAMPLE_BYTES: u64 = 8 << 20;
 const ROWS_MIN: u64 = 2048;
 const ROWS_MAX: u64 = 131_072;
 const PILOT_ROWS_MAX: u64 = 32_768;
-
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Which rows are in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,12 +46,6 @@ impl Sampling {
     pub(crate) fn takes_all(self) -> bool {
         self.limit.is_none()
     }
-}
-
-fn mix(value: u64) -> u64 {
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }
 
 /// The sampled rows, in the order of the source, column by column. A missing cell is NaN; an extreme one is itself.
@@ -112,7 +105,7 @@ impl Sample {
 
 /// The positions of the rows whose hash lies below `limit`. No branch depends on a hash.
 fn pick(seed: u64, limit: u64, file: u32, first_row: u64, rows: u32, picked: &mut Vec<u32>) {
-    let key = mix(mix(seed.wrapping_add(GOLDEN)) ^ u64::from(file).wrapping_mul(GOLDEN));
+    let key = subkey(seed, u64::from(file));
     picked.resize(rows as usize + 1, 0);
     let mut count = 0;
     let mut counter = key.wrapping_add(first_row.wrapping_mul(GOLDEN));

@@ -7,6 +7,12 @@ use batch_core_kernels::{
 use serde_json::{Map, Value, json};
 use std::ops::Range;
 
+/// Parameters with which `detector` finds what there is to find: a small forest, as tests that read a model byte by byte have it,
+/// does not.
+pub(crate) fn thorough(detector: &str, parameters: Value) -> Value {
+    if detector == "iforest" { json!({}) } else { parameters }
+}
+
 /// Every detector with parameters that take different ways through the code.
 pub(crate) fn detectors() -> Vec<(&'static str, Value)> {
     vec![
@@ -17,6 +23,7 @@ pub(crate) fn detectors() -> Vec<(&'static str, Value)> {
         ("mad", json!({})),
         ("mad", json!({"aggregate": "sum"})),
         ("mahalanobis", json!({})),
+        ("iforest", json!({"n_estimators": 9, "max_samples": 20})),
         ("auto", json!({})),
     ]
 }

@@ -1,0 +1,210 @@
+//! Isolation forest: how few random cuts set a row apart from the others (Liu, Ting and Zhou, "Isolation forest", ICDM 2008).
+//!
+//! ```text
+//! score = 2^(-E(h) / c(psi))
+//!
+//! h       cuts on the row's way down a tree, and the average path c(n) in a tree of the n sampled rows that ended in its leaf
+//! E       the mean over all trees
+//! psi     sampled rows of each tree
+//! ```
+//!
+//! That is minus scikit-learn's `IsolationForest.score_samples`, given the same trees; cells stay doubles here. A missing cell counts
+//! as the median of its column. So does an infinite one, and adds 1, which is more than the cuts can say of any row.
+//!
+//! The contribution of a column is by how much its cuts shorten the mean path of the row, as a share of c(psi): those of all columns add up
+//! to log2(score) less that of the average path of all sampled rows, and a column that says that the row is ordinary has a negative
+//! one. An infinite cell adds 1.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
+use crate::forest::Forest;
+use crate::forest::grow::{Growth, grow};
+use crate::forest::walk::{STRETCH, Walk};
+use crate::known::Known;
+use crate::numbers::exp2;
+use crate::parameter::count;
+use crate::quantile;
+use crate::scale;
+use crate::wants::Wants;
+use crate::{FitError, Level};
+
+static INFO: DetectorInfo = DetectorInfo {
+    name: "iforest",
+    summary: "How few random cuts of the columns set a row apart from the others (isolation forest).",
+    passes: 1,
+    merge: "exact: a sample keyed by row number",
+    parameters: &[
+        count("n_estimators", 100, 1, 1000, "trees"),
+        count("max_samples", 256, 2, 1024, "sampled rows of each tree"),
+    ],
+};
+
+/// The detector.
+#[derive(Debug)]
+pub(crate) struct Iforest;
+
+/// How it is fitted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fitting {
+    trees: usize,
+    rows: usize,
+}
+
+impl Detector for Iforest {
+    fn info(&self) -> &'static DetectorInfo {
+        &INFO
+    }
+
+    fn method(&self, parameters: Settings<'_>) -> Arc<dyn Method> {
+        Arc::new(Fitting { trees: parameters.count("n_estimators"), rows: parameters.count("max_samples") })
+    }
+
+    fn read(&self, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
+        sound(state, |state: &Isolation| state.is_sound(columns))
+    }
+}
+
+impl Method for Fitting {
+    fn wants(&self) -> Wants {
+        Wants::default()
+    }
+
+    fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
+        let mut rows = known.scored_rows()?;
+        let columns: Vec<Ground> = rows.iter().map(|cells| Ground::of(cells)).collect();
+        for (cells, ground) in rows.iter_mut().zip(&columns) {
+            for cell in cells {
+                *cell = ground.take(*cell);
+            }
+        }
+        let cells: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+        let growth = Growth { trees: self.trees, rows: self.rows, seed: known.seed };
+        Ok(Arc::new(Isolation { columns, forest: grow(growth, &cells) }))
+    }
+}
+
+/// How the cells of a column come to the trees: times 2^`exponent`, and all of them finite numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Ground {
+    /// The median, which stands for a cell that is missing or infinite.
+    center: f64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    exponent: i32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(exponent: &i32) -> bool {
+    *exponent == 0
+}
+
+impl Ground {
+    fn of(cells: &[f64]) -> Self {
+        let sorted = quantile::sorted_finite(cells);
+        let (Some(low), Some(high)) = (sorted.first(), sorted.last()) else { return Self { center: 0.0, exponent: 0 } };
+        let exponent = scale::shift_for(low.abs().max(high.abs()));
+        let middle = [(sorted.len() - 1) / 2, sorted.len() / 2].map(|rank| sorted[rank] * scale::power(exponent));
+        Self { center: f64::midpoint(middle[0], middle[1]), exponent }
+    }
+
+    fn is_sound(self) -> bool {
+        self.center.is_finite() && scale::is_shift(self.exponent)
+    }
+
+    #[inline(always)]
+    fn take(self, cell: f64) -> f64 {
+        if cell.abs() < f64::INFINITY { cell * scale::power(self.exponent) } else { self.center }
+    }
+}
+
+/// A frozen forest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Isolation {
+    columns: Vec<Ground>,
+    forest: Forest,
+}
+
+impl Isolation {
+    fn is_sound(&self, columns: usize) -> bool {
+        self.columns.len() == columns
+            && self.columns.iter().all(|column| column.is_sound())
+            && self.forest.is_sound(columns)
+    }
+}
+
+impl State for Isolation {
+    fn to_json(&self) -> Box<RawValue> {
+        written(self)
+    }
+
+    /// All but the trees, which only a machine would read.
+    fn describe(&self) -> Value {
+        json!({ "columns": self.columns, "trees": self.forest.trees.len(), "rows": self.forest.rows })
+    }
+
+    fn scorer(&self, level: Level) -> Box<dyn Score + '_> {
+        let walk = Walk::new(&self.forest);
+        Box::new(Paths { columns: &self.columns, walk, normal_path: self.forest.normal_path(), level })
+    }
+}
+
+/// A forest, ready to score.
+#[derive(Debug)]
+struct Paths<'s> {
+    columns: &'s [Ground],
+    walk: Walk,
+    normal_path: f64,
+    level: Level,
+}
+
+impl Score for Paths<'_> {
+    fn block(&self, columns: &[&[f64]], scores: &mut [f64]) {
+        let mut cells = vec![0.0; columns.len() * STRETCH];
+        for (stretch, scores) in scores.chunks_mut(STRETCH).enumerate() {
+            let rows = stretch * STRETCH..stretch * STRETCH + scores.len();
+            let mut infinities = [0.0; STRETCH];
+            for ((column, ground), out) in columns.iter().zip(self.columns).zip(cells.chunks_exact_mut(STRETCH)) {
+                take(self.level, &column[rows.clone()], *ground, out, &mut infinities);
+            }
+            self.walk.lengths(self.level, &cells, scores);
+            finish(self.level, -1.0 / self.normal_path, &infinities, scores);
+        }
+    }
+
+    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
+        let finite: Vec<f64> = cells.iter().zip(self.columns).map(|(cell, ground)| ground.take(*cell)).collect();
+        let mut parts = self.walk.shortened(&finite);
+        for (part, cell) in parts.iter_mut().zip(cells) {
+            *part = *part / self.normal_path + if cell.is_infinite() { 1.0 } else { 0.0 };
+        }
+        parts
+    }
+}
+
+levels! {
+    /// Writes the cells of a column as they come to the trees, and counts those that are infinite.
+    fn take(cells: &[f64], ground: Ground, out: &mut [f64], infinities: &mut [f64]) = take_body;
+}
+levels! {
+    /// Makes scores of lengths, and adds the infinities.
+    fn finish(per_length: f64, infinities: &[f64], scores: &mut [f64]) = finish_body;
+}
+
+#[inline(always)]
+fn take_body(cells: &[f64], ground: Ground, out: &mut [f64], infinities: &mut [f64]) {
+    for ((cell, out), infinities) in cells.iter().zip(out).zip(infinities) {
+        *out = ground.take(*cell);
+        *infinities += if cell.abs() == f64::INFINITY { 1.0 } else { 0.0 };
+    }
+}
+
+#[inline(always)]
+fn finish_body(per_length: f64, infinities: &[f64], scores: &mut [f64]) {
+    for (score, infinities) in scores.iter_mut().zip(infinities) {
+        *score = exp2(*score * per_length) + infinities;
+    }
+}

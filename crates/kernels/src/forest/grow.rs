@@ -1,0 +1,141 @@
+//! Trees are grown from sampled rows.
+//!
+//! The rows are shuffled once for all trees and dealt out, so that no tree has one twice, and no two trees have the same where
+//! there are enough. Each cut is of a column chosen among those that vary in the node, all alike, at a place between the least and
+//! the greatest of its cells, all alike: as Liu, Ting and Zhou have it ("Isolation forest", ICDM 2008), and scikit-learn's
+//! `ExtraTreeRegressor`, but for columns that vary by less than 1e-7, which it takes for constant.
+
+use super::Forest;
+use super::tree::{Node, Tree};
+use crate::keyed::{Sequence, mix, subkey};
+
+/// What a forest is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Growth {
+    pub(crate) trees: usize,
+    /// Rows of each tree, as far as there are.
+    pub(crate) rows: usize,
+    pub(crate) seed: u64,
+}
+
+/// Grows a forest from `columns`, of which every cell is finite; there are two rows at least.
+pub(crate) fn grow(growth: Growth, columns: &[&[f64]]) -> Forest {
+    let count = columns[0].len();
+    let rows = growth.rows.min(count);
+    let depth_max = rows.next_power_of_two().ilog2() as usize;
+    let mut deck = Deck::new(growth, count);
+    let trees = (0..growth.trees).map(|number| {
+        let mut dealt = deck.deal(rows);
+        let mut grower = Grower {
+            columns,
+            depth_max,
+            random: Sequence::new(subkey(subkey(growth.seed, TREES), number as u64)),
+            tree: Tree::default(),
+        };
+        let candidates: Vec<usize> = (0..columns.len()).collect();
+        grower.grow(&mut dealt, 0, &candidates);
+        grower.tree
+    });
+    Forest { rows: u32::try_from(rows).expect("a sample has fewer than 2^32 rows"), trees: trees.collect() }
+}
+
+/// Parts of the seed.
+const ROWS: u64 = 1;
+const TREES: u64 = 2;
+
+/// Rows in no order.
+struct Deck {
+    growth: Growth,
+    count: usize,
+    shuffled: Vec<usize>,
+    shuffles: u64,
+}
+
+impl Deck {
+    fn new(growth: Growth, count: usize) -> Self {
+        Self { growth, count, shuffled: Vec::new(), shuffles: 0 }
+    }
+
+    /// So many rows; shuffled again where fewer are left.
+    fn deal(&mut self, rows: usize) -> Vec<usize> {
+        if self.shuffled.len() < rows {
+            self.shuffle(rows);
+        }
+        self.shuffled.split_off(self.shuffled.len() - rows)
+    }
+
+    fn shuffle(&mut self, rows: usize) {
+        let key = subkey(subkey(self.growth.seed, ROWS), self.shuffles);
+        self.shuffles += 1;
+        let mut keyed: Vec<(u64, usize)> =
+            (0..self.count).map(|row| (mix(key.wrapping_add(row as u64)), row)).collect();
+        // More are not dealt.
+        let wanted = rows * self.growth.trees;
+        if wanted < keyed.len() {
+            keyed.select_nth_unstable(wanted);
+            keyed.truncate(wanted);
+        }
+        keyed.sort_unstable();
+        self.shuffled = keyed.into_iter().rev().map(|(_, row)| row).collect();
+    }
+}
+
+struct Grower<'c> {
+    columns: &'c [&'c [f64]],
+    depth_max: usize,
+    random: Sequence,
+    tree: Tree,
+}
+
+impl Grower<'_> {
+    /// Grows the subtree of `rows`, in which no other columns than `candidates` vary.
+    fn grow(&mut self, rows: &mut [usize], depth: usize, candidates: &[usize]) {
+        let mut candidates = candidates.to_vec();
+        let cut = if depth < self.depth_max && rows.len() > 1 { self.cut(rows, &mut candidates) } else { None };
+        let Some((column, threshold)) = cut else {
+            return self.tree.push(Node::Leaf { rows: u32::try_from(rows.len()).expect("fewer than 2^32 rows") });
+        };
+        self.tree.push(Node::Cut { column, threshold });
+        let cells = self.columns[column];
+        let left = partition(rows, |row| cells[row] <= threshold);
+        let (left, right) = rows.split_at_mut(left);
+        self.grow(left, depth + 1, &candidates);
+        self.grow(right, depth + 1, &candidates);
+    }
+
+    /// A column and where to cut it; none where no column varies. What is found not to is no candidate any more.
+    fn cut(&mut self, rows: &[usize], candidates: &mut Vec<usize>) -> Option<(usize, f64)> {
+        while !candidates.is_empty() {
+            let place = self.random.below(candidates.len());
+            let cells = self.columns[candidates[place]];
+            let (low, high) = rows.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &row| {
+                let cell = cells[row];
+                (if cell < low { cell } else { low }, if cell > high { cell } else { high })
+            });
+            if low < high {
+                return Some((candidates[place], between(low, high, self.random.uniform())));
+            }
+            candidates.swap_remove(place);
+        }
+        None
+    }
+}
+
+/// The number at `share`, below 1, of the way from `low` to `high`: at least the one, and less than the other.
+fn between(low: f64, high: f64, share: f64) -> f64 {
+    // The way itself may be longer than any double.
+    let threshold = low * (1.0 - share) + high * share;
+    if (low..high).contains(&threshold) { threshold } else { low }
+}
+
+/// Puts the rows that go left first; answers how many they are.
+fn partition(rows: &mut [usize], goes_left: impl Fn(usize) -> bool) -> usize {
+    let mut left = 0;
+    for at in 0..rows.len() {
+        if goes_left(rows[at]) {
+            rows.swap(left, at);
+            left += 1;
+        }
+    }
+    left
+}

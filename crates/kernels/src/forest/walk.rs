@@ -1,0 +1,140 @@
+//! Rows walk through trees: how long their paths are.
+//!
+//! A leaf is its own left child, and no cell is above its threshold, so that all rows take as many steps and none looks where it
+//! is. Lengths are added as whole numbers of a small unit: in any order, to the same sum.
+
+use super::Forest;
+use super::tree::{Node, Tree, Visit, leaf_length};
+use crate::Level;
+
+/// Rows that walk at once: their cells stay in the fastest cache.
+pub(crate) const STRETCH: usize = 256;
+
+/// Rows whose steps are taken in turn, so that the processor waits for several at a time.
+const ABREAST: usize = 8;
+
+/// A node, as it is walked: right of `left` lies the right child.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    threshold: f64,
+    column: u32,
+    left: u32,
+}
+
+/// A tree, as it is walked.
+#[derive(Clone, Debug)]
+struct Walkable {
+    steps: Vec<Step>,
+    depth: usize,
+    /// Of each node that is a leaf: the length of the paths that end there, in [units](Walk::unit).
+    lengths: Vec<i32>,
+    /// Of each node: how long the paths are that come by, on the average.
+    means: Vec<f64>,
+}
+
+/// A forest, ready to be walked.
+#[derive(Clone, Debug)]
+pub(crate) struct Walk {
+    trees: Vec<Walkable>,
+    /// By what a sum of lengths is multiplied to be the mean length.
+    unit: f64,
+}
+
+impl Walk {
+    pub(crate) fn new(forest: &Forest) -> Self {
+        let deepest = forest.trees.iter().map(Tree::depth).max().unwrap_or(0);
+        // A power of two, so that a product with it is exact; the sum over all trees is an i32.
+        let most = f64::from(i32::MAX) / ((leaf_length(deepest, forest.rows) + 1.0) * forest.trees.len() as f64);
+        let per_length = (0..31).rev().map(|power| f64::from(1 << power)).find(|power| *power <= most).unwrap_or(1.0);
+        let trees = forest.trees.iter().map(|tree| Walkable::new(tree, per_length)).collect();
+        Self { trees, unit: 1.0 / (per_length * forest.trees.len() as f64) }
+    }
+
+    /// Writes the mean length over all trees of the path of each row. `cells` are those of [`STRETCH`] rows, column after column;
+    /// they are finite.
+    pub(crate) fn lengths(&self, level: Level, cells: &[f64], lengths: &mut [f64]) {
+        let mut sums = [0; STRETCH];
+        for tree in &self.trees {
+            add_lengths(level, &tree.steps, &tree.lengths, tree.depth, cells, &mut sums[..lengths.len()]);
+        }
+        for (length, sum) in lengths.iter_mut().zip(sums) {
+            *length = f64::from(sum) * self.unit;
+        }
+    }
+
+    /// By how much each column's cuts shorten the path of the row that has these cells, in the mean over all trees: below what was
+    /// to be expected before a cut, by what is after it. They add up to what the mean path is shorter than the mean over all rows.
+    pub(crate) fn shortened(&self, cells: &[f64]) -> Vec<f64> {
+        let mut parts = vec![0.0; cells.len()];
+        for Walkable { steps, depth, means, .. } in &self.trees {
+            let mut at = 0;
+            for _ in 0..*depth {
+                let Step { threshold, column, left } = steps[at];
+                let column = column as usize;
+                let next = left as usize + usize::from(cells[column] > threshold);
+                parts[column] += means[at] - means[next];
+                at = next;
+            }
+        }
+        for part in &mut parts {
+            *part /= self.trees.len() as f64;
+        }
+        parts
+    }
+}
+
+impl Walkable {
+    fn new(tree: &Tree, per_length: f64) -> Self {
+        let visits: Vec<Visit> = tree.visits().collect();
+        let (ends, means) = (tree.ends(), tree.means());
+        let mut walkable = Self { steps: vec![], depth: tree.depth(), lengths: vec![], means: vec![] };
+        // Level by level: the place in preorder of each node.
+        let mut order = vec![0];
+        let mut at = 0;
+        while at < order.len() {
+            let place = order[at];
+            let Visit { node, depth } = visits[place];
+            let here = u32::try_from(order.len()).expect("a tree has fewer than 2^32 nodes");
+            let (step, length) = match node {
+                Node::Cut { column, threshold } => {
+                    order.extend([place + 1, ends[place + 1]]);
+                    let column = u32::try_from(column).expect("fewer than 2^32 columns");
+                    (Step { threshold, column, left: here }, 0.0)
+                }
+                Node::Leaf { rows } => {
+                    let itself = u32::try_from(at).expect("a tree has fewer than 2^32 nodes");
+                    (Step { threshold: f64::INFINITY, column: 0, left: itself }, leaf_length(depth, rows) * per_length)
+                }
+            };
+            walkable.steps.push(step);
+            #[expect(clippy::cast_possible_truncation, reason = "the sum over all trees is an i32")]
+            walkable.lengths.push(length.round() as i32);
+            walkable.means.push(means[place]);
+            at += 1;
+        }
+        walkable
+    }
+}
+
+levels! {
+    /// Adds to each sum the length of its row's path.
+    fn add_lengths(steps: &[Step], lengths: &[i32], depth: usize, cells: &[f64], sums: &mut [i32]) = lengths_body;
+}
+
+#[inline(always)]
+fn lengths_body(steps: &[Step], lengths: &[i32], depth: usize, cells: &[f64], sums: &mut [i32]) {
+    for (group, sums) in sums.chunks_mut(ABREAST).enumerate() {
+        let first = group * ABREAST;
+        let mut at = [0_u32; ABREAST];
+        for _ in 0..depth {
+            for (row, at) in at.iter_mut().enumerate() {
+                let Step { threshold, column, left } = steps[*at as usize];
+                let cell = cells[column as usize * STRETCH + first + row];
+                *at = left + u32::from(cell > threshold);
+            }
+        }
+        for (sum, at) in sums.iter_mut().zip(at) {
+            *sum += lengths[at as usize];
+        }
+    }
+}

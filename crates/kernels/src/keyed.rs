@@ -1,0 +1,69 @@
+//! Numbers that look random and follow from a key: the finalizer of splitmix64 over a counter.
+//!
+//! It spreads consecutive numbers evenly, which is all that is needed: nothing here is secret.
+
+/// The step of the counter: 2^64 divided by the golden ratio.
+pub(crate) const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The finalizer of splitmix64.
+#[inline(always)]
+pub(crate) fn mix(value: u64) -> u64 {
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+/// The key of part `part` of what `key` stands for.
+pub(crate) fn subkey(key: u64, part: u64) -> u64 {
+    mix(mix(key.wrapping_add(GOLDEN)) ^ part.wrapping_mul(GOLDEN))
+}
+
+/// The sequence of a key.
+#[derive(Clone, Debug)]
+pub(crate) struct Sequence(u64);
+
+impl Sequence {
+    pub(crate) fn new(key: u64) -> Self {
+        Self(key)
+    }
+
+    /// The next 64 bits.
+    pub(crate) fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(GOLDEN);
+        mix(self.0)
+    }
+
+    /// The next number from 0 to below 1.
+    pub(crate) fn uniform(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// The next whole number below `end`, which is not 0.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        let product = u128::from(self.bits()) * end as u128;
+        usize::try_from(product >> 64).expect("less than the end")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_below_an_end_are_all_met_and_about_as_often() {
+        let mut counts = [0_u32; 7];
+        let mut sequence = Sequence::new(subkey(3, 1));
+        (0..70_000).for_each(|_| counts[sequence.below(7)] += 1);
+        assert!(counts.iter().all(|count| count.abs_diff(10_000) < 500), "{counts:?}");
+        let mean = (0..10_000).map(|_| sequence.uniform()).sum::<f64>() / 1e4;
+        assert!((mean - 0.5).abs() < 0.02, "{mean}");
+    }
+
+    #[test]
+    fn the_sequence_is_that_of_splitmix64() {
+        // Of Vigna's splitmix64.c, seeded with 1234567.
+        let mut sequence = Sequence::new(1_234_567);
+        let expected = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423_u64];
+        assert_eq!([sequence.bits(), sequence.bits(), sequence.bits()], expected);
+    }
+}
