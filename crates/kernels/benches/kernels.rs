@@ -177,6 +177,7 @@ fn main() {
             ("hbos", json!({})),
             ("hbos", json!({"n_bins": 100})),
             ("mad", json!({"aggregate": "sum"})),
+            ("iforest", json!({})),
             ("auto", json!({})),
         ] {
             if format!("{} {name} {parameters}", source.name).contains(&word) {

@@ -147,7 +147,7 @@ impl State for Isolation {
     }
 
     fn scorer(&self, level: Level) -> Box<dyn Score + '_> {
-        let walk = Walk::new(&self.forest);
+        let walk = Walk::new(&self.forest, self.columns.len());
         Box::new(Paths { columns: &self.columns, walk, normal_path: self.forest.normal_path(), level })
     }
 }

@@ -139,3 +139,30 @@ fn partition(rows: &mut [usize], goes_left: impl Fn(usize) -> bool) -> usize {
     }
     left
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_dealt_out_before_any_comes_again() {
+        let mut deck = Deck::new(Growth { trees: 30, rows: 100, seed: 1 }, 1050);
+        for shuffle in 0..3 {
+            let mut dealt: Vec<usize> = (0..10).flat_map(|_| deck.deal(100)).collect();
+            assert!(!dealt.is_sorted());
+            dealt.sort_unstable();
+            dealt.dedup();
+            assert_eq!((dealt.len(), deck.shuffles), (1000, shuffle + 1));
+        }
+    }
+
+    #[test]
+    fn a_threshold_leaves_cells_on_either_side() {
+        for (low, high) in [(0.0, 1.0), (1.0, 1.0_f64.next_up()), (-f64::MAX, f64::MAX), (-5e-324, 0.0), (3.0, 3.0e300)]
+        {
+            for share in [0.0, 0.3, 0.5, 1.0_f64.next_down()] {
+                assert!((low..high).contains(&between(low, high, share)), "{low:e} {high:e} {share}");
+            }
+        }
+    }
+}

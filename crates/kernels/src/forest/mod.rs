@@ -6,7 +6,13 @@
 //! walk   rows through trees -> the lengths of their paths
 //! ```
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 pub(crate) mod grow;
+#[cfg(target_arch = "x86_64")]
+mod ranked;
 pub(crate) mod tree;
 pub(crate) mod walk;
 
@@ -30,5 +36,114 @@ impl Forest {
     /// By what a path is divided: its average length in a tree of as many rows.
     pub(crate) fn normal_path(&self) -> f64 {
         average_path(self.rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grow::{Growth, grow};
+    use super::tree::{Node, Tree, leaf_length};
+    use super::walk::{STRETCH, Walk};
+    use super::*;
+    use crate::Level;
+    use crate::keyed::Sequence;
+
+    /// Every third column has few values, so that cells are equal to thresholds; one more than the forest is grown from is far out.
+    fn cells(columns: usize, rows: usize) -> Vec<Vec<f64>> {
+        let mut random = Sequence::new(columns as u64);
+        let mut cell = |column: usize, row: usize| match (column % 3, row % 50) {
+            (2, _) => random.below(4) as f64,
+            (_, 49) => 1e6 * (random.uniform() - 0.5),
+            _ => random.uniform() + random.uniform(),
+        };
+        (0..columns).map(|column| (0..rows).map(|row| cell(column, row)).collect()).collect()
+    }
+
+    fn grown(trees: usize, rows: usize, cells: &[Vec<f64>]) -> Forest {
+        grow(Growth { trees, rows, seed: 5 }, &cells.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    }
+
+    /// The length of the path of a row, node by node.
+    fn length(tree: &Tree, row: &[f64]) -> f64 {
+        // Whether the row comes to the nodes that are still to be read, the next one last.
+        let mut comes = vec![true];
+        for visit in tree.visits() {
+            let here = comes.pop().expect("a tree is whole");
+            match visit.node {
+                Node::Cut { column, threshold } => {
+                    let right = row[column] > threshold;
+                    comes.extend([here && right, here && !right]);
+                }
+                Node::Leaf { rows } if here => return leaf_length(visit.depth, rows),
+                Node::Leaf { .. } => {}
+            }
+        }
+        unreachable!("a row ends in a leaf")
+    }
+
+    #[test]
+    fn every_level_walks_to_the_same_leaves_as_one_row_does() {
+        // Some in registers, by either way, some too deep for them, and a tree that is nothing but a leaf.
+        for (columns, trees, rows) in
+            [(1, 30, 2), (3, 100, 256), (24, 9, 256), (25, 9, 100), (70, 5, 256), (6, 20, 700)]
+        {
+            let cells = cells(columns, 2000);
+            let forest = grown(trees, rows, &cells);
+            assert!(forest.is_sound(columns));
+            let walk = Walk::new(&forest, columns);
+            for start in [0, 1000, 2000 - STRETCH] {
+                let tile: Vec<f64> = cells.iter().flat_map(|cells| &cells[start..start + STRETCH]).copied().collect();
+                let mut expected = [0.0; STRETCH];
+                walk.lengths(Level::BASELINE, &tile, &mut expected);
+                for (at, expected) in expected.iter().enumerate() {
+                    let row: Vec<f64> = cells.iter().map(|cells| cells[start + at]).collect();
+                    let mean = forest.trees.iter().map(|tree| length(tree, &row)).sum::<f64>() / trees as f64;
+                    assert!((mean - expected).abs() < 1e-6, "{columns} columns, row {at}: {mean} {expected}");
+                    let means = forest.trees.iter().map(|tree| tree.means()[0]).sum::<f64>() / trees as f64;
+                    let shortened: f64 = walk.shortened(&row).iter().sum();
+                    assert!((means - mean - shortened).abs() < 1e-9, "{columns} columns, row {at}");
+                }
+                for level in Level::available() {
+                    let mut lengths = [0.0; STRETCH];
+                    walk.lengths(level, &tile, &mut lengths);
+                    assert_eq!(lengths.map(f64::to_bits), expected.map(f64::to_bits), "{level:?}, {columns} columns");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn more_trees_are_the_same_and_some_more_and_another_seed_grows_others() {
+        let cells = cells(3, 1000);
+        let forest = grown(10, 100, &cells);
+        assert_eq!((forest.rows, forest.trees.len()), (100, 10));
+        assert_eq!(grown(2, 100, &cells).trees, forest.trees[..2]);
+        let borrowed: Vec<&[f64]> = cells.iter().map(Vec::as_slice).collect();
+        assert_ne!(grow(Growth { trees: 10, rows: 100, seed: 6 }, &borrowed), forest);
+        assert_eq!(grown(3, 256, &[vec![1.0, 2.0, 3.0]]).rows, 3, "there are no more");
+    }
+
+    #[test]
+    fn what_is_no_tree_is_refused() {
+        let sound = grown(1, 4, &[vec![1.0, 2.0, 3.0, 4.0]]);
+        let text = serde_json::to_string(&sound).unwrap();
+        let read = |text: &str| serde_json::from_str::<Forest>(text).unwrap();
+        assert!(read(&text).is_sound(1));
+        let tree = r#"{"columns":[0,-1,-1],"thresholds":[1.5],"rows":[1,1]}"#;
+        for (wrong, columns) in [
+            (tree.replace("[0,-1,-1]", "[1,-1,-1]"), 1),
+            (tree.replace("[0,-1,-1]", "[0,-1]"), 1),
+            (tree.replace("[0,-1,-1]", "[0,-1,-1,-1]"), 1),
+            (tree.replace("[0,-1,-1]", "[-1,0,-1]"), 1),
+            (tree.replace("[0,-1,-1]", "[-2,-1,-1]"), 1),
+            (tree.replace("[1.5]", "[]"), 1),
+            (tree.replace("[1,1]", "[1,2]"), 1),
+            (tree.replace("[1,1]", "[1,1,0]"), 1),
+            (r#"{"columns":[],"thresholds":[],"rows":[]}"#.to_owned(), 1),
+        ] {
+            assert!(read(&format!(r#"{{"rows":2,"trees":[{tree}]}}"#)).is_sound(columns));
+            assert!(!read(&format!(r#"{{"rows":2,"trees":[{wrong}]}}"#)).is_sound(columns), "{wrong}");
+        }
+        assert!(!read(r#"{"rows":2,"trees":[]}"#).is_sound(1));
     }
 }

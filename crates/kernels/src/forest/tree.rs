@@ -96,6 +96,7 @@ impl Tree {
         self.columns.iter().all(|column| known(*column))
             && cuts == self.thresholds.len()
             && cuts + 1 == self.rows.len()
+            && cuts + self.rows.len() == self.nodes()
             && self.visits().count() == self.nodes()
             && self.depth() <= DEPTH_MAX
             && self.thresholds.iter().all(|threshold| threshold.is_finite())

@@ -4,8 +4,14 @@
 //! is. Lengths are added as whole numbers of a small unit: in any order, to the same sum.
 
 use super::Forest;
+#[cfg(target_arch = "x86_64")]
+use super::ranked::Ranked;
 use super::tree::{Node, Tree, Visit, leaf_length};
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
 use crate::Level;
+#[cfg(target_arch = "x86_64")]
+use crate::simd::Isa;
 
 /// Rows that walk at once: their cells stay in the fastest cache.
 pub(crate) const STRETCH: usize = 256;
@@ -36,30 +42,61 @@ struct Walkable {
 #[derive(Clone, Debug)]
 pub(crate) struct Walk {
     trees: Vec<Walkable>,
+    /// Where trees are shallow enough.
+    #[cfg(target_arch = "x86_64")]
+    ranked: Option<Ranked>,
     /// By what a sum of lengths is multiplied to be the mean length.
     unit: f64,
 }
 
 impl Walk {
-    pub(crate) fn new(forest: &Forest) -> Self {
+    /// Of a forest over so many columns.
+    pub(crate) fn new(forest: &Forest, columns: usize) -> Self {
         let deepest = forest.trees.iter().map(Tree::depth).max().unwrap_or(0);
         // A power of two, so that a product with it is exact; the sum over all trees is an i32.
         let most = f64::from(i32::MAX) / ((leaf_length(deepest, forest.rows) + 1.0) * forest.trees.len() as f64);
         let per_length = (0..31).rev().map(|power| f64::from(1 << power)).find(|power| *power <= most).unwrap_or(1.0);
         let trees = forest.trees.iter().map(|tree| Walkable::new(tree, per_length)).collect();
-        Self { trees, unit: 1.0 / (per_length * forest.trees.len() as f64) }
+        Self {
+            trees,
+            #[cfg(target_arch = "x86_64")]
+            ranked: Ranked::new(forest, columns, per_length),
+            unit: 1.0 / (per_length * forest.trees.len() as f64),
+        }
     }
 
     /// Writes the mean length over all trees of the path of each row. `cells` are those of [`STRETCH`] rows, column after column;
     /// they are finite.
     pub(crate) fn lengths(&self, level: Level, cells: &[f64], lengths: &mut [f64]) {
         let mut sums = [0; STRETCH];
-        for tree in &self.trees {
-            add_lengths(level, &tree.steps, &tree.lengths, tree.depth, cells, &mut sums[..lengths.len()]);
+        if !self.add_ranked(level, cells, &mut sums) {
+            for tree in &self.trees {
+                add_lengths(level, &tree.steps, &tree.lengths, tree.depth, cells, &mut sums[..lengths.len()]);
+            }
         }
         for (length, sum) in lengths.iter_mut().zip(sums) {
             *length = f64::from(sum) * self.unit;
         }
+    }
+
+    /// Adds the lengths where this processor has registers for all of a tree; else answers false.
+    #[cfg(target_arch = "x86_64")]
+    fn add_ranked(&self, level: Level, cells: &[f64], sums: &mut [i32; STRETCH]) -> bool {
+        let Some(ranked) = &self.ranked else { return false };
+        match level.0 {
+            Isa::Baseline => return false,
+            // SAFETY: a `Level` holding `Avx2` is only made by `Level::available`, after the CPU reported AVX2.
+            Isa::Avx2 => unsafe { avx2::add_lengths(ranked, cells, sums) },
+            // SAFETY: a `Level` holding `Avx512` is only made by `Level::available`, after the CPU reported each of the four features.
+            Isa::Avx512 => unsafe { avx512::add_lengths(ranked, cells, sums) },
+        }
+        true
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    #[expect(clippy::unused_self, reason = "it is used where there are such registers")]
+    fn add_ranked(&self, _: Level, _: &[f64], _: &mut [i32; STRETCH]) -> bool {
+        false
     }
 
     /// By how much each column's cuts shorten the path of the row that has these cells, in the mean over all trees: below what was

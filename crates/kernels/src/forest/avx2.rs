@@ -1,0 +1,104 @@
+//! The walk in registers of 256 bits: 8 rows in each, which look up their cuts and the ranks of their cells in memory.
+
+use std::arch::x86_64::{
+    __m256i, _CMP_LT_OQ, _mm256_add_epi32, _mm256_add_epi64, _mm256_and_si256, _mm256_castpd_si256, _mm256_cmp_pd,
+    _mm256_cmpgt_epi32, _mm256_i32gather_epi32, _mm256_i64gather_pd, _mm256_loadu_pd, _mm256_loadu_si256,
+    _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_setr_epi32, _mm256_slli_epi32, _mm256_srli_epi32,
+    _mm256_storeu_si256, _mm256_sub_epi32, _mm256_sub_epi64,
+};
+
+use super::ranked::{DEPTH, GROUP, GROUPS, Ladder, Ranked, Table};
+use super::walk::STRETCH;
+
+/// Rows in a register of 32-bit places,
+const LANES: usize = 8;
+/// and of doubles.
+const DOUBLES: usize = 4;
+
+/// Adds to each sum the lengths of its row's paths. `cells` are those of [`STRETCH`] rows, column after column.
+#[target_feature(enable = "avx2")]
+pub(crate) fn add_lengths(forest: &Ranked, cells: &[f64], sums: &mut [i32; STRETCH]) {
+    let columns = forest.ladders.len();
+    // One more, for a look-up reads the rank behind the one it looks for too.
+    let mut ranks = vec![[0; GROUP]; columns * GROUPS + 1];
+    for (column, (ladder, cells)) in forest.ladders.iter().zip(cells.as_chunks::<STRETCH>().0).enumerate() {
+        for (group, cells) in cells.as_chunks::<GROUP>().0.iter().enumerate() {
+            ranks[group * columns + column] = ranks_of(ladder, cells);
+        }
+    }
+    for table in &forest.tables {
+        for (group, sums) in sums.as_chunks_mut::<GROUP>().0.iter_mut().enumerate() {
+            walk(table, &ranks[group * columns..=(group + 1) * columns], sums);
+        }
+    }
+}
+
+/// How many thresholds lie below each cell.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn ranks_of(ladder: &Ladder, cells: &[f64; GROUP]) -> [u16; GROUP] {
+    let mut places = [_mm256_set1_epi64x(1); GROUP / DOUBLES];
+    for _ in 0..ladder.depth {
+        for (place, cells) in places.iter_mut().zip(cells.as_chunks::<DOUBLES>().0) {
+            // SAFETY: four doubles are 32 bytes.
+            let cells = unsafe { _mm256_loadu_pd(cells.as_ptr()) };
+            // SAFETY: a place is below 2^(step + 1), and `thresholds` has 2^depth, by `Ladder::new`.
+            let threshold = unsafe { _mm256_i64gather_pd::<8>(ladder.thresholds.as_ptr(), *place) };
+            let above = _mm256_castpd_si256(_mm256_cmp_pd::<_CMP_LT_OQ>(threshold, cells));
+            // What holds is -1.
+            *place = _mm256_sub_epi64(_mm256_add_epi64(*place, *place), above);
+        }
+    }
+    let mut ranks = [0; GROUP];
+    for (place, ranks) in places.into_iter().zip(ranks.as_chunks_mut::<DOUBLES>().0) {
+        let mut wide = [0_u64; DOUBLES];
+        // SAFETY: four places are 32 bytes.
+        unsafe { _mm256_storeu_si256(wide.as_mut_ptr().cast(), place) };
+        #[expect(clippy::cast_possible_truncation, reason = "fewer thresholds than ranks, by `Ranked::new`")]
+        let narrow = wide.map(|place| (place - (1 << ladder.depth)) as u16);
+        *ranks = narrow;
+    }
+    ranks
+}
+
+/// Adds the lengths of the paths of a group. `cells` are the ranks of its cells in each column, and one more that is not of it.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn walk(table: &Table, cells: &[[u16; GROUP]], sums: &mut [i32; GROUP]) {
+    let (one, low) = (_mm256_set1_epi32(1), _mm256_set1_epi32(0xffff));
+    let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    let eight = _mm256_set1_epi32(8);
+    let second = _mm256_add_epi32(lanes, eight);
+    let third = _mm256_add_epi32(second, eight);
+    let rows = [lanes, second, third, _mm256_add_epi32(third, eight)];
+    let mut places = [one; GROUP / LANES];
+    for _ in 0..DEPTH {
+        for (place, rows) in places.iter_mut().zip(rows) {
+            // SAFETY: before the last step a place is below 256, and there are as many cuts.
+            let cut = unsafe { _mm256_i32gather_epi32::<4>(table.cuts.as_ptr().cast(), *place) };
+            // A column has 32 ranks.
+            let at = _mm256_add_epi32(_mm256_slli_epi32::<5>(_mm256_srli_epi32::<16>(cut)), rows);
+            // SAFETY: a cut is of one of the columns, and there is one more group of ranks than those have.
+            let found = unsafe { _mm256_i32gather_epi32::<2>(cells.as_ptr().cast(), at) };
+            let left = _mm256_cmpgt_epi32(_mm256_and_si256(cut, low), _mm256_and_si256(found, low));
+            // What holds is -1.
+            *place = _mm256_add_epi32(_mm256_add_epi32(_mm256_add_epi32(*place, *place), one), left);
+        }
+    }
+    for (place, sums) in places.into_iter().zip(sums.as_chunks_mut::<LANES>().0) {
+        let leaves = _mm256_sub_epi32(place, _mm256_set1_epi32(256));
+        // SAFETY: after eight steps from 1 a place is from 256 to 511, and there are 256 lengths.
+        let lengths = unsafe { _mm256_i32gather_epi32::<4>(table.lengths.as_ptr(), leaves) };
+        add(sums, lengths);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn add(sums: &mut [i32; LANES], lengths: __m256i) {
+    // SAFETY: eight sums are 32 bytes.
+    let before = unsafe { _mm256_loadu_si256(sums.as_ptr().cast()) };
+    let after = _mm256_add_epi32(before, lengths);
+    // SAFETY: as above.
+    unsafe { _mm256_storeu_si256(sums.as_mut_ptr().cast(), after) };
+}

@@ -1,0 +1,130 @@
+//! A forest of shallow trees, as wide registers walk it.
+//!
+//! Nothing but the order of cells and thresholds matters. So each cell becomes its rank among all thresholds of its column, a number
+//! of 16 bits, and so does each threshold: a cell lies above the threshold exactly where its rank is at least the threshold's.
+//! Every tree is filled up to the same 255 cuts in heap order (children of `i` at `2 i` and `2 i + 1`), so that the place of a node is
+//! computed and its tables fit into registers.
+
+use super::Forest;
+use super::tree::{Node, Tree, Visit, leaf_length};
+use super::walk::STRETCH;
+
+/// Cuts above each leaf.
+pub(crate) const DEPTH: usize = 8;
+/// Leaves of a tree, and one more than its cuts.
+const LEAVES: usize = 1 << DEPTH;
+/// Of what is no cut: no rank is as large.
+const NEVER: u16 = u16::MAX;
+
+/// Rows of a group: the ranks of one column in one register.
+pub(crate) const GROUP: usize = 32;
+/// Groups of a stretch.
+pub(crate) const GROUPS: usize = STRETCH / GROUP;
+
+/// A tree, as registers walk it.
+#[derive(Clone, Debug)]
+#[repr(align(64))]
+pub(crate) struct Table {
+    /// Of each cut, from 1 on in heap order: the rank from which a cell goes right,
+    pub(crate) ranks: [u16; LEAVES],
+    /// and the column.
+    pub(crate) columns: [u16; LEAVES],
+    /// Both: the column in the upper half.
+    pub(crate) cuts: [u32; LEAVES],
+    /// Of each leaf, from left to right: the length of the paths that end there, in units.
+    pub(crate) lengths: [i32; LEAVES],
+}
+
+/// The thresholds of a column, as a perfect search tree.
+#[derive(Clone, Debug)]
+pub(crate) struct Ladder {
+    /// In heap order, from 1 on; infinity where there is none.
+    pub(crate) thresholds: Vec<f64>,
+    /// Of the search.
+    pub(crate) depth: usize,
+}
+
+/// Thresholds at the top of a [`Ladder`] that a search has in registers: so many steps.
+pub(crate) const TOP_STEPS: usize = 4;
+
+/// A forest, as registers walk it.
+#[derive(Clone, Debug)]
+pub(crate) struct Ranked {
+    pub(crate) tables: Vec<Table>,
+    pub(crate) ladders: Vec<Ladder>,
+}
+
+impl Ranked {
+    /// The forest over so many columns, a length of 1 being `per_length` units; none where a tree is too deep, or ranks were too large.
+    pub(crate) fn new(forest: &Forest, columns: usize, per_length: f64) -> Option<Self> {
+        if columns > usize::from(NEVER) || forest.trees.iter().any(|tree| tree.depth() > DEPTH) {
+            return None;
+        }
+        let mut thresholds = vec![Vec::new(); columns];
+        for visit in forest.trees.iter().flat_map(Tree::visits) {
+            if let Node::Cut { column, threshold } = visit.node {
+                thresholds[column].push(threshold);
+            }
+        }
+        for thresholds in &mut thresholds {
+            // Equal ones must not differ in the sign of a zero.
+            for threshold in thresholds.iter_mut() {
+                *threshold += 0.0;
+            }
+            thresholds.sort_unstable_by(f64::total_cmp);
+            thresholds.dedup();
+        }
+        if thresholds.iter().any(|thresholds| thresholds.len() >= usize::from(NEVER)) {
+            return None;
+        }
+        let rank = |column: usize, threshold: f64| {
+            let below = thresholds[column].partition_point(|other| *other < threshold);
+            u16::try_from(below + 1).expect("fewer thresholds than ranks")
+        };
+        let tables = forest.trees.iter().map(|tree| Table::new(tree, per_length, rank)).collect();
+        let ladders = thresholds.iter().map(|thresholds| Ladder::new(thresholds)).collect();
+        Some(Self { tables, ladders })
+    }
+}
+
+impl Table {
+    fn new(tree: &Tree, per_length: f64, rank: impl Fn(usize, f64) -> u16) -> Self {
+        let nowhere = [u32::from(NEVER); LEAVES];
+        let mut table = Self { ranks: [NEVER; LEAVES], columns: [0; LEAVES], cuts: nowhere, lengths: [0; LEAVES] };
+        // The places in heap order of the nodes that are still to come, the next one last.
+        let mut places = vec![1];
+        for Visit { node, depth } in tree.visits() {
+            let place: usize = places.pop().expect("a tree is whole");
+            match node {
+                Node::Cut { column, threshold } => {
+                    places.extend([2 * place + 1, 2 * place]);
+                    table.ranks[place] = rank(column, threshold);
+                    table.columns[place] = u16::try_from(column).expect("fewer than 2^16 columns");
+                    table.cuts[place] = u32::from(table.columns[place]) << 16 | u32::from(table.ranks[place]);
+                }
+                Node::Leaf { rows } => {
+                    // No rank is large enough to go right below a leaf.
+                    #[expect(clippy::cast_possible_truncation, reason = "the sum over all trees is an i32")]
+                    let length = (leaf_length(depth, rows) * per_length).round() as i32;
+                    table.lengths[(place << (DEPTH - depth)) - LEAVES] = length;
+                }
+            }
+        }
+        table
+    }
+}
+
+impl Ladder {
+    /// Of rising thresholds.
+    fn new(sorted: &[f64]) -> Self {
+        let depth = (sorted.len() + 1).next_power_of_two().ilog2().max(u32::try_from(TOP_STEPS).expect("few")) as usize;
+        let mut thresholds = vec![f64::INFINITY; 1 << depth];
+        for (place, threshold) in thresholds.iter_mut().enumerate().skip(1) {
+            // The node lies between its subtrees, each of which is perfect.
+            let level = place.ilog2() as usize;
+            let rank = ((2 * (place - (1 << level)) + 1) << (depth - level - 1)) - 1;
+            *threshold = sorted.get(rank).copied().unwrap_or(f64::INFINITY);
+        }
+        Self { thresholds, depth }
+    }
+}
