@@ -11,11 +11,11 @@
 //! That is minus scikit-learn's `IsolationForest.score_samples`, given the same trees; cells stay doubles here. A missing cell counts
 //! as the median of its column. So does an infinite one, and adds 1, which is more than the cuts can say of any row.
 //!
-//! The contribution of a column is by how much its cuts shorten the mean path of the row, as a share of c(psi): those of all columns add up
-//! to log2(score) less that of the average path of all sampled rows, and a column that says that the row is ordinary has a negative
-//! one. An infinite cell adds 1.
+//! The contribution of a column is its share of that power: by how much its cuts shorten the row's paths, counting most where few cuts were
+//! enough (as depth-based importance does: Carletti, Terzi and Susto, "Interpretable anomaly detection with DIFFI", 2023). An infinite cell
+//! adds 1. They add up to the score.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -84,7 +84,7 @@ impl Method for Fitting {
         }
         let cells: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
         let growth = Growth { trees: self.trees, rows: self.rows, seed: known.seed };
-        Ok(Arc::new(Isolation { columns, forest: grow(growth, &cells) }))
+        Ok(Arc::new(Isolation { columns, forest: grow(growth, &cells), walk: OnceLock::new() }))
     }
 }
 
@@ -122,10 +122,13 @@ impl Ground {
 }
 
 /// A frozen forest.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Isolation {
     columns: Vec<Ground>,
     forest: Forest,
+    /// The forest, as it is walked: made by who first scores.
+    #[serde(skip)]
+    walk: OnceLock<Walk>,
 }
 
 impl Isolation {
@@ -147,7 +150,7 @@ impl State for Isolation {
     }
 
     fn scorer(&self, level: Level) -> Box<dyn Score + '_> {
-        let walk = Walk::new(&self.forest, self.columns.len());
+        let walk = self.walk.get_or_init(|| Walk::new(&self.forest, self.columns.len()));
         Box::new(Paths { columns: &self.columns, walk, normal_path: self.forest.normal_path(), level })
     }
 }
@@ -156,7 +159,7 @@ impl State for Isolation {
 #[derive(Debug)]
 struct Paths<'s> {
     columns: &'s [Ground],
-    walk: Walk,
+    walk: &'s Walk,
     normal_path: f64,
     level: Level,
 }
@@ -177,9 +180,12 @@ impl Score for Paths<'_> {
 
     fn contributions(&self, cells: &[f64]) -> Vec<f64> {
         let finite: Vec<f64> = cells.iter().zip(self.columns).map(|(cell, ground)| ground.take(*cell)).collect();
-        let mut parts = self.walk.shortened(&finite);
+        let mut score = [0.0];
+        let columns: Vec<&[f64]> = finite.iter().map(std::slice::from_ref).collect();
+        self.block(&columns, &mut score);
+        let mut parts = self.walk.shares(&finite);
         for (part, cell) in parts.iter_mut().zip(cells) {
-            *part = *part / self.normal_path + if cell.is_infinite() { 1.0 } else { 0.0 };
+            *part = *part * score[0] + if cell.is_infinite() { 1.0 } else { 0.0 };
         }
         parts
     }

@@ -99,24 +99,39 @@ impl Walk {
         false
     }
 
-    /// By how much each column's cuts shorten the path of the row that has these cells, in the mean over all trees: below what was
-    /// to be expected before a cut, by what is after it. They add up to what the mean path is shorter than the mean over all rows.
-    pub(crate) fn shortened(&self, cells: &[f64]) -> Vec<f64> {
-        let mut parts = vec![0.0; cells.len()];
-        for Walkable { steps, depth, means, .. } in &self.trees {
+    /// The share that each column has in the row with these cells being soon alone: they add up to 1, or all are 0 where no cut says
+    /// anything of it.
+    ///
+    /// A cut earns by how much the paths behind it are shorter, in the mean of the rows the tree was grown from, than those before it,
+    /// divided by the square of the cuts that the tree takes: where few were enough, those few are the reason.
+    pub(crate) fn shares(&self, cells: &[f64]) -> Vec<f64> {
+        let mut shares = vec![0.0; cells.len()];
+        let mut path: Vec<(usize, f64)> = Vec::new();
+        for Walkable { steps, means, .. } in &self.trees {
+            path.clear();
             let mut at = 0;
-            for _ in 0..*depth {
+            loop {
                 let Step { threshold, column, left } = steps[at];
                 let column = column as usize;
                 let next = left as usize + usize::from(cells[column] > threshold);
-                parts[column] += means[at] - means[next];
+                if next == at {
+                    break;
+                }
+                path.push((column, means[at] - means[next]));
                 at = next;
             }
+            let cuts = path.len() as f64;
+            for (column, earned) in &path {
+                shares[*column] += earned.max(0.0) / (cuts * cuts);
+            }
         }
-        for part in &mut parts {
-            *part /= self.trees.len() as f64;
+        let all: f64 = shares.iter().sum();
+        if all > 0.0 {
+            for share in &mut shares {
+                *share /= all;
+            }
         }
-        parts
+        shares
     }
 }
 
