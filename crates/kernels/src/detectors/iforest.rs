@@ -174,18 +174,16 @@ impl Score for Paths<'_> {
                 take(self.level, &column[rows.clone()], *ground, out, &mut infinities);
             }
             self.walk.lengths(self.level, &cells, scores);
-            finish(self.level, -1.0 / self.normal_path, &infinities, scores);
+            finish(self.level, self.normal_path, &infinities, scores);
         }
     }
 
     fn contributions(&self, cells: &[f64]) -> Vec<f64> {
         let finite: Vec<f64> = cells.iter().zip(self.columns).map(|(cell, ground)| ground.take(*cell)).collect();
-        let mut score = [0.0];
-        let columns: Vec<&[f64]> = finite.iter().map(std::slice::from_ref).collect();
-        self.block(&columns, &mut score);
-        let mut parts = self.walk.shares(&finite);
+        let (length, mut parts) = self.walk.shares(&finite);
+        let score = exp2(-length / self.normal_path);
         for (part, cell) in parts.iter_mut().zip(cells) {
-            *part = *part * score[0] + if cell.is_infinite() { 1.0 } else { 0.0 };
+            *part = *part * score + if cell.is_infinite() { 1.0 } else { 0.0 };
         }
         parts
     }
@@ -197,7 +195,7 @@ levels! {
 }
 levels! {
     /// Makes scores of lengths, and adds the infinities.
-    fn finish(per_length: f64, infinities: &[f64], scores: &mut [f64]) = finish_body;
+    fn finish(normal_path: f64, infinities: &[f64], scores: &mut [f64]) = finish_body;
 }
 
 #[inline(always)]
@@ -209,8 +207,8 @@ fn take_body(cells: &[f64], ground: Ground, out: &mut [f64], infinities: &mut [f
 }
 
 #[inline(always)]
-fn finish_body(per_length: f64, infinities: &[f64], scores: &mut [f64]) {
+fn finish_body(normal_path: f64, infinities: &[f64], scores: &mut [f64]) {
     for (score, infinities) in scores.iter_mut().zip(infinities) {
-        *score = exp2(*score * per_length) + infinities;
+        *score = exp2(-*score / normal_path) + infinities;
     }
 }

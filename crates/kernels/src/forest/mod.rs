@@ -99,7 +99,9 @@ mod tests {
                     let row: Vec<f64> = cells.iter().map(|cells| cells[start + at]).collect();
                     let mean = forest.trees.iter().map(|tree| length(tree, &row)).sum::<f64>() / trees as f64;
                     assert!((mean - expected).abs() < 1e-6, "{columns} columns, row {at}: {mean} {expected}");
-                    let shares: f64 = walk.shares(&row).iter().sum();
+                    let (alone, shares) = walk.shares(&row);
+                    assert_eq!(alone.to_bits(), expected.to_bits());
+                    let shares: f64 = shares.iter().sum();
                     // Where no cut says anything of a row, nothing is its reason; where cells are few, that is so of some rows.
                     let none = shares == 0.0 && (rows == 2 || columns == 70);
                     assert!(none || (shares - 1.0).abs() < 1e-9, "{columns} columns, row {at}: {shares}");

@@ -27,21 +27,20 @@ struct Step {
     left: u32,
 }
 
-/// A tree, as it is walked.
-#[derive(Clone, Debug)]
-struct Walkable {
-    steps: Vec<Step>,
-    depth: usize,
-    /// Of each node that is a leaf: the length of the paths that end there, in [units](Walk::unit).
-    lengths: Vec<i32>,
-    /// Of each node: how long the paths are that come by, on the average.
-    means: Vec<f64>,
-}
-
-/// A forest, ready to be walked.
+/// A forest, ready to be walked. What is of nodes is of those of all trees, one tree after the other.
 #[derive(Clone, Debug)]
 pub(crate) struct Walk {
-    trees: Vec<Walkable>,
+    steps: Vec<Step>,
+    /// Of each node that is a leaf: the length of the paths that end there, in units.
+    lengths: Vec<i32>,
+    /// Of each node: how long the paths are that come by, on the average,
+    means: Vec<f64>,
+    /// and how many cuts lie above it.
+    depths: Vec<u8>,
+    /// The root of each tree.
+    roots: Vec<u32>,
+    /// The most cuts above a node.
+    depth: usize,
     /// Where trees are shallow enough.
     #[cfg(target_arch = "x86_64")]
     ranked: Option<Ranked>,
@@ -52,16 +51,54 @@ pub(crate) struct Walk {
 impl Walk {
     /// Of a forest over so many columns.
     pub(crate) fn new(forest: &Forest, columns: usize) -> Self {
-        let deepest = forest.trees.iter().map(Tree::depth).max().unwrap_or(0);
+        let depth = forest.trees.iter().map(Tree::depth).max().unwrap_or(0);
         // A power of two, so that a product with it is exact; the sum over all trees is an i32.
-        let most = f64::from(i32::MAX) / ((leaf_length(deepest, forest.rows) + 1.0) * forest.trees.len() as f64);
+        let most = f64::from(i32::MAX) / ((leaf_length(depth, forest.rows) + 1.0) * forest.trees.len() as f64);
         let per_length = (0..31).rev().map(|power| f64::from(1 << power)).find(|power| *power <= most).unwrap_or(1.0);
-        let trees = forest.trees.iter().map(|tree| Walkable::new(tree, per_length)).collect();
-        Self {
-            trees,
+        let mut walk = Self {
+            steps: vec![],
+            lengths: vec![],
+            means: vec![],
+            depths: vec![],
+            roots: vec![],
+            depth,
             #[cfg(target_arch = "x86_64")]
             ranked: Ranked::new(forest, columns, per_length),
             unit: 1.0 / (per_length * forest.trees.len() as f64),
+        };
+        forest.trees.iter().for_each(|tree| walk.add(tree, per_length));
+        walk
+    }
+
+    /// Adds a tree, level by level.
+    fn add(&mut self, tree: &Tree, per_length: f64) {
+        let visits: Vec<Visit> = tree.visits().collect();
+        let (ends, means) = (tree.ends(), tree.means());
+        let root = self.steps.len();
+        let place = |place: usize| u32::try_from(root + place).expect("a forest has fewer than 2^32 nodes");
+        self.roots.push(place(0));
+        // The place in preorder of each node.
+        let mut order = vec![0];
+        let mut at = 0;
+        while at < order.len() {
+            let Visit { node, depth } = visits[order[at]];
+            let (step, length) = match node {
+                Node::Cut { column, threshold } => {
+                    let left = place(order.len());
+                    order.extend([order[at] + 1, ends[order[at] + 1]]);
+                    let column = u32::try_from(column).expect("fewer than 2^32 columns");
+                    (Step { threshold, column, left }, 0.0)
+                }
+                Node::Leaf { rows } => {
+                    (Step { threshold: f64::INFINITY, column: 0, left: place(at) }, leaf_length(depth, rows))
+                }
+            };
+            self.steps.push(step);
+            #[expect(clippy::cast_possible_truncation, reason = "the sum over all trees is an i32")]
+            self.lengths.push((length * per_length).round() as i32);
+            self.means.push(means[order[at]]);
+            self.depths.push(u8::try_from(depth).expect("no tree is so deep"));
+            at += 1;
         }
     }
 
@@ -70,8 +107,8 @@ impl Walk {
     pub(crate) fn lengths(&self, level: Level, cells: &[f64], lengths: &mut [f64]) {
         let mut sums = [0; STRETCH];
         if !self.add_ranked(level, cells, &mut sums) {
-            for tree in &self.trees {
-                add_lengths(level, &tree.steps, &tree.lengths, tree.depth, cells, &mut sums[..lengths.len()]);
+            for root in &self.roots {
+                add_lengths(level, self, *root, cells, &mut sums[..lengths.len()]);
             }
         }
         for (length, sum) in lengths.iter_mut().zip(sums) {
@@ -87,7 +124,8 @@ impl Walk {
             Isa::Baseline => return false,
             // SAFETY: a `Level` holding `Avx2` is only made by `Level::available`, after the CPU reported AVX2.
             Isa::Avx2 => unsafe { avx2::add_lengths(ranked, cells, sums) },
-            // SAFETY: a `Level` holding `Avx512` is only made by `Level::available`, after the CPU reported each of the four features.
+            // SAFETY: a `Level` holding `Avx512` is only made by `Level::available`, after the CPU reported each of the
+            // four features.
             Isa::Avx512 => unsafe { avx512::add_lengths(ranked, cells, sums) },
         }
         true
@@ -99,30 +137,32 @@ impl Walk {
         false
     }
 
-    /// The share that each column has in the row with these cells being soon alone: they add up to 1, or all are 0 where no cut says
-    /// anything of it.
+    /// The mean length of the path of the row with these cells, and the share that each column has in the row being soon alone: they
+    /// add up to 1, or all are 0 where no cut says anything of it.
     ///
     /// A cut earns by how much the paths behind it are shorter, in the mean of the rows the tree was grown from, than those before it,
     /// divided by the square of the cuts that the tree takes: where few were enough, those few are the reason.
-    pub(crate) fn shares(&self, cells: &[f64]) -> Vec<f64> {
-        let mut shares = vec![0.0; cells.len()];
-        let mut path: Vec<(usize, f64)> = Vec::new();
-        for Walkable { steps, means, .. } in &self.trees {
-            path.clear();
-            let mut at = 0;
-            loop {
-                let Step { threshold, column, left } = steps[at];
-                let column = column as usize;
-                let next = left as usize + usize::from(cells[column] > threshold);
-                if next == at {
-                    break;
+    pub(crate) fn shares(&self, cells: &[f64]) -> (f64, Vec<f64>) {
+        let (mut sum, mut shares) = (0, vec![0.0; cells.len()]);
+        let mut earned = vec![[(0, 0.0); ABREAST]; self.depth];
+        for roots in self.roots.chunks(ABREAST) {
+            // Where there are fewer, some walk the first tree once more, for nothing.
+            let mut at = [roots[0]; ABREAST];
+            at[..roots.len()].copy_from_slice(roots);
+            for earned in &mut earned {
+                for (at, earned) in at.iter_mut().zip(earned) {
+                    let Step { threshold, column, left } = self.steps[*at as usize];
+                    let next = left + u32::from(cells[column as usize] > threshold);
+                    *earned = (column as usize, self.means[*at as usize] - self.means[next as usize]);
+                    *at = next;
                 }
-                path.push((column, means[at] - means[next]));
-                at = next;
             }
-            let cuts = path.len() as f64;
-            for (column, earned) in &path {
-                shares[*column] += earned.max(0.0) / (cuts * cuts);
+            for (tree, leaf) in at[..roots.len()].iter().enumerate() {
+                sum += self.lengths[*leaf as usize];
+                let cuts = f64::from(self.depths[*leaf as usize]);
+                for (column, earned) in earned.iter().map(|earned| earned[tree]).filter(|(_, earned)| *earned > 0.0) {
+                    shares[column] += earned / (cuts * cuts);
+                }
             }
         }
         let all: f64 = shares.iter().sum();
@@ -131,54 +171,22 @@ impl Walk {
                 *share /= all;
             }
         }
-        shares
-    }
-}
-
-impl Walkable {
-    fn new(tree: &Tree, per_length: f64) -> Self {
-        let visits: Vec<Visit> = tree.visits().collect();
-        let (ends, means) = (tree.ends(), tree.means());
-        let mut walkable = Self { steps: vec![], depth: tree.depth(), lengths: vec![], means: vec![] };
-        // Level by level: the place in preorder of each node.
-        let mut order = vec![0];
-        let mut at = 0;
-        while at < order.len() {
-            let place = order[at];
-            let Visit { node, depth } = visits[place];
-            let here = u32::try_from(order.len()).expect("a tree has fewer than 2^32 nodes");
-            let (step, length) = match node {
-                Node::Cut { column, threshold } => {
-                    order.extend([place + 1, ends[place + 1]]);
-                    let column = u32::try_from(column).expect("fewer than 2^32 columns");
-                    (Step { threshold, column, left: here }, 0.0)
-                }
-                Node::Leaf { rows } => {
-                    let itself = u32::try_from(at).expect("a tree has fewer than 2^32 nodes");
-                    (Step { threshold: f64::INFINITY, column: 0, left: itself }, leaf_length(depth, rows) * per_length)
-                }
-            };
-            walkable.steps.push(step);
-            #[expect(clippy::cast_possible_truncation, reason = "the sum over all trees is an i32")]
-            walkable.lengths.push(length.round() as i32);
-            walkable.means.push(means[place]);
-            at += 1;
-        }
-        walkable
+        (f64::from(sum) * self.unit, shares)
     }
 }
 
 levels! {
-    /// Adds to each sum the length of its row's path.
-    fn add_lengths(steps: &[Step], lengths: &[i32], depth: usize, cells: &[f64], sums: &mut [i32]) = lengths_body;
+    /// Adds to each sum the length of its row's path from `root`.
+    fn add_lengths(walk: &Walk, root: u32, cells: &[f64], sums: &mut [i32]) = lengths_body;
 }
 
 #[inline(always)]
-fn lengths_body(steps: &[Step], lengths: &[i32], depth: usize, cells: &[f64], sums: &mut [i32]) {
+fn lengths_body(walk: &Walk, root: u32, cells: &[f64], sums: &mut [i32]) {
+    let steps = walk.steps.as_slice();
     for (group, sums) in sums.chunks_mut(ABREAST).enumerate() {
         let first = group * ABREAST;
-        let mut at = [0_u32; ABREAST];
-        for _ in 0..depth {
+        let mut at = [root; ABREAST];
+        for _ in 0..walk.depth {
             for (row, at) in at.iter_mut().enumerate() {
                 let Step { threshold, column, left } = steps[*at as usize];
                 let cell = cells[column as usize * STRETCH + first + row];
@@ -186,7 +194,7 @@ fn lengths_body(steps: &[Step], lengths: &[i32], depth: usize, cells: &[f64], su
             }
         }
         for (sum, at) in sums.iter_mut().zip(at) {
-            *sum += lengths[at as usize];
+            *sum += walk.lengths[at as usize];
         }
     }
 }
