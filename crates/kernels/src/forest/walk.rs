@@ -23,6 +23,8 @@ const ABREAST: usize = 8;
 #[derive(Clone, Copy, Debug)]
 struct Step {
     threshold: f64,
+    /// How long the paths are that come by, on the average.
+    mean: f64,
     column: u32,
     left: u32,
 }
@@ -33,10 +35,8 @@ pub(crate) struct Walk {
     steps: Vec<Step>,
     /// Of each node that is a leaf: the length of the paths that end there, in units.
     lengths: Vec<i32>,
-    /// Of each node: how long the paths are that come by, on the average,
-    means: Vec<f64>,
-    /// and how many cuts lie above it.
-    depths: Vec<u8>,
+    /// Of each node: one, divided by the square of the cuts above it.
+    weights: Vec<f64>,
     /// The root of each tree.
     roots: Vec<u32>,
     /// The most cuts above a node.
@@ -58,8 +58,7 @@ impl Walk {
         let mut walk = Self {
             steps: vec![],
             lengths: vec![],
-            means: vec![],
-            depths: vec![],
+            weights: vec![],
             roots: vec![],
             depth,
             #[cfg(target_arch = "x86_64")]
@@ -81,23 +80,22 @@ impl Walk {
         let mut order = vec![0];
         let mut at = 0;
         while at < order.len() {
-            let Visit { node, depth } = visits[order[at]];
+            let (Visit { node, depth }, mean) = (visits[order[at]], means[order[at]]);
             let (step, length) = match node {
                 Node::Cut { column, threshold } => {
                     let left = place(order.len());
                     order.extend([order[at] + 1, ends[order[at] + 1]]);
                     let column = u32::try_from(column).expect("fewer than 2^32 columns");
-                    (Step { threshold, column, left }, 0.0)
+                    (Step { threshold, mean, column, left }, 0.0)
                 }
                 Node::Leaf { rows } => {
-                    (Step { threshold: f64::INFINITY, column: 0, left: place(at) }, leaf_length(depth, rows))
+                    (Step { threshold: f64::INFINITY, mean, column: 0, left: place(at) }, leaf_length(depth, rows))
                 }
             };
             self.steps.push(step);
             #[expect(clippy::cast_possible_truncation, reason = "the sum over all trees is an i32")]
             self.lengths.push((length * per_length).round() as i32);
-            self.means.push(means[order[at]]);
-            self.depths.push(u8::try_from(depth).expect("no tree is so deep"));
+            self.weights.push(1.0 / (depth * depth).max(1) as f64);
             at += 1;
         }
     }
@@ -149,19 +147,20 @@ impl Walk {
             // Where there are fewer, some walk the first tree once more, for nothing.
             let mut at = [roots[0]; ABREAST];
             at[..roots.len()].copy_from_slice(roots);
+            let mut here = at.map(|at| self.steps[at as usize]);
             for earned in &mut earned {
-                for (at, earned) in at.iter_mut().zip(earned) {
-                    let Step { threshold, column, left } = self.steps[*at as usize];
-                    let next = left + u32::from(cells[column as usize] > threshold);
-                    *earned = (column as usize, self.means[*at as usize] - self.means[next as usize]);
-                    *at = next;
+                for ((at, here), earned) in at.iter_mut().zip(&mut here).zip(earned) {
+                    let Step { threshold, mean, column, left } = *here;
+                    *at = left + u32::from(cells[column as usize] > threshold);
+                    *here = self.steps[*at as usize];
+                    *earned = (column, mean - here.mean);
                 }
             }
             for (tree, leaf) in at[..roots.len()].iter().enumerate() {
                 sum += self.lengths[*leaf as usize];
-                let cuts = f64::from(self.depths[*leaf as usize]);
-                for (column, earned) in earned.iter().map(|earned| earned[tree]).filter(|(_, earned)| *earned > 0.0) {
-                    shares[column] += earned / (cuts * cuts);
+                let weight = self.weights[*leaf as usize];
+                for (column, earned) in earned.iter().map(|earned| earned[tree]) {
+                    shares[column as usize] += weight * if earned > 0.0 { earned } else { 0.0 };
                 }
             }
         }
@@ -188,7 +187,7 @@ fn lengths_body(walk: &Walk, root: u32, cells: &[f64], sums: &mut [i32]) {
         let mut at = [root; ABREAST];
         for _ in 0..walk.depth {
             for (row, at) in at.iter_mut().enumerate() {
-                let Step { threshold, column, left } = steps[*at as usize];
+                let Step { threshold, column, left, .. } = steps[*at as usize];
                 let cell = cells[column as usize * STRETCH + first + row];
                 *at = left + u32::from(cell > threshold);
             }
