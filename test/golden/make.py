@@ -1,4 +1,5 @@
-"""Writes zscore.json, hbos.json, mad.json, mahalanobis.json and iforest.json beside itself: what SciPy, scikit-learn and PyOD answer.
+"""Writes zscore.json, hbos.json, mad.json, mahalanobis.json, pca.json and
+iforest.json beside itself: what SciPy, scikit-learn and PyOD answer.
 
 Nothing here is random between runs: every data set has its own fixed seed, so a second run writes the same bytes.
 The format is told in README.md.
@@ -12,7 +13,9 @@ import scipy.linalg
 import scipy.stats
 from pyod.models.hbos import HBOS
 from pyod.models.mad import MAD
+from pyod.models.pca import PCA as PyodPCA
 from sklearn.covariance import EmpiricalCovariance
+from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
@@ -130,6 +133,42 @@ def mahalanobis(fitted, new):
     if np.linalg.cond(model.covariance_) < 1e3:
         agree(scores, EmpiricalCovariance().fit(fitted).mahalanobis(fitted), "standardized and raw columns", 1e-10)
     return scores, scores_new, {"mean": imputer.statistics_}, facts
+
+
+def pca(fitted, new, compat="none", n_selected_components=0):
+    """PyOD's score; or, of the least directions, the squared components that scikit-learn whitens."""
+    missing = np.isnan(fitted).any()
+    facts = {"derived": "missing cells are 0, the mean, once columns are standardized"} if missing else {}
+    scaler = StandardScaler().fit(fitted)
+    standard, standard_new = (np.nan_to_num(scaler.transform(rows)) for rows in (fitted, new))
+    facts |= {"model": {"mean": scaler.mean_, "sd": scaler.scale_}}
+    if compat == "pyod":
+        if missing:
+            model, fitted, new = PyodPCA(standardization=False), standard, standard_new
+        else:
+            model = PyodPCA()
+        model.fit(fitted)
+        return model.decision_scores_, model.decision_function(new), None, facts
+    model = PCA(whiten=True, svd_solver="full").fit(standard)
+    # scikit-learn's variances have ddof 1.
+    whole = len(fitted) / (len(fitted) - 1)
+    scores, scores_new = (
+        (model.transform(rows)[:, -n_selected_components:] ** 2).sum(1) * whole for rows in (standard, standard_new))
+    return scores, scores_new, None, facts
+
+
+def correlations(fitted):
+    """Eigenvalues and eigenvectors of how the columns that vary go together."""
+    standard = StandardScaler().fit_transform(SimpleImputer().fit_transform(fitted[:, np.nanstd(fitted, axis=0) > 0]))
+    return np.linalg.eigh(np.atleast_2d(np.cov(standard.T)))
+
+
+def directions(sets):
+    """The data whose directions differ in their variance, and all have some: others may be turned as one likes."""
+    def differ(fitted):
+        values, _ = correlations(fitted)
+        return values[0] > 1e-3 and np.all(np.diff(values) > 1e-3)
+    return {name: data for name, data in sets.items() if differ(data[0])}
 
 
 def iforest(fitted, new, n_estimators):
@@ -266,6 +305,15 @@ def trees(_name):
     yield {"n_estimators": 7}
 
 
+def components(name):
+    yield {}
+    yield {"n_selected_components": 1}
+    # PyOD's score depends on the sign of an eigenvector, which is that of its greatest part; of two columns both are equal.
+    greatest = np.sort(np.abs(correlations(data_sets()[name][0])[1]), axis=0)
+    if len(greatest) == 1 or np.all(greatest[-1] - greatest[-2] > 1e-3):
+        yield {"compat": "pyod"}
+
+
 def single(sets):
     """The same data, as single precision holds them."""
     return {name: tuple(rows.astype(np.float32).astype(np.float64) for rows in data) for name, data in sets.items()}
@@ -297,4 +345,5 @@ if __name__ == "__main__":
     write("mad", mad, aggregates, SETS)
     write("hbos", hbos, hbos_parameters, SETS)
     write("mahalanobis", mahalanobis, nothing, SETS)
+    write("pca", pca, components, directions(SETS))
     write("iforest", iforest, trees, single(SETS))

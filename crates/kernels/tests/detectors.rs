@@ -187,6 +187,26 @@ fn data_that_allow_no_model_are_refused_by_name() {
 }
 
 #[test]
+fn more_directions_than_there_are_and_only_such_without_variance_are_refused() {
+    // The third column is the sum of the first two, the fourth constant.
+    let base = Table::new(2, 300, |_, _, uniform| Some((uniform * 64.0).floor()));
+    let (a, b) = (base.column(0), base.column(1));
+    let sum = a.iter().zip(&b).map(|(a, b)| a + b).collect();
+    let table = Table::of(&[a, b, sum, vec![7.0; 300]].map(|cells| cells.into_iter().map(Some).collect()));
+    let refused = |selected: u32| table.fit("pca", &json!({"n_selected_components": selected})).unwrap_err();
+    for (selected, said) in [(5, "and 4 columns were chosen"), (4, "and 3 columns vary")] {
+        assert_eq!(refused(selected).code(), Code::Config);
+        assert!(refused(selected).to_string().contains(said), "{}", refused(selected));
+    }
+    assert_eq!(refused(1).code(), Code::Data);
+    assert!(refused(1).to_string().contains("the selected directions have no variance"), "{}", refused(1));
+    let two = table.fit("pca", &json!({"n_selected_components": 2})).unwrap();
+    assert!(scores(&table, &two).iter().all(|score| score.is_finite()));
+    let whole = |detector: &str| scores(&table, &table.fit(detector, &json!({})).unwrap());
+    assert_eq!(whole("pca"), whole("mahalanobis"), "all directions are Mahalanobis' distance");
+}
+
+#[test]
 fn settings_out_of_range_are_refused() {
     let table = Table::new(2, 300, |_, _, uniform| Some(uniform));
     let spec = || table.spec("auto", &json!({}));
@@ -220,7 +240,7 @@ fn thousands_of_columns_and_small_integers_work() {
     });
     let tall = Table::new(3, 20_000, |_, _, uniform| Some((uniform * uniform * 256.0).floor()));
     for (detector, parameters) in detectors() {
-        if detector == "mahalanobis" {
+        if matches!(detector, "mahalanobis" | "pca") {
             // All pairs of so many columns are too many.
             assert_eq!(wide.fit(detector, &parameters).unwrap_err().code(), Code::Config);
         } else {

@@ -146,3 +146,8 @@ fn mahalanobis_distances_are_those_of_scikit_learn() {
 fn isolation_scores_are_those_of_scikit_learn_given_its_trees() {
     check("iforest.json");
 }
+
+#[test]
+fn principal_components_are_those_of_scikit_learn_and_pyod() {
+    check("pca.json");
+}

@@ -1,5 +1,5 @@
 //! The detectors, one file each, and the table of them. What several share has a file too: `deviation`
-//! distances from a centre, `stairs` functions that are constant between cuts.
+//! distances from a centre, `stairs` functions that are constant between cuts, `whitening` directions in which columns vary together.
 
 pub(crate) mod auto;
 pub(crate) mod deviation;
@@ -7,7 +7,9 @@ pub(crate) mod hbos;
 pub(crate) mod iforest;
 pub(crate) mod mad;
 pub(crate) mod mahalanobis;
+pub(crate) mod pca;
 pub(crate) mod stairs;
+pub(crate) mod whitening;
 pub(crate) mod zscore;
 
 use std::sync::Arc;
@@ -16,8 +18,8 @@ use crate::FitError;
 use crate::detector::{Detector, DetectorInfo, Method, Parameters, Settings};
 
 /// Every detector, by name.
-static TABLE: [&dyn Detector; 6] =
-    [&auto::Auto, &hbos::Hbos, &iforest::Iforest, &mad::Mad, &mahalanobis::Mahalanobis, &zscore::Zscore];
+static TABLE: [&dyn Detector; 7] =
+    [&auto::Auto, &hbos::Hbos, &iforest::Iforest, &mad::Mad, &mahalanobis::Mahalanobis, &pca::Pca, &zscore::Zscore];
 
 /// What is said of every detector.
 #[must_use]
@@ -80,7 +82,7 @@ mod tests {
     #[test]
     fn what_is_not_allowed_is_named_with_what_is() {
         for (detector, parameters, said) in [
-            ("isolation", json!({}), "there are auto, hbos, iforest, mad, mahalanobis, zscore"),
+            ("isolation", json!({}), "there are auto, hbos, iforest, mad, mahalanobis, pca, zscore"),
             ("auto", json!({"members": "hbos"}), "it has none"),
             ("mad", json!({"agregate": "sum"}), "it has aggregate"),
             ("mad", json!({"aggregate": "mean"}), "max or sum"),

@@ -23,6 +23,8 @@ pub(crate) fn detectors() -> Vec<(&'static str, Value)> {
         ("mad", json!({})),
         ("mad", json!({"aggregate": "sum"})),
         ("mahalanobis", json!({})),
+        ("pca", json!({})),
+        ("pca", json!({"compat": "pyod"})),
         ("iforest", json!({"n_estimators": 9, "max_samples": 20})),
         ("auto", json!({})),
     ]

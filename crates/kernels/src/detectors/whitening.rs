@@ -1,0 +1,176 @@
+//! Directions in which columns vary together: what Mahalanobis distances and principal components share.
+//!
+//! ```text
+//! z   = (x - mean) / standard deviation (ddof 0), of the finite cells; a missing cell has 0
+//! R   = the mean of z z' over all rows
+//! l_k, v_k   the eigenvalues and eigenvectors of R, the greatest first
+//! ```
+//!
+//! A cell counts up to 2^400 standard deviations from its mean, an infinite one as much as that.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::center::Center;
+use crate::detector::{Score, State, written};
+use crate::eigen::{self, Pair};
+use crate::known::Known;
+use crate::numbers::BLOCK;
+use crate::{FitError, Level};
+
+/// More columns take more products of a row than anybody waits for.
+const COLUMNS_MAX: usize = 512;
+
+/// Directions in which so small a part of the greatest variance lies are left out.
+pub(crate) const VARIANCE_MIN: f64 = 1e-10;
+
+/// Rows projected at once: their cells stay in the fastest cache.
+pub(crate) const STRETCH: usize = 256;
+
+/// Refuses more columns than `detector` takes.
+pub(crate) fn check(detector: &str, names: &[String]) -> Result<(), FitError> {
+    let columns = names.len();
+    if columns <= COLUMNS_MAX {
+        return Ok(());
+    }
+    Err(FitError::Config(format!(
+        "{detector} takes up to {COLUMNS_MAX} columns, and {columns} were chosen: leave some out"
+    )))
+}
+
+/// By what the columns used are standardized, and the eigenvalues and eigenvectors of how they vary together, the greatest first. Moments
+/// and products were wanted.
+pub(crate) fn directions(known: &Known<'_>) -> (Vec<Center>, Vec<Pair>) {
+    let (columns, n) = (known.centers(), known.used.len());
+    let rows = known.total.rows as f64;
+    let mut matrix = known.products();
+    for sum in &mut matrix {
+        *sum /= rows;
+    }
+    for i in 0..n {
+        // A column that is infinite wherever it is not its only number: by itself, and in its own unit.
+        if matrix[i * n + i] == 0.0 {
+            matrix[i * n + i] = 1.0;
+        }
+    }
+    let columns = known.used.iter().map(|&column| columns[column].expect("a used column has a centre")).collect();
+    (columns, eigen::pairs(matrix, n))
+}
+
+/// The pairs whose directions have more than the least part of the greatest variance.
+pub(crate) fn with_variance(pairs: &[Pair]) -> impl Iterator<Item = &Pair> {
+    let least = pairs[0].value * VARIANCE_MIN;
+    pairs.iter().filter(move |pair| pair.value > least)
+}
+
+/// A frozen covariance: a row's score is the sum of the squares of its products with the directions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Whitening {
+    columns: Vec<Center>,
+    /// Eigenvectors divided by the roots of their values, the greatest value first.
+    directions: Vec<Vec<f64>>,
+}
+
+impl Whitening {
+    /// Of some of the eigenvectors.
+    pub(crate) fn new<'p>(columns: Vec<Center>, pairs: impl Iterator<Item = &'p Pair>) -> Self {
+        let direction = |pair: &Pair| pair.vector.iter().map(|part| part / pair.value.sqrt()).collect();
+        Self { columns, directions: pairs.map(direction).collect() }
+    }
+
+    pub(crate) fn is_sound(&self, columns: usize) -> bool {
+        // A direction is 1 long, divided by the root of a part of at most 1e-10 of at least one column's share of 1.
+        let most = (columns.max(1) as f64 / VARIANCE_MIN).sqrt() * f64::from(1 << 16);
+        let sound =
+            |direction: &Vec<f64>| direction.len() == columns && direction.iter().all(|part| part.abs() <= most);
+        self.columns.len() == columns
+            && columns <= COLUMNS_MAX
+            && self.columns.iter().all(|column| column.is_sound())
+            && (1..=columns).contains(&self.directions.len())
+            && self.directions.iter().all(sound)
+    }
+}
+
+impl State for Whitening {
+    fn to_json(&self) -> Box<RawValue> {
+        written(self)
+    }
+
+    fn scorer(&self, level: Level) -> Box<dyn Score + '_> {
+        Box::new(Projections { state: self, level })
+    }
+}
+
+/// A covariance, ready to score.
+#[derive(Debug)]
+struct Projections<'s> {
+    state: &'s Whitening,
+    level: Level,
+}
+
+impl Score for Projections<'_> {
+    fn block(&self, columns: &[&[f64]], scores: &mut [f64]) {
+        debug_assert!(scores.len() <= BLOCK, "a block has at most {BLOCK} rows");
+        let mut cells = vec![0.0; columns.len() * STRETCH];
+        for (stretch, scores) in scores.chunks_mut(STRETCH).enumerate() {
+            let rows = stretch * STRETCH..stretch * STRETCH + scores.len();
+            standardize(self.level, &self.state.columns, columns, rows, &mut cells);
+            for direction in &self.state.directions {
+                add_square(self.level, &cells, direction, scores);
+            }
+        }
+    }
+
+    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
+        let z = standardized(self.level, &self.state.columns, cells);
+        let mut parts = vec![0.0; z.len()];
+        for direction in &self.state.directions {
+            let along: f64 = direction.iter().zip(&z).fold(0.0, |sum, (part, z)| sum + part * z);
+            parts.iter_mut().zip(direction).for_each(|(sum, part)| *sum += part * along);
+        }
+        parts.iter().zip(&z).map(|(part, z)| part * z).collect()
+    }
+}
+
+/// Writes the standardized cells of `rows`, at most [`STRETCH`], column after column.
+pub(crate) fn standardize(
+    level: Level,
+    centers: &[Center],
+    columns: &[&[f64]],
+    rows: Range<usize>,
+    standardized: &mut [f64],
+) {
+    for ((column, center), out) in columns.iter().zip(centers).zip(standardized.chunks_exact_mut(STRETCH)) {
+        center.standardize(level, &column[rows.clone()], &mut out[..rows.len()]);
+    }
+}
+
+/// The same of one row.
+pub(crate) fn standardized(level: Level, centers: &[Center], cells: &[f64]) -> Vec<f64> {
+    let mut z = vec![0.0; cells.len()];
+    for ((center, cell), z) in centers.iter().zip(cells).zip(&mut z) {
+        center.standardize(level, std::slice::from_ref(cell), std::slice::from_mut(z));
+    }
+    z
+}
+
+levels! {
+    /// Adds to each score the square of the product of its row with `direction`. `cells` are those of [`STRETCH`] rows, column
+    /// after column.
+    fn add_square(cells: &[f64], direction: &[f64], scores: &mut [f64]) = add_square_body;
+}
+
+#[inline(always)]
+fn add_square_body(cells: &[f64], direction: &[f64], scores: &mut [f64]) {
+    let mut along = [0.0; STRETCH];
+    for (cells, part) in cells.as_chunks::<STRETCH>().0.iter().zip(direction) {
+        for (sum, cell) in along.iter_mut().zip(cells) {
+            *sum += part * cell;
+        }
+    }
+    for (score, along) in scores.iter_mut().zip(&along) {
+        *score += along * along;
+    }
+}
