@@ -25,7 +25,7 @@ fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 /// So many units of distance count in a product: with any direction of any number of columns, a square is still a double.
-const FAR: f64 = scale::power(400);
+pub(crate) const FAR: f64 = scale::power(400);
 
 impl Center {
     pub(crate) fn is_sound(self) -> bool {

@@ -66,6 +66,7 @@ mod known;
 mod left_out;
 mod merger;
 mod model;
+mod neighbours;
 mod numbers;
 mod observer;
 mod parameter;

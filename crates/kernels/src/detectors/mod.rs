@@ -5,6 +5,7 @@ pub(crate) mod auto;
 pub(crate) mod deviation;
 pub(crate) mod hbos;
 pub(crate) mod iforest;
+pub(crate) mod knn;
 pub(crate) mod mad;
 pub(crate) mod mahalanobis;
 pub(crate) mod pca;
@@ -18,8 +19,16 @@ use crate::FitError;
 use crate::detector::{Detector, DetectorInfo, Method, Parameters, Settings};
 
 /// Every detector, by name.
-static TABLE: [&dyn Detector; 7] =
-    [&auto::Auto, &hbos::Hbos, &iforest::Iforest, &mad::Mad, &mahalanobis::Mahalanobis, &pca::Pca, &zscore::Zscore];
+static TABLE: [&dyn Detector; 8] = [
+    &auto::Auto,
+    &hbos::Hbos,
+    &iforest::Iforest,
+    &knn::Knn,
+    &mad::Mad,
+    &mahalanobis::Mahalanobis,
+    &pca::Pca,
+    &zscore::Zscore,
+];
 
 /// What is said of every detector.
 #[must_use]
@@ -82,7 +91,7 @@ mod tests {
     #[test]
     fn what_is_not_allowed_is_named_with_what_is() {
         for (detector, parameters, said) in [
-            ("isolation", json!({}), "there are auto, hbos, iforest, mad, mahalanobis, pca, zscore"),
+            ("isolation", json!({}), "there are auto, hbos, iforest, knn, mad, mahalanobis, pca, zscore"),
             ("auto", json!({"members": "hbos"}), "it has none"),
             ("mad", json!({"agregate": "sum"}), "it has aggregate"),
             ("mad", json!({"aggregate": "mean"}), "max or sum"),

@@ -25,6 +25,7 @@ pub(crate) fn detectors() -> Vec<(&'static str, Value)> {
         ("mahalanobis", json!({})),
         ("pca", json!({})),
         ("pca", json!({"compat": "pyod"})),
+        ("knn", json!({"max_samples": 40})),
         ("iforest", json!({"n_estimators": 9, "max_samples": 20})),
         ("auto", json!({})),
     ]
