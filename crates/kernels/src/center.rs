@@ -86,6 +86,16 @@ impl Center {
         Self::new([point, 0.0], unit, 0, |unit| unit)
     }
 
+    /// The same unit around another centre, so many of them above this one.
+    pub(crate) fn moved(self, by: f64) -> Self {
+        let by = by * self.unit + self.rest;
+        let center = self.center + by;
+        // What the sum lost, to the bit (Knuth).
+        let most = center - self.center;
+        let rest = (self.center - (center - most)) + (by - most);
+        Self { center, rest, ..self }
+    }
+
     /// Distances are multiplied by this: one multiplication for one division, the same at every level.
     pub(crate) fn scale(self) -> f64 {
         1.0 / self.unit

@@ -18,6 +18,18 @@ pub(crate) fn subkey(key: u64, part: u64) -> u64 {
     mix(mix(key.wrapping_add(GOLDEN)) ^ part.wrapping_mul(GOLDEN))
 }
 
+/// Of the numbers below `count`, the `most` with the least hashes, by those.
+pub(crate) fn first(key: u64, count: usize, most: usize) -> Vec<usize> {
+    let mut keyed: Vec<(u64, usize)> =
+        (0..count).map(|number| (mix(key.wrapping_add(number as u64)), number)).collect();
+    if most < count {
+        keyed.select_nth_unstable(most);
+        keyed.truncate(most);
+    }
+    keyed.sort_unstable();
+    keyed.into_iter().map(|(_, number)| number).collect()
+}
+
 /// The sequence of a key.
 #[derive(Clone, Debug)]
 pub(crate) struct Sequence(u64);
@@ -57,6 +69,15 @@ mod tests {
         assert!(counts.iter().all(|count| count.abs_diff(10_000) < 500), "{counts:?}");
         let mean = (0..10_000).map(|_| sequence.uniform()).sum::<f64>() / 1e4;
         assert!((mean - 0.5).abs() < 0.02, "{mean}");
+    }
+
+    #[test]
+    fn the_first_of_a_key_are_those_of_fewer_too() {
+        let all = first(7, 1000, 1000);
+        assert_eq!(all.iter().sum::<usize>(), 999 * 500);
+        assert!(!all.is_sorted());
+        assert_eq!(first(7, 1000, 30), all[..30]);
+        assert_ne!(first(8, 1000, 30), all[..30]);
     }
 
     #[test]

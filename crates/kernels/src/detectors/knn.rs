@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::whitening::{standardize, standardized};
 use crate::center::Center;
 use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
-use crate::keyed::{mix, subkey};
+use crate::keyed::{self, subkey};
 use crate::known::Known;
 use crate::neighbours::{Neighbours, STRETCH};
 use crate::parameter::count;
@@ -87,16 +87,12 @@ impl Method for Fitting {
         let moments = known.moments();
         let columns: Vec<Center> = known.used.iter().map(|&column| Center::of_moments(&moments[column])).collect();
         let sampled = known.scored_rows()?;
-        let key = subkey(known.seed, REFERENCE);
-        let mut keyed: Vec<(u64, usize)> =
-            (0..sampled[0].len()).map(|row| (mix(key.wrapping_add(row as u64)), row)).collect();
-        keyed.sort_unstable();
-        keyed.truncate(self.rows);
-        let row = |&(_, row): &(u64, usize)| {
+        let chosen = keyed::first(subkey(known.seed, REFERENCE), sampled[0].len(), self.rows);
+        let row = |&row: &usize| {
             let cells: Vec<f64> = sampled.iter().map(|cells| cells[row]).collect();
             standardized(known.level, &columns, &cells)
         };
-        let rows: Vec<Vec<f64>> = keyed.iter().map(row).collect();
+        let rows: Vec<Vec<f64>> = chosen.iter().map(row).collect();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a few thousand")]
         let share = (NEAR * rows.len() as f64).round() as usize;
         let neighbours = if self.neighbours == 0 { share } else { self.neighbours };

@@ -8,6 +8,7 @@ pub(crate) mod iforest;
 pub(crate) mod knn;
 pub(crate) mod mad;
 pub(crate) mod mahalanobis;
+pub(crate) mod mcd;
 pub(crate) mod pca;
 pub(crate) mod stairs;
 pub(crate) mod whitening;
@@ -19,13 +20,14 @@ use crate::FitError;
 use crate::detector::{Detector, DetectorInfo, Method, Parameters, Settings};
 
 /// Every detector, by name.
-static TABLE: [&dyn Detector; 8] = [
+static TABLE: [&dyn Detector; 9] = [
     &auto::Auto,
     &hbos::Hbos,
     &iforest::Iforest,
     &knn::Knn,
     &mad::Mad,
     &mahalanobis::Mahalanobis,
+    &mcd::Mcd,
     &pca::Pca,
     &zscore::Zscore,
 ];
@@ -91,7 +93,7 @@ mod tests {
     #[test]
     fn what_is_not_allowed_is_named_with_what_is() {
         for (detector, parameters, said) in [
-            ("isolation", json!({}), "there are auto, hbos, iforest, knn, mad, mahalanobis, pca, zscore"),
+            ("isolation", json!({}), "there are auto, hbos, iforest, knn, mad, mahalanobis, mcd, pca, zscore"),
             ("auto", json!({"members": "hbos"}), "it has none"),
             ("mad", json!({"agregate": "sum"}), "it has aggregate"),
             ("mad", json!({"aggregate": "mean"}), "max or sum"),

@@ -65,6 +65,27 @@ pub(crate) fn with_variance(pairs: &[Pair]) -> impl Iterator<Item = &Pair> {
     pairs.iter().filter(move |pair| pair.value > least)
 }
 
+/// Eigenvectors divided by the roots of their values.
+pub(crate) fn scaled<'p>(pairs: impl Iterator<Item = &'p Pair>) -> Vec<Vec<f64>> {
+    pairs.map(|pair| pair.vector.iter().map(|part| part / pair.value.sqrt()).collect()).collect()
+}
+
+/// Of each row, the sum of the squares of its products with the directions.
+pub(crate) fn squares(level: Level, columns: &[Vec<f64>], directions: &[Vec<f64>]) -> Vec<f64> {
+    let mut squares = vec![0.0; columns[0].len()];
+    let mut cells = vec![0.0; columns.len() * STRETCH];
+    for (stretch, squares) in squares.chunks_mut(STRETCH).enumerate() {
+        let start = stretch * STRETCH;
+        for (column, out) in columns.iter().zip(cells.chunks_exact_mut(STRETCH)) {
+            out[..squares.len()].copy_from_slice(&column[start..start + squares.len()]);
+        }
+        for direction in directions {
+            add_square(level, &cells, direction, squares);
+        }
+    }
+    squares
+}
+
 /// A frozen covariance: a row's score is the sum of the squares of its products with the directions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Whitening {
@@ -76,8 +97,7 @@ pub(crate) struct Whitening {
 impl Whitening {
     /// Of some of the eigenvectors.
     pub(crate) fn new<'p>(columns: Vec<Center>, pairs: impl Iterator<Item = &'p Pair>) -> Self {
-        let direction = |pair: &Pair| pair.vector.iter().map(|part| part / pair.value.sqrt()).collect();
-        Self { columns, directions: pairs.map(direction).collect() }
+        Self { columns, directions: scaled(pairs) }
     }
 
     pub(crate) fn is_sound(&self, columns: usize) -> bool {

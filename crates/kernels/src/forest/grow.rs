@@ -7,7 +7,7 @@
 
 use super::Forest;
 use super::tree::{Node, Tree};
-use crate::keyed::{Sequence, mix, subkey};
+use crate::keyed::{self, Sequence, subkey};
 
 /// What a forest is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,16 +67,9 @@ impl Deck {
     fn shuffle(&mut self, rows: usize) {
         let key = subkey(subkey(self.growth.seed, ROWS), self.shuffles);
         self.shuffles += 1;
-        let mut keyed: Vec<(u64, usize)> =
-            (0..self.count).map(|row| (mix(key.wrapping_add(row as u64)), row)).collect();
         // More are not dealt.
-        let wanted = rows * self.growth.trees;
-        if wanted < keyed.len() {
-            keyed.select_nth_unstable(wanted);
-            keyed.truncate(wanted);
-        }
-        keyed.sort_unstable();
-        self.shuffled = keyed.into_iter().rev().map(|(_, row)| row).collect();
+        let first = keyed::first(key, self.count, rows * self.growth.trees);
+        self.shuffled = first.into_iter().rev().collect();
     }
 }
 

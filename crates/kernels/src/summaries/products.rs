@@ -85,7 +85,7 @@ pub(crate) fn of_rows(level: Level, centers: &[Option<Center>], columns: &[Vec<f
 
 levels! {
     /// The sum of the products.
-    fn dot(left: &[f64], right: &[f64]) -> f64 = dot_body;
+    pub(crate) fn dot(left: &[f64], right: &[f64]) -> f64 = dot_body;
 }
 
 #[inline(always)]

@@ -23,6 +23,7 @@ pub(crate) fn detectors() -> Vec<(&'static str, Value)> {
         ("mad", json!({})),
         ("mad", json!({"aggregate": "sum"})),
         ("mahalanobis", json!({})),
+        ("mcd", json!({})),
         ("pca", json!({})),
         ("pca", json!({"compat": "pyod"})),
         ("knn", json!({"max_samples": 40})),
