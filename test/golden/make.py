@@ -1,5 +1,5 @@
-"""Writes zscore.json, hbos.json, mad.json, mahalanobis.json, pca.json and
-iforest.json beside itself: what SciPy, scikit-learn and PyOD answer.
+"""Writes zscore.json, hbos.json, mad.json, mahalanobis.json, mcd.json,
+pca.json, knn.json and iforest.json beside itself: what SciPy, scikit-learn and PyOD answer.
 
 Nothing here is random between runs: every data set has its own fixed seed, so a second run writes the same bytes.
 The format is told in README.md.
@@ -18,6 +18,7 @@ from sklearn.covariance import EmpiricalCovariance
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.impute import SimpleImputer
+from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 PACKAGES = ("pyod", "scikit-learn", "scipy", "numpy", "numba")
@@ -133,6 +134,100 @@ def mahalanobis(fitted, new):
     if np.linalg.cond(model.covariance_) < 1e3:
         agree(scores, EmpiricalCovariance().fit(fitted).mahalanobis(fitted), "standardized and raw columns", 1e-10)
     return scores, scores_new, {"mean": imputer.statistics_}, facts
+
+
+def mcd(fitted, new):
+    """scikit-learn's covariance of the rows that concentration leads to, as the documentation of our detector has it."""
+    facts = {"derived": "missing cells are the mean of their column to the fit, and of the chosen rows to the score"}
+    facts = facts if np.isnan(fitted).any() else {}
+    scaler = StandardScaler().fit(fitted)
+    scaled, scaled_new = (scaler.transform(rows) for rows in (fitted, new))
+    standard = np.nan_to_num(scaled)
+    chosen = close_together(standard)
+    model = EmpiricalCovariance().fit(standard if chosen is None else standard[chosen])
+    model.precision_ = scipy.linalg.pinvh(model.covariance_, rtol=VARIANCE_MIN)
+    scores, scores_new = (model.mahalanobis(np.where(np.isnan(rows), model.location_, rows)) for rows in (scaled, scaled_new))
+    return scores, scores_new, {"mean": scaler.mean_, "sd": scaler.scale_}, facts
+
+
+def knn(fitted, new, n_neighbors):
+    """scikit-learn's distance to the k-th nearest of some standardized rows, beside one that is equal to the row."""
+    facts = {"derived": "missing cells are 0, the mean, once columns are standardized"} if np.isnan(fitted).any() else {}
+    scaler = StandardScaler().fit(fitted)
+    # Multiplied by, so that a row and its twin among the reference rows are equal to the bit here and in our model.
+    standard, standard_new = (np.nan_to_num((rows - scaler.mean_) * (1 / scaler.scale_)) for rows in (fitted, new))
+    agree(standard, np.nan_to_num(scaler.transform(fitted)), "ways to standardize")
+    reference = standard[np.random.default_rng(0).permutation(len(standard))[:30]]
+    near = min(n_neighbors, len(reference) - 1)
+    model = NearestNeighbors(algorithm="brute", metric="sqeuclidean").fit(reference)
+
+    def farness(rows):
+        squares = np.sort(((rows[:, None] - reference) ** 2).sum(2), axis=1)
+        agree(np.sort(model.kneighbors(rows, len(reference))[0], axis=1), squares, "NumPy and scikit-learn", 1e-6)
+        return np.sqrt(np.where(squares[:, 0] == 0, squares[:, near], squares[:, near - 1]))
+
+    facts["state"] = {
+        "columns": [{"center": mean, "unit": sd} for mean, sd in zip(scaler.mean_, scaler.scale_)],
+        "neighbours": {"neighbours": near, "rows": reference},
+    }
+    return farness(standard), farness(standard_new), None, facts
+
+
+class Undecided(Exception):
+    """Rows are equally near, and which of them are taken is left open here."""
+
+
+def close_together(rows):
+    """The rows whose covariance has the least determinant that concentration finds, or None where they say nothing of a direction."""
+    count = max(int(0.75 * len(rows)), min(len(rows), rows.shape[1] + 2))
+    median = np.median(rows, axis=0)
+    spread = np.median(np.abs(rows - median), axis=0)
+    robust = np.abs((rows - median) / np.where(spread > 0, spread, 1)).clip(0, 20).sum(1)
+    best = None
+    for start in (robust, ((rows - median) ** 2).sum(1), distances(rows, np.arange(len(rows)))):
+        chosen = nearest(start, count)
+        for _ in range(12):
+            found = distances(rows, chosen)
+            closer = chosen if found is None else nearest(found, count)
+            if np.array_equal(closer, chosen):
+                break
+            chosen = closer
+        if distances(rows, chosen) is None:
+            continue
+        _, determinant = np.linalg.slogdet(EmpiricalCovariance().fit(rows[chosen]).covariance_)
+        if best is None or determinant < best[0] - 1e-9:
+            best = (determinant, chosen)
+    return best and best[1]
+
+
+def nearest(distances, count):
+    if count < len(distances):
+        below, above = np.sort(distances)[count - 1:count + 1]
+        if above - below <= 1e-9 * max(1, above):
+            raise Undecided
+    return np.sort(np.argsort(distances, kind="stable")[:count])
+
+
+def distances(rows, chosen):
+    """Mahalanobis', by the covariance of some of the rows; None where it is singular."""
+    model = EmpiricalCovariance().fit(rows[chosen])
+    values = np.linalg.eigvalsh(model.covariance_)
+    whole = len(chosen) == len(rows)
+    if not whole and values[0] <= VARIANCE_MIN * values[-1]:
+        return None
+    model.precision_ = scipy.linalg.pinvh(model.covariance_, rtol=VARIANCE_MIN)
+    return model.mahalanobis(rows)
+
+
+def decided(sets):
+    """The data of which no two rows are equally near where it matters."""
+    def clear(fitted):
+        try:
+            mcd(fitted[:, np.nanstd(fitted, axis=0) > 0], fitted[:, np.nanstd(fitted, axis=0) > 0])
+        except Undecided:
+            return False
+        return True
+    return {name: data for name, data in sets.items() if clear(data[0])}
 
 
 def pca(fitted, new, compat="none", n_selected_components=0):
@@ -314,6 +409,10 @@ def components(name):
         yield {"compat": "pyod"}
 
 
+def near(_name):
+    yield {"n_neighbors": 3}
+
+
 def single(sets):
     """The same data, as single precision holds them."""
     return {name: tuple(rows.astype(np.float32).astype(np.float64) for rows in data) for name, data in sets.items()}
@@ -345,5 +444,7 @@ if __name__ == "__main__":
     write("mad", mad, aggregates, SETS)
     write("hbos", hbos, hbos_parameters, SETS)
     write("mahalanobis", mahalanobis, nothing, SETS)
+    write("mcd", mcd, nothing, decided(SETS))
+    write("knn", knn, near, SETS)
     write("pca", pca, components, directions(SETS))
     write("iforest", iforest, trees, single(SETS))

@@ -151,3 +151,13 @@ fn isolation_scores_are_those_of_scikit_learn_given_its_trees() {
 fn principal_components_are_those_of_scikit_learn_and_pyod() {
     check("pca.json");
 }
+
+#[test]
+fn distances_from_most_rows_are_those_of_scikit_learn_given_the_rows() {
+    check("mcd.json");
+}
+
+#[test]
+fn distances_to_neighbours_are_those_of_scikit_learn_given_the_reference_rows() {
+    check("knn.json");
+}

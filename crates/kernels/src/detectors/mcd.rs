@@ -2,9 +2,9 @@
 //! rows that lie closest together (Rousseeuw and Van Driessen, "A fast algorithm for the minimum covariance determinant estimator", 1999).
 //!
 //! ```text
-//! z       = (x - mean) / standard deviation (ddof 0), of the finite cells; a missing or infinite cell has 0
+//! z       = (x - mean) / standard deviation (ddof 0), of the finite cells; a sampled cell that is missing or infinite has 0
 //! H       the h of the n sampled rows whose covariance C has the least determinant; h = max(floor(0.75 n), min(n, columns + 2))
-//! score   = (z - m)' C^-1 (z - m),  m being the mean of H
+//! score   = (z - m)' C^-1 (z - m),  m being the mean of H; a missing cell of a row has that
 //! ```
 //!
 //! H is found by concentration: the h rows nearest by the mean and covariance of one H are the next, whose determinant is no greater; at most
