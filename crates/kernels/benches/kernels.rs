@@ -185,6 +185,7 @@ fn main() {
             ("hbos", json!({"n_bins": 100})),
             ("mad", json!({"aggregate": "sum"})),
             ("iforest", json!({})),
+            ("inne", json!({})),
             ("knn", json!({})),
             ("auto", json!({})),
         ] {

@@ -30,6 +30,33 @@ pub(crate) fn first(key: u64, count: usize, most: usize) -> Vec<usize> {
     keyed.into_iter().map(|(_, number)| number).collect()
 }
 
+/// Numbers in no order, to be dealt out.
+#[derive(Clone, Debug)]
+pub(crate) struct Deck {
+    key: u64,
+    count: usize,
+    most: usize,
+    shuffled: Vec<usize>,
+    shuffles: u64,
+}
+
+impl Deck {
+    /// The numbers below `count`, of which `most` at most are dealt between two shuffles.
+    pub(crate) fn new(key: u64, count: usize, most: usize) -> Self {
+        Self { key, count, most, shuffled: Vec::new(), shuffles: 0 }
+    }
+
+    /// So many of them, no more than there are and none twice; shuffled again where fewer are left.
+    pub(crate) fn deal(&mut self, numbers: usize) -> Vec<usize> {
+        if self.shuffled.len() < numbers {
+            let first = first(subkey(self.key, self.shuffles), self.count, self.most.max(numbers));
+            self.shuffled = first.into_iter().rev().collect();
+            self.shuffles += 1;
+        }
+        self.shuffled.split_off(self.shuffled.len() - numbers)
+    }
+}
+
 /// The sequence of a key.
 #[derive(Clone, Debug)]
 pub(crate) struct Sequence(u64);
@@ -78,6 +105,18 @@ mod tests {
         assert!(!all.is_sorted());
         assert_eq!(first(7, 1000, 30), all[..30]);
         assert_ne!(first(8, 1000, 30), all[..30]);
+    }
+
+    #[test]
+    fn numbers_are_dealt_out_before_any_comes_again() {
+        let mut deck = Deck::new(1, 1050, 3000);
+        for shuffle in 0..3 {
+            let mut dealt: Vec<usize> = (0..10).flat_map(|_| deck.deal(100)).collect();
+            assert!(!dealt.is_sorted());
+            dealt.sort_unstable();
+            dealt.dedup();
+            assert_eq!((dealt.len(), deck.shuffles), (1000, shuffle + 1));
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::simd::{LANES, Lanes};
 pub(crate) const STRETCH: usize = 256;
 
 /// Reference rows compared at once.
-const ABREAST: usize = 4;
+pub(crate) const ABREAST: usize = 4;
 
 /// The reference rows, and which of the nearest counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,8 +47,7 @@ impl Neighbours {
 
     /// The distance of one row, and its neighbour at that distance.
     pub(crate) fn neighbour(&self, cells: &[f64]) -> (f64, &[f64]) {
-        let square = |row: &Vec<f64>| row.iter().zip(cells).fold(0.0, |sum, (r, x)| sum + (x - r) * (x - r));
-        let mut squares: Vec<(f64, usize)> = self.rows.iter().map(square).zip(0..).collect();
+        let mut squares: Vec<(f64, usize)> = self.rows.iter().map(|row| square(row, cells)).zip(0..).collect();
         squares.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let (square, row) = squares[self.place(squares[0].0 == 0.0)];
         (square.sqrt(), &self.rows[row])
@@ -58,6 +57,11 @@ impl Neighbours {
     fn place(&self, has_twin: bool) -> usize {
         (self.neighbours - 1 + usize::from(has_twin)).min(self.rows.len() - 1)
     }
+}
+
+/// The squared distance of two rows: the same as [`squares`] finds.
+pub(crate) fn square(row: &[f64], cells: &[f64]) -> f64 {
+    row.iter().zip(cells).fold(0.0, |sum, (r, x)| sum + (x - r) * (x - r))
 }
 
 levels! {
@@ -88,7 +92,7 @@ fn distances_body(reference: &Neighbours, cells: &[f64], distances: &mut [f64]) 
 
 /// The squared distances of as many rows as there are lanes from some reference rows. `cells` begin with those of the first column.
 #[inline(always)]
-fn squares(rows: [&[f64]; ABREAST], cells: &[[f64; LANES]]) -> [Lanes; ABREAST] {
+pub(crate) fn squares(rows: [&[f64]; ABREAST], cells: &[[f64; LANES]]) -> [Lanes; ABREAST] {
     let mut squares = [Lanes::splat(0.0); ABREAST];
     let columns = cells.iter().step_by(STRETCH / LANES);
     let parts = rows[0].iter().zip(rows[1]).zip(rows[2]).zip(rows[3]);

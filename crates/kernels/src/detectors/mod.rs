@@ -5,6 +5,7 @@ pub(crate) mod auto;
 pub(crate) mod deviation;
 pub(crate) mod hbos;
 pub(crate) mod iforest;
+pub(crate) mod inne;
 pub(crate) mod knn;
 pub(crate) mod mad;
 pub(crate) mod mahalanobis;
@@ -20,10 +21,11 @@ use crate::FitError;
 use crate::detector::{Detector, DetectorInfo, Method, Parameters, Settings};
 
 /// Every detector, by name.
-static TABLE: [&dyn Detector; 9] = [
+static TABLE: [&dyn Detector; 10] = [
     &auto::Auto,
     &hbos::Hbos,
     &iforest::Iforest,
+    &inne::Inne,
     &knn::Knn,
     &mad::Mad,
     &mahalanobis::Mahalanobis,
@@ -93,7 +95,7 @@ mod tests {
     #[test]
     fn what_is_not_allowed_is_named_with_what_is() {
         for (detector, parameters, said) in [
-            ("isolation", json!({}), "there are auto, hbos, iforest, knn, mad, mahalanobis, mcd, pca, zscore"),
+            ("isolation", json!({}), "there are auto, hbos, iforest, inne, knn, mad, mahalanobis, mcd, pca, zscore"),
             ("auto", json!({"members": "hbos"}), "it has none"),
             ("mad", json!({"agregate": "sum"}), "it has aggregate"),
             ("mad", json!({"aggregate": "mean"}), "max or sum"),

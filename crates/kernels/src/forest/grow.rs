@@ -7,7 +7,7 @@
 
 use super::Forest;
 use super::tree::{Node, Tree};
-use crate::keyed::{self, Sequence, subkey};
+use crate::keyed::{Deck, Sequence, subkey};
 
 /// What a forest is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(crate) fn grow(growth: Growth, columns: &[&[f64]]) -> Forest {
     let count = columns[0].len();
     let rows = growth.rows.min(count);
     let depth_max = rows.next_power_of_two().ilog2() as usize;
-    let mut deck = Deck::new(growth, count);
+    let mut deck = Deck::new(subkey(growth.seed, ROWS), count, growth.trees * rows);
     let trees = (0..growth.trees).map(|number| {
         let mut dealt = deck.deal(rows);
         let mut grower = Grower {
@@ -42,36 +42,6 @@ pub(crate) fn grow(growth: Growth, columns: &[&[f64]]) -> Forest {
 /// Parts of the seed.
 const ROWS: u64 = 1;
 const TREES: u64 = 2;
-
-/// Rows in no order.
-struct Deck {
-    growth: Growth,
-    count: usize,
-    shuffled: Vec<usize>,
-    shuffles: u64,
-}
-
-impl Deck {
-    fn new(growth: Growth, count: usize) -> Self {
-        Self { growth, count, shuffled: Vec::new(), shuffles: 0 }
-    }
-
-    /// So many rows; shuffled again where fewer are left.
-    fn deal(&mut self, rows: usize) -> Vec<usize> {
-        if self.shuffled.len() < rows {
-            self.shuffle(rows);
-        }
-        self.shuffled.split_off(self.shuffled.len() - rows)
-    }
-
-    fn shuffle(&mut self, rows: usize) {
-        let key = subkey(subkey(self.growth.seed, ROWS), self.shuffles);
-        self.shuffles += 1;
-        // More are not dealt.
-        let first = keyed::first(key, self.count, rows * self.growth.trees);
-        self.shuffled = first.into_iter().rev().collect();
-    }
-}
 
 struct Grower<'c> {
     columns: &'c [&'c [f64]],
@@ -136,18 +106,6 @@ fn partition(rows: &mut [usize], goes_left: impl Fn(usize) -> bool) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rows_are_dealt_out_before_any_comes_again() {
-        let mut deck = Deck::new(Growth { trees: 30, rows: 100, seed: 1 }, 1050);
-        for shuffle in 0..3 {
-            let mut dealt: Vec<usize> = (0..10).flat_map(|_| deck.deal(100)).collect();
-            assert!(!dealt.is_sorted());
-            dealt.sort_unstable();
-            dealt.dedup();
-            assert_eq!((dealt.len(), deck.shuffles), (1000, shuffle + 1));
-        }
-    }
 
     #[test]
     fn a_threshold_leaves_cells_on_either_side() {

@@ -7,10 +7,10 @@ use batch_core_kernels::{
 use serde_json::{Map, Value, json};
 use std::ops::Range;
 
-/// Parameters with which `detector` finds what there is to find: a small forest, as tests that read a model byte by byte have it,
+/// Parameters with which `detector` finds what there is to find: a small ensemble, as tests that read a model byte by byte have it,
 /// does not.
 pub(crate) fn thorough(detector: &str, parameters: Value) -> Value {
-    if detector == "iforest" { json!({}) } else { parameters }
+    if matches!(detector, "iforest" | "inne") { json!({}) } else { parameters }
 }
 
 /// Every detector with parameters that take different ways through the code.
@@ -26,6 +26,7 @@ pub(crate) fn detectors() -> Vec<(&'static str, Value)> {
         ("mcd", json!({})),
         ("pca", json!({})),
         ("pca", json!({"compat": "pyod"})),
+        ("inne", json!({"n_estimators": 9, "max_samples": 5})),
         ("knn", json!({"max_samples": 40})),
         ("iforest", json!({"n_estimators": 9, "max_samples": 20})),
         ("auto", json!({})),

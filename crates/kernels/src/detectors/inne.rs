@@ -1,0 +1,246 @@
+//! Isolation by nearest neighbours: how large the smallest balls around sampled rows are that hold a row, beside those next to them
+//! (Bandaragoda, Ting, Albrecht, Liu, Zhu and Wells, "Isolation-based anomaly detection using nearest-neighbor ensembles", 2018).
+//!
+//! ```text
+//! z         = (x - mean) / standard deviation (ddof 0), of the finite cells; a missing cell has 0
+//! r_i       = |c_i - c_n(i)|^2,  c_n(i) being the nearest of the other sampled rows of c_i's set
+//! ratio_i   = 1 - (r_n(i) + e) / (r_i + e),  e = 2^-52
+//! score     = the mean over all sets of ratio_i, i being the smallest ball |z - c_i|^2 <= r_i that holds the row; 1 where none does
+//! ```
+//!
+//! That is the score of `PyOD`'s `INNE`, given the same sets; ours are dealt out of the sample by a keyed hash, and columns are standardized, so
+//! that units cancel. An infinite cell, and one beyond 2^400 standard deviations, counts as the mean and adds 1, which is as much as the balls can
+//! say of any row.
+//!
+//! The contribution of a column is, of each set, its part of the squared distance from the nearest of the set, of the score that the set
+//! gives, and the mean of these; an infinite cell adds 1. They add up to the score.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::whitening::{standardize, standardized};
+use crate::center::{Center, FAR};
+use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
+use crate::keyed::{Deck, subkey};
+use crate::known::Known;
+use crate::neighbours::{ABREAST, STRETCH, square, squares};
+use crate::parameter::count;
+use crate::simd::{LANES, Lanes};
+use crate::wants::Wants;
+use crate::{FitError, Level};
+
+static INFO: DetectorInfo = DetectorInfo {
+    name: "inne",
+    summary: "How large the smallest balls around sampled rows are that hold a row (isolation by nearest neighbours).",
+    passes: 1,
+    merge: "mean and squares per row group, merged in the order of the rows; a sample keyed by row number",
+    parameters: &[
+        count("n_estimators", 200, 1, 1000, "sets of sampled rows"),
+        count("max_samples", 8, 2, 256, "sampled rows of each set"),
+    ],
+};
+
+/// The part of the seed by which sets are dealt.
+const SETS: u64 = 5;
+
+/// Added to each radius, so that none is 0.
+const EPSILON: f64 = f64::EPSILON;
+
+/// The detector.
+#[derive(Debug)]
+pub(crate) struct Inne;
+
+/// How it is fitted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fitting {
+    sets: usize,
+    rows: usize,
+}
+
+impl Detector for Inne {
+    fn info(&self) -> &'static DetectorInfo {
+        &INFO
+    }
+
+    fn method(&self, parameters: Settings<'_>) -> Arc<dyn Method> {
+        Arc::new(Fitting { sets: parameters.count("n_estimators"), rows: parameters.count("max_samples") })
+    }
+
+    fn read(&self, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
+        sound(state, |state: &Balls| state.is_sound(columns))
+    }
+}
+
+impl Method for Fitting {
+    fn wants(&self) -> Wants {
+        Wants { moments: true, ..Wants::default() }
+    }
+
+    fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
+        let moments = known.moments();
+        let columns: Vec<Center> = known.used.iter().map(|&column| Center::of_moments(&moments[column])).collect();
+        let sampled = known.scored_rows()?;
+        let count = sampled[0].len();
+        let rows = self.rows.min(count);
+        let mut deck = Deck::new(subkey(known.seed, SETS), count, self.sets * rows);
+        let row = |row: usize| {
+            let cells: Vec<f64> = sampled.iter().map(|cells| cells[row]).collect();
+            let mut z = standardized(known.level, &columns, &cells);
+            bring_in(known.level, &mut z, &mut vec![0.0; cells.len()]);
+            z
+        };
+        let sets = (0..self.sets).map(|_| deck.deal(rows).into_iter().map(row).collect()).collect();
+        Ok(Arc::new(Balls { columns, sets }))
+    }
+}
+
+/// Frozen sets of rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Balls {
+    columns: Vec<Center>,
+    /// Of each set, standardized rows.
+    sets: Vec<Vec<Vec<f64>>>,
+}
+
+impl Balls {
+    fn is_sound(&self, columns: usize) -> bool {
+        let row = |row: &Vec<f64>| row.len() == columns && row.iter().all(|cell| cell.abs() <= FAR);
+        self.columns.len() == columns
+            && self.columns.iter().all(|column| column.is_sound())
+            && !self.sets.is_empty()
+            && self.sets.iter().all(|set| !set.is_empty() && set.iter().all(row))
+    }
+}
+
+impl State for Balls {
+    fn to_json(&self) -> Box<RawValue> {
+        written(self)
+    }
+
+    /// All but the rows.
+    fn describe(&self) -> Value {
+        json!({ "columns": self.columns, "sets": self.sets.len(), "rows": self.sets[0].len() })
+    }
+
+    fn scorer(&self, level: Level) -> Box<dyn Score + '_> {
+        let sets = self.sets.iter().map(|set| balls(set)).collect();
+        Box::new(Smallest { columns: &self.columns, sets, level })
+    }
+}
+
+/// A ball around a row.
+#[derive(Clone, Copy, Debug)]
+struct Ball<'s> {
+    center: &'s [f64],
+    /// Squared.
+    radius: f64,
+    /// What it says of a row of which it is the smallest.
+    ratio: f64,
+}
+
+/// The balls of a set, the smallest last.
+fn balls(set: &[Vec<f64>]) -> Vec<Ball<'_>> {
+    // A row that is alone in its set holds none but its equals.
+    let nearest = |i: usize| {
+        let others = (0..set.len()).filter(|other| *other != i);
+        let squares = others.map(|other| (square(&set[i], &set[other]), other));
+        squares.min_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or((0.0, i))
+    };
+    let nearest: Vec<(f64, usize)> = (0..set.len()).map(nearest).collect();
+    let ratio = |&(radius, next): &(f64, usize)| 1.0 - (nearest[next].0 + EPSILON) / (radius + EPSILON);
+    let mut balls: Vec<Ball<'_>> =
+        set.iter().zip(&nearest).map(|(center, near)| Ball { center, radius: near.0, ratio: ratio(near) }).collect();
+    // Of equal ones the first is last.
+    balls.sort_by(|a, b| a.radius.total_cmp(&b.radius));
+    balls.reverse();
+    balls
+}
+
+/// Balls, ready to score.
+#[derive(Debug)]
+struct Smallest<'s> {
+    columns: &'s [Center],
+    sets: Vec<Vec<Ball<'s>>>,
+    level: Level,
+}
+
+impl Score for Smallest<'_> {
+    fn block(&self, columns: &[&[f64]], scores: &mut [f64]) {
+        let mut cells = vec![0.0; columns.len() * STRETCH];
+        for (stretch, scores) in scores.chunks_mut(STRETCH).enumerate() {
+            let rows = stretch * STRETCH..stretch * STRETCH + scores.len();
+            standardize(self.level, self.columns, columns, rows, &mut cells);
+            let mut infinities = [0.0; STRETCH];
+            for cells in cells.chunks_exact_mut(STRETCH) {
+                bring_in(self.level, cells, &mut infinities);
+            }
+            mean_ratios(self.level, &self.sets, &cells, scores);
+            scores.iter_mut().zip(infinities).for_each(|(score, infinities)| *score += infinities);
+        }
+    }
+
+    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
+        let mut z = standardized(self.level, self.columns, cells);
+        let mut infinities = vec![0.0; z.len()];
+        bring_in(self.level, &mut z, &mut infinities);
+        let mut parts = vec![0.0; z.len()];
+        for set in &self.sets {
+            let square = |ball: &Ball<'_>| square(ball.center, &z);
+            let ratio =
+                set.iter().fold(1.0, |ratio, ball| if square(ball) <= ball.radius { ball.ratio } else { ratio });
+            let nearest = set.iter().min_by(|a, b| square(a).total_cmp(&square(b))).expect("a set has rows");
+            let all = square(nearest);
+            if all > 0.0 {
+                for ((part, z), center) in parts.iter_mut().zip(&z).zip(nearest.center) {
+                    *part += ratio * ((z - center) * (z - center) / all);
+                }
+            }
+        }
+        parts.iter().zip(infinities).map(|(part, infinities)| part / self.sets.len() as f64 + infinities).collect()
+    }
+}
+
+levels! {
+    /// Puts what is as far out as can be to the centre, and counts it.
+    fn bring_in(cells: &mut [f64], infinities: &mut [f64]) = bring_in_body;
+}
+
+#[inline(always)]
+fn bring_in_body(cells: &mut [f64], infinities: &mut [f64]) {
+    for (cell, infinities) in cells.iter_mut().zip(infinities) {
+        let far = cell.abs() >= FAR;
+        *infinities += if far { 1.0 } else { 0.0 };
+        *cell = if far { 0.0 } else { *cell };
+    }
+}
+
+levels! {
+    /// Writes the mean over the sets of what the smallest ball says that holds the row. `cells` are those of [`STRETCH`] rows, column after
+    /// column.
+    fn mean_ratios(sets: &[Vec<Ball<'_>>], cells: &[f64], scores: &mut [f64]) = ratios_body;
+}
+
+#[inline(always)]
+fn ratios_body(sets: &[Vec<Ball<'_>>], cells: &[f64], scores: &mut [f64]) {
+    let cells: &[[f64; LANES]] = cells.as_chunks().0;
+    for (group, scores) in scores.chunks_mut(LANES).enumerate() {
+        let mut sum = Lanes::splat(0.0);
+        for balls in sets {
+            let mut ratio = Lanes::splat(1.0);
+            for balls in balls.chunks(ABREAST) {
+                // Where there are fewer, the last is compared again, for nothing.
+                let several: [&[f64]; ABREAST] = std::array::from_fn(|ball| balls[ball.min(balls.len() - 1)].center);
+                for (ball, square) in balls.iter().zip(squares(several, &cells[group..])) {
+                    ratio = ratio.zip(square, |ratio, square| if square <= ball.radius { ball.ratio } else { ratio });
+                }
+            }
+            sum = sum.add(ratio);
+        }
+        for (score, sum) in scores.iter_mut().zip(sum.0) {
+            *score = sum / sets.len() as f64;
+        }
+    }
+}
