@@ -1,5 +1,5 @@
 """Writes zscore.json, hbos.json, mad.json, mahalanobis.json, mcd.json,
-pca.json, knn.json and iforest.json beside itself: what SciPy, scikit-learn and PyOD answer.
+pca.json, knn.json, inne.json and iforest.json beside itself: what SciPy, scikit-learn and PyOD answer.
 
 Nothing here is random between runs: every data set has its own fixed seed, so a second run writes the same bytes.
 The format is told in README.md.
@@ -12,6 +12,7 @@ import numpy as np
 import scipy.linalg
 import scipy.stats
 from pyod.models.hbos import HBOS
+from pyod.models.inne import INNE
 from pyod.models.mad import MAD
 from pyod.models.pca import PCA as PyodPCA
 from sklearn.covariance import EmpiricalCovariance
@@ -27,6 +28,8 @@ FILE_BYTES_MAX = 300_000
 MODEL_COLUMNS_MAX = 10
 # Iglewicz and Hoaglin: the mean absolute deviation of a normal variable is sd / 1.253314.
 MEAN_DEVIATION_TO_SD = 1.253314
+# PyOD's MIN_FLOAT.
+EPSILON = np.finfo(float).eps
 # Directions of the standardized columns with less than this part of the greatest variance count as none.
 VARIANCE_MIN = 1e-10
 
@@ -173,6 +176,32 @@ def knn(fitted, new, n_neighbors):
     return farness(standard), farness(standard_new), None, facts
 
 
+def inne(fitted, new, n_estimators, max_samples):
+    """PyOD's score, given its own centroids; on the data as they are."""
+    model = INNE(n_estimators=n_estimators, max_samples=min(max_samples, len(fitted)), random_state=0).fit(fitted)
+    scores, scores_new = (model.decision_function(rows) for rows in (fitted, new))
+    for rows, found in ((fitted, scores), (new, scores_new)):
+        if not np.allclose(found, by_differences(model, rows), rtol=1e-9, atol=1e-9):
+            raise Undecided
+    return scores, scores_new, None, {"state": {
+        "columns": [{"center": 0.0, "unit": 1.0}] * fitted.shape[1], "sets": model._centroids}}
+
+
+def by_differences(model, rows):
+    """The same where no digit is lost: PyOD's distances come from products, and on the edge of a ball the last one decides."""
+    isolation = np.ones((len(model._centroids), len(rows)))
+    for centroids, found in zip(model._centroids, isolation):
+        between = ((centroids[:, None] - centroids) ** 2).sum(2)
+        np.fill_diagonal(between, np.inf)
+        radius, nearest = between.min(1), between.argmin(1)
+        ratio = 1 - (radius[nearest] + EPSILON) / (radius + EPSILON)
+        squares = ((rows[:, None] - centroids) ** 2).sum(2)
+        held = np.where(squares <= radius, radius, np.inf)
+        inside = np.isfinite(held).any(1)
+        found[inside] = ratio[held.argmin(1)[inside]]
+    return isolation.mean(0)
+
+
 class Undecided(Exception):
     """Rows are equally near, and which of them are taken is left open here."""
 
@@ -219,15 +248,16 @@ def distances(rows, chosen):
     return model.mahalanobis(rows)
 
 
-def decided(sets):
+def decided(sets, function, parameters):
     """The data of which no two rows are equally near where it matters."""
-    def clear(fitted):
+    def clear(fitted, new):
+        varies = np.nanstd(fitted, axis=0) > 0
         try:
-            mcd(fitted[:, np.nanstd(fitted, axis=0) > 0], fitted[:, np.nanstd(fitted, axis=0) > 0])
+            function(fitted[:, varies], new[:, varies], **parameters)
         except Undecided:
             return False
         return True
-    return {name: data for name, data in sets.items() if clear(data[0])}
+    return {name: data for name, data in sets.items() if clear(*data)}
 
 
 def pca(fitted, new, compat="none", n_selected_components=0):
@@ -413,6 +443,18 @@ def near(_name):
     yield {"n_neighbors": 3}
 
 
+def balls(_name):
+    yield BALLS
+
+
+BALLS = {"n_estimators": 9, "max_samples": 8}
+
+
+def whole(sets):
+    """The data without missing cells."""
+    return {name: data for name, data in sets.items() if not np.isnan(data[0]).any()}
+
+
 def single(sets):
     """The same data, as single precision holds them."""
     return {name: tuple(rows.astype(np.float32).astype(np.float64) for rows in data) for name, data in sets.items()}
@@ -444,7 +486,8 @@ if __name__ == "__main__":
     write("mad", mad, aggregates, SETS)
     write("hbos", hbos, hbos_parameters, SETS)
     write("mahalanobis", mahalanobis, nothing, SETS)
-    write("mcd", mcd, nothing, decided(SETS))
+    write("mcd", mcd, nothing, decided(SETS, mcd, {}))
     write("knn", knn, near, SETS)
+    write("inne", inne, balls, decided(whole(SETS), inne, BALLS))
     write("pca", pca, components, directions(SETS))
     write("iforest", iforest, trees, single(SETS))

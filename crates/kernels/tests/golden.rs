@@ -161,3 +161,8 @@ fn distances_from_most_rows_are_those_of_scikit_learn_given_the_rows() {
 fn distances_to_neighbours_are_those_of_scikit_learn_given_the_reference_rows() {
     check("knn.json");
 }
+
+#[test]
+fn isolation_by_balls_is_that_of_pyod_given_its_centroids() {
+    check("inne.json");
+}
