@@ -3,10 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Level;
+use crate::numbers::STRETCH;
 use crate::simd::{LANES, Lanes};
-
-/// Rows whose distances are found at once: their cells stay in the fastest cache.
-pub(crate) const STRETCH: usize = 256;
 
 /// Reference rows compared at once.
 pub(crate) const ABREAST: usize = 4;

@@ -7,6 +7,9 @@
 /// Rows of one block. Floats are summed within a block, then over the blocks of a row group, then over row groups.
 pub(crate) const BLOCK: usize = 2048;
 
+/// Rows of a part of a block whose cells, column after column, stay in the fastest cache while they are gone through again and again.
+pub(crate) const STRETCH: usize = 256;
+
 /// Added to a number from 0 to 2^32, it leaves the nearest whole number in the low bits: a conversion that every level
 /// does alike and in whole registers, which a cast is not.
 pub(crate) const WHOLE: f64 = 4_503_599_627_370_496.0;

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use crate::Level;
 use crate::center::Center;
 use crate::detector::{Score, State, written};
+use crate::numbers::STRETCH;
 use crate::scale;
 
 /// How the cells of a row become one score.
@@ -26,9 +27,6 @@ pub(crate) enum Aggregate {
     /// The sum of the squared distances.
     Squares,
 }
-
-/// Cells shifted at once.
-const STRETCH: usize = 256;
 
 /// A frozen z-score or robust z-score.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -21,11 +21,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::whitening::{self, STRETCH, Whitening};
+use super::whitening::{self, Whitening};
 use crate::center::Center;
 use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
 use crate::eigen::Pair;
 use crate::known::Known;
+use crate::numbers::STRETCH;
 use crate::parameter::{choice, count};
 use crate::wants::Wants;
 use crate::{FitError, Level};

@@ -17,7 +17,7 @@ use crate::center::Center;
 use crate::detector::{Score, State, written};
 use crate::eigen::{self, Pair};
 use crate::known::Known;
-use crate::numbers::BLOCK;
+use crate::numbers::{BLOCK, STRETCH};
 use crate::{FitError, Level};
 
 /// More columns take more products of a row than anybody waits for.
@@ -25,9 +25,6 @@ const COLUMNS_MAX: usize = 512;
 
 /// Directions in which so small a part of the greatest variance lies are left out.
 pub(crate) const VARIANCE_MIN: f64 = 1e-10;
-
-/// Rows projected at once: their cells stay in the fastest cache.
-pub(crate) const STRETCH: usize = 256;
 
 /// Refuses more columns than `detector` takes.
 pub(crate) fn check(detector: &str, names: &[String]) -> Result<(), FitError> {

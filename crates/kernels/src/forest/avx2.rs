@@ -8,7 +8,7 @@ use std::arch::x86_64::{
 };
 
 use super::ranked::{DEPTH, GROUP, GROUPS, Ladder, Ranked, Table};
-use super::walk::STRETCH;
+use crate::numbers::STRETCH;
 
 /// Rows in a register of 32-bit places,
 const LANES: usize = 8;

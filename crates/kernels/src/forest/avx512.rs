@@ -12,7 +12,7 @@ use std::arch::x86_64::{
 };
 
 use super::ranked::{GROUP, GROUPS, Ladder, Ranked, TOP_STEPS, Table};
-use super::walk::STRETCH;
+use crate::numbers::STRETCH;
 
 /// Of up to so many columns all are looked through for the cells that are compared; of more, each is looked up.
 const SCANNED_MAX: usize = 24;

@@ -43,10 +43,11 @@ impl Forest {
 mod tests {
     use super::grow::{Growth, grow};
     use super::tree::{Node, Tree, leaf_length};
-    use super::walk::{STRETCH, Walk};
+    use super::walk::Walk;
     use super::*;
     use crate::Level;
     use crate::keyed::Sequence;
+    use crate::numbers::STRETCH;
 
     /// Every third column has few values, so that cells are equal to thresholds; one more than the forest is grown from is far out.
     fn cells(columns: usize, rows: usize) -> Vec<Vec<f64>> {

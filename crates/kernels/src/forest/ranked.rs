@@ -7,7 +7,7 @@
 
 use super::Forest;
 use super::tree::{Node, Tree, Visit, leaf_length};
-use super::walk::STRETCH;
+use crate::numbers::STRETCH;
 
 /// Cuts above each leaf.
 pub(crate) const DEPTH: usize = 8;

@@ -10,11 +10,9 @@ use super::tree::{Node, Tree, Visit, leaf_length};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
 use crate::Level;
+use crate::numbers::STRETCH;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::Isa;
-
-/// Rows that walk at once: their cells stay in the fastest cache.
-pub(crate) const STRETCH: usize = 256;
 
 /// Rows whose steps are taken in turn, so that the processor waits for several at a time.
 const ABREAST: usize = 8;
