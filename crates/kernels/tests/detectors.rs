@@ -207,6 +207,25 @@ fn more_directions_than_there_are_and_only_such_without_variance_are_refused() {
 }
 
 #[test]
+fn a_single_row_without_gaps_is_enough_for_a_model_that_reads_back() {
+    for columns in [2, 3] {
+        // Every row but one lacks a cell.
+        let table = Table::new(columns, 400, |column, row, uniform| {
+            (row == 7 || row % (2 * columns) == 2 * column + 1).then_some(uniform)
+        });
+        for (detector, parameters) in detectors() {
+            let skip = FitSpec { missing: Missing::Skip, ..table.spec(detector, &parameters) };
+            let model = table.fit_as(skip, &Cut::whole()).unwrap();
+            let read = Model::from_bytes(&model.to_bytes()).unwrap();
+            for level in Level::available() {
+                let scores = table.score(&read, level, Missing::Center, 100);
+                assert!(scores.iter().all(|score| score.is_finite()), "{detector} {parameters}, {columns} columns");
+            }
+        }
+    }
+}
+
+#[test]
 fn settings_out_of_range_are_refused() {
     let table = Table::new(2, 300, |_, _, uniform| Some(uniform));
     let spec = || table.spec("auto", &json!({}));

@@ -84,7 +84,7 @@ impl Method for Mcd {
         let moments = known.moments();
         let columns: Vec<Center> = known.used.iter().map(|&column| Center::of_moments(&moments[column])).collect();
         let rows = Rows::new(known, &columns)?;
-        let Covariance { mean, pairs } = rows.close_together().unwrap_or_else(|| rows.covariance(&rows.all()));
+        let Covariance { mean, pairs } = rows.close_together().unwrap_or_else(|| rows.whole());
         let columns = columns.iter().zip(mean).map(|(column, mean)| column.moved(mean)).collect();
         Ok(Arc::new(Whitening::new(columns, whitening::with_variance(&pairs))))
     }
@@ -171,7 +171,17 @@ impl Rows {
         rows
     }
 
+    /// Mean and covariance of all rows; a column that does not vary in them counts by itself, and in its own unit.
+    fn whole(&self) -> Covariance {
+        self.covariance_with(&self.all(), 1.0)
+    }
+
     fn covariance(&self, chosen: &[usize]) -> Covariance {
+        self.covariance_with(chosen, 0.0)
+    }
+
+    /// The same, `nothing` being the variance of a column that has none.
+    fn covariance_with(&self, chosen: &[usize], nothing: f64) -> Covariance {
         let (n, count) = (self.columns.len(), chosen.len() as f64);
         let centered = |cells: &Vec<f64>| {
             let mean = chosen.iter().map(|&row| cells[row]).sum::<f64>() / count;
@@ -183,6 +193,11 @@ impl Rows {
             for j in 0..=i {
                 let product = dot(self.level, &centered[i], &centered[j]) / count;
                 (matrix[i * n + j], matrix[j * n + i]) = (product, product);
+            }
+        }
+        for i in 0..n {
+            if matrix[i * n + i] == 0.0 {
+                matrix[i * n + i] = nothing;
             }
         }
         Covariance { mean, pairs: eigen::pairs(matrix, n) }

@@ -18,7 +18,7 @@ pub(crate) struct Growth {
     pub(crate) seed: u64,
 }
 
-/// Grows a forest from `columns`, of which every cell is finite; there are two rows at least.
+/// Grows a forest from `columns`, of which every cell is finite; there is a row at least.
 pub(crate) fn grow(growth: Growth, columns: &[&[f64]]) -> Forest {
     let count = columns[0].len();
     let rows = growth.rows.min(count);

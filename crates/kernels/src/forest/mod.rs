@@ -30,12 +30,12 @@ pub(crate) struct Forest {
 
 impl Forest {
     pub(crate) fn is_sound(&self, columns: usize) -> bool {
-        !self.trees.is_empty() && self.rows >= 2 && self.trees.iter().all(|tree| tree.is_sound(columns, self.rows))
+        !self.trees.is_empty() && self.rows >= 1 && self.trees.iter().all(|tree| tree.is_sound(columns, self.rows))
     }
 
-    /// By what a path is divided: its average length in a tree of as many rows.
+    /// By what a path is divided: its average length in a tree of as many rows, or of two where there is one.
     pub(crate) fn normal_path(&self) -> f64 {
-        average_path(self.rows)
+        average_path(self.rows.max(2))
     }
 }
 
