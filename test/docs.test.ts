@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildProgram } from '../src/cli/program.ts';
+import { detectors } from '../src/orchestrator/core/inspect.ts';
 import { gaussian, parquet, run, score, scratch, sql } from './cli/harness.ts';
 import { rowsUnder, tableOf } from './markdown.ts';
 
@@ -52,6 +53,28 @@ it('docs/options.md is what the program takes (npx vitest run test/docs.test.ts 
     `## Not in this version\n\n${later.join(', ')}.\n`,
   ];
   await expect(text.join('\n')).toMatchFileSnapshot('../docs/options.md');
+});
+
+it('docs/detectors.md says of each detector what its table does (npx vitest run test/docs.test.ts -u writes it)', async () => {
+  const written = page('detectors.md');
+  const table = detectors();
+  const named = [...written.matchAll(/^## (\w+)$/gm)].map(([, name]) => name);
+  expect(named).toEqual(table.map(({ name }) => name));
+  const text = table.reduce((text, { name, summary, passes, parameters }) => {
+    const values = ({ kind, choices, min, max }: (typeof parameters)[number]) =>
+      kind === 'choice' ? (choices ?? []).join(', ') : `${min ?? ''} to ${max ?? ''}`;
+    const rows = parameters.map((it) => [`\`${it.name}\``, values(it), String(it.default), it.help]);
+    const made = [
+      `<!-- made: ${name} -->`,
+      `${summary} A fit reads the source ${passes === 1 ? 'once' : 'twice at most'}.`,
+      ...(rows.length > 0 ? [tableOf(['`--set`', 'values', 'default', 'is'], rows)] : []),
+      '<!-- end -->',
+    ];
+    const place = new RegExp(`<!-- made: ${name} -->\n(?:(?:(?!<!-- made)[^])*?<!-- end -->\n)?`);
+    expect(text, `${name} has a place for what is made`).toMatch(place);
+    return text.replace(place, () => `${made.join('\n\n')}\n`);
+  }, written);
+  await expect(text).toMatchFileSnapshot('../docs/detectors.md');
 });
 
 /** Every field of a value by its path, with the types it has there. */
