@@ -45,6 +45,12 @@ impl<'a> Known<'a> {
         Center::of_columns(&self.moments(), self.used)
     }
 
+    /// The same of the columns used.
+    pub(crate) fn used_centers(&self) -> Vec<Center> {
+        let moments = self.moments();
+        self.used.iter().map(|&column| Center::of_moments(&moments[column])).collect()
+    }
+
     /// The sums of the products of the standardized cells of each two columns used, as a symmetric matrix; they were wanted.
     pub(crate) fn products(&self) -> Vec<f64> {
         match self.counted {

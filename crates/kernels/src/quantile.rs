@@ -41,6 +41,11 @@ fn median_by(count: u64, value: impl Fn(u64) -> f64) -> f64 {
     if low == high { value(low) } else { f64::midpoint(value(low), value(high)) + 0.0 }
 }
 
+/// The median of `sorted`, in which there is a cell at least.
+pub(crate) fn median(sorted: &[f64]) -> f64 {
+    median_by(sorted.len() as u64, |rank| sorted[index(rank)])
+}
+
 /// The finite cells among `cells`, rising.
 pub(crate) fn sorted_finite(cells: &[f64]) -> Vec<f64> {
     let mut sorted: Vec<f64> = cells.iter().copied().filter(|cell| cell.is_finite()).collect();

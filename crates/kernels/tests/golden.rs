@@ -1,12 +1,14 @@
 //! Our scores beside those of `PyOD`, `SciPy` and scikit-learn, kept in `test/golden` (its README says how they were made).
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use batch_core_kernels::{Batch, Column, Fit, FitSpec, Level, Missing, Model, Next};
+use common::sealed;
 use serde::Deserialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -72,14 +74,7 @@ fn with_state(model: &Model, state: &Value) -> Model {
     let (_, payload) = text.split_once('\n').unwrap();
     let mut payload: Value = serde_json::from_str(payload).unwrap();
     payload["state"][model.detector()] = state.clone();
-    let payload = payload.to_string();
-    let digest = |text: &str| format!("sha256:{}", hex(&Sha256::digest(text)));
-    let line = format!("batch-core-model 3 {} {} 0.01", digest(&payload), payload.len());
-    Model::from_bytes(format!("{line} {}\n{payload}", digest(&line)).as_bytes()).unwrap()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    Model::from_bytes(&sealed(&payload.to_string(), "0.01")).unwrap()
 }
 
 fn score(model: &Model, level: Level, case: &Case, columns: &[Vec<Option<f64>>]) -> Vec<f64> {

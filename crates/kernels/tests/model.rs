@@ -4,7 +4,7 @@ mod common;
 
 use batch_core_error::Code;
 use batch_core_kernels::{Fit, Level, Missing, Model, Next};
-use common::{Table, detectors, normal};
+use common::{Table, detectors, hex, normal, sealed};
 use serde_json::json;
 
 fn table() -> Table {
@@ -176,20 +176,4 @@ fn a_model_of_format_2_is_read_and_stays_what_it_was() {
         assert!(Model::from_bytes(format!("{}\n{payload}", line(payload)).as_bytes()).is_err());
         assert!(Model::from_bytes(&sealed(&inside, "0.02")).is_err());
     }
-}
-
-/// A model file with this payload and share, sealed as it should be.
-fn sealed(payload: &str, share: &str) -> Vec<u8> {
-    let line = format!("batch-core-model 3 sha256:{} {} {share}", hex(payload), payload.len());
-    format!("{line} sha256:{}\n{payload}", hex(&line)).into_bytes()
-}
-
-fn hex(text: &str) -> String {
-    use sha2::{Digest, Sha256};
-    use std::fmt::Write;
-    let mut hex = String::new();
-    for byte in Sha256::digest(text) {
-        write!(hex, "{byte:02x}").unwrap();
-    }
-    hex
 }

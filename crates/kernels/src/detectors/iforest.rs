@@ -107,8 +107,7 @@ impl Ground {
         let sorted = quantile::sorted_finite(cells);
         let (Some(low), Some(high)) = (sorted.first(), sorted.last()) else { return Self { center: 0.0, exponent: 0 } };
         let exponent = scale::shift_for(low.abs().max(high.abs()));
-        let middle = [(sorted.len() - 1) / 2, sorted.len() / 2].map(|rank| sorted[rank] * scale::power(exponent));
-        Self { center: f64::midpoint(middle[0], middle[1]), exponent }
+        Self { center: quantile::median(&quantile::shifted(&sorted, exponent)), exponent }
     }
 
     fn is_sound(self) -> bool {

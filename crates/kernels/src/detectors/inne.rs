@@ -15,13 +15,13 @@
 //! The contribution of a column is, of each set, its part of the squared distance from the nearest of the set, of the score that the set
 //! gives, and the mean of these; an infinite cell adds 1. They add up to the score.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::whitening::{standardize, standardized};
+use super::whitening::{standardize, standardized, standardized_rows};
 use crate::center::{Center, FAR};
 use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
 use crate::keyed::{Deck, subkey};
@@ -71,7 +71,7 @@ impl Detector for Inne {
     }
 
     fn read(&self, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
-        sound(state, |state: &Balls| state.is_sound(columns))
+        sound(state, |state: &Ensemble| state.is_sound(columns))
     }
 }
 
@@ -81,32 +81,35 @@ impl Method for Fitting {
     }
 
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
-        let moments = known.moments();
-        let columns: Vec<Center> = known.used.iter().map(|&column| Center::of_moments(&moments[column])).collect();
+        let columns = known.used_centers();
         let sampled = known.scored_rows()?;
         let count = sampled[0].len();
         let rows = self.rows.min(count);
         let mut deck = Deck::new(subkey(known.seed, SETS), count, self.sets * rows);
-        let row = |row: usize| {
-            let cells: Vec<f64> = sampled.iter().map(|cells| cells[row]).collect();
-            let mut z = standardized(known.level, &columns, &cells);
-            bring_in(known.level, &mut z, &mut vec![0.0; cells.len()]);
-            z
+        let set = |_| {
+            let mut set = standardized_rows(known.level, &columns, &sampled, &deck.deal(rows));
+            for row in &mut set {
+                bring_in(known.level, row, &mut vec![0.0; columns.len()]);
+            }
+            set
         };
-        let sets = (0..self.sets).map(|_| deck.deal(rows).into_iter().map(row).collect()).collect();
-        Ok(Arc::new(Balls { columns, sets }))
+        let sets = (0..self.sets).map(set).collect();
+        Ok(Arc::new(Ensemble { columns, sets, balls: OnceLock::new() }))
     }
 }
 
 /// Frozen sets of rows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Balls {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Ensemble {
     columns: Vec<Center>,
     /// Of each set, standardized rows.
     sets: Vec<Vec<Vec<f64>>>,
+    /// Around those of each set: made by who first scores.
+    #[serde(skip)]
+    balls: OnceLock<Vec<Vec<Ball>>>,
 }
 
-impl Balls {
+impl Ensemble {
     fn is_sound(&self, columns: usize) -> bool {
         let row = |row: &Vec<f64>| row.len() == columns && row.iter().all(|cell| cell.abs() <= FAR);
         self.columns.len() == columns
@@ -116,7 +119,7 @@ impl Balls {
     }
 }
 
-impl State for Balls {
+impl State for Ensemble {
     fn to_json(&self) -> Box<RawValue> {
         written(self)
     }
@@ -127,15 +130,16 @@ impl State for Balls {
     }
 
     fn scorer(&self, level: Level) -> Box<dyn Score + '_> {
-        let sets = self.sets.iter().map(|set| balls(set)).collect();
-        Box::new(Smallest { columns: &self.columns, sets, level })
+        let balls = self.balls.get_or_init(|| self.sets.iter().map(|set| balls(set)).collect());
+        Box::new(Smallest { columns: &self.columns, sets: &self.sets, balls, level })
     }
 }
 
 /// A ball around a row.
 #[derive(Clone, Copy, Debug)]
-struct Ball<'s> {
-    center: &'s [f64],
+struct Ball {
+    /// The place of that in its set.
+    row: usize,
     /// Squared.
     radius: f64,
     /// What it says of a row of which it is the smallest.
@@ -143,7 +147,7 @@ struct Ball<'s> {
 }
 
 /// The balls of a set, the smallest last.
-fn balls(set: &[Vec<f64>]) -> Vec<Ball<'_>> {
+fn balls(set: &[Vec<f64>]) -> Vec<Ball> {
     // A row that is alone in its set holds none but its equals.
     let nearest = |i: usize| {
         let others = (0..set.len()).filter(|other| *other != i);
@@ -152,8 +156,8 @@ fn balls(set: &[Vec<f64>]) -> Vec<Ball<'_>> {
     };
     let nearest: Vec<(f64, usize)> = (0..set.len()).map(nearest).collect();
     let ratio = |&(radius, next): &(f64, usize)| 1.0 - (nearest[next].0 + EPSILON) / (radius + EPSILON);
-    let mut balls: Vec<Ball<'_>> =
-        set.iter().zip(&nearest).map(|(center, near)| Ball { center, radius: near.0, ratio: ratio(near) }).collect();
+    let mut balls: Vec<Ball> =
+        (0..).zip(&nearest).map(|(row, near)| Ball { row, radius: near.0, ratio: ratio(near) }).collect();
     // Of equal ones the first is last.
     balls.sort_by(|a, b| a.radius.total_cmp(&b.radius));
     balls.reverse();
@@ -164,7 +168,8 @@ fn balls(set: &[Vec<f64>]) -> Vec<Ball<'_>> {
 #[derive(Debug)]
 struct Smallest<'s> {
     columns: &'s [Center],
-    sets: Vec<Vec<Ball<'s>>>,
+    sets: &'s [Vec<Vec<f64>>],
+    balls: &'s [Vec<Ball>],
     level: Level,
 }
 
@@ -178,7 +183,7 @@ impl Score for Smallest<'_> {
             for cells in cells.chunks_exact_mut(STRETCH) {
                 bring_in(self.level, cells, &mut infinities);
             }
-            mean_ratios(self.level, &self.sets, &cells, scores);
+            mean_ratios(self.level, self.sets, self.balls, &cells, scores);
             scores.iter_mut().zip(infinities).for_each(|(score, infinities)| *score += infinities);
         }
     }
@@ -188,14 +193,15 @@ impl Score for Smallest<'_> {
         let mut infinities = vec![0.0; z.len()];
         bring_in(self.level, &mut z, &mut infinities);
         let mut parts = vec![0.0; z.len()];
-        for set in &self.sets {
-            let square = |ball: &Ball<'_>| square(ball.center, &z);
+        for (set, balls) in self.sets.iter().zip(self.balls) {
+            let squares: Vec<f64> = set.iter().map(|row| square(row, &z)).collect();
             let ratio =
-                set.iter().fold(1.0, |ratio, ball| if square(ball) <= ball.radius { ball.ratio } else { ratio });
-            let nearest = set.iter().min_by(|a, b| square(a).total_cmp(&square(b))).expect("a set has rows");
-            let all = square(nearest);
+                balls.iter().fold(1.0, |ratio, ball| if squares[ball.row] <= ball.radius { ball.ratio } else { ratio });
+            let nearest = balls.iter().map(|ball| ball.row).min_by(|&a, &b| squares[a].total_cmp(&squares[b]));
+            let nearest = nearest.expect("a set has rows");
+            let all = squares[nearest];
             if all > 0.0 {
-                for ((part, z), center) in parts.iter_mut().zip(&z).zip(nearest.center) {
+                for ((part, z), center) in parts.iter_mut().zip(&z).zip(&set[nearest]) {
                     *part += ratio * ((z - center) * (z - center) / all);
                 }
             }
@@ -221,19 +227,20 @@ fn bring_in_body(cells: &mut [f64], infinities: &mut [f64]) {
 levels! {
     /// Writes the mean over the sets of what the smallest ball says that holds the row. `cells` are those of [`STRETCH`] rows, column after
     /// column.
-    fn mean_ratios(sets: &[Vec<Ball<'_>>], cells: &[f64], scores: &mut [f64]) = ratios_body;
+    fn mean_ratios(sets: &[Vec<Vec<f64>>], balls: &[Vec<Ball>], cells: &[f64], scores: &mut [f64]) = ratios_body;
 }
 
 #[inline(always)]
-fn ratios_body(sets: &[Vec<Ball<'_>>], cells: &[f64], scores: &mut [f64]) {
+fn ratios_body(sets: &[Vec<Vec<f64>>], balls: &[Vec<Ball>], cells: &[f64], scores: &mut [f64]) {
     let cells: &[[f64; LANES]] = cells.as_chunks().0;
     for (group, scores) in scores.chunks_mut(LANES).enumerate() {
         let mut sum = Lanes::splat(0.0);
-        for balls in sets {
+        for (set, balls) in sets.iter().zip(balls) {
             let mut ratio = Lanes::splat(1.0);
             for balls in balls.chunks(ABREAST) {
                 // Where there are fewer, the last is compared again, for nothing.
-                let several: [&[f64]; ABREAST] = std::array::from_fn(|ball| balls[ball.min(balls.len() - 1)].center);
+                let several: [&[f64]; ABREAST] =
+                    std::array::from_fn(|ball| set[balls[ball.min(balls.len() - 1)].row].as_slice());
                 for (ball, square) in balls.iter().zip(squares(several, &cells[group..])) {
                     ratio = ratio.zip(square, |ratio, square| if square <= ball.radius { ball.ratio } else { ratio });
                 }

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::whitening::{standardize, standardized};
-use crate::center::Center;
+use super::whitening::{standardize, standardized, standardized_rows};
+use crate::center::{Center, FAR};
 use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
 use crate::keyed::{self, subkey};
 use crate::known::Known;
@@ -85,15 +85,10 @@ impl Method for Fitting {
     }
 
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
-        let moments = known.moments();
-        let columns: Vec<Center> = known.used.iter().map(|&column| Center::of_moments(&moments[column])).collect();
+        let columns = known.used_centers();
         let sampled = known.scored_rows()?;
         let chosen = keyed::first(subkey(known.seed, REFERENCE), sampled[0].len(), self.rows);
-        let row = |&row: &usize| {
-            let cells: Vec<f64> = sampled.iter().map(|cells| cells[row]).collect();
-            standardized(known.level, &columns, &cells)
-        };
-        let rows: Vec<Vec<f64>> = chosen.iter().map(row).collect();
+        let rows = standardized_rows(known.level, &columns, &sampled, &chosen);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a few thousand")]
         let share = (NEAR * rows.len() as f64).round() as usize;
         let neighbours = if self.neighbours == 0 { share } else { self.neighbours };
@@ -113,7 +108,7 @@ impl Reference {
     fn is_sound(&self, columns: usize) -> bool {
         self.columns.len() == columns
             && self.columns.iter().all(|column| column.is_sound())
-            && self.neighbours.is_sound(columns, crate::center::FAR)
+            && self.neighbours.is_sound(columns, FAR)
     }
 }
 

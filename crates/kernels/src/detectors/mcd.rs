@@ -81,8 +81,7 @@ impl Method for Mcd {
     }
 
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
-        let moments = known.moments();
-        let columns: Vec<Center> = known.used.iter().map(|&column| Center::of_moments(&moments[column])).collect();
+        let columns = known.used_centers();
         let rows = Rows::new(known, &columns)?;
         let Covariance { mean, pairs } = rows.close_together().unwrap_or_else(|| rows.whole());
         let columns = columns.iter().zip(mean).map(|(column, mean)| column.moved(mean)).collect();
@@ -130,7 +129,9 @@ impl Rows {
             return None;
         }
         let mut best: Option<(f64, Covariance)> = None;
-        for start in [self.robust(), self.around_medians(), self.distances(&self.covariance(&self.all()))] {
+        let medians: Vec<f64> = self.columns.iter().map(|cells| median(cells)).collect();
+        let starts = [self.robust(&medians), self.around(&medians), self.distances(&self.covariance(&self.all()))];
+        for start in starts {
             let Some(found) = self.concentrated(self.nearest(&start)) else { continue };
             let determinant = found.pairs.iter().map(|pair| ln(pair.value)).sum();
             if best.as_ref().is_none_or(|(least, _)| determinant < *least) {
@@ -211,15 +212,14 @@ impl Rows {
     }
 
     /// The sum of each row's robust z-scores.
-    fn robust(&self) -> Vec<f64> {
+    fn robust(&self, medians: &[f64]) -> Vec<f64> {
         let mut sums = vec![0.0; self.count];
-        for cells in &self.columns {
-            let median = middle(cells);
-            let distances: Vec<f64> = cells.iter().map(|cell| (cell - median).abs()).collect();
-            let spread = middle(&distances);
+        for (cells, center) in self.columns.iter().zip(medians) {
+            let distances: Vec<f64> = cells.iter().map(|cell| (cell - center).abs()).collect();
+            let spread = median(&distances);
             let spread = if spread > 0.0 { spread } else { 1.0 };
             for (sum, cell) in sums.iter_mut().zip(cells) {
-                let distance = ((cell - median) / spread).abs();
+                let distance = ((cell - center) / spread).abs();
                 *sum += if distance < ROBUST_MAX { distance } else { ROBUST_MAX };
             }
         }
@@ -227,11 +227,10 @@ impl Rows {
     }
 
     /// The squared distance of each row from the medians.
-    fn around_medians(&self) -> Vec<f64> {
+    fn around(&self, medians: &[f64]) -> Vec<f64> {
         let mut sums = vec![0.0; self.count];
-        for cells in &self.columns {
-            let median = middle(cells);
-            sums.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += (cell - median) * (cell - median));
+        for (cells, center) in self.columns.iter().zip(medians) {
+            sums.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += (cell - center) * (cell - center));
         }
         sums
     }
@@ -246,7 +245,6 @@ impl Covariance {
 }
 
 /// The median of finite cells.
-fn middle(cells: &[f64]) -> f64 {
-    let sorted = quantile::sorted_finite(cells);
-    f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2])
+fn median(cells: &[f64]) -> f64 {
+    quantile::median(&quantile::sorted_finite(cells))
 }

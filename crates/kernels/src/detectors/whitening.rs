@@ -40,7 +40,7 @@ pub(crate) fn check(detector: &str, names: &[String]) -> Result<(), FitError> {
 /// By what the columns used are standardized, and the eigenvalues and eigenvectors of how they vary together, the greatest first. Moments
 /// and products were wanted.
 pub(crate) fn directions(known: &Known<'_>) -> (Vec<Center>, Vec<Pair>) {
-    let (columns, n) = (known.centers(), known.used.len());
+    let n = known.used.len();
     let rows = known.total.rows as f64;
     let mut matrix = known.products();
     for sum in &mut matrix {
@@ -52,8 +52,7 @@ pub(crate) fn directions(known: &Known<'_>) -> (Vec<Center>, Vec<Pair>) {
             matrix[i * n + i] = 1.0;
         }
     }
-    let columns = known.used.iter().map(|&column| columns[column].expect("a used column has a centre")).collect();
-    (columns, eigen::pairs(matrix, n))
+    (known.used_centers(), eigen::pairs(matrix, n))
 }
 
 /// The pairs whose directions have more than the least part of the greatest variance.
@@ -164,7 +163,21 @@ pub(crate) fn standardize(
     }
 }
 
-/// The same of one row.
+/// The standardized cells of some `rows` of whole `columns`, row by row.
+pub(crate) fn standardized_rows(
+    level: Level,
+    centers: &[Center],
+    columns: &[Vec<f64>],
+    rows: &[usize],
+) -> Vec<Vec<f64>> {
+    let row = |&row: &usize| {
+        let cells: Vec<f64> = columns.iter().map(|cells| cells[row]).collect();
+        standardized(level, centers, &cells)
+    };
+    rows.iter().map(row).collect()
+}
+
+/// Those of one row.
 pub(crate) fn standardized(level: Level, centers: &[Center], cells: &[f64]) -> Vec<f64> {
     let mut z = vec![0.0; cells.len()];
     for ((center, cell), z) in centers.iter().zip(cells).zip(&mut z) {

@@ -6,7 +6,6 @@ use serde_json::value::RawValue;
 
 use super::deviation::{Aggregate, Deviations};
 use crate::FitError;
-use crate::center::Center;
 use crate::detector::{Detector, DetectorInfo, Method, Settings, State, sound};
 use crate::known::Known;
 use crate::parameter::choice;
@@ -49,8 +48,6 @@ impl Method for Fitting {
     }
 
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
-        let moments = known.moments();
-        let columns = known.used.iter().map(|&column| Center::of_moments(&moments[column])).collect();
-        Ok(Arc::new(Deviations { aggregate: self.0, columns }))
+        Ok(Arc::new(Deviations { aggregate: self.0, columns: known.used_centers() }))
     }
 }

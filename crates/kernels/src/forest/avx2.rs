@@ -7,7 +7,7 @@ use std::arch::x86_64::{
     _mm256_storeu_si256, _mm256_sub_epi32, _mm256_sub_epi64,
 };
 
-use super::ranked::{DEPTH, GROUP, GROUPS, Ladder, Ranked, Table};
+use super::ranked::{DEPTH, GROUP, Ladder, Ranked, Table};
 use crate::numbers::STRETCH;
 
 /// Rows in a register of 32-bit places,
@@ -19,13 +19,7 @@ const DOUBLES: usize = 4;
 #[target_feature(enable = "avx2")]
 pub(crate) fn add_lengths(forest: &Ranked, cells: &[f64], sums: &mut [i32; STRETCH]) {
     let columns = forest.ladders.len();
-    // One more, for a look-up reads the rank behind the one it looks for too.
-    let mut ranks = vec![[0; GROUP]; columns * GROUPS + 1];
-    for (column, (ladder, cells)) in forest.ladders.iter().zip(cells.as_chunks::<STRETCH>().0).enumerate() {
-        for (group, cells) in cells.as_chunks::<GROUP>().0.iter().enumerate() {
-            ranks[group * columns + column] = ranks_of(ladder, cells);
-        }
-    }
+    let ranks = forest.ranks(cells, |ladder, cells| ranks_of(ladder, cells));
     for table in &forest.tables {
         for (group, sums) in sums.as_chunks_mut::<GROUP>().0.iter_mut().enumerate() {
             walk(table, &ranks[group * columns..=(group + 1) * columns], sums);

@@ -11,7 +11,7 @@ use std::arch::x86_64::{
     _mm512_test_epi16_mask,
 };
 
-use super::ranked::{GROUP, GROUPS, Ladder, Ranked, TOP_STEPS, Table};
+use super::ranked::{GROUP, Ladder, Ranked, TOP_STEPS, Table};
 use crate::numbers::STRETCH;
 
 /// Of up to so many columns all are looked through for the cells that are compared; of more, each is looked up.
@@ -24,13 +24,7 @@ const LANES: usize = 8;
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
 pub(crate) fn add_lengths(forest: &Ranked, cells: &[f64], sums: &mut [i32; STRETCH]) {
     let columns = forest.ladders.len();
-    // One more, for a look-up reads the rank behind the one it looks for too.
-    let mut ranks = vec![[0; GROUP]; columns * GROUPS + 1];
-    for (column, (ladder, cells)) in forest.ladders.iter().zip(cells.as_chunks::<STRETCH>().0).enumerate() {
-        for (group, cells) in cells.as_chunks::<GROUP>().0.iter().enumerate() {
-            ranks[group * columns + column] = ranks_of(ladder, cells);
-        }
-    }
+    let ranks = forest.ranks(cells, |ladder, cells| ranks_of(ladder, cells));
     for table in &forest.tables {
         let table = Registers::of(table);
         for (group, sums) in sums.as_chunks_mut::<GROUP>().0.iter_mut().enumerate() {

@@ -6,7 +6,7 @@
 //! computed and its tables fit into registers.
 
 use super::Forest;
-use super::tree::{Node, Tree, Visit, leaf_length};
+use super::tree::{Node, Tree, Visit, leaf_units};
 use crate::numbers::STRETCH;
 
 /// Cuts above each leaf.
@@ -19,7 +19,7 @@ const NEVER: u16 = u16::MAX;
 /// Rows of a group: the ranks of one column in one register.
 pub(crate) const GROUP: usize = 32;
 /// Groups of a stretch.
-pub(crate) const GROUPS: usize = STRETCH / GROUP;
+const GROUPS: usize = STRETCH / GROUP;
 
 /// A tree, as registers walk it.
 #[derive(Clone, Debug)]
@@ -85,6 +85,24 @@ impl Ranked {
         let ladders = thresholds.iter().map(|thresholds| Ladder::new(thresholds)).collect();
         Some(Self { tables, ladders })
     }
+
+    /// The ranks of the cells of a stretch, group by group and column after column; `rank` finds those of a group in a column. There is a group
+    /// more than that, for a look-up of 32 bits reads the rank behind the one it looks for too.
+    #[inline(always)]
+    pub(crate) fn ranks(
+        &self,
+        cells: &[f64],
+        rank: impl Fn(&Ladder, &[f64; GROUP]) -> [u16; GROUP],
+    ) -> Vec<[u16; GROUP]> {
+        let columns = self.ladders.len();
+        let mut ranks = vec![[0; GROUP]; columns * GROUPS + 1];
+        for (column, (ladder, cells)) in self.ladders.iter().zip(cells.as_chunks::<STRETCH>().0).enumerate() {
+            for (group, cells) in cells.as_chunks::<GROUP>().0.iter().enumerate() {
+                ranks[group * columns + column] = rank(ladder, cells);
+            }
+        }
+        ranks
+    }
 }
 
 impl Table {
@@ -104,9 +122,7 @@ impl Table {
                 }
                 Node::Leaf { rows } => {
                     // No rank is large enough to go right below a leaf.
-                    #[expect(clippy::cast_possible_truncation, reason = "the sum over all trees is an i32")]
-                    let length = (leaf_length(depth, rows) * per_length).round() as i32;
-                    table.lengths[(place << (DEPTH - depth)) - LEAVES] = length;
+                    table.lengths[(place << (DEPTH - depth)) - LEAVES] = leaf_units(depth, rows, per_length);
                 }
             }
         }

@@ -159,3 +159,9 @@ fn mean_length(visits: &[Visit], next: &mut usize, means: &mut [f64]) -> (f64, f
 pub(crate) fn leaf_length(depth: usize, rows: u32) -> f64 {
     depth as f64 + average_path(rows)
 }
+
+/// The same in units, of which a length of 1 has `per_length`; the sum of all trees' is an i32.
+#[expect(clippy::cast_possible_truncation, reason = "the sum over all trees is an i32")]
+pub(crate) fn leaf_units(depth: usize, rows: u32, per_length: f64) -> i32 {
+    (leaf_length(depth, rows) * per_length).round() as i32
+}

@@ -6,7 +6,7 @@
 use super::Forest;
 #[cfg(target_arch = "x86_64")]
 use super::ranked::Ranked;
-use super::tree::{Node, Tree, Visit, leaf_length};
+use super::tree::{Node, Tree, Visit, leaf_length, leaf_units};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
 use crate::Level;
@@ -84,15 +84,15 @@ impl Walk {
                     let left = place(order.len());
                     order.extend([order[at] + 1, ends[order[at] + 1]]);
                     let column = u32::try_from(column).expect("fewer than 2^32 columns");
-                    (Step { threshold, mean, column, left }, 0.0)
+                    (Step { threshold, mean, column, left }, 0)
                 }
                 Node::Leaf { rows } => {
-                    (Step { threshold: f64::INFINITY, mean, column: 0, left: place(at) }, leaf_length(depth, rows))
+                    let step = Step { threshold: f64::INFINITY, mean, column: 0, left: place(at) };
+                    (step, leaf_units(depth, rows, per_length))
                 }
             };
             self.steps.push(step);
-            #[expect(clippy::cast_possible_truncation, reason = "the sum over all trees is an i32")]
-            self.lengths.push((length * per_length).round() as i32);
+            self.lengths.push(length);
             self.weights.push(1.0 / (depth * depth).max(1) as f64);
             at += 1;
         }

@@ -3,7 +3,7 @@
 /// Stamps a safe kernel body once per [`Level`](crate::Level) and defines the function that picks one.
 ///
 /// The body must be `#[inline(always)]`, so that it takes on the features of the stamp.
-/// This is the only `unsafe` in the crate.
+/// This, and the walks of a forest in registers (`forest/avx2.rs`, `forest/avx512.rs`), are the only `unsafe` in the crate.
 macro_rules! levels {
     ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $out:ty)? = $body:path;) => {
         $(#[$doc])*

@@ -264,3 +264,20 @@ fn advance_through_bytes(fit: &Fit, summaries: &[Vec<u8>], level: Level) -> Resu
     }
     merger.finish()
 }
+
+/// A model file with this payload and share, sealed as it should be.
+pub(crate) fn sealed(payload: &str, share: &str) -> Vec<u8> {
+    let line = format!("batch-core-model 3 sha256:{} {} {share}", hex(payload), payload.len());
+    format!("{line} sha256:{}\n{payload}", hex(&line)).into_bytes()
+}
+
+/// The SHA-256 of a text.
+pub(crate) fn hex(text: &str) -> String {
+    use sha2::{Digest, Sha256};
+    use std::fmt::Write;
+    let mut hex = String::new();
+    for byte in Sha256::digest(text) {
+        write!(hex, "{byte:02x}").unwrap();
+    }
+    hex
+}
