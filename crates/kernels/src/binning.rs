@@ -26,7 +26,8 @@ pub(crate) struct HistogramSettings {
 }
 
 impl HistogramSettings {
-    /// What HBOS does when nothing is said; a member of `auto`.
+    /// What HBOS does when nothing is said.
+    #[cfg(test)]
     pub(crate) const DEFAULT: Self = Self { minmax: true, bins: 10, alpha: 0.1, tol: 0.5 };
 }
 

@@ -45,16 +45,16 @@ pub(crate) trait Detector: Sync {
     /// What these parameters, complete and checked, make of it.
     fn method(&self, parameters: Settings<'_>) -> Arc<dyn Method>;
 
-    /// How its states are written: raised when they change, so that a state of another version is refused and not misread.
+    /// How its states are written now: raised when they change, so that none is misread. Older ones are read for ever.
     fn state_version(&self) -> u32 {
         1
     }
 
-    /// Reads a state of `columns` columns that was written in this version; `None` when it contradicts itself.
+    /// Reads a state of `columns` columns that was written in `version`, up to the present one; `None` when it contradicts itself.
     ///
     /// # Errors
     /// When the JSON is not what such a state is written as.
-    fn read(&self, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>>;
+    fn read(&self, version: u32, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>>;
 }
 
 /// A detector with its parameters: how it is fitted.
@@ -79,6 +79,11 @@ pub(crate) trait Method: Debug + Send + Sync {
 
 /// What a detector learned: data, and all that its scores depend on.
 pub(crate) trait State: Debug + Send + Sync {
+    /// In which version of its detector's states it is written.
+    fn version(&self) -> u32 {
+        1
+    }
+
     /// As a model file has it. Numbers read back to the same double.
     fn to_json(&self) -> Box<RawValue>;
 
@@ -99,6 +104,14 @@ pub(crate) trait Score: Debug + Send {
 
     /// Each column's part of the score of the row that has these cells: 0 for a cell that is as ordinary as can be.
     fn contributions(&self, cells: &[f64]) -> Vec<f64>;
+
+    /// The score of one row, as [`block`](Self::block) has it to the bit, and its contributions.
+    fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {
+        let one_row: Vec<&[f64]> = cells.iter().map(std::slice::from_ref).collect();
+        let mut score = [0.0];
+        self.block(&one_row, &mut score);
+        (score[0], self.contributions(cells))
+    }
 }
 
 /// Parameters with every default filled in.

@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::detector::{Detector, State};
+use crate::detector::State;
 use crate::detectors;
 use crate::distribution::Distribution;
 use crate::left_out::LeftOut;
@@ -72,9 +72,8 @@ pub(crate) struct Payload<S = Arc<dyn State>> {
 type Written = BTreeMap<String, Box<RawValue>>;
 
 /// Under what a detector's state is written: its name, and from the second version of its states on that too.
-fn tag_of(detector: &dyn Detector) -> String {
-    let name = detector.info().name;
-    match detector.state_version() {
+fn tag_of(name: &str, version: u32) -> String {
+    match version {
         1 => name.to_owned(),
         version => format!("{name}/{version}"),
     }
@@ -240,13 +239,19 @@ impl Payload<Written> {
     fn read(self) -> Result<Payload, ModelError> {
         let detector = &self.detector;
         let row = detectors::named(detector).ok_or_else(|| unlike(format!("there is no detector {detector:?}")))?;
-        let tag = tag_of(row);
-        let state = match (self.state.get(&tag), self.state.keys().next()) {
-            (Some(json), _) if self.state.len() == 1 => row.read(json, self.columns.len()).map_err(unlike)?,
-            (None, Some(other)) if other.split('/').next() == Some(row.info().name) => {
-                return Err(ModelError::Config(format!(
-                    "the model has the state {other}; this version of batch-core reads {tag}: fit the model again"
-                )));
+        let tag = |version| tag_of(row.info().name, version);
+        let state = match self.state.first_key_value() {
+            Some((found, json)) if self.state.len() == 1 => {
+                match (1..=row.state_version()).find(|version| tag(*version) == *found) {
+                    Some(version) => row.read(version, json, self.columns.len()).map_err(unlike)?,
+                    None if found.split('/').next() == Some(row.info().name) => {
+                        return Err(ModelError::Config(format!(
+                            "the model has the state {found}; this version of batch-core reads up to {}: fit the model again",
+                            tag(row.state_version())
+                        )));
+                    }
+                    None => None,
+                }
             }
             _ => None,
         };
@@ -291,8 +296,7 @@ fn first_line(payload: &[u8], beside: Option<f64>) -> String {
 }
 
 fn to_json(payload: &Payload) -> Vec<u8> {
-    let row = detectors::named(&payload.detector).expect("a model has a detector of the table");
-    let state = Written::from([(tag_of(row), payload.state.to_json())]);
+    let state = Written::from([(tag_of(&payload.detector, payload.state.version()), payload.state.to_json())]);
     serde_json::to_vec(&payload.clone().with(state)).expect("a model holds nothing that JSON cannot say")
 }
 

@@ -1,8 +1,11 @@
 //! Distances to the nearest of some fixed rows.
 
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Level;
+use crate::nearest::{Tiles, distances_in_registers};
 use crate::numbers::STRETCH;
 use crate::simd::{LANES, Lanes};
 
@@ -10,18 +13,22 @@ use crate::simd::{LANES, Lanes};
 pub(crate) const ABREAST: usize = 4;
 
 /// The reference rows, and which of the nearest counts.
+#[expect(clippy::struct_field_names, reason = "a model file says neighbours and rows")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Neighbours {
     /// The distance to so manieth nearest is asked for.
     neighbours: usize,
     /// Each a row's cells.
     rows: Vec<Vec<f64>>,
+    /// The rows, as they are compared: made by who first does.
+    #[serde(skip)]
+    tiles: OnceLock<Tiles>,
 }
 
 impl Neighbours {
     /// Of `rows`, of which there is one at least. Beside itself a row needs as many as are asked for: with fewer, the last counts.
     pub(crate) fn new(neighbours: usize, rows: Vec<Vec<f64>>) -> Self {
-        Self { neighbours: neighbours.min(rows.len() - 1).max(1), rows }
+        Self { neighbours: neighbours.min(rows.len() - 1).max(1), rows, tiles: OnceLock::new() }
     }
 
     pub(crate) fn is_sound(&self, columns: usize, most: f64) -> bool {
@@ -40,14 +47,25 @@ impl Neighbours {
     /// Writes the distance of each row, where one reference row that is equal to it does not count: it may be the row itself. `cells` are those
     /// of [`STRETCH`] rows, column after column.
     pub(crate) fn distances(&self, level: Level, cells: &[f64], distances: &mut [f64]) {
-        distances_of(level, self, cells, distances);
+        let tiles = self.tiles.get_or_init(|| Tiles::new(&self.rows, [false, true].map(|twin| self.place(twin))));
+        if !distances_in_registers(level, tiles, cells, distances) {
+            distances_of(level, self, cells, distances);
+        }
     }
 
-    /// The distance of one row, and its neighbour at that distance.
-    pub(crate) fn neighbour(&self, cells: &[f64]) -> (f64, &[f64]) {
+    /// The distance of one row, and each column's part of it: they add up to it.
+    pub(crate) fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {
+        let (distance, neighbour) = self.neighbour(cells);
+        let part = |(x, r): (&f64, &f64)| if distance > 0.0 { (x - r) * (x - r) / distance } else { 0.0 };
+        (distance, cells.iter().zip(neighbour).map(part).collect())
+    }
+
+    /// The distance of one row, and its neighbour at that distance: the first of those.
+    fn neighbour(&self, cells: &[f64]) -> (f64, &[f64]) {
         let mut squares: Vec<(f64, usize)> = self.rows.iter().map(|row| square(row, cells)).zip(0..).collect();
-        squares.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let (square, row) = squares[self.place(squares[0].0 == 0.0)];
+        let has_twin = squares.iter().any(|(square, _)| *square == 0.0);
+        let (_, &mut (square, row), _) =
+            squares.select_nth_unstable_by(self.place(has_twin), |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         (square.sqrt(), &self.rows[row])
     }
 
@@ -125,7 +143,9 @@ mod tests {
 
     #[test]
     fn every_level_finds_what_one_row_after_the_other_does() {
-        for (columns, rows, neighbours) in [(1, 1, 1), (3, 2, 5), (10, 256, 15), (7, 30, 2), (2, 9, 8)] {
+        for (columns, rows, neighbours) in
+            [(1, 1, 1), (3, 2, 5), (10, 256, 15), (10, 256, 16), (4, 300, 40), (7, 30, 2), (2, 9, 8)]
+        {
             let mut random = Sequence::new(rows as u64);
             let mut row = |_| (0..columns).map(|_| (random.uniform() * 6.0).floor() / 3.0).collect::<Vec<f64>>();
             let reference = Neighbours::new(neighbours, (0..rows).map(&mut row).collect());

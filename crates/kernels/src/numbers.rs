@@ -110,6 +110,69 @@ pub(crate) fn exp2(x: f64) -> f64 {
     series * f64::from_bits((whole + 1023.0 + WHOLE).to_bits() << 52)
 }
 
+/// The quantile of the normal distribution at `share`, from 1e-10 to 1 - 1e-10, to about 1e-15 of it.
+///
+/// Wichura, "Algorithm AS 241: the percentage points of the normal distribution" (1988), whose third part only serves what lies beyond.
+pub(crate) fn normal_quantile(share: f64) -> f64 {
+    debug_assert!((1e-10..=1.0 - 1e-10).contains(&share), "the normal quantile at {share}");
+    let ratio = |[above, below]: [[f64; 8]; 2], x: f64| {
+        let polynomial = |parts: [f64; 8]| parts.iter().rev().fold(0.0, |sum, part| sum * x + part);
+        polynomial(above) / polynomial(below)
+    };
+    let off = share - 0.5;
+    if off.abs() <= 0.425 {
+        return off * ratio(QUANTILE_MIDDLE, 0.180_625 - off * off);
+    }
+    let outside = (-ln(if off < 0.0 { share } else { 1.0 - share })).sqrt();
+    ratio(QUANTILE_SIDE, outside - 1.6).copysign(off)
+}
+
+/// Numerator and denominator, the constant first.
+const QUANTILE_MIDDLE: [[f64; 8]; 2] = [
+    [
+        3.387_132_872_796_366_6,
+        133.141_667_891_784_38,
+        1_971.590_950_306_551_3,
+        13_731.693_765_509_46,
+        45_921.953_931_549_87,
+        67_265.770_927_008_7,
+        33_430.575_583_588_13,
+        2_509.080_928_730_122_7,
+    ],
+    [
+        1.0,
+        42.313_330_701_600_91,
+        687.187_007_492_057_9,
+        5_394.196_021_424_751,
+        21_213.794_301_586_597,
+        39_307.895_800_092_71,
+        28_729.085_735_721_943,
+        5_226.495_278_852_854,
+    ],
+];
+const QUANTILE_SIDE: [[f64; 8]; 2] = [
+    [
+        1.423_437_110_749_683_5,
+        4.630_337_846_156_546,
+        5.769_497_221_460_691,
+        3.647_848_324_763_204_5,
+        1.270_458_252_452_368_4,
+        0.241_780_725_177_450_6,
+        0.022_723_844_989_269_184,
+        0.000_774_545_014_278_341_4,
+    ],
+    [
+        1.0,
+        2.053_191_626_637_759,
+        1.676_384_830_183_803_8,
+        0.689_767_334_985_1,
+        0.148_103_976_427_480_08,
+        0.015_198_666_563_616_457,
+        0.000_547_593_808_499_534_5,
+        1.050_750_071_644_416_9e-9,
+    ],
+];
+
 /// The exponent e and s = (m - 1)/(m + 1) of x = 2^e m, m within √½..√2.
 fn reduce(x: f64) -> (f64, f64) {
     debug_assert!(x.is_normal() && x > 0.0, "the logarithm of {x}");
@@ -162,6 +225,35 @@ mod tests {
             assert!((to_order(exp2(x)) - to_order(x.exp2())).abs() <= 2, "{x}: {:e} {:e}", exp2(x), x.exp2());
         }
         assert!((0..=1000).all(|n| exp2(f64::from(-n)) == 2.0_f64.powi(-n)));
+    }
+
+    #[test]
+    fn normal_quantiles_are_those_of_scipy() {
+        // scipy.stats.norm.ppf of SciPy 1.17.1.
+        for (share, expected) in [
+            (2.5e-05, -4.055_626_981_122_4),
+            (1e-10, -6.361_340_902_404_056),
+            (1e-07, -5.199_337_582_192_816_5),
+            (0.001, -3.090_232_306_167_813),
+            (0.0749, -1.440_238_267_527_963_5),
+            (0.0751, -1.438_825_392_752_540_3),
+            (0.1, -1.281_551_565_544_600_4),
+            (0.3, -0.524_400_512_708_040_9),
+            (0.499, -0.002_506_630_899_571_766_6),
+            (0.75, 0.674_489_750_196_081_7),
+            (0.9249, 1.438_825_392_752_540_3),
+            (0.93, 1.475_791_028_179_171),
+            (0.975, 1.959_963_984_540_054),
+            (0.9999, 3.719_016_485_455_709),
+            (0.999_975, 4.055_626_981_121_907_4),
+            (0.999_999_999_9, 6.361_340_889_697_422),
+        ] {
+            let found = normal_quantile(share);
+            assert!((found - expected).abs() <= 2e-15 * expected.abs(), "{share}: {found} {expected}");
+        }
+        assert_eq!(normal_quantile(0.5), 0.0);
+        let quantiles: Vec<f64> = (1..40_000).map(|i| normal_quantile(f64::from(i) / 40_000.0)).collect();
+        assert!(quantiles.is_sorted_by(|a, b| a < b));
     }
 
     #[test]

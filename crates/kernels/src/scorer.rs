@@ -62,7 +62,7 @@ impl<'m> Scorer<'m> {
         }
     }
 
-    /// The columns that made `row` of the batch unusual, most unusual first, at most `count`.
+    /// The columns that made `row` of the batch unusual, most unusual first, at most `count`. A missing cell is no reason.
     ///
     /// # Panics
     /// When the batch has not the model's columns, or no such row.
@@ -77,7 +77,7 @@ impl<'m> Scorer<'m> {
             .zip(contributions)
             .zip(&cells)
             .map(|((column, contribution), &value)| Reason { column, value, contribution })
-            .filter(|reason| reason.contribution > least)
+            .filter(|reason| reason.contribution > least && !reason.value.is_nan())
             .collect();
         let order = |a: &Reason, b: &Reason| b.contribution.total_cmp(&a.contribution).then(a.column.cmp(&b.column));
         if count > 0 && count < reasons.len() {

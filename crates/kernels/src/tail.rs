@@ -19,7 +19,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::numbers::{WHOLE, ln, log2};
+use crate::knots::{self, Lookup, thinned};
+use crate::numbers::{ln, log2};
 
 /// Between knots no score is left out where the rarity rises by more than this.
 const STEP: f64 = 0.005;
@@ -50,7 +51,7 @@ impl Tail {
         let in_tail = (sorted.len() / 100).max(TAIL_ROWS).min(sorted.len() / 2);
         let begin = sorted[sorted.len() - in_tail - 1];
         let exceeding = sorted.partition_point(|score| *score <= begin);
-        let (scores, rarities) = knots(&sorted[..exceeding], sorted.len());
+        let (scores, rarities) = thinned(rarities(&sorted[..exceeding], sorted.len()), STEP);
         let exceedances: Vec<f64> = sorted[exceeding..].iter().map(|score| score - begin).collect();
         let (scale, shape) = pareto(&exceedances).unwrap_or_else(|| {
             // Nothing lies above: go on as steeply as the knots do on the whole.
@@ -62,12 +63,7 @@ impl Tail {
     }
 
     pub(crate) fn is_sound(&self) -> bool {
-        let rising = |values: &[f64]| values.windows(2).all(|pair| pair[0] < pair[1]);
-        let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
-        !self.scores.is_empty()
-            && self.scores.len() == self.rarities.len()
-            && (finite(&self.scores) && finite(&self.rarities))
-            && (rising(&self.scores) && rising(&self.rarities))
+        knots::are_sound(&self.scores, &self.rarities)
             && (self.rarities[0] > 0.0 && self.scale > 0.0 && self.scale.is_finite())
             && (self.shape == 0.0 || (SHAPE_MIN..=SHAPE_MAX).contains(&self.shape))
     }
@@ -91,30 +87,23 @@ impl Tail {
 /// Below this, a shape is 0: dividing by it would cost the digits it stands for.
 const SHAPE_MIN: f64 = 1e-6;
 
-/// The knots of the scores `sorted`, the lowest of `rows`.
-fn knots(sorted: &[f64], rows: usize) -> (Vec<f64>, Vec<f64>) {
-    let rows = rows as f64;
-    let (mut scores, mut rarities): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
-    // The score before, which becomes a knot when the step without it would be too wide.
-    let mut before: Option<(f64, f64)> = None;
+/// Each score of `sorted`, the lowest of `rows`, and its rarity.
+fn rarities(sorted: &[f64], rows: usize) -> impl Iterator<Item = (f64, f64)> {
     let mut below = 0;
-    for ties in sorted.chunk_by(|a, b| a >= b) {
+    sorted.chunk_by(|a, b| a >= b).map(move |ties| {
         // The average rank, less the half.
         let rank = below as f64 + ties.len() as f64 * 0.5;
         below += ties.len();
-        let rarity = -ln(1.0 - rank / rows);
-        let wide = rarities.last().is_none_or(|last| rarity - last > STEP);
-        if let (true, Some((score, rarity))) = (wide, before) {
-            scores.push(score);
-            rarities.push(rarity);
-        }
-        before = Some((ties[0], rarity));
-    }
-    if let Some((score, rarity)) = before {
-        scores.push(score);
-        rarities.push(rarity);
-    }
-    (scores, rarities)
+        (ties[0], -ln(1.0 - rank / rows as f64))
+    })
+}
+
+/// The rarity of each of `scores` among them.
+pub(crate) fn rarities_among(scores: &[f64]) -> Vec<f64> {
+    let mut sorted = scores.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let (places, values): (Vec<f64>, Vec<f64>) = rarities(&sorted, sorted.len()).unzip();
+    scores.iter().map(|score| values[places.partition_point(|place| place < score)]).collect()
 }
 
 /// Scale and shape of the generalised Pareto distribution with the median and upper quartile of the exceedances, which
@@ -141,102 +130,25 @@ fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     Some(sorted[below] + (sorted[above] - sorted[below]) * rank.fract())
 }
 
-/// Answers rarities quickly: a grid over the scores says at which knot to begin.
+/// Cells of the grid over the knots.
+const GRID: u32 = 4096;
+
+/// Answers rarities quickly.
 #[derive(Clone, Debug)]
 pub(crate) struct TailLookup<'m> {
     tail: &'m Tail,
-    scale: f64,
-    /// For each cell of the grid, how many knots lie in the cells below it.
-    starts: Vec<u32>,
-    /// Segment `i` ends at knot `i`.
-    segments: Vec<Segment>,
+    knots: Lookup,
 }
-
-/// A straight line up to the knot `end`.
-#[derive(Clone, Copy, Debug)]
-struct Segment {
-    end: f64,
-    begin: f64,
-    rarity: f64,
-    slope: f64,
-}
-
-impl Segment {
-    fn new([begin, end]: [f64; 2], [rarity, highest]: [f64; 2]) -> Self {
-        // Two scores may be so close that the slope overflows; an infinite one would be NaN at its beginning.
-        let slope_to = |highest: f64| ((highest - rarity) / (end - begin)).min(f64::MAX);
-        let segment = Self { end, begin, rarity, slope: slope_to(highest) };
-        // Rounding must not lift the last score of this segment above the first of the next.
-        if segment.at(end.next_down()) <= highest {
-            return segment;
-        }
-        Self { slope: slope_to(highest.next_down().next_down()), ..segment }
-    }
-
-    #[inline(always)]
-    fn at(self, score: f64) -> f64 {
-        self.rarity + self.slope * (score - self.begin)
-    }
-}
-
-const GRID: usize = 4096;
 
 impl<'m> TailLookup<'m> {
     pub(crate) fn new(tail: &'m Tail) -> Self {
-        let Tail { scores, rarities, .. } = tail;
-        // Wild scores can stretch the grid until one cell holds nearly all knots. What lies beyond it is in its last cell.
-        let ends = [100, 95, 75, 50].map(|percent| scores[(scores.len() - 1) * percent / 100]);
-        let grids = ends.map(|end| Self::grid(tail, GRID as f64 / (end - scores[0])));
-        let crowd = |grid: &Self| grid.starts.windows(2).map(|pair| pair[1] - pair[0]).max();
-        let mut lookup = grids.into_iter().min_by_key(crowd).expect("there are four");
-        // Below the first knot, all are as ordinary as that.
-        lookup.segments.push(Segment { end: scores[0], begin: scores[0], rarity: rarities[0], slope: 0.0 });
-        for (scores, rarities) in scores.windows(2).zip(rarities.windows(2)) {
-            lookup.segments.push(Segment::new([scores[0], scores[1]], [rarities[0], rarities[1]]));
-        }
-        lookup
-    }
-
-    /// The knots counted in a grid of this scale, with the same arithmetic that finds a score's cell, so that no rounding
-    /// can come between.
-    fn grid(tail: &'m Tail, scale: f64) -> Self {
-        let mut lookup = Self { tail, scale, starts: vec![], segments: vec![] };
-        let mut starts = vec![0_u32; GRID + 1];
-        for score in &tail.scores {
-            starts[lookup.cell(*score) + 1] += 1;
-        }
-        for cell in 1..=GRID {
-            starts[cell] += starts[cell - 1];
-        }
-        lookup.starts = starts;
-        lookup
-    }
-
-    /// The cell of the grid; it never falls as the score rises.
-    #[inline(always)]
-    fn cell(&self, score: f64) -> usize {
-        let cell = (score - self.tail.scores[0]) * self.scale;
-        let cell = if cell > 0.0 { cell } else { 0.0 };
-        let cell = if cell < (GRID - 1) as f64 { cell } else { (GRID - 1) as f64 };
-        #[expect(clippy::cast_possible_truncation, reason = "at most the grid")]
-        let cell = (cell + WHOLE).to_bits() as u32;
-        cell as usize
+        Self { tail, knots: Lookup::new(&tail.scores, &tail.rarities, GRID) }
     }
 
     /// The rarity of `score`, which is not NaN.
     #[inline]
     pub(crate) fn rarity(&self, score: f64) -> f64 {
-        if score >= self.segments[self.segments.len() - 1].end {
-            return self.tail.beyond(score);
-        }
-        // Knots of lower cells lie below the score. Mostly there is at most one in its own cell, so that the first step
-        // needs no branch and the loop is not entered.
-        let mut segment = self.starts[self.cell(score)] as usize;
-        segment += usize::from(self.segments[segment].end <= score);
-        while self.segments[segment].end <= score {
-            segment += 1;
-        }
-        self.segments[segment].at(score)
+        self.knots.at(score).unwrap_or_else(|| self.tail.beyond(score))
     }
 }
 

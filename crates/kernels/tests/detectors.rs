@@ -58,11 +58,13 @@ fn reasons_of_a_sum_add_up_to_the_score() {
     }
 }
 
-/// In a heavy tail the commonest bin of a histogram is so wide that HBOS finds rows ordinary which MAD does not.
+/// To a member that has all distances from its reference rows at 0, nothing is a reason.
 #[test]
 fn reasons_of_a_fusion_add_up_where_a_member_finds_the_row_ordinary() {
     for columns in [1, 3] {
-        let table = Table::new(columns, 5000, |_, _, uniform| Some((2.0 * normal(uniform)).exp()));
+        let table = Table::new(columns, 5000, |_, row, uniform| {
+            Some(if row % 3 > 0 { 1.0 } else { (2.0 * normal(uniform)).exp() })
+        });
         let model = table.fit("auto", &json!({})).unwrap();
         let scores = scores(&table, &model);
         table.batch(&table.all(), 0, 5000, &mut |batch| {
@@ -289,9 +291,10 @@ fn two_passes_come_close_to_all_rows_in_memory() {
     };
     let sampled = Table::new(40, 30_000, cell);
     let narrow = Table::new(4, 30_000, cell);
-    for (detector, parameters) in [("mad", json!({"aggregate": "sum"})), ("hbos", json!({})), ("auto", json!({}))] {
+    let cases = [("mad", json!({"aggregate": "sum"}), 2), ("hbos", json!({}), 2), ("auto", json!({}), 1)];
+    for (detector, parameters, passes) in cases {
         let fit = Fit::new(sampled.spec(detector, &parameters)).unwrap();
-        assert_eq!(fit.passes(), 2, "a real sample");
+        assert_eq!(fit.passes(), passes, "a real sample");
         let model = sampled.fit(detector, &parameters).unwrap();
         let threshold = model.threshold(0.01);
         let found = scores(&sampled, &model);

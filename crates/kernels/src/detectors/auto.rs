@@ -1,153 +1,240 @@
-//! The default detector: how rare a row is by histograms and by robust z-scores, together.
+//! The default detector: how rare a row is to several detectors together, each of which sees what others do not.
 //!
-//! The score is the sum over the members of -ln(1 - rank), where rank is that of the member's score in its own frozen
-//! distribution. So members with different scales weigh the same, an ordinary row has nearly 0, and a row that one
-//! member finds extremely rare keeps all of that. The members are HBOS with its defaults, which adds up small
-//! peculiarities over the columns, and the largest robust z-score, which sees the one cell that is far out: on 22
-//! labelled sets the largest served slightly better here than the sum, which does again what HBOS does.
+//! ```text
+//! iforest     few random cuts set the row apart
+//! mcd         far from where three quarters of the rows lie, in units of how those vary together
+//! neighbors   far from the nearest of some rows, none of which is among the tenth that are most unusual
+//! ranks       the same where each cell is replaced by its rank, of rows as they come
+//! core        far from the mean of the most ordinary three quarters, in units of how those vary together
+//! ```
+//!
+//! The score is the [fusion](super::fusion) of their scores. What is unusual or ordinary is said by a first round: the fusion of
+//! `iforest`, `mcd` and `knn` over the sampled rows. `speed=fast` has the first two members and needs no such round.
+//!
+//! Beyond 512 columns there are no covariances: `mcd` and `core` are left out.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
-use super::deviation::{Aggregate, Deviations};
-use super::hbos::Histograms;
-use super::mad;
-use crate::binning::HistogramSettings;
+use super::auto_version_1;
+use super::concentration::{Rows, keyed_rows};
+use super::fusion::{self, Members};
+use super::iforest::Isolation;
+use super::knn::{self, Reference};
+use super::ranks::Ranks;
+use super::whitening::{COLUMNS_MAX, Whitening};
+use crate::center::Center;
 use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, score_columns, sound, written};
+use crate::forest::grow::Growth;
 use crate::known::Known;
-use crate::numbers::BLOCK;
-use crate::scale;
-use crate::tail::{Tail, TailLookup};
+use crate::neighbours::Neighbours;
+use crate::parameter::choice;
+use crate::tail::{Tail, rarities_among};
 use crate::wants::Wants;
 use crate::{FitError, Level};
 
-/// How the robust z-scores of a row become the member's score.
-const AGGREGATE: Aggregate = Aggregate::Max;
-
 static INFO: DetectorInfo = DetectorInfo {
     name: "auto",
-    summary: "How rare a row is by histograms and by robust z-scores together; needs no tuning.",
-    passes: 2,
-    merge: "exact: integer counts, and a sample keyed by row number",
-    parameters: &[],
+    summary: "How rare a row is to several detectors together (isolation forest, covariance, neighbours); needs no tuning.",
+    passes: 1,
+    merge: "mean and squares per row group, merged in the order of the rows; a sample keyed by row number",
+    parameters: &[choice("speed", &["full", "fast"], "which detectors: all, or the isolation forest and mcd alone")],
 };
 
-/// The detector, and how it is fitted: there is nothing to be told.
-#[derive(Clone, Copy, Debug)]
+/// How states are written; they were two other members in the first version.
+const VERSION: u32 = 2;
+/// Trees, and sampled rows of each.
+const TREES: usize = 100;
+const TREE_ROWS: usize = 256;
+/// Rows that others are compared with.
+const REFERENCE: usize = 256;
+/// Of the sampled rows, the share that is not unusual.
+const CLEAN: f64 = 0.9;
+/// Of the sampled rows, the share that is most ordinary.
+const CORE: f64 = 0.75;
+
+/// The detector.
+#[derive(Debug)]
 pub(crate) struct Auto;
+
+/// How it is fitted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fitting {
+    pub(crate) is_fast: bool,
+}
 
 impl Detector for Auto {
     fn info(&self) -> &'static DetectorInfo {
         &INFO
     }
 
-    fn method(&self, _: Settings<'_>) -> Arc<dyn Method> {
-        Arc::new(*self)
+    fn method(&self, parameters: Settings<'_>) -> Arc<dyn Method> {
+        Arc::new(Fitting { is_fast: parameters.word("speed") == "fast" })
     }
 
-    fn read(&self, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
+    fn state_version(&self) -> u32 {
+        VERSION
+    }
+
+    fn read(&self, version: u32, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
+        if version == 1 {
+            return sound(state, |state: &auto_version_1::Fusion| state.is_sound(columns));
+        }
         sound(state, |state: &Fusion| state.is_sound(columns))
     }
 }
 
-impl Method for Auto {
+impl Method for Fitting {
     fn wants(&self) -> Wants {
-        Wants { counts: Some(HistogramSettings::DEFAULT), spreads: true, ..Wants::default() }
+        Wants { moments: true, ..Wants::default() }
     }
 
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
-        let hbos = Histograms::new(known, HistogramSettings::DEFAULT)?;
-        let mad = mad::deviations(known, AGGREGATE);
         let rows = known.scored_rows()?;
-        let columns: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
-        let tail = |state: &dyn State| {
-            let mut scores = score_columns(&*state.scorer(known.level), &columns);
-            scores.sort_unstable_by(f64::total_cmp);
-            Tail::new(&scores)
+        let round = Round::new(known, &rows);
+        let mut fusion = Fusion {
+            iforest: Isolation::grown(Growth { trees: TREES, rows: TREE_ROWS, seed: known.seed }, rows.clone()),
+            mcd: round.has_covariances().then(|| round.standardized.close_together().whitening(&round.centers)),
+            neighbors: None,
+            ranks: None,
+            core: None,
+            tails: Vec::new(),
         };
-        let tails = [tail(&hbos), tail(&mad)];
-        Ok(Arc::new(Fusion { hbos, mad, tails }))
+        if !self.is_fast {
+            round.complete(&mut fusion);
+        }
+        let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+        fusion.tails = fusion.states().into_iter().map(|state| fusion::tail(state, known.level, &rows)).collect();
+        Ok(Arc::new(fusion))
+    }
+}
+
+/// What a first round looks at: some of the sampled rows, in an order of no meaning.
+struct Round {
+    level: Level,
+    centers: Vec<Center>,
+    /// Column by column.
+    sampled: Vec<Vec<f64>>,
+    standardized: Rows,
+}
+
+impl Round {
+    fn new(known: &Known<'_>, rows: &[Vec<f64>]) -> Self {
+        let (centers, sampled) = (known.used_centers(), keyed_rows(known.seed, rows));
+        let standardized = Rows::new(known.level, &centers, &sampled);
+        Self { level: known.level, centers, sampled, standardized }
+    }
+
+    fn rows(&self) -> usize {
+        self.sampled[0].len()
+    }
+
+    fn has_covariances(&self) -> bool {
+        self.centers.len() <= COLUMNS_MAX
+    }
+
+    /// The first of some rows, to be compared with.
+    fn reference(&self, rows: impl Iterator<Item = usize>) -> Reference {
+        let rows: Vec<Vec<f64>> = rows.take(REFERENCE).map(|row| self.standardized.row(row)).collect();
+        Reference { columns: self.centers.clone(), neighbours: Neighbours::new(knn::near(rows.len()), rows) }
+    }
+
+    /// The rows, the most ordinary first, to `fusion` and to the nearest of the first ones.
+    fn ordered(&self, fusion: &Fusion) -> Vec<usize> {
+        let columns: Vec<&[f64]> = self.sampled.iter().map(Vec::as_slice).collect();
+        let neighbours = self.reference(0..self.rows());
+        let mut sums = vec![0.0; self.rows()];
+        for state in fusion.states().into_iter().chain([&neighbours as &dyn State]) {
+            let rarities = rarities_among(&score_columns(&*state.scorer(self.level), &columns));
+            sums.iter_mut().zip(rarities).for_each(|(sum, rarity)| *sum += rarity);
+        }
+        let mut order: Vec<usize> = (0..self.rows()).collect();
+        order.sort_by(|&a, &b| sums[a].total_cmp(&sums[b]));
+        order
+    }
+
+    /// Adds the members that want to know which rows are ordinary, and the one that comes with them.
+    fn complete(&self, fusion: &mut Fusion) {
+        let order = self.ordered(fusion);
+        let most_ordinary = |share: f64| {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the rows")]
+            let count = ((share * order.len() as f64) as usize).max(1);
+            let mut rows = order[..count].to_vec();
+            rows.sort_unstable();
+            rows
+        };
+        fusion.neighbors = Some(self.reference(most_ordinary(CLEAN).into_iter()));
+        let reference = self.rows().min(REFERENCE);
+        fusion.ranks = Some(Ranks::new(&self.sampled, reference, knn::near(reference)));
+        fusion.core =
+            self.has_covariances().then(|| self.standardized.of(&most_ordinary(CORE)).whitening(&self.centers));
     }
 }
 
 /// A frozen fusion.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Fusion {
-    hbos: Histograms,
-    mad: Deviations,
+    iforest: Isolation,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mcd: Option<Whitening>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    neighbors: Option<Reference>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ranks: Option<Ranks>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    core: Option<Whitening>,
     /// The distribution of the scores of each.
-    tails: [Tail; 2],
+    tails: Vec<Tail>,
 }
 
 impl Fusion {
+    /// Each with its name.
+    fn members(&self) -> impl Iterator<Item = (&'static str, &dyn State)> {
+        fn some<S: State>(state: Option<&S>) -> Option<&dyn State> {
+            state.map(|state| state as &dyn State)
+        }
+        let members: [(_, Option<&dyn State>); 5] = [
+            ("iforest", Some(&self.iforest)),
+            ("mcd", some(self.mcd.as_ref())),
+            ("neighbors", some(self.neighbors.as_ref())),
+            ("ranks", some(self.ranks.as_ref())),
+            ("core", some(self.core.as_ref())),
+        ];
+        members.into_iter().filter_map(|(name, state)| Some((name, state?)))
+    }
+
+    fn states(&self) -> Vec<&dyn State> {
+        self.members().map(|(_, state)| state).collect()
+    }
+
     fn is_sound(&self, columns: usize) -> bool {
-        self.hbos.is_sound(columns) && self.mad.is_sound(columns) && self.tails.iter().all(Tail::is_sound)
+        self.iforest.is_sound(columns)
+            && self.mcd.iter().chain(&self.core).all(|state| state.is_sound(columns))
+            && self.neighbors.iter().all(|state| state.is_sound(columns))
+            && self.ranks.iter().all(|state| state.is_sound(columns))
+            && self.tails.len() == self.states().len()
+            && self.tails.iter().all(Tail::is_sound)
     }
 }
 
 impl State for Fusion {
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
     fn to_json(&self) -> Box<RawValue> {
         written(self)
     }
 
-    /// All but the knots of the tails, which only a machine would read.
+    /// What the members say, but not the distributions, which only a machine would read.
     fn describe(&self) -> Value {
-        json!({ "hbos": self.hbos, "mad": self.mad })
+        self.members().map(|(name, state)| (name.to_owned(), state.describe())).collect::<Map<_, _>>().into()
     }
 
     fn scorer(&self, level: Level) -> Box<dyn Score + '_> {
-        let [hbos, mad] = &self.tails;
-        Box::new(Members([
-            (self.hbos.scorer(level), TailLookup::new(hbos)),
-            (self.mad.scorer(level), TailLookup::new(mad)),
-        ]))
-    }
-}
-
-/// The members, each with the distribution of its scores.
-#[derive(Debug)]
-struct Members<'s>([(Box<dyn Score + 's>, TailLookup<'s>); 2]);
-
-impl Score for Members<'_> {
-    fn block(&self, columns: &[&[f64]], scores: &mut [f64]) {
-        for (member, tail) in &self.0 {
-            let mut own = [0.0; BLOCK];
-            let own = &mut own[..scores.len()];
-            member.block(columns, own);
-            scores.iter_mut().zip(own).for_each(|(score, own)| *score += tail.rarity(*own));
-        }
-    }
-
-    /// They add up to the score, unless to every member the row is as ordinary as can be: then all are 0.
-    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        let mut parts = vec![0.0; cells.len()];
-        // The rarity of members to which every cell is the most ordinary: that rarity is not 0, for many rows share it.
-        let mut unshared = 0.0;
-        for (member, tail) in &self.0 {
-            // A member's rarity is shared out in proportion to what each cell added to its score.
-            let own = member.contributions(cells);
-            let one_row: Vec<&[f64]> = cells.iter().map(std::slice::from_ref).collect();
-            let mut score = [0.0];
-            member.block(&one_row, &mut score);
-            let rarity = tail.rarity(score[0]);
-            // Where cells are as far out as can be, their sum is beyond all doubles, but a part of each is not.
-            let unit = if own.iter().sum::<f64>().is_finite() { 1.0 } else { scale::power(-64) };
-            let total: f64 = own.iter().map(|own| own * unit).sum();
-            if total > 0.0 {
-                parts.iter_mut().zip(&own).for_each(|(part, own)| *part += rarity * (own * unit / total));
-            } else {
-                unshared += rarity;
-            }
-        }
-        let shared: f64 = parts.iter().sum();
-        if shared > 0.0 {
-            for part in &mut parts {
-                *part += unshared * (*part / shared);
-            }
-        }
-        parts
+        Box::new(Members::new(level, &self.states(), &self.tails))
     }
 }

@@ -81,7 +81,7 @@ impl Detector for Hbos {
         }))
     }
 
-    fn read(&self, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
+    fn read(&self, _: u32, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
         sound(state, |state: &Histograms| state.is_sound(columns))
     }
 }

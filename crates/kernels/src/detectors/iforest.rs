@@ -64,7 +64,7 @@ impl Detector for Iforest {
         Arc::new(Fitting { trees: parameters.count("n_estimators"), rows: parameters.count("max_samples") })
     }
 
-    fn read(&self, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
+    fn read(&self, _: u32, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
         sound(state, |state: &Isolation| state.is_sound(columns))
     }
 }
@@ -75,16 +75,8 @@ impl Method for Fitting {
     }
 
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
-        let mut rows = known.scored_rows()?;
-        let columns: Vec<Ground> = rows.iter().map(|cells| Ground::of(cells)).collect();
-        for (cells, ground) in rows.iter_mut().zip(&columns) {
-            for cell in cells {
-                *cell = ground.take(*cell);
-            }
-        }
-        let cells: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
         let growth = Growth { trees: self.trees, rows: self.rows, seed: known.seed };
-        Ok(Arc::new(Isolation { columns, forest: grow(growth, &cells), walk: OnceLock::new() }))
+        Ok(Arc::new(Isolation::grown(growth, known.scored_rows()?)))
     }
 }
 
@@ -122,7 +114,7 @@ impl Ground {
 
 /// A frozen forest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Isolation {
+pub(crate) struct Isolation {
     columns: Vec<Ground>,
     forest: Forest,
     /// The forest, as it is walked: made by who first scores.
@@ -131,7 +123,19 @@ struct Isolation {
 }
 
 impl Isolation {
-    fn is_sound(&self, columns: usize) -> bool {
+    /// From sampled rows, column by column.
+    pub(crate) fn grown(growth: Growth, mut sampled: Vec<Vec<f64>>) -> Self {
+        let columns: Vec<Ground> = sampled.iter().map(|cells| Ground::of(cells)).collect();
+        for (cells, ground) in sampled.iter_mut().zip(&columns) {
+            for cell in cells {
+                *cell = ground.take(*cell);
+            }
+        }
+        let cells: Vec<&[f64]> = sampled.iter().map(Vec::as_slice).collect();
+        Self { columns, forest: grow(growth, &cells), walk: OnceLock::new() }
+    }
+
+    pub(crate) fn is_sound(&self, columns: usize) -> bool {
         self.columns.len() == columns
             && self.columns.iter().all(|column| column.is_sound())
             && self.forest.is_sound(columns)
@@ -178,13 +182,20 @@ impl Score for Paths<'_> {
     }
 
     fn contributions(&self, cells: &[f64]) -> Vec<f64> {
+        self.explain(cells).1
+    }
+
+    fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {
         let finite: Vec<f64> = cells.iter().zip(self.columns).map(|(cell, ground)| ground.take(*cell)).collect();
         let (length, mut parts) = self.walk.shares(&finite);
         let score = exp2(-length / self.normal_path);
+        let mut infinities = 0.0;
         for (part, cell) in parts.iter_mut().zip(cells) {
-            *part = *part * score + if cell.is_infinite() { 1.0 } else { 0.0 };
+            let infinity = if cell.is_infinite() { 1.0 } else { 0.0 };
+            *part = *part * score + infinity;
+            infinities += infinity;
         }
-        parts
+        (score + infinities, parts)
     }
 }
 

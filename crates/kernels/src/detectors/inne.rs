@@ -26,6 +26,7 @@ use crate::center::{Center, FAR};
 use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
 use crate::keyed::{Deck, subkey};
 use crate::known::Known;
+use crate::nearest::tiled;
 use crate::neighbours::{ABREAST, square, squares};
 use crate::numbers::STRETCH;
 use crate::parameter::count;
@@ -70,7 +71,7 @@ impl Detector for Inne {
         Arc::new(Fitting { sets: parameters.count("n_estimators"), rows: parameters.count("max_samples") })
     }
 
-    fn read(&self, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
+    fn read(&self, _: u32, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
         sound(state, |state: &Ensemble| state.is_sound(columns))
     }
 }
@@ -106,7 +107,7 @@ struct Ensemble {
     sets: Vec<Vec<Vec<f64>>>,
     /// Around those of each set: made by who first scores.
     #[serde(skip)]
-    balls: OnceLock<Vec<Vec<Ball>>>,
+    balls: OnceLock<Vec<Balls>>,
 }
 
 impl Ensemble {
@@ -130,7 +131,7 @@ impl State for Ensemble {
     }
 
     fn scorer(&self, level: Level) -> Box<dyn Score + '_> {
-        let balls = self.balls.get_or_init(|| self.sets.iter().map(|set| balls(set)).collect());
+        let balls = self.balls.get_or_init(|| self.sets.iter().map(|set| Balls::new(set)).collect());
         Box::new(Smallest { columns: &self.columns, sets: &self.sets, balls, level })
     }
 }
@@ -147,6 +148,21 @@ struct Ball {
 }
 
 /// The balls of a set, the smallest last.
+#[derive(Clone, Debug)]
+struct Balls {
+    each: Vec<Ball>,
+    /// The rows they are around, as they are compared.
+    tiles: Vec<f64>,
+}
+
+impl Balls {
+    fn new(set: &[Vec<f64>]) -> Self {
+        let each = balls(set);
+        let rows: Vec<&[f64]> = each.iter().map(|ball| set[ball.row].as_slice()).collect();
+        Self { tiles: tiled::<TILE>(&rows), each }
+    }
+}
+
 fn balls(set: &[Vec<f64>]) -> Vec<Ball> {
     // A row that is alone in its set holds none but its equals.
     let nearest = |i: usize| {
@@ -169,7 +185,7 @@ fn balls(set: &[Vec<f64>]) -> Vec<Ball> {
 struct Smallest<'s> {
     columns: &'s [Center],
     sets: &'s [Vec<Vec<f64>>],
-    balls: &'s [Vec<Ball>],
+    balls: &'s [Balls],
     level: Level,
 }
 
@@ -183,7 +199,9 @@ impl Score for Smallest<'_> {
             for cells in cells.chunks_exact_mut(STRETCH) {
                 bring_in(self.level, cells, &mut infinities);
             }
-            mean_ratios(self.level, self.sets, self.balls, &cells, scores);
+            if !mean_ratios_in_registers(self.level, self.balls, &cells, scores) {
+                mean_ratios(self.level, self.sets, self.balls, &cells, scores);
+            }
             scores.iter_mut().zip(infinities).for_each(|(score, infinities)| *score += infinities);
         }
     }
@@ -193,7 +211,7 @@ impl Score for Smallest<'_> {
         let mut infinities = vec![0.0; z.len()];
         bring_in(self.level, &mut z, &mut infinities);
         let mut parts = vec![0.0; z.len()];
-        for (set, balls) in self.sets.iter().zip(self.balls) {
+        for (set, Balls { each: balls, .. }) in self.sets.iter().zip(self.balls) {
             let squares: Vec<f64> = set.iter().map(|row| square(row, &z)).collect();
             let ratio =
                 balls.iter().fold(1.0, |ratio, ball| if squares[ball.row] <= ball.radius { ball.ratio } else { ratio });
@@ -224,20 +242,66 @@ fn bring_in_body(cells: &mut [f64], infinities: &mut [f64]) {
     }
 }
 
+/// Balls compared at once in registers.
+const TILE: usize = 8;
+
+/// The same as [`mean_ratios`]; false where there are no registers for it.
+fn mean_ratios_in_registers(level: Level, balls: &[Balls], cells: &[f64], scores: &mut [f64]) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return registers::mean_ratios(level, balls, cells, scores);
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+#[cfg(target_arch = "x86_64")]
+mod registers {
+    use super::{Balls, TILE};
+    use crate::nearest::squares;
+    use crate::numbers::STRETCH;
+    use crate::simd::Registers;
+
+    registers! {
+        pub(super) fn mean_ratios(balls: &[Balls], cells: &[f64], scores: &mut [f64]) = body;
+    }
+
+    #[inline(always)]
+    fn body<R: Registers>(r: R, balls: &[Balls], cells: &[f64], scores: &mut [f64]) {
+        let mut means = [0.0; STRETCH];
+        let means = &mut means[..scores.len().next_multiple_of(R::LANES)];
+        let sets = balls.len() as f64;
+        for (group, out) in means.chunks_exact_mut(R::LANES).enumerate() {
+            let mut sum = r.splat(0.0);
+            for Balls { each, tiles } in balls {
+                let mut ratio = r.splat(1.0);
+                for (balls, tile) in each.chunks(TILE).zip(tiles.chunks_exact(tiles.len() / each.len().div_ceil(TILE)))
+                {
+                    let squares = squares::<R, TILE>(r, tile, &cells[group * R::LANES..]);
+                    for (ball, square) in balls.iter().zip(squares) {
+                        ratio = r.where_at_most(square, r.splat(ball.radius), r.splat(ball.ratio), ratio);
+                    }
+                }
+                sum = r.add(sum, ratio);
+            }
+            r.store(sum, out);
+        }
+        scores.iter_mut().zip(means).for_each(|(score, sum)| *score = *sum / sets);
+    }
+}
+
 levels! {
     /// Writes the mean over the sets of what the smallest ball says that holds the row. `cells` are those of [`STRETCH`] rows, column after
     /// column.
-    fn mean_ratios(sets: &[Vec<Vec<f64>>], balls: &[Vec<Ball>], cells: &[f64], scores: &mut [f64]) = ratios_body;
+    fn mean_ratios(sets: &[Vec<Vec<f64>>], balls: &[Balls], cells: &[f64], scores: &mut [f64]) = ratios_body;
 }
 
 #[inline(always)]
-fn ratios_body(sets: &[Vec<Vec<f64>>], balls: &[Vec<Ball>], cells: &[f64], scores: &mut [f64]) {
+fn ratios_body(sets: &[Vec<Vec<f64>>], balls: &[Balls], cells: &[f64], scores: &mut [f64]) {
     let cells: &[[f64; LANES]] = cells.as_chunks().0;
     for (group, scores) in scores.chunks_mut(LANES).enumerate() {
         let mut sum = Lanes::splat(0.0);
         for (set, balls) in sets.iter().zip(balls) {
             let mut ratio = Lanes::splat(1.0);
-            for balls in balls.chunks(ABREAST) {
+            for balls in balls.each.chunks(ABREAST) {
                 // Where there are fewer, the last is compared again, for nothing.
                 let several: [&[f64]; ABREAST] =
                     std::array::from_fn(|ball| set[balls[ball.min(balls.len() - 1)].row].as_slice());

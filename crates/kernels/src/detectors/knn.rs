@@ -42,6 +42,13 @@ static INFO: DetectorInfo = DetectorInfo {
 /// The share of the reference rows that are near, where nothing else is asked for.
 const NEAR: f64 = 0.06;
 
+/// Which of so many neighbours counts, where nothing else is asked for.
+pub(crate) fn near(rows: usize) -> usize {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a few thousand")]
+    let share = (NEAR * rows as f64).round() as usize;
+    share
+}
+
 /// The part of the seed by which reference rows are chosen.
 const REFERENCE: u64 = 3;
 
@@ -66,7 +73,7 @@ impl Detector for Knn {
         Arc::new(Fitting { rows: parameters.count("max_samples"), neighbours: parameters.count("n_neighbors") })
     }
 
-    fn read(&self, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
+    fn read(&self, _: u32, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
         sound(state, |state: &Reference| state.is_sound(columns))
     }
 }
@@ -89,23 +96,21 @@ impl Method for Fitting {
         let sampled = known.scored_rows()?;
         let chosen = keyed::first(subkey(known.seed, REFERENCE), sampled[0].len(), self.rows);
         let rows = standardized_rows(known.level, &columns, &sampled, &chosen);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a few thousand")]
-        let share = (NEAR * rows.len() as f64).round() as usize;
-        let neighbours = if self.neighbours == 0 { share } else { self.neighbours };
+        let neighbours = if self.neighbours == 0 { near(rows.len()) } else { self.neighbours };
         Ok(Arc::new(Reference { columns, neighbours: Neighbours::new(neighbours, rows) }))
     }
 }
 
 /// Frozen reference rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Reference {
-    columns: Vec<Center>,
+pub(crate) struct Reference {
+    pub(crate) columns: Vec<Center>,
     /// Standardized.
-    neighbours: Neighbours,
+    pub(crate) neighbours: Neighbours,
 }
 
 impl Reference {
-    fn is_sound(&self, columns: usize) -> bool {
+    pub(crate) fn is_sound(&self, columns: usize) -> bool {
         self.columns.len() == columns
             && self.columns.iter().all(|column| column.is_sound())
             && self.neighbours.is_sound(columns, FAR)
@@ -145,9 +150,10 @@ impl Score for Distances<'_> {
     }
 
     fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        let z = standardized(self.level, &self.state.columns, cells);
-        let (distance, neighbour) = self.state.neighbours.neighbour(&z);
-        let part = |(z, r): (&f64, &f64)| if distance > 0.0 { (z - r) * (z - r) / distance } else { 0.0 };
-        z.iter().zip(neighbour).map(part).collect()
+        self.explain(cells).1
+    }
+
+    fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {
+        self.state.neighbours.explain(&standardized(self.level, &self.state.columns, cells))
     }
 }

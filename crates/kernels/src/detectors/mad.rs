@@ -54,7 +54,7 @@ impl Detector for Mad {
         Arc::new(Fitting(if sum { Aggregate::Sum } else { Aggregate::Max }))
     }
 
-    fn read(&self, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
+    fn read(&self, _: u32, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
         sound(state, |state: &Deviations| state.is_sound(columns))
     }
 }

@@ -44,7 +44,7 @@ impl Detector for Mahalanobis {
         Arc::new(*self)
     }
 
-    fn read(&self, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
+    fn read(&self, _: u32, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
         sound(state, |state: &Whitening| state.is_sound(columns))
     }
 }

@@ -1,8 +1,12 @@
 //! The detectors, one file each, and the table of them. What several share has a file too: `deviation`
-//! distances from a centre, `stairs` functions that are constant between cuts, `whitening` directions in which columns vary together.
+//! distances from a centre, `stairs` functions that are constant between cuts, `whitening` directions in which columns vary together,
+//! `concentration` the rows that lie closest together, `fusion` several scores as one, `ranks` neighbours by ranks.
 
 pub(crate) mod auto;
+pub(crate) mod auto_version_1;
+pub(crate) mod concentration;
 pub(crate) mod deviation;
+pub(crate) mod fusion;
 pub(crate) mod hbos;
 pub(crate) mod iforest;
 pub(crate) mod inne;
@@ -11,6 +15,7 @@ pub(crate) mod mad;
 pub(crate) mod mahalanobis;
 pub(crate) mod mcd;
 pub(crate) mod pca;
+pub(crate) mod ranks;
 pub(crate) mod stairs;
 pub(crate) mod whitening;
 pub(crate) mod zscore;
@@ -84,7 +89,8 @@ mod tests {
         use deviation::Aggregate;
         let ok = |method: &dyn Debug| Ok(format!("{method:?}"));
         let default = HistogramSettings::DEFAULT;
-        assert_eq!(with("auto", &json!({})), ok(&auto::Auto));
+        assert_eq!(with("auto", &json!({})), ok(&auto::Fitting { is_fast: false }));
+        assert_eq!(with("auto", &json!({"speed": "fast"})), ok(&auto::Fitting { is_fast: true }));
         assert_eq!(with("hbos", &json!({})), ok(&hbos::Fitting(default)));
         assert_eq!(with("mad", &json!({})), ok(&mad::Fitting(Aggregate::Max)));
         assert_eq!(with("zscore", &json!({"aggregate": "sum"})), ok(&zscore::Fitting(Aggregate::Squares)));
@@ -96,7 +102,9 @@ mod tests {
     fn what_is_not_allowed_is_named_with_what_is() {
         for (detector, parameters, said) in [
             ("isolation", json!({}), "there are auto, hbos, iforest, inne, knn, mad, mahalanobis, mcd, pca, zscore"),
-            ("auto", json!({"members": "hbos"}), "it has none"),
+            ("auto", json!({"members": "hbos"}), "it has speed"),
+            ("mcd", json!({"support": 0.5}), "it has none"),
+            ("auto", json!({"speed": "slow"}), "full or fast"),
             ("mad", json!({"agregate": "sum"}), "it has aggregate"),
             ("mad", json!({"aggregate": "mean"}), "max or sum"),
             ("hbos", json!({"n_bins": 1}), "a whole number from 2 to 1024"),

@@ -68,7 +68,7 @@ impl Detector for Pca {
         Arc::new(Fitting { selected: parameters.count("n_selected_components"), compat })
     }
 
-    fn read(&self, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
+    fn read(&self, _: u32, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
         match serde_json::from_str::<Kind>(state.get())? {
             Kind { points: Some(_) } => sound(state, |state: &Points| state.is_sound(columns)),
             Kind { points: None } => sound(state, |state: &Whitening| state.is_sound(columns)),

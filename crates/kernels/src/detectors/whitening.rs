@@ -21,7 +21,7 @@ use crate::numbers::{BLOCK, STRETCH};
 use crate::{FitError, Level};
 
 /// More columns take more products of a row than anybody waits for.
-const COLUMNS_MAX: usize = 512;
+pub(crate) const COLUMNS_MAX: usize = 512;
 
 /// Directions in which so small a part of the greatest variance lies are left out.
 pub(crate) const VARIANCE_MIN: f64 = 1e-10;
@@ -140,13 +140,18 @@ impl Score for Projections<'_> {
     }
 
     fn contributions(&self, cells: &[f64]) -> Vec<f64> {
+        self.explain(cells).1
+    }
+
+    fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {
         let z = standardized(self.level, &self.state.columns, cells);
-        let mut parts = vec![0.0; z.len()];
+        let (mut score, mut parts) = (0.0, vec![0.0; z.len()]);
         for direction in &self.state.directions {
             let along: f64 = direction.iter().zip(&z).fold(0.0, |sum, (part, z)| sum + part * z);
+            score += along * along;
             parts.iter_mut().zip(direction).for_each(|(sum, part)| *sum += part * along);
         }
-        parts.iter().zip(&z).map(|(part, z)| part * z).collect()
+        (score, parts.iter().zip(&z).map(|(part, z)| part * z).collect())
     }
 }
 

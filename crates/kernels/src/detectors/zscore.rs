@@ -37,7 +37,7 @@ impl Detector for Zscore {
         Arc::new(Fitting(if sum { Aggregate::Squares } else { Aggregate::Max }))
     }
 
-    fn read(&self, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
+    fn read(&self, _: u32, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
         sound(state, |state: &Deviations| state.is_sound(columns))
     }
 }

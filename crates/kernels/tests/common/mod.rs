@@ -30,6 +30,7 @@ pub(crate) fn detectors() -> Vec<(&'static str, Value)> {
         ("knn", json!({"max_samples": 40})),
         ("iforest", json!({"n_estimators": 9, "max_samples": 20})),
         ("auto", json!({})),
+        ("auto", json!({"speed": "fast"})),
     ]
 }
 

@@ -1,0 +1,200 @@
+//! The rows of a sample that lie closest together, and how their columns vary.
+
+use super::whitening::{self, VARIANCE_MIN, Whitening};
+use crate::Level;
+use crate::center::Center;
+use crate::eigen::{self, Pair};
+use crate::keyed::{self, subkey};
+use crate::numbers::ln;
+use crate::quantile;
+use crate::summaries::products::dot;
+
+/// The share of the rows that lie close together.
+const CLOSE: f64 = 0.75;
+/// Sampled rows that are looked at.
+const ROWS_MAX: usize = 20_000;
+/// With more columns, three quarters of the rows say too little of them.
+const COLUMNS_MAX: usize = 60;
+/// Concentrations from each start.
+const STEPS_MAX: usize = 12;
+/// What a robust z-score counts at most where rows are compared by their sum.
+const ROBUST_MAX: f64 = 20.0;
+/// The part of the seed by which rows are ordered.
+const ORDER: u64 = 4;
+
+/// Of some rows, those with the least keyed hashes, in that order: column by column.
+pub(crate) fn keyed_rows(seed: u64, columns: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let order = keyed::first(subkey(seed, ORDER), columns[0].len(), ROWS_MAX);
+    columns.iter().map(|cells| order.iter().map(|&row| cells[row]).collect()).collect()
+}
+
+/// Sampled rows, standardized.
+pub(crate) struct Rows {
+    level: Level,
+    columns: Vec<Vec<f64>>,
+    count: usize,
+}
+
+/// Mean and covariance of some rows.
+pub(crate) struct Covariance {
+    mean: Vec<f64>,
+    /// Eigenvalues and eigenvectors, the greatest first.
+    pairs: Vec<Pair>,
+}
+
+impl Rows {
+    /// Those that `columns` hold, in an order of no meaning; a cell that is missing or infinite counts as its column's mean.
+    pub(crate) fn new(level: Level, centers: &[Center], columns: &[Vec<f64>]) -> Self {
+        let column = |(cells, center): (&Vec<f64>, &Center)| {
+            let taken: Vec<f64> = cells.iter().map(|&cell| if cell.is_finite() { cell } else { f64::NAN }).collect();
+            let mut standardized = vec![0.0; taken.len()];
+            center.standardize(level, &taken, &mut standardized);
+            standardized
+        };
+        Self { level, columns: columns.iter().zip(centers).map(column).collect(), count: columns[0].len() }
+    }
+
+    /// The cells of one row.
+    pub(crate) fn row(&self, row: usize) -> Vec<f64> {
+        self.columns.iter().map(|cells| cells[row]).collect()
+    }
+
+    fn all(&self) -> Vec<usize> {
+        (0..self.count).collect()
+    }
+
+    /// Mean and covariance of the rows that lie closest together; of all where those say nothing of some direction.
+    pub(crate) fn close_together(&self) -> Covariance {
+        self.closest().unwrap_or_else(|| self.of(&self.all()))
+    }
+
+    fn closest(&self) -> Option<Covariance> {
+        if self.columns.len() > COLUMNS_MAX {
+            return None;
+        }
+        let mut best: Option<(f64, Covariance)> = None;
+        let medians: Vec<f64> = self.columns.iter().map(|cells| median(cells)).collect();
+        let starts = [self.robust(&medians), self.around(&medians), self.distances(&self.covariance(&self.all()))];
+        for start in starts {
+            let Some(found) = self.concentrated(self.nearest(&start)) else { continue };
+            let determinant = found.pairs.iter().map(|pair| ln(pair.value)).sum();
+            if best.as_ref().is_none_or(|(least, _)| determinant < *least) {
+                best = Some((determinant, found));
+            }
+        }
+        best.map(|(_, covariance)| covariance)
+    }
+
+    /// Where concentration leads from `chosen`.
+    fn concentrated(&self, mut chosen: Vec<usize>) -> Option<Covariance> {
+        let mut covariance = self.covariance(&chosen);
+        for _ in 0..STEPS_MAX {
+            if covariance.is_singular() {
+                return None;
+            }
+            let closer = self.nearest(&self.distances(&covariance));
+            if closer == chosen {
+                break;
+            }
+            chosen = closer;
+            covariance = self.covariance(&chosen);
+        }
+        Some(covariance).filter(|covariance| !covariance.is_singular())
+    }
+
+    /// The rows with the least distances, rising.
+    fn nearest(&self, distances: &[f64]) -> Vec<usize> {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the rows")]
+        let share = (CLOSE * self.count as f64) as usize;
+        let count = share.max(self.count.min(self.columns.len() + 2));
+        let mut rows = self.all();
+        if count < rows.len() {
+            rows.select_nth_unstable_by(count, |&a, &b| distances[a].total_cmp(&distances[b]).then(a.cmp(&b)));
+            rows.truncate(count);
+            rows.sort_unstable();
+        }
+        rows
+    }
+
+    /// Mean and covariance of the rows `chosen`; a column that does not vary in them counts by itself, and in its own unit.
+    pub(crate) fn of(&self, chosen: &[usize]) -> Covariance {
+        self.covariance_with(chosen, 1.0)
+    }
+
+    fn covariance(&self, chosen: &[usize]) -> Covariance {
+        self.covariance_with(chosen, 0.0)
+    }
+
+    /// The same, `nothing` being the variance of a column that has none.
+    fn covariance_with(&self, chosen: &[usize], nothing: f64) -> Covariance {
+        let (n, count) = (self.columns.len(), chosen.len() as f64);
+        let centered = |cells: &Vec<f64>| {
+            let mean = chosen.iter().map(|&row| cells[row]).sum::<f64>() / count;
+            (mean, chosen.iter().map(|&row| cells[row] - mean).collect())
+        };
+        let (mean, centered): (Vec<f64>, Vec<Vec<f64>>) = self.columns.iter().map(centered).unzip();
+        let mut matrix = vec![0.0; n * n];
+        for i in 0..n {
+            for j in 0..=i {
+                let product = dot(self.level, &centered[i], &centered[j]) / count;
+                (matrix[i * n + j], matrix[j * n + i]) = (product, product);
+            }
+        }
+        for i in 0..n {
+            if matrix[i * n + i] == 0.0 {
+                matrix[i * n + i] = nothing;
+            }
+        }
+        Covariance { mean, pairs: eigen::pairs(matrix, n) }
+    }
+
+    /// The squared Mahalanobis distance of each row.
+    fn distances(&self, Covariance { mean, pairs }: &Covariance) -> Vec<f64> {
+        let columns: Vec<Vec<f64>> =
+            self.columns.iter().zip(mean).map(|(cells, mean)| cells.iter().map(|cell| cell - mean).collect()).collect();
+        whitening::squares(self.level, &columns, &whitening::scaled(whitening::with_variance(pairs)))
+    }
+
+    /// The sum of each row's robust z-scores.
+    fn robust(&self, medians: &[f64]) -> Vec<f64> {
+        let mut sums = vec![0.0; self.count];
+        for (cells, center) in self.columns.iter().zip(medians) {
+            let distances: Vec<f64> = cells.iter().map(|cell| (cell - center).abs()).collect();
+            let spread = median(&distances);
+            let spread = if spread > 0.0 { spread } else { 1.0 };
+            for (sum, cell) in sums.iter_mut().zip(cells) {
+                let distance = ((cell - center) / spread).abs();
+                *sum += if distance < ROBUST_MAX { distance } else { ROBUST_MAX };
+            }
+        }
+        sums
+    }
+
+    /// The squared distance of each row from the medians.
+    fn around(&self, medians: &[f64]) -> Vec<f64> {
+        let mut sums = vec![0.0; self.count];
+        for (cells, center) in self.columns.iter().zip(medians) {
+            sums.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += (cell - center) * (cell - center));
+        }
+        sums
+    }
+}
+
+impl Covariance {
+    /// Of rows standardized by `centers`, as it scores.
+    pub(crate) fn whitening(&self, centers: &[Center]) -> Whitening {
+        let columns = centers.iter().zip(&self.mean).map(|(column, mean)| column.moved(*mean)).collect();
+        Whitening::new(columns, whitening::with_variance(&self.pairs))
+    }
+
+    /// Whether there is a direction of which it says nothing.
+    fn is_singular(&self) -> bool {
+        let least = self.pairs[0].value * VARIANCE_MIN;
+        self.pairs.iter().any(|pair| pair.value <= least)
+    }
+}
+
+/// The median of finite cells.
+fn median(cells: &[f64]) -> f64 {
+    quantile::median(&quantile::sorted_finite(cells))
+}

@@ -1,0 +1,70 @@
+//! Several detectors whose scores become one: the sum over the members of -ln(1 - rank), the rank being that of the member's score
+//! in its own frozen distribution.
+//!
+//! So members with different scales weigh the same, an ordinary row has nearly 0, and a row that one member finds extremely rare
+//! keeps all of that.
+
+use crate::Level;
+use crate::detector::{Score, State, score_columns};
+use crate::numbers::BLOCK;
+use crate::scale;
+use crate::tail::{Tail, TailLookup};
+
+/// The distribution of the scores that `state` gives these columns.
+pub(crate) fn tail(state: &dyn State, level: Level, columns: &[&[f64]]) -> Tail {
+    let mut scores = score_columns(&*state.scorer(level), columns);
+    scores.sort_unstable_by(f64::total_cmp);
+    Tail::new(&scores)
+}
+
+/// Members, ready to score.
+#[derive(Debug)]
+pub(crate) struct Members<'s>(Vec<(Box<dyn Score + 's>, TailLookup<'s>)>);
+
+impl<'s> Members<'s> {
+    /// Of states, each with the distribution of its scores.
+    pub(crate) fn new(level: Level, states: &[&'s dyn State], tails: &'s [Tail]) -> Self {
+        Self(states.iter().zip(tails).map(|(state, tail)| (state.scorer(level), TailLookup::new(tail))).collect())
+    }
+}
+
+impl Score for Members<'_> {
+    fn block(&self, columns: &[&[f64]], scores: &mut [f64]) {
+        for (member, tail) in &self.0 {
+            let mut own = [0.0; BLOCK];
+            let own = &mut own[..scores.len()];
+            member.block(columns, own);
+            scores.iter_mut().zip(own).for_each(|(score, own)| *score += tail.rarity(*own));
+        }
+    }
+
+    /// They add up to the score, unless to every member the row is as ordinary as can be: then all are 0.
+    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
+        let mut parts = vec![0.0; cells.len()];
+        // The rarity of members to which every cell is the most ordinary: that rarity is not 0, for many rows share it.
+        let mut unshared = 0.0;
+        for (member, tail) in &self.0 {
+            // A member's rarity is shared out in proportion to what each cell added to its score.
+            let (score, own) = member.explain(cells);
+            let rarity = tail.rarity(score);
+            // What a cell takes away from the score is no reason for it, and neither is one that is not there.
+            let counts = |(own, cell): (f64, &f64)| if own > 0.0 && !cell.is_nan() { own } else { 0.0 };
+            let own: Vec<f64> = own.into_iter().zip(cells).map(counts).collect();
+            // Where cells are as far out as can be, their sum is beyond all doubles, but a part of each is not.
+            let unit = if own.iter().sum::<f64>().is_finite() { 1.0 } else { scale::power(-64) };
+            let total: f64 = own.iter().map(|own| own * unit).sum();
+            if total > 0.0 {
+                parts.iter_mut().zip(&own).for_each(|(part, own)| *part += rarity * (own * unit / total));
+            } else {
+                unshared += rarity;
+            }
+        }
+        let shared: f64 = parts.iter().sum();
+        if shared > 0.0 {
+            for part in &mut parts {
+                *part += unshared * (*part / shared);
+            }
+        }
+        parts
+    }
+}
