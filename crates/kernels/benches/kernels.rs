@@ -165,7 +165,7 @@ fn row(source: &Source, what: &str, level: &str, nanoseconds: f64) {
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     // As a test: just more rows than are sampled whole, so that both passes run.
-    let rows = if arguments.iter().any(|argument| argument == "--bench") { 1_000_001 } else { 106_000 };
+    let rows = if arguments.iter().any(|argument| argument == "--bench") { 10_000_000 } else { 106_000 };
     let word = arguments.iter().find(|argument| !argument.starts_with("--")).cloned().unwrap_or_default();
     let normal = |a: f64, b: f64| (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos();
     let doubles = Source::new("doubles", rows, normal);

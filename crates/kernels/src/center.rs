@@ -86,14 +86,14 @@ impl Center {
         Self::new([point, 0.0], unit, 0, |unit| unit)
     }
 
-    /// The same unit around another centre, so many of them above this one.
-    pub(crate) fn moved(self, by: f64) -> Self {
+    /// Another centre, so many units above this one, and another unit, which is so many of these.
+    pub(crate) fn moved(self, by: f64, unit: f64) -> Self {
         let by = by * self.unit + self.rest;
         let center = self.center + by;
         // What the sum lost, to the bit (Knuth).
         let most = center - self.center;
         let rest = (self.center - (center - most)) + (by - most);
-        Self { center, rest, ..self }
+        Self { center, rest, unit: self.unit * unit, ..self }
     }
 
     /// Distances are multiplied by this: one multiplication for one division, the same at every level.

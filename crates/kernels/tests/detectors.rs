@@ -58,6 +58,24 @@ fn reasons_of_a_sum_add_up_to_the_score() {
     }
 }
 
+#[test]
+fn a_wild_cell_of_the_sample_does_not_hide_another_row_from_what_looks_at_the_others() {
+    for wild in [1e6, 1e12] {
+        let table = Table::new(3, 4000, |column, row, uniform| {
+            Some(match (column, row) {
+                (0, 17) => wild,
+                (0, 18) => 12.0,
+                _ => normal(uniform),
+            })
+        });
+        for detector in ["mcd", "auto", "mad"] {
+            let found = scores(&table, &table.fit(detector, &json!({})).unwrap());
+            let higher = (0..4000).filter(|&row| found[row] > found[18]).collect::<Vec<_>>();
+            assert_eq!(higher, [17], "{detector}, {wild:e}");
+        }
+    }
+}
+
 /// To a member that has all distances from its reference rows at 0, nothing is a reason.
 #[test]
 fn reasons_of_a_fusion_add_up_where_a_member_finds_the_row_ordinary() {

@@ -38,7 +38,9 @@ pub(crate) struct Rows {
 /// Mean and covariance of some rows.
 pub(crate) struct Covariance {
     mean: Vec<f64>,
-    /// Eigenvalues and eigenvectors, the greatest first.
+    /// Standard deviations. In their units, so that a column of which one cell is far out in all rows still counts in these,
+    deviations: Vec<f64>,
+    /// eigenvalues and eigenvectors, the greatest first.
     pairs: Vec<Pair>,
 }
 
@@ -74,10 +76,10 @@ impl Rows {
         }
         let mut best: Option<(f64, Covariance)> = None;
         let medians: Vec<f64> = self.columns.iter().map(|cells| median(cells)).collect();
-        let starts = [self.robust(&medians), self.around(&medians), self.distances(&self.covariance(&self.all()))];
+        let starts = [self.robust(&medians), self.around(&medians), self.distances(&self.of(&self.all()))];
         for start in starts {
             let Some(found) = self.concentrated(self.nearest(&start)) else { continue };
-            let determinant = found.pairs.iter().map(|pair| ln(pair.value)).sum();
+            let determinant = found.log_determinant();
             if best.as_ref().is_none_or(|(least, _)| determinant < *least) {
                 best = Some((determinant, found));
             }
@@ -125,18 +127,27 @@ impl Rows {
         self.covariance_with(chosen, 0.0)
     }
 
-    /// The same, `nothing` being the variance of a column that has none.
+    /// The same, `nothing` being the deviation of a column that has none.
     fn covariance_with(&self, chosen: &[usize], nothing: f64) -> Covariance {
         let (n, count) = (self.columns.len(), chosen.len() as f64);
-        let centered = |cells: &Vec<f64>| {
-            let mean = chosen.iter().map(|&row| cells[row]).sum::<f64>() / count;
-            (mean, chosen.iter().map(|&row| cells[row] - mean).collect())
-        };
-        let (mean, centered): (Vec<f64>, Vec<Vec<f64>>) = self.columns.iter().map(centered).unzip();
+        let (mut mean, mut deviations) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        let mut scaled: Vec<Vec<f64>> = Vec::with_capacity(n);
+        for cells in &self.columns {
+            let center = chosen.iter().map(|&row| cells[row]).sum::<f64>() / count;
+            let mut centered: Vec<f64> = chosen.iter().map(|&row| cells[row] - center).collect();
+            let deviation = (dot(self.level, &centered, &centered) / count).sqrt();
+            let scale = if deviation > 0.0 { 1.0 / deviation } else { 0.0 };
+            for cell in &mut centered {
+                *cell *= scale;
+            }
+            mean.push(center);
+            deviations.push(if deviation > 0.0 { deviation } else { nothing });
+            scaled.push(centered);
+        }
         let mut matrix = vec![0.0; n * n];
         for i in 0..n {
             for j in 0..=i {
-                let product = dot(self.level, &centered[i], &centered[j]) / count;
+                let product = dot(self.level, &scaled[i], &scaled[j]) / count;
                 (matrix[i * n + j], matrix[j * n + i]) = (product, product);
             }
         }
@@ -145,13 +156,16 @@ impl Rows {
                 matrix[i * n + i] = nothing;
             }
         }
-        Covariance { mean, pairs: eigen::pairs(matrix, n) }
+        Covariance { mean, deviations, pairs: eigen::pairs(matrix, n) }
     }
 
     /// The squared Mahalanobis distance of each row.
-    fn distances(&self, Covariance { mean, pairs }: &Covariance) -> Vec<f64> {
-        let columns: Vec<Vec<f64>> =
-            self.columns.iter().zip(mean).map(|(cells, mean)| cells.iter().map(|cell| cell - mean).collect()).collect();
+    fn distances(&self, Covariance { mean, deviations, pairs }: &Covariance) -> Vec<f64> {
+        let scaled = |((cells, mean), deviation): ((&Vec<f64>, &f64), &f64)| {
+            let scale = 1.0 / deviation;
+            cells.iter().map(|cell| (cell - mean) * scale).collect()
+        };
+        let columns: Vec<Vec<f64>> = self.columns.iter().zip(mean).zip(deviations).map(scaled).collect();
         whitening::squares(self.level, &columns, &whitening::scaled(whitening::with_variance(pairs)))
     }
 
@@ -183,8 +197,16 @@ impl Rows {
 impl Covariance {
     /// Of rows standardized by `centers`, as it scores.
     pub(crate) fn whitening(&self, centers: &[Center]) -> Whitening {
-        let columns = centers.iter().zip(&self.mean).map(|(column, mean)| column.moved(*mean)).collect();
+        let moments = self.mean.iter().zip(&self.deviations);
+        let columns =
+            centers.iter().zip(moments).map(|(column, (mean, deviation))| column.moved(*mean, *deviation)).collect();
         Whitening::new(columns, whitening::with_variance(&self.pairs))
+    }
+
+    fn log_determinant(&self) -> f64 {
+        let values: f64 = self.pairs.iter().map(|pair| ln(pair.value)).sum();
+        let deviations: f64 = self.deviations.iter().map(|deviation| ln(*deviation)).sum();
+        values + 2.0 * deviations
     }
 
     /// Whether there is a direction of which it says nothing.
