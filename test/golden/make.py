@@ -32,6 +32,8 @@ MEAN_DEVIATION_TO_SD = 1.253314
 EPSILON = np.finfo(float).eps
 # Directions of the standardized columns with less than this part of the greatest variance count as none.
 VARIANCE_MIN = 1e-10
+# A column whose deviation in the rows that lie close together is so small, in units of that of all rows, does not vary in them.
+DEVIATION_MIN = 1e-5
 
 
 # ---------------------------------------------------------------- data sets
@@ -146,10 +148,8 @@ def mcd(fitted, new):
     scaler = StandardScaler().fit(fitted)
     scaled, scaled_new = (scaler.transform(rows) for rows in (fitted, new))
     standard = np.nan_to_num(scaled)
-    chosen = close_together(standard)
-    model = EmpiricalCovariance().fit(standard if chosen is None else standard[chosen])
-    model.precision_ = scipy.linalg.pinvh(model.covariance_, rtol=VARIANCE_MIN)
-    scores, scores_new = (model.mahalanobis(np.where(np.isnan(rows), model.location_, rows)) for rows in (scaled, scaled_new))
+    found = Covariance(standard, close_together(standard))
+    scores, scores_new = (found.distances(np.where(np.isnan(rows), found.mean, rows)) for rows in (scaled, scaled_new))
     return scores, scores_new, {"mean": scaler.mean_, "sd": scaler.scale_}, facts
 
 
@@ -206,27 +206,45 @@ class Undecided(Exception):
     """Rows are equally near, and which of them are taken is left open here."""
 
 
+class Covariance:
+    """scikit-learn's, of some of the rows, in units of their deviations there; columns that do not vary in them have no part."""
+    def __init__(self, rows, chosen):
+        deviations = rows[chosen].std(axis=0)
+        self.varies = deviations > (0 if len(chosen) == len(rows) else DEVIATION_MIN)
+        if not self.varies.any():
+            raise Undecided
+        self.units = deviations[self.varies]
+        self.mean = rows[chosen].mean(axis=0)
+        self.model = EmpiricalCovariance().fit(self.scaled(rows[chosen]))
+        self.model.precision_ = scipy.linalg.pinvh(self.model.covariance_, rtol=VARIANCE_MIN)
+        values = np.linalg.eigvalsh(self.model.covariance_)
+        self.log_determinant = np.log(values[values > VARIANCE_MIN * values[-1]]).sum() + 2 * np.log(self.units).sum()
+
+    def scaled(self, rows):
+        return ((rows - self.mean)[:, self.varies]) / self.units
+
+    def distances(self, rows):
+        return self.model.mahalanobis(self.scaled(rows))
+
+
 def close_together(rows):
-    """The rows whose covariance has the least determinant that concentration finds, or None where they say nothing of a direction."""
+    """The rows whose covariance has the least determinant that concentration finds."""
     count = max(int(0.75 * len(rows)), min(len(rows), rows.shape[1] + 2))
     median = np.median(rows, axis=0)
     spread = np.median(np.abs(rows - median), axis=0)
     robust = np.abs((rows - median) / np.where(spread > 0, spread, 1)).clip(0, 20).sum(1)
     best = None
-    for start in (robust, ((rows - median) ** 2).sum(1), distances(rows, np.arange(len(rows)))):
+    for start in (robust, ((rows - median) ** 2).sum(1), Covariance(rows, np.arange(len(rows))).distances(rows)):
         chosen = nearest(start, count)
         for _ in range(12):
-            found = distances(rows, chosen)
-            closer = chosen if found is None else nearest(found, count)
+            closer = nearest(Covariance(rows, chosen).distances(rows), count)
             if np.array_equal(closer, chosen):
                 break
             chosen = closer
-        if distances(rows, chosen) is None:
-            continue
-        _, determinant = np.linalg.slogdet(EmpiricalCovariance().fit(rows[chosen]).covariance_)
+        determinant = Covariance(rows, chosen).log_determinant
         if best is None or determinant < best[0] - 1e-9:
             best = (determinant, chosen)
-    return best and best[1]
+    return best[1]
 
 
 def nearest(distances, count):
@@ -235,17 +253,6 @@ def nearest(distances, count):
         if above - below <= 1e-9 * max(1, above):
             raise Undecided
     return np.sort(np.argsort(distances, kind="stable")[:count])
-
-
-def distances(rows, chosen):
-    """Mahalanobis', by the covariance of some of the rows; None where it is singular."""
-    model = EmpiricalCovariance().fit(rows[chosen])
-    values = np.linalg.eigvalsh(model.covariance_)
-    whole = len(chosen) == len(rows)
-    if not whole and values[0] <= VARIANCE_MIN * values[-1]:
-        return None
-    model.precision_ = scipy.linalg.pinvh(model.covariance_, rtol=VARIANCE_MIN)
-    return model.mahalanobis(rows)
 
 
 def decided(sets, function, parameters):

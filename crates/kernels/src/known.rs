@@ -4,11 +4,13 @@ use std::borrow::Cow;
 
 use crate::center::Center;
 use crate::numbers::BLOCK;
+use crate::quantile;
+use crate::scale;
 use crate::stage::Targets;
 use crate::summaries::Summary;
 use crate::summaries::bracket::Bracket;
 use crate::summaries::histogram::{Cuts, Histogram};
-use crate::summaries::moments::{GroupMoments, Moments};
+use crate::summaries::moments::{self, GroupMoments, Moments};
 use crate::summaries::products::of_rows;
 use crate::summaries::range::Range;
 use crate::{FitError, Level, Missing};
@@ -49,6 +51,13 @@ impl<'a> Known<'a> {
     pub(crate) fn used_centers(&self) -> Vec<Center> {
         let moments = self.moments();
         self.used.iter().map(|&column| Center::of_moments(&moments[column])).collect()
+    }
+
+    /// By what the cells of sampled rows, column by column, are standardized: mean and standard deviation of their finite cells, but for
+    /// those so far out that they are no measure of the others.
+    pub(crate) fn sample_centers(&self, rows: &[Vec<f64>]) -> Vec<Center> {
+        let center = |cells: &Vec<f64>| Center::of_moments(&moments::of_cells(self.level, &tame(cells)));
+        rows.iter().map(center).collect()
     }
 
     /// The sums of the products of the standardized cells of each two columns used, as a symmetric matrix; they were wanted.
@@ -104,4 +113,20 @@ impl<'a> Known<'a> {
         }
         Ok(columns.iter().map(|cells| rows.iter().map(|&row| cells[row]).collect()).collect())
     }
+}
+
+/// Median deviations from the median beyond which a cell is no number anybody measured, but a mark for one that is missing, say.
+const WILD: f64 = (1 << 20) as f64;
+
+/// The cells, with NaN in place of wild ones.
+fn tame(cells: &[f64]) -> Vec<f64> {
+    let sorted = quantile::sorted_finite(cells);
+    if sorted.is_empty() {
+        return cells.to_vec();
+    }
+    let shift = quantile::middle_shift(&sorted, 1);
+    let (spread, _) = quantile::exact(&quantile::shifted(&sorted, shift));
+    let most = if spread.deviation > 0.0 { spread.deviation * WILD } else { f64::INFINITY };
+    let far = |cell: f64| (cell * scale::power(shift) - spread.median).abs();
+    cells.iter().map(|&cell| if far(cell) <= most { cell } else { f64::NAN }).collect()
 }

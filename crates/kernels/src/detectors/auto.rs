@@ -40,7 +40,7 @@ static INFO: DetectorInfo = DetectorInfo {
     name: "auto",
     summary: "How rare a row is to several detectors together (isolation forest, covariance, neighbours); needs no tuning.",
     passes: 1,
-    merge: "mean and squares per row group, merged in the order of the rows; a sample keyed by row number",
+    merge: "exact: a sample keyed by row number",
     parameters: &[choice("speed", &["full", "fast"], "which detectors: all, or the isolation forest and mcd alone")],
 };
 
@@ -89,7 +89,7 @@ impl Detector for Auto {
 
 impl Method for Fitting {
     fn wants(&self) -> Wants {
-        Wants { moments: true, ..Wants::default() }
+        Wants::default()
     }
 
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
@@ -123,7 +123,8 @@ struct Round {
 
 impl Round {
     fn new(known: &Known<'_>, rows: &[Vec<f64>]) -> Self {
-        let (centers, sampled) = (known.used_centers(), keyed_rows(known.seed, rows));
+        let sampled = keyed_rows(known.seed, rows);
+        let centers = known.sample_centers(&sampled);
         let standardized = Rows::new(known.level, &centers, &sampled);
         Self { level: known.level, centers, sampled, standardized }
     }

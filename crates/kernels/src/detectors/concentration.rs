@@ -1,6 +1,6 @@
 //! The rows of a sample that lie closest together, and how their columns vary.
 
-use super::whitening::{self, VARIANCE_MIN, Whitening};
+use super::whitening::{self, Whitening};
 use crate::Level;
 use crate::center::Center;
 use crate::eigen::{self, Pair};
@@ -19,6 +19,10 @@ const COLUMNS_MAX: usize = 60;
 const STEPS_MAX: usize = 12;
 /// What a robust z-score counts at most where rows are compared by their sum.
 const ROBUST_MAX: f64 = 20.0;
+/// A column whose deviation is so small, beside that of all rows, does not vary.
+const DEVIATION_MIN: f64 = 1e-5;
+/// The unit, in standard deviations of all rows, of a column that is the same in those that lie close together.
+const IDLE: f64 = 1e9;
 /// The part of the seed by which rows are ordered.
 const ORDER: u64 = 4;
 
@@ -65,43 +69,34 @@ impl Rows {
         (0..self.count).collect()
     }
 
-    /// Mean and covariance of the rows that lie closest together; of all where those say nothing of some direction.
+    /// Mean and covariance of the rows that lie closest together; of all where there are too many columns for that, or none that varies in
+    /// those.
     pub(crate) fn close_together(&self) -> Covariance {
-        self.closest().unwrap_or_else(|| self.of(&self.all()))
-    }
-
-    fn closest(&self) -> Option<Covariance> {
+        let all = self.of(&self.all());
         if self.columns.len() > COLUMNS_MAX {
-            return None;
+            return all;
         }
-        let mut best: Option<(f64, Covariance)> = None;
         let medians: Vec<f64> = self.columns.iter().map(|cells| median(cells)).collect();
-        let starts = [self.robust(&medians), self.around(&medians), self.distances(&self.of(&self.all()))];
-        for start in starts {
-            let Some(found) = self.concentrated(self.nearest(&start)) else { continue };
-            let determinant = found.log_determinant();
-            if best.as_ref().is_none_or(|(least, _)| determinant < *least) {
-                best = Some((determinant, found));
-            }
-        }
-        best.map(|(_, covariance)| covariance)
+        let starts = [self.robust(&medians), self.around(&medians), self.distances(&all)];
+        let found = starts.map(|start| self.concentrated(self.nearest(&start)));
+        // Of equal ones the first.
+        let least = found.into_iter().min_by(|a, b| a.log_determinant().total_cmp(&b.log_determinant()));
+        let least = least.expect("there are three");
+        if least.deviations.iter().all(|deviation| *deviation == IDLE) { all } else { least }
     }
 
     /// Where concentration leads from `chosen`.
-    fn concentrated(&self, mut chosen: Vec<usize>) -> Option<Covariance> {
-        let mut covariance = self.covariance(&chosen);
+    fn concentrated(&self, mut chosen: Vec<usize>) -> Covariance {
+        let mut covariance = self.of(&chosen);
         for _ in 0..STEPS_MAX {
-            if covariance.is_singular() {
-                return None;
-            }
             let closer = self.nearest(&self.distances(&covariance));
             if closer == chosen {
                 break;
             }
             chosen = closer;
-            covariance = self.covariance(&chosen);
+            covariance = self.of(&chosen);
         }
-        Some(covariance).filter(|covariance| !covariance.is_singular())
+        covariance
     }
 
     /// The rows with the least distances, rising.
@@ -118,30 +113,26 @@ impl Rows {
         rows
     }
 
-    /// Mean and covariance of the rows `chosen`; a column that does not vary in them counts by itself, and in its own unit.
+    /// Mean and covariance of the rows `chosen`. A column that does not vary in them counts by itself: in its own unit where those are all
+    /// rows, else in so large a one that nothing but infinities shows.
     pub(crate) fn of(&self, chosen: &[usize]) -> Covariance {
-        self.covariance_with(chosen, 1.0)
-    }
-
-    fn covariance(&self, chosen: &[usize]) -> Covariance {
-        self.covariance_with(chosen, 0.0)
-    }
-
-    /// The same, `nothing` being the deviation of a column that has none.
-    fn covariance_with(&self, chosen: &[usize], nothing: f64) -> Covariance {
         let (n, count) = (self.columns.len(), chosen.len() as f64);
+        let nothing = if chosen.len() == self.count { 1.0 } else { IDLE };
         let (mut mean, mut deviations) = (Vec::with_capacity(n), Vec::with_capacity(n));
         let mut scaled: Vec<Vec<f64>> = Vec::with_capacity(n);
         for cells in &self.columns {
-            let center = chosen.iter().map(|&row| cells[row]).sum::<f64>() / count;
+            // From the first on, so that equal cells have no deviation at all.
+            let first = cells[chosen[0]];
+            let center = first + chosen.iter().map(|&row| cells[row] - first).sum::<f64>() / count;
             let mut centered: Vec<f64> = chosen.iter().map(|&row| cells[row] - center).collect();
             let deviation = (dot(self.level, &centered, &centered) / count).sqrt();
-            let scale = if deviation > 0.0 { 1.0 / deviation } else { 0.0 };
+            let varies = deviation > DEVIATION_MIN;
+            let scale = if varies { 1.0 / deviation } else { 0.0 };
             for cell in &mut centered {
                 *cell *= scale;
             }
             mean.push(center);
-            deviations.push(if deviation > 0.0 { deviation } else { nothing });
+            deviations.push(if varies { deviation } else { nothing });
             scaled.push(centered);
         }
         let mut matrix = vec![0.0; n * n];
@@ -153,7 +144,7 @@ impl Rows {
         }
         for i in 0..n {
             if matrix[i * n + i] == 0.0 {
-                matrix[i * n + i] = nothing;
+                matrix[i * n + i] = 1.0;
             }
         }
         Covariance { mean, deviations, pairs: eigen::pairs(matrix, n) }
@@ -203,16 +194,12 @@ impl Covariance {
         Whitening::new(columns, whitening::with_variance(&self.pairs))
     }
 
+    /// Of the directions that have variance, and of the columns that vary.
     fn log_determinant(&self) -> f64 {
-        let values: f64 = self.pairs.iter().map(|pair| ln(pair.value)).sum();
-        let deviations: f64 = self.deviations.iter().map(|deviation| ln(*deviation)).sum();
+        let values: f64 = whitening::with_variance(&self.pairs).map(|pair| ln(pair.value)).sum();
+        let deviations: f64 =
+            self.deviations.iter().filter(|deviation| **deviation < IDLE).map(|deviation| ln(*deviation)).sum();
         values + 2.0 * deviations
-    }
-
-    /// Whether there is a direction of which it says nothing.
-    fn is_singular(&self) -> bool {
-        let least = self.pairs[0].value * VARIANCE_MIN;
-        self.pairs.iter().any(|pair| pair.value <= least)
     }
 }
 

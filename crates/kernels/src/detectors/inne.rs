@@ -38,7 +38,7 @@ static INFO: DetectorInfo = DetectorInfo {
     name: "inne",
     summary: "How large the smallest balls around sampled rows are that hold a row (isolation by nearest neighbours).",
     passes: 1,
-    merge: "mean and squares per row group, merged in the order of the rows; a sample keyed by row number",
+    merge: "exact: a sample keyed by row number",
     parameters: &[
         count("n_estimators", 200, 1, 1000, "sets of sampled rows"),
         count("max_samples", 8, 2, 256, "sampled rows of each set"),
@@ -78,12 +78,12 @@ impl Detector for Inne {
 
 impl Method for Fitting {
     fn wants(&self) -> Wants {
-        Wants { moments: true, ..Wants::default() }
+        Wants::default()
     }
 
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
-        let columns = known.used_centers();
         let sampled = known.scored_rows()?;
+        let columns = known.sample_centers(&sampled);
         let count = sampled[0].len();
         let rows = self.rows.min(count);
         let mut deck = Deck::new(subkey(known.seed, SETS), count, self.sets * rows);

@@ -32,7 +32,7 @@ static INFO: DetectorInfo = DetectorInfo {
     name: "knn",
     summary: "How far a row is from the k-th nearest of some sampled rows (nearest neighbours).",
     passes: 1,
-    merge: "mean and squares per row group, merged in the order of the rows; a sample keyed by row number",
+    merge: "exact: a sample keyed by row number",
     parameters: &[
         count("max_samples", 256, 2, 4096, "sampled rows that others are compared with"),
         count("n_neighbors", 0, 0, 4095, "to which of the nearest the distance is taken; 0: 6 % of the sampled rows"),
@@ -80,7 +80,7 @@ impl Detector for Knn {
 
 impl Method for Fitting {
     fn wants(&self) -> Wants {
-        Wants { moments: true, ..Wants::default() }
+        Wants::default()
     }
 
     fn check(&self, _: &[String]) -> Result<(), FitError> {
@@ -92,8 +92,8 @@ impl Method for Fitting {
     }
 
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
-        let columns = known.used_centers();
         let sampled = known.scored_rows()?;
+        let columns = known.sample_centers(&sampled);
         let chosen = keyed::first(subkey(known.seed, REFERENCE), sampled[0].len(), self.rows);
         let rows = standardized_rows(known.level, &columns, &sampled, &chosen);
         let neighbours = if self.neighbours == 0 { near(rows.len()) } else { self.neighbours };

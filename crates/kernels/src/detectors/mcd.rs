@@ -12,8 +12,9 @@
 //! (each up to 20), by distance from the medians, and by Mahalanobis distance: **nothing is random**. Of rows equally near the one with the lesser
 //! keyed hash is taken.
 //!
-//! Where those rows say nothing of a direction (a column that is the same in three quarters of them), or beyond 60 columns, the covariance
-//! is that of all sampled rows, without directions up to 1e-10 of the greatest variance.
+//! Directions up to 1e-10 of the greatest variance are left out, columns being in units of their deviation in H. A column that is the same in
+//! all of H is no part of this, but that an infinite cell of it counts. Beyond 60 columns, and where none
+//! varies in it, H is all sampled rows.
 //!
 //! The contribution of a column is its entry of z - m times that of C^-1 (z - m): they add up to the score.
 
@@ -32,7 +33,7 @@ static INFO: DetectorInfo = DetectorInfo {
     name: "mcd",
     summary: "How far a row is from where most rows lie, in units of how those vary together (minimum covariance determinant).",
     passes: 1,
-    merge: "mean and squares per row group, merged in the order of the rows; a sample keyed by row number",
+    merge: "exact: a sample keyed by row number",
     parameters: &[],
 };
 
@@ -56,7 +57,7 @@ impl Detector for Mcd {
 
 impl Method for Mcd {
     fn wants(&self) -> Wants {
-        Wants { moments: true, ..Wants::default() }
+        Wants::default()
     }
 
     fn check(&self, names: &[String]) -> Result<(), FitError> {
@@ -64,8 +65,9 @@ impl Method for Mcd {
     }
 
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
-        let columns = known.used_centers();
-        let rows = Rows::new(known.level, &columns, &keyed_rows(known.seed, &known.scored_rows()?));
+        let sampled = keyed_rows(known.seed, &known.scored_rows()?);
+        let columns = known.sample_centers(&sampled);
+        let rows = Rows::new(known.level, &columns, &sampled);
         Ok(Arc::new(rows.close_together().whitening(&columns)))
     }
 }

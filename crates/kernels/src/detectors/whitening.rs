@@ -24,7 +24,7 @@ use crate::{FitError, Level};
 pub(crate) const COLUMNS_MAX: usize = 512;
 
 /// Directions in which so small a part of the greatest variance lies are left out.
-pub(crate) const VARIANCE_MIN: f64 = 1e-10;
+const VARIANCE_MIN: f64 = 1e-10;
 
 /// Refuses more columns than `detector` takes.
 pub(crate) fn check(detector: &str, names: &[String]) -> Result<(), FitError> {

@@ -10,8 +10,9 @@
 //! or too large to be squared is computed times a power of two, which is noted; where blocks differ in that, they meet at
 //! the power of the larger numbers, beside which what is lost of the smaller ones is nothing.
 
-use super::tally::FiniteCells;
+use super::tally::{FiniteCells, Tally};
 use crate::codec::{CodecError, Reader, Writer};
+use crate::numbers::BLOCK;
 use crate::scale;
 use crate::simd::{LANES, Lanes};
 
@@ -74,6 +75,16 @@ impl Moments {
     pub(crate) fn deviation(self) -> f64 {
         if self.count == 0 { 0.0 } else { (self.squares / self.count as f64).sqrt() }
     }
+}
+
+/// The moments of the finite ones of `cells`.
+pub(crate) fn of_cells(level: crate::Level, cells: &[f64]) -> Moments {
+    let (mut tally, mut finite, mut scratch) = (Tally::default(), Vec::new(), Vec::new());
+    let mut total = Moments::default();
+    for cells in cells.chunks(BLOCK) {
+        total = total.merge(of_block(level, tally.observe(level, cells, &mut finite), &mut scratch));
+    }
+    total
 }
 
 /// The moments of every column, per row group.
