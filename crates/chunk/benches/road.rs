@@ -143,6 +143,7 @@ impl Road {
             seed: 0,
             rows,
             missing: Missing::Center,
+            fit_rows: None,
         })
         .expect("a fit");
         let work = Work::Summarize { fit: artifact(&directory, "fit.state", &fit.observer_bytes()) };

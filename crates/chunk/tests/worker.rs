@@ -151,6 +151,7 @@ fn fit() -> Fit {
         seed: 0,
         rows: GROUPS.iter().sum(),
         missing: Missing::Center,
+        fit_rows: None,
     })
     .unwrap()
 }

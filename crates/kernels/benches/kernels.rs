@@ -68,6 +68,7 @@ fn spec(source: &Source, detector: &str, parameters: &Value) -> FitSpec {
         seed: 0,
         rows: source.rows as u64,
         missing: Missing::Center,
+        fit_rows: None,
     }
 }
 

@@ -31,6 +31,11 @@ pub(crate) struct Distribution {
 }
 
 impl Distribution {
+    /// The same, of the scores of a sample.
+    pub(crate) fn of_sample(self) -> Self {
+        Self { complete: false, ..self }
+    }
+
     /// The distribution of `scores`, of which none is NaN. There must be one at least.
     pub(crate) fn new(mut scores: Vec<f64>, complete: bool) -> Self {
         scores.sort_unstable_by(f64::total_cmp);

@@ -37,13 +37,19 @@ impl Fit {
     /// # Errors
     /// When the spec names what there is not, or has nothing to fit.
     pub fn new(spec: FitSpec) -> Result<Self, FitError> {
-        Ok(Self { asked: Asked::new(spec)?, stage: Stage::Blank })
+        let asked = Asked::new(spec)?;
+        let stage = asked.sampled_rows().map_or(Stage::Blank, |_| Stage::Sample { rows: asked.spec.rows });
+        Ok(Self { asked, stage })
     }
 
     /// The same fit, told what is said of its source. Where that suffices to count at once, one pass does what two
     /// would: the pass checks what it was told, and another follows only where that was wrong.
     #[must_use]
     pub fn guided(self, claims: &Claims) -> Self {
+        if matches!(self.stage, Stage::Sample { .. }) {
+            let read = pilot_rows(&claims.groups);
+            return if read == 0 { self } else { Self { stage: Stage::Sample { rows: read }, ..self } };
+        }
         let Some(ranges) = claims.ranges(self.asked.spec.columns.len()).filter(|_| self.passes() > 1) else {
             return self;
         };
@@ -63,15 +69,18 @@ impl Fit {
         &self.asked.spec
     }
 
-    /// Which pass is next, from 1; 0 is a pilot, which reads only the row groups it was announced for.
+    /// Which pass is next, from 1; 0 reads only the row groups it was announced for, as a pilot does, and the pass of a fit to a sample.
     #[must_use]
     pub fn pass(&self) -> u32 {
-        self.stage.pass()
+        self.stage.pass(self.asked.spec.rows)
     }
 
     /// Which pass is the last, if what was said of the source is so.
     #[must_use]
     pub fn passes(&self) -> u32 {
+        if matches!(self.stage, Stage::Sample { .. }) {
+            return self.pass();
+        }
         let one = self.asked.method.wants().one_pass()
             || self.asked.sampling().takes_all()
             || matches!(self.stage, Stage::Pilot { .. } | Stage::Guessed { .. });
@@ -101,7 +110,7 @@ impl Fit {
         match &mut lean.stage {
             Stage::Pilot { groups, .. } => groups.clear(),
             Stage::Second { first, .. } => first.sample = Some(Sample::new(self.asked.spec.columns.len())),
-            Stage::Blank | Stage::Guessed { .. } => {}
+            Stage::Blank | Stage::Sample { .. } | Stage::Guessed { .. } => {}
         }
         lean.to_bytes()
     }
@@ -136,9 +145,14 @@ impl Fit {
             Stage::Pilot { rows, .. } => {
                 Some(Sampling::of_pilot(self.asked.spec.seed, rows, self.asked.spec.columns.len()))
             }
+            Stage::Sample { rows } => {
+                let wanted = self.asked.sampled_rows().unwrap_or(rows);
+                Some(Sampling::no_fewer(self.asked.spec.seed, rows, wanted))
+            }
             Stage::Second { .. } => None,
         };
         Recipe {
+            only_sample: matches!(self.stage, Stage::Sample { .. }),
             fingerprint: self.fingerprint(),
             columns: self.asked.spec.columns.len(),
             moments: wants.moments && first,

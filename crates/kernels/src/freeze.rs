@@ -46,6 +46,7 @@ pub(crate) fn model(
         columns: used.iter().map(|&column| names[column].clone()).collect(),
         left_out: left_out(names, &causes(total)),
         fit_rows: total.rows,
+        source_rows: None,
         seed: asked.spec.seed,
         contamination: None,
         missing,

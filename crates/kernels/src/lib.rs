@@ -18,6 +18,7 @@
 //!     seed: 0,
 //!     rows: 1000,
 //!     missing: Missing::Center,
+//!     fit_rows: None,
 //! })?;
 //! let model = loop {
 //!     let mut observer = fit.observer(Level::detect());
@@ -99,5 +100,5 @@ pub use observer::Observer;
 pub use parameter::{ParameterDefault, ParameterInfo, ParameterKind};
 pub use scorer::{Reason, Scorer};
 pub use simd::{Level, LevelError};
-pub use spec::{FitSpec, Missing};
+pub use spec::{FitRows, FitSpec, Missing};
 pub use top::{TopRow, TopRows};

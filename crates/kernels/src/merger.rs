@@ -6,13 +6,15 @@
 //!                      └── (another process) restore ── add, ... ── finish
 //! ```
 
+use crate::asked::Asked;
 use crate::codec::{CodecError, Reader, Writer};
 use crate::fit::Fit;
 use crate::freeze::{self, Pilot};
+use crate::keyed::{self, subkey};
 use crate::stage::Stage;
 use crate::summaries::sample::Sample;
 use crate::summaries::{Recipe, Summary};
-use crate::{FitError, Level, Model};
+use crate::{Batch, Column, FitError, FitRows, FitSpec, Level, Model};
 
 const MAGIC: [u8; 8] = *b"bcmerged";
 
@@ -126,6 +128,15 @@ impl Merger {
                 let stage = freeze::guess(&fit.asked, ranges.clone(), Some(&pilot)).unwrap_or(Stage::Blank);
                 return Ok(Next::Pass(Fit { stage, ..fit }));
             }
+            Stage::Sample { rows } => {
+                if total.rows != *rows {
+                    return Err(FitError::Data(format!(
+                        "{} rows were read and {rows} were planned; the source changed, or the plan is of another one",
+                        total.rows
+                    )));
+                }
+                return model_of_sample(fit.asked, &total.sample.unwrap_or_default(), level).map(Next::Model);
+            }
             Stage::Second { first, targets } => {
                 fit.check_rows(&total)?;
                 if first.sample.as_ref().is_none_or(|sample| sample.rows() == 0) {
@@ -153,5 +164,38 @@ impl Merger {
         }
         let stage = freeze::look_closer(&fit.asked, total)?;
         Ok(Next::Pass(Fit { stage, ..fit }))
+    }
+}
+
+/// The model of sampled rows, as if there were no others.
+fn model_of_sample(asked: Asked, sample: &Sample, level: Level) -> Result<Model, FitError> {
+    let (source_rows, sampled) = (asked.spec.rows, sample.rows());
+    let wanted = asked.sampled_rows().and_then(|rows| usize::try_from(rows).ok()).unwrap_or(sampled);
+    let mut chosen = keyed::first(subkey(asked.spec.seed, FEWER), sampled, wanted);
+    chosen.sort_unstable();
+    let columns: Vec<Vec<f64>> =
+        sample.columns.iter().map(|cells| chosen.iter().map(|&row| cells[row]).collect()).collect();
+    let spec = FitSpec { rows: chosen.len() as u64, fit_rows: Some(FitRows::All), ..asked.spec };
+    let model = fit_in_memory(Fit::new(spec)?, &columns, level)?;
+    Ok(model.of_sample(source_rows))
+}
+
+/// The part of the seed by which rows are chosen where more were sampled than were wanted.
+const FEWER: u64 = 6;
+
+/// Goes through all passes of a fit over rows that lie in memory, column by column.
+fn fit_in_memory(mut fit: Fit, columns: &[Vec<f64>], level: Level) -> Result<Model, FitError> {
+    let columns: Vec<Column<'_>> = columns
+        .iter()
+        .map(|cells| Column::new(cells, None).map_err(|error| FitError::Bug(error.to_string())))
+        .collect::<Result<_, _>>()?;
+    let batch = Batch::new(&columns, 0, 0).map_err(|error| FitError::Bug(error.to_string()))?;
+    loop {
+        let mut observer = fit.observer(level);
+        observer.observe(&batch);
+        match fit.advance(vec![observer.finish()], level)? {
+            Next::Pass(next) => fit = next,
+            Next::Model(model) => return Ok(model),
+        }
     }
 }

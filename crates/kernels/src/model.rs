@@ -59,6 +59,9 @@ pub(crate) struct Payload<S = Arc<dyn State>> {
     pub(crate) columns: Vec<String>,
     pub(crate) left_out: Vec<LeftOut>,
     pub(crate) fit_rows: u64,
+    /// Of the source, where the rows of the fit are a sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) source_rows: Option<u64>,
     pub(crate) seed: u64,
     /// In format 2.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,6 +86,12 @@ impl Model {
     pub(crate) fn new(payload: Payload) -> Self {
         let digest = digest(&to_json(&payload));
         Self { contamination: payload.contamination.unwrap_or(CONTAMINATION), payload, digest }
+    }
+
+    /// The same, of rows that were a sample of so many.
+    pub(crate) fn of_sample(self, source_rows: u64) -> Self {
+        let scores = self.payload.scores.of_sample();
+        Self::new(Payload { source_rows: Some(source_rows), scores, ..self.payload })
     }
 
     /// The same fit, which flags this share of rows where nothing else is asked for.
@@ -159,6 +168,12 @@ impl Model {
         self.payload.fit_rows
     }
 
+    /// Rows of the source: more than the fit saw where those were a sample.
+    #[must_use]
+    pub fn source_rows(&self) -> u64 {
+        self.payload.source_rows.unwrap_or(self.payload.fit_rows)
+    }
+
     /// The seed of the fit.
     #[must_use]
     pub fn seed(&self) -> u64 {
@@ -199,6 +214,7 @@ impl Model {
             "columns": payload.columns,
             "left_out": payload.left_out,
             "fit_rows": payload.fit_rows,
+            "source_rows": self.source_rows(),
             "seed": payload.seed,
             "contamination": self.contamination,
             "missing": payload.missing,
@@ -229,8 +245,19 @@ fn is_share(contamination: f64) -> bool {
 impl<S> Payload<S> {
     /// The same with another state.
     fn with<T>(self, state: T) -> Payload<T> {
-        let Self { detector, parameters, columns, left_out, fit_rows, seed, contamination, missing, scores, .. } = self;
-        Payload { detector, parameters, columns, left_out, fit_rows, seed, contamination, missing, state, scores }
+        Payload {
+            detector: self.detector,
+            parameters: self.parameters,
+            columns: self.columns,
+            left_out: self.left_out,
+            fit_rows: self.fit_rows,
+            source_rows: self.source_rows,
+            seed: self.seed,
+            contamination: self.contamination,
+            missing: self.missing,
+            state,
+            scores: self.scores,
+        }
     }
 }
 

@@ -42,6 +42,9 @@ impl Observer {
         if let (Some(sample), Some(sampling)) = (&mut self.summary.sample, self.recipe.sampling) {
             sample.observe(sampling, batch);
         }
+        if self.recipe.only_sample {
+            return;
+        }
         let mut start = 0;
         while start < batch.rows() {
             let begun = self.gathered[0].len();

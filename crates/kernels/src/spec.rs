@@ -39,6 +39,20 @@ pub struct FitSpec {
     /// What a missing cell means.
     #[serde(default)]
     pub missing: Missing,
+    /// How many rows the fit looks at; what its detector needs where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fit_rows: Option<FitRows>,
+}
+
+/// How many rows a fit looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FitRows {
+    /// All of them.
+    All,
+    /// So many, which are sampled and held in memory; all where there are no more.
+    #[serde(untagged)]
+    Count(u64),
 }
 
 impl FitSpec {
@@ -51,6 +65,9 @@ impl FitSpec {
         let twice: Vec<String> = self.columns.iter().filter(|name| !seen.insert(*name)).cloned().collect();
         if !twice.is_empty() {
             return Err(FitError::Config(format!("named more than once: {}", name_list(&twice))));
+        }
+        if self.fit_rows == Some(FitRows::Count(0)) {
+            return Err(FitError::Config("0 rows to fit on: there must be one at least".to_owned()));
         }
         if self.rows == 0 {
             return Err(FitError::Data(format!(

@@ -1,6 +1,7 @@
 //! Where a fit stands: what its next pass knows before it reads a row.
 //!
 //! ```text
+//! Sample ── model (of the sampled rows, as if there were no others)
 //! Blank ──────────────────────────────┬── model (one pass, or all rows sampled)
 //!                                     ├── Second ── model
 //! Pilot ── Guessed ──┬── model        │
@@ -26,6 +27,8 @@ use crate::wants::Wants;
 pub(crate) enum Stage {
     /// Nothing.
     Blank,
+    /// Nothing, and this pass only samples rows: of `rows` ones, those of all row groups or of some.
+    Sample { rows: u64 },
     /// The ranges, as the source's own statistics claim them. This pass reads `rows` rows, those of some of the row groups,
     /// so that brackets can be guessed.
     Pilot { ranges: Vec<Range>, rows: u64, groups: Vec<RowGroup> },
@@ -48,10 +51,11 @@ pub(crate) struct Targets {
 }
 
 impl Stage {
-    /// Which pass over the source is next: 0 for a pilot, which reads little of it.
-    pub(crate) fn pass(&self) -> u32 {
+    /// Which pass over the source, of `all` rows, is next: 0 where some of its row groups are read.
+    pub(crate) fn pass(&self, all: u64) -> u32 {
         match self {
             Self::Pilot { .. } => 0,
+            Self::Sample { rows } => u32::from(*rows == all),
             Self::Blank | Self::Guessed { .. } => 1,
             Self::Second { .. } => 2,
         }
@@ -59,7 +63,7 @@ impl Stage {
 
     pub(crate) fn targets(&self) -> Option<&Targets> {
         match self {
-            Self::Blank | Self::Pilot { .. } => None,
+            Self::Blank | Self::Sample { .. } | Self::Pilot { .. } => None,
             Self::Guessed { targets, .. } | Self::Second { targets, .. } => Some(targets),
         }
     }
@@ -83,6 +87,10 @@ impl Stage {
                 encode_ranges(first.range.as_deref().unwrap_or_default(), writer);
                 targets.encode(writer);
             }
+            Self::Sample { rows } => {
+                writer.u8(4);
+                writer.u64(*rows);
+            }
         }
     }
 
@@ -96,7 +104,7 @@ impl Stage {
                 }
             }
             Self::Second { first, .. } => first.encode(writer),
-            Self::Blank | Self::Guessed { .. } => {}
+            Self::Blank | Self::Sample { .. } | Self::Guessed { .. } => {}
         }
     }
 
@@ -113,7 +121,10 @@ impl Stage {
         if kind == 0 {
             return Ok(Self::Blank);
         }
-        let rows = if kind == 1 { reader.u64()? } else { 0 };
+        let rows = if matches!(kind, 1 | 4) { reader.u64()? } else { 0 };
+        if kind == 4 {
+            return Ok(Self::Sample { rows });
+        }
         let known = if wants.ranges() { columns } else { 0 };
         let ranges = (0..known).map(|_| Range::decode(reader)).collect::<Result<Vec<_>, _>>()?;
         if kind == 1 {

@@ -21,6 +21,11 @@ impl Wants {
         !self.moments || self.counts.is_some() || self.spreads
     }
 
+    /// Whether a sample of the rows tells all there is to know.
+    pub(crate) fn only_sample(&self) -> bool {
+        !self.moments && self.one_pass()
+    }
+
     /// Whether all of it takes one pass, whatever is known of the source.
     pub(crate) fn one_pass(&self) -> bool {
         self.counts.is_none() && !self.spreads && !self.products

@@ -57,6 +57,7 @@ fn fit(case: &Case) -> Model {
         seed: 0,
         rows: case.columns[0].len() as u64,
         missing: Missing::Center,
+        fit_rows: None,
     };
     let fit = Fit::new(spec).unwrap();
     assert_eq!(fit.passes(), 1, "small data are fitted from memory");

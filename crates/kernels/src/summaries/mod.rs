@@ -32,6 +32,8 @@ const MAGIC: [u8; 8] = *b"bcsummry";
 /// What a pass collects.
 #[derive(Clone, Debug)]
 pub(crate) struct Recipe {
+    /// Whether nothing but sampled rows is looked at.
+    pub(crate) only_sample: bool,
     /// Tells the passes of one fit, and the fits, apart.
     pub(crate) fingerprint: u64,
     pub(crate) columns: usize,

@@ -27,7 +27,18 @@ pub(crate) struct Sampling {
 impl Sampling {
     /// The sampling of a source of `rows` rows and `columns` columns.
     pub(crate) fn new(seed: u64, rows: u64, columns: usize) -> Self {
-        Self::at_most(seed, rows, (SAMPLE_BYTES / (8 * columns.max(1) as u64)).clamp(ROWS_MIN, ROWS_MAX))
+        Self::at_most(seed, rows, Self::rows_max(columns))
+    }
+
+    /// How many rows of so many columns are sampled.
+    pub(crate) fn rows_max(columns: usize) -> u64 {
+        (SAMPLE_BYTES / (8 * columns.max(1) as u64)).clamp(ROWS_MIN, ROWS_MAX)
+    }
+
+    /// Of `rows` rows a few more than `wanted`, so that they are no fewer: six standard errors.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the root of a count")]
+    pub(crate) fn no_fewer(seed: u64, rows: u64, wanted: u64) -> Self {
+        Self::at_most(seed, rows, wanted.saturating_add((6.0 * (wanted as f64).sqrt()) as u64 + 32))
     }
 
     /// The sampling of a pilot of `rows` rows: fewer rows, because they only say where to look.

@@ -97,6 +97,7 @@ impl Table {
             seed: 7,
             rows: self.rows() as u64,
             missing: Missing::Center,
+            fit_rows: None,
         }
     }
 
@@ -213,7 +214,7 @@ impl Table {
         }
     }
 
-    fn observe(&self, fit: &Fit, start: usize, end: usize, cut: &Cut) -> Vec<u8> {
+    pub(crate) fn observe(&self, fit: &Fit, start: usize, end: usize, cut: &Cut) -> Vec<u8> {
         let mut observer = fit.observer(cut.level);
         let mut lengths = cut.batches.iter().cycle();
         let end = end.min(self.rows());
