@@ -38,6 +38,10 @@ export class Model {
   get fitRows(): number {
     return this.#native.facts.fitRows;
   }
+  /** Rows of the source it was fitted on: more than {@link Model.fitRows} where those are a sample. */
+  get sourceRows(): number {
+    return this.#native.facts.sourceRows;
+  }
   /** A copy of the model's bytes, as {@link Model.save} writes them. */
   get bytes(): Uint8Array {
     return Uint8Array.from(this.#native.bytes);

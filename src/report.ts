@@ -43,7 +43,8 @@ export interface Report {
     ignored: { column: string; reason: string }[];
   };
   detector: string;
-  model: { digest: string; fitRows: number };
+  /** `sourceRows`: the rows of the source that the model was fitted to, of which `fitRows` were looked at. */
+  model: { digest: string; fitRows: number; sourceRows: number };
   output: {
     path: string;
     format: 'parquet' | 'parquet-directory' | 'model';

@@ -66,7 +66,7 @@ it('docs/detectors.md says of each detector what its table does (npx vitest run 
     const rows = parameters.map((it) => [`\`${it.name}\``, values(it), String(it.default), it.help]);
     const made = [
       `<!-- made: ${name} -->`,
-      `${summary} A fit reads the source ${passes === 1 ? 'once' : 'twice at most'}.`,
+      `${summary} A fit reads ${['a sample of the source', 'the source once'][passes] ?? 'the source twice at most'}.`,
       ...(rows.length > 0 ? [tableOf(['`--set`', 'values', 'default', 'is'], rows)] : []),
       '<!-- end -->',
     ];

@@ -97,8 +97,8 @@ describe.each(takers)('%s', (taker, call) => {
   });
 
   it('says which options of the contract have not landed', async () => {
-    const refused = await usage(call(data, { fitRows: 1000 }));
-    expect(refused.message).toBe('fitRows: is not in this version');
+    const refused = await usage(call(data, { fitWhere: 'x > 1' }));
+    expect(refused.message).toBe('fitWhere: is not in this version');
   });
 
   it('refuses options that are no object', async () => {

@@ -44,7 +44,10 @@ export interface ModelFacts {
   columns: string[];
   /** Columns of the fit that play no part, and why. */
   leftOut: LeftOut[];
+  /** Rows it was fitted on, */
   fitRows: number;
+  /** and those of the source that they are all of, or a sample. */
+  sourceRows: number;
   /** The share of rows that is flagged where nothing else is asked for. */
   contamination: number;
   /** What a missing cell meant in the fit. */
@@ -58,6 +61,7 @@ export interface ModelFacts {
 export interface DetectorInfo {
   name: string;
   summary: string;
+  /** How often a fit reads the source at most; 0: it reads a sample. */
   passes: number;
   parameters: ParameterInfo[];
 }

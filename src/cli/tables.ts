@@ -150,6 +150,13 @@ function topLines({ anomalies, source }: Report, width?: number): Line[] {
   ];
 }
 
+/** What a model was fitted on. */
+export function fittedText({ fitRows, sourceRows }: { fitRows: number; sourceRows: number }): string {
+  return fitRows === sourceRows
+    ? `${rowsText(fitRows)} rows`
+    : `a sample of ${rowsText(fitRows)} of ${rowsText(sourceRows)} rows`;
+}
+
 /** What a fit says. */
 export function fitLines(report: Report): Line[] {
   const { model, timing, source, output } = report;
@@ -158,7 +165,7 @@ export function fitLines(report: Report): Line[] {
       ? [green('already fitted'), `: nothing was run (--fresh runs it again)`]
       : [
           green(report.fit.executed === 0 ? 'already fitted' : 'fitted'),
-          ` ${report.detector} on ${rowsText(model.fitRows)} rows in ${secondsText(timing.totalSeconds)}`,
+          ` ${report.detector} on ${fittedText(model)} in ${secondsText(timing.totalSeconds)}`,
         ],
     `  columns   ${source.columns.length}: ${shortList(source.columns)}`,
     ...(source.ignored.length > 0

@@ -85,7 +85,6 @@ describe('what is not in this version', () => {
       '--cpu-limit',
 
       '--max-quarantined',
-      '--fit-rows',
       '--fit-on',
       '--by',
       '--time',

@@ -29,7 +29,7 @@ pub struct DetectorInfo {
     pub name: &'static str,
     /// What it looks at, in one sentence.
     pub summary: &'static str,
-    /// How often a fit reads the source at most. A source small enough to be sampled whole is read once.
+    /// How often a fit reads the source at most; 0: it reads a sample. A source small enough to be sampled whole is read once.
     pub passes: u32,
     /// How the summaries of chunks become one.
     pub merge: &'static str,

@@ -135,7 +135,7 @@ impl Merger {
                         total.rows
                     )));
                 }
-                return model_of_sample(fit.asked, &total.sample.unwrap_or_default(), level).map(Next::Model);
+                return model_of_sample(fit.asked, total.sample.unwrap_or_default(), level).map(Next::Model);
             }
             Stage::Second { first, targets } => {
                 fit.check_rows(&total)?;
@@ -168,15 +168,16 @@ impl Merger {
 }
 
 /// The model of sampled rows, as if there were no others.
-fn model_of_sample(asked: Asked, sample: &Sample, level: Level) -> Result<Model, FitError> {
+fn model_of_sample(asked: Asked, mut sample: Sample, level: Level) -> Result<Model, FitError> {
     let (source_rows, sampled) = (asked.spec.rows, sample.rows());
     let wanted = asked.sampled_rows().and_then(|rows| usize::try_from(rows).ok()).unwrap_or(sampled);
     let mut chosen = keyed::first(subkey(asked.spec.seed, FEWER), sampled, wanted);
     chosen.sort_unstable();
-    let columns: Vec<Vec<f64>> =
-        sample.columns.iter().map(|cells| chosen.iter().map(|&row| cells[row]).collect()).collect();
+    for cells in &mut sample.columns {
+        *cells = chosen.iter().map(|&row| cells[row]).collect();
+    }
     let spec = FitSpec { rows: chosen.len() as u64, fit_rows: Some(FitRows::All), ..asked.spec };
-    let model = fit_in_memory(Fit::new(spec)?, &columns, level)?;
+    let model = fit_in_memory(Fit::new(spec)?, &sample.columns, level)?;
     Ok(model.of_sample(source_rows))
 }
 
@@ -193,7 +194,8 @@ fn fit_in_memory(mut fit: Fit, columns: &[Vec<f64>], level: Level) -> Result<Mod
     loop {
         let mut observer = fit.observer(level);
         observer.observe(&batch);
-        match fit.advance(vec![observer.finish()], level)? {
+        let merger = Merger { total: observer.summary(), ..fit.merger(level) };
+        match merger.finish()? {
             Next::Pass(next) => fit = next,
             Next::Model(model) => return Ok(model),
         }

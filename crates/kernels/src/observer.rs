@@ -74,9 +74,15 @@ impl Observer {
 
     /// The summary, as checksummed bytes.
     #[must_use]
-    pub fn finish(mut self) -> Vec<u8> {
+    pub fn finish(self) -> Vec<u8> {
+        let fingerprint = self.recipe.fingerprint;
+        self.summary().to_bytes(fingerprint)
+    }
+
+    /// The summary itself.
+    pub(crate) fn summary(mut self) -> Summary {
         self.end_row_group();
-        self.summary.to_bytes(self.recipe.fingerprint)
+        self.summary
     }
 
     fn flush(&mut self) {

@@ -42,6 +42,7 @@ impl NativeModel {
                 "columns": model.columns(),
                 "leftOut": model.left_out().iter().map(left_out).collect::<Vec<_>>(),
                 "fitRows": model.fit_rows(),
+                "sourceRows": model.source_rows(),
                 "contamination": model.contamination(),
                 "missing": model.missing(),
                 "seed": model.seed(),

@@ -12,7 +12,7 @@ import {
 } from '../../orchestrator/core/inspect.ts';
 import { bytesText, countText, numberText, rowsText, shortList } from '../print.ts';
 import { answerColumns, type Line, printJson, printLines } from '../streams.ts';
-import { tableLines } from '../tables.ts';
+import { fittedText, tableLines } from '../tables.ts';
 import { statusLines } from './jobs.ts';
 
 const FILES_MAX = 5;
@@ -53,9 +53,9 @@ function directoryLines({ path, rows, bytes, model, parts, flags }: InspectedDir
 }
 
 function modelLines(model: InspectedModel): Line[] {
-  const { detector, columns, fitRows, bytes, digest, leftOut, seed, contamination, parameters } = model;
+  const { detector, columns, bytes, digest, leftOut, seed, contamination, parameters } = model;
   return [
-    `model     ${detector}, ${countText(columns.length, 'column')}, fitted on ${rowsText(fitRows)} rows, ${bytesText(bytes)}`,
+    `model     ${detector}, ${countText(columns.length, 'column')}, fitted on ${fittedText(model)}, ${bytesText(bytes)}`,
     `digest    ${digest}`,
     `columns   ${columns.join(', ')}`,
     ...(leftOut.length > 0

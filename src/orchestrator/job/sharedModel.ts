@@ -60,7 +60,7 @@ function isFitOf({ facts }: NativeModel, { spec, rows }: Prepared): boolean {
   const asked = [...spec.columns].sort();
   const sameColumns = columns.length === asked.length && columns.every((name, i) => name === asked[i]);
   const sameFit = facts.detector === spec.fit?.detector && facts.seed === spec.fit.seed;
-  return sameColumns && sameFit && facts.missing === spec.missing && facts.fitRows === rows;
+  return sameColumns && sameFit && facts.missing === spec.missing && facts.sourceRows === rows;
 }
 
 /**

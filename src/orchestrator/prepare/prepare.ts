@@ -21,7 +21,15 @@ import { fingerprintOf, type JobSpec, jobIdOf, refuseNul, refuseRowNumbers, spec
 import { checkOptions, checkParameters } from '../spec/options.ts';
 import { DEFAULTS } from '../spec/optionTable.ts';
 import type { ScoreOptions } from '../spec/optionTypes.ts';
-import { type Pilot, type Plan, type PlannedChunk, planPilot, planScan } from '../spec/plan.ts';
+import {
+  type Pilot,
+  type Plan,
+  type PlannedChunk,
+  planPilot,
+  planSample,
+  planScan,
+  SAMPLE_ROWS,
+} from '../spec/plan.ts';
 import { type Budget, decideBudget, type MemoryNeeds, parseBytes, refuseAddressLimit } from '../spec/resources.ts';
 import { RESULT_VERSION } from '../spec/resultVersion.ts';
 import { jobPaths, refuseHome, resolveHome } from './home.ts';
@@ -50,7 +58,7 @@ export interface Prepared {
   needs: MemoryNeeds;
   /** The fit before its first pass, where one fits. */
   fit: FitStep | undefined;
-  /** What a pilot pass reads, where the fit begins with one. */
+  /** What a pilot pass reads, where the fit begins with one, or what a fit to a sample does. */
   pilot: PlannedChunk[];
 }
 
@@ -115,13 +123,11 @@ export async function prepare(
   const jobId = jobIdOf(fingerprint, { sources: realPaths, out: output.place });
   // A model that nobody asked to have elsewhere stays in the job.
   const published = output.path === '' ? outputAt(jobPaths(home, jobId).model, 'file') : output;
-  const pilot = spec.fit ? planPilot(facts.files) : undefined;
+  const pilot = spec.fit ? readFirst(spec.fit, facts) : undefined;
   const fit =
-    pilot &&
-    beginFit(
-      { ...spec.fit, columns: spec.columns, missing: spec.missing, rows },
-      claimsOf(spec.columns, facts, pilot.groups),
-    );
+    pilot && spec.fit
+      ? beginFit(fitSpecOf(spec.fit, spec, rows), claimsOf(spec.columns, facts, pilot.groups))
+      : undefined;
   return {
     kind,
     fit,
@@ -141,6 +147,35 @@ export async function prepare(
     needs,
     rows,
   };
+}
+
+/** What is read of a source before all of it is, or instead: a pilot, or what is sampled. */
+function readFirst({ detector, seed, fitRows }: NonNullable<JobSpec['fit']>, facts: SourceFacts): Pilot {
+  const passes = detectorTable().find(({ name }) => name === detector)?.passes;
+  if (fitRows === 'all' || (fitRows === undefined && passes !== 0)) return planPilot(facts.files);
+  return planSample(facts.files, { seed, rows: fitRows ?? SAMPLE_ROWS });
+}
+
+/** The most cells that a sample may have: 64 MiB, which a fit copies. */
+const SAMPLE_CELLS_MAX = 2 ** 23;
+
+/** What is to be fitted, as the kernels read it. */
+function fitSpecOf(
+  { fitRows, ...fit }: NonNullable<JobSpec['fit']>,
+  { columns, missing }: JobSpec,
+  rows: number,
+): Record<string, unknown> {
+  const most = Math.max(1, Math.floor(SAMPLE_CELLS_MAX / columns.length));
+  if (typeof fitRows === 'number' && Math.min(fitRows, rows) > most && fitRows < rows)
+    throw new BatchCoreError(
+      'USAGE',
+      `--fit-rows: a sample of ${fitRows} rows of ${columns.length} columns is too large`,
+      {
+        where: { option: '--fit-rows' },
+        hint: `give up to ${most}, or all`,
+      },
+    );
+  return { ...fit, columns, missing, rows, ...(fitRows !== undefined && { fit_rows: fitRows }) };
 }
 
 /** What the source's own statistics say of the columns to fit: nothing unless they tell of each. */

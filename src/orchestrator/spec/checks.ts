@@ -37,6 +37,14 @@ export const whole =
       ? undefined
       : objection(value, `a whole number from ${min} to ${max}`);
 
+/** A whole number from `min`, or all there are. */
+export const wholeOrAll =
+  (min: number): Check =>
+  (value) =>
+    value === 'all' || (Number.isSafeInteger(value) && (value as number) >= min)
+      ? undefined
+      : objection(value, `a whole number from ${min}, or "all"`);
+
 export const finite =
   (wanted: string): Check =>
   (value) =>

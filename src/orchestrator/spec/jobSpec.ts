@@ -27,7 +27,8 @@ export interface JobSpec {
   columns: string[];
   missing: Missing;
   chunkRows: number;
-  fit: { detector: string; parameters: Parameters; seed: number } | null;
+  /** `fitRows` is there where it was asked for. */
+  fit: { detector: string; parameters: Parameters; seed: number; fitRows?: number | 'all' } | null;
   /** Of a job that only fits: the share that its model's file flags. What a job that scores flags, its rule says. */
   contamination: number | null;
   /** Digest of the saved model that scores. */
@@ -78,6 +79,7 @@ export function specOf(request: SpecRequest): JobSpec {
           detector: options.detector ?? DEFAULTS.detector,
           parameters: request.parameters,
           seed: options.seed ?? DEFAULTS.seed,
+          ...(options.fitRows !== undefined && { fitRows: options.fitRows }),
         },
     contamination: kind === 'fit' ? (options.contamination ?? DEFAULTS.contamination) : null,
     model: model?.digest ?? null,

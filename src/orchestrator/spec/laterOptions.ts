@@ -9,7 +9,6 @@ export interface LaterRow {
 export const LATER_OPTIONS: Readonly<Record<Exclude<Group, 'call'>, readonly LaterRow[]>> = {
   fit: [
     { flags: '--where <sql>', doc: 'only rows that match' },
-    { flags: '--fit-rows <n|all>', doc: 'rows to fit on' },
     { flags: '--fit-on <source>', doc: 'fit on another source' },
     { flags: '--fit-where <sql>', doc: 'fit on rows that match' },
     { flags: '--by <a,b>', doc: 'compare each row with its group' },

@@ -65,6 +65,7 @@ export function rows(group: Group, given: readonly Given[]): OptionRow[] {
 const TYPES: Readonly<Record<Kind, string>> = {
   word: 'string',
   count: 'number',
+  countOrAll: "number | 'all'",
   chunkRows: 'number',
   number: 'number',
   share: 'number',

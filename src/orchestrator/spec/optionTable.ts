@@ -18,6 +18,7 @@ import {
   someNames,
   text,
   whole,
+  wholeOrAll,
 } from './checks.ts';
 import { type OptionRow, rows } from './option.ts';
 
@@ -103,6 +104,15 @@ const FIT = rows('fit', [
     check: whole(0, Number.MAX_SAFE_INTEGER),
     decides: 'bytes',
     doc: 'seed of everything drawn',
+  },
+  {
+    name: 'fitRows',
+    flags: '--fit-rows <n|all>',
+    kind: 'countOrAll',
+    check: wholeOrAll(1),
+    decides: 'bytes',
+    doc: 'rows to fit on: a sample of so many, or all',
+    otherwise: 'a sample where the detector needs no more, else all',
   },
 ]);
 

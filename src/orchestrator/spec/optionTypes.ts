@@ -23,6 +23,8 @@ export interface FitOptions {
   contamination?: number | undefined;
   /** Seed of everything drawn. Default: 0. */
   seed?: number | undefined;
+  /** Rows to fit on: a sample of so many, or all. Default: a sample where the detector needs no more, else all. */
+  fitRows?: number | 'all' | undefined;
   /** What carries chunks out: threads or sequential. Default: threads. */
   engine?: EngineName | undefined;
   /** Chunks at the same time. Default: the cores there are. */

@@ -87,7 +87,7 @@ function checkTogether(options: ScoreOptions, label: (name: string) => string): 
       `leave ${label('workers')} out, or use the engine threads`,
     );
   if (options.model !== undefined)
-    for (const option of ['detector', 'parameters', 'columns', 'exclude', 'seed', 'saveModel'] as const)
+    for (const option of ['detector', 'parameters', 'columns', 'exclude', 'seed', 'fitRows', 'saveModel'] as const)
       if (options[option] !== undefined && JSON.stringify(options[option]) !== '{}')
         refuse(
           label(option),

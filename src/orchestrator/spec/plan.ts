@@ -1,4 +1,5 @@
 /** Facts and options in, chunks out. Pure: a plan never depends on workers, memory or time. */
+import { createHash } from 'node:crypto';
 import type { SourceFile } from '../../source/facts.ts';
 import type { ChunkRow } from '../../store/rows.ts';
 
@@ -37,7 +38,7 @@ export function planScan(files: readonly Pick<SourceFile, 'rowGroups'>[], chunkR
   return { chunks, rows: chunks.reduce((sum, chunk) => sum + chunk.rows, 0), oversized };
 }
 
-/** What a pilot reads of a source, and all that it could have read. */
+/** What a pilot reads of a source, or a fit to a sample, and all that it could have read. */
 export interface Pilot {
   /** Each a row group. */
   chunks: PlannedChunk[];
@@ -82,6 +83,49 @@ export function planPilot(files: readonly Pick<SourceFile, 'rowGroups'>[]): Pilo
   }
   if (pilot.chunks.length >= PILOT_ROW_GROUPS_MIN && read <= all * PILOT_ROWS_SHARE_MAX) return pilot;
   return { chunks: [], groups: { rows: [], arePilot: [] } };
+}
+
+/** Rows that a fit samples at most, where nothing is said. */
+export const SAMPLE_ROWS = 131_072;
+/** A sample comes from so many row groups at least, or from all, */
+const SAMPLE_ROW_GROUPS_MIN = 64;
+/** from one in so many, */
+const SAMPLE_SHARE = 16;
+/** and from so many times its rows: rows of a row group are often alike. */
+const SAMPLE_FACTOR = 2;
+
+/**
+ * The row groups that rows are sampled from, each as likely as any other, so that each row is too: they are cut, in their order,
+ * into equal stretches, and of each one is taken, by a keyed hash. None where all are to be read.
+ */
+export function planSample(
+  files: readonly Pick<SourceFile, 'rowGroups'>[],
+  { seed, rows }: { seed: number; rows: number },
+): Pilot {
+  const groups = [...rowGroupsOf(files)];
+  const all = groups.reduce((sum, group) => sum + group.rows, 0);
+  const wanted = Math.max(SAMPLE_ROW_GROUPS_MIN, Math.ceil(groups.length / SAMPLE_SHARE));
+  const rowsOf = (chosen: Set<number>) => [...chosen].reduce((sum, place) => sum + (groups[place]?.rows ?? 0), 0);
+  let stretches = Math.max(wanted, Math.ceil((groups.length * SAMPLE_FACTOR * rows) / Math.max(1, all)));
+  while (stretches < groups.length) {
+    const chosen = takenOf(stretches, groups.length, seed);
+    if (chosen.size >= wanted && rowsOf(chosen) >= SAMPLE_FACTOR * rows)
+      return {
+        chunks: [...chosen].map((place, chunkId) => ({ chunkId, ...(groups[place] as Omit<PlannedChunk, 'chunkId'>) })),
+        groups: { rows: groups.map((group) => group.rows), arePilot: groups.map((_, place) => chosen.has(place)) },
+      };
+    // Two stretches may have taken one that lies in both.
+    stretches += Math.ceil(stretches / SAMPLE_SHARE);
+  }
+  return { chunks: [], groups: { rows: [], arePilot: [] } };
+}
+
+/** Of so many places one in each stretch, rising. */
+function takenOf(stretches: number, places: number, seed: number): Set<number> {
+  const uniform = (stretch: number) =>
+    createHash('sha256').update(`${seed} ${stretch}`).digest().readUIntBE(0, 6) / 2 ** 48;
+  const place = (_: unknown, stretch: number) => Math.floor(((stretch + uniform(stretch)) / stretches) * places);
+  return new Set(Array.from({ length: stretches }, place));
 }
 
 /** The row groups that have rows. One at a time: a plan may be of a hundred thousand. */

@@ -5,6 +5,7 @@ import type { Parameters } from './optionTypes.ts';
 export type Kind =
   | 'word'
   | 'count'
+  | 'countOrAll'
   | 'chunkRows'
   | 'number'
   | 'share'
@@ -46,6 +47,7 @@ function countOf(text: string, kilo: number): number {
 
 /** A count: 1K is 1,000. */
 export const parseCount = (text: string): number => countOf(text, 1000);
+const parseCountOrAll = (text: string): number | 'all' => (text === 'all' ? 'all' : parseCount(text));
 /** Rows of a chunk: 1K is 1,024, as DuckDB's row groups are. */
 export const parseChunkRows = (text: string): number => countOf(text, 1024);
 
@@ -91,6 +93,7 @@ type Parse = (text: string, before?: never) => unknown;
 /** How a word of each kind is read; one that is absent is taken as it is. `before`: what the same option said before. */
 export const PARSERS: Readonly<Partial<Record<Kind, Parse>>> = {
   count: parseCount,
+  countOrAll: parseCountOrAll,
   chunkRows: parseChunkRows,
   number: parseNumber,
   share: parseShare,

@@ -5,6 +5,7 @@ import type { Engine } from '../../engines/engine.ts';
 import { EXIT } from '../../errors.ts';
 import { ActiveTime, type ChunkCounts } from '../../events/progress.ts';
 import { type Report, topRow } from '../../report.ts';
+import type { Extent } from '../../source/extent.ts';
 import type { SourceColumn, SourceFacts } from '../../source/facts.ts';
 import type { StoredOutput } from '../../store/job.ts';
 import { peakRssBytes } from '../../system.ts';
@@ -84,7 +85,7 @@ export function reportOf(o: Outcome): Report {
     inputPages: o.verified?.pages ?? null,
     source,
     detector: model.facts.detector,
-    model: { digest: model.facts.digest, fitRows: model.facts.fitRows },
+    model: { digest: model.facts.digest, fitRows: model.facts.fitRows, sourceRows: model.facts.sourceRows },
     output: {
       path: prepared.output.path,
       format: prepared.kind === 'fit' ? 'model' : prepared.output.layout === 'file' ? 'parquet' : 'parquet-directory',
@@ -136,8 +137,17 @@ function equalWarning(column: string): string {
 
 function ignoredReason(column: SourceColumn, { spec, facts }: Prepared, model: NativeModel): string {
   const leftOut = model.facts.leftOut.find((one) => one.column === column.name);
-  if (leftOut) return spec.model === null && wasRounded(leftOut, column, facts) ? EQUAL_AS_DOUBLES : leftOut.reason;
-  return unscoredReason(column);
+  if (!leftOut) return unscoredReason(column);
+  if (spec.model === null && wasRounded(leftOut, column, facts)) return EQUAL_AS_DOUBLES;
+  return isSaidOfAll(leftOut, facts.extents.get(column.name), model)
+    ? leftOut.reason
+    : `${leftOut.reason} in the sample`;
+}
+
+/** Whether what was seen of a column holds of all rows: these were seen, or the files' statistics say so. */
+function isSaidOfAll({ reason }: LeftOut, extent: Extent | undefined, { facts }: NativeModel): boolean {
+  if (facts.fitRows === facts.sourceRows) return true;
+  return extent !== undefined && (reason === 'empty' ? extent.low > extent.high : extent.low === extent.high);
 }
 
 /** Whether cells that are one double may differ as they are stored. Where the files' statistics say, they are believed. */

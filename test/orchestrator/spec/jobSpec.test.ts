@@ -68,6 +68,7 @@ describe('what an option decides', () => {
       missing: 'skip',
       contamination: 0.02,
       seed: 1,
+      fitRows: 1000,
       keep: ['name'],
     },
     ...{

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { planPilot, planScan, rowGroupRows } from '../../../src/orchestrator/spec/plan.ts';
+import { planPilot, planSample, planScan, rowGroupRows } from '../../../src/orchestrator/spec/plan.ts';
 
 const file = (...rows: number[]) => ({ rowGroups: rows.map((n) => ({ rows: n, bytes: n * 10 })) });
 
@@ -93,5 +93,58 @@ describe('planPilot', () => {
         expect(sum * 4).toBeLessThanOrEqual(all.reduce((sum, { rows }) => sum + rows, 0));
       }),
     );
+  });
+});
+
+describe('planSample', () => {
+  const alike = (groups: number, rows: number) => file(...Array.from({ length: groups }, () => rows));
+  const read = (files: ReturnType<typeof file>[], seed = 0, rows = 100) => planSample(files, { seed, rows });
+
+  it('reads sixty-four row groups, or a sixteenth of them, from all over the source', () => {
+    for (const [groups, wanted] of [
+      [90, 64],
+      [163, 64],
+      [1024, 64],
+      [16_000, 1000],
+    ] as const) {
+      const { chunks, groups: told } = read([alike(groups, 100)]);
+      expect(chunks.length).toBeGreaterThanOrEqual(wanted);
+      expect(chunks.length).toBeLessThanOrEqual(wanted * 1.3);
+      expect(told.arePilot.flatMap((is, place) => (is ? [place] : []))).toEqual(chunks.map((one) => one.rowGroupFirst));
+      const quarters = [0, 1, 2, 3].map((q) =>
+        chunks.filter((one) => Math.floor((one.rowGroupFirst * 4) / groups) === q),
+      );
+      for (const { length } of quarters) expect(length).toBeGreaterThan(chunks.length / 4 - 3);
+    }
+  });
+
+  it('reads others for another seed, and the same for the same', () => {
+    const files = [alike(500, 100), alike(500, 100)];
+    expect(read(files, 1)).toEqual(read(files, 1));
+    expect(read(files, 1)).not.toEqual(read(files, 2));
+    expect(read(files, 1).chunks.filter(({ fileId }) => fileId === 1).length).toBeGreaterThan(25);
+  });
+
+  it('reads each row group as often as any other, small ones too', () => {
+    const files = [alike(200, 10), alike(200, 1000)];
+    const times = new Map<number, number>();
+    for (let seed = 0; seed < 400; seed += 1)
+      for (const { fileId, rowGroupFirst } of read(files, seed).chunks)
+        times.set(fileId * 200 + rowGroupFirst, (times.get(fileId * 200 + rowGroupFirst) ?? 0) + 1);
+    const counts = Array.from({ length: 400 }, (_, place) => times.get(place) ?? 0);
+    const mean = counts.reduce((a, b) => a + b, 0) / 400;
+    const small = counts.slice(0, 200).reduce((a, b) => a + b, 0) / 200;
+    expect(small / mean).toBeGreaterThan(0.95);
+    expect(Math.min(...counts)).toBeGreaterThan(mean - 6 * Math.sqrt(mean));
+  });
+
+  it('reads twice the rows that are wanted at least, and all where that is most of them', () => {
+    const nothing = { chunks: [], groups: { rows: [], arePilot: [] } };
+    expect(read([])).toEqual(nothing);
+    expect(read([alike(64, 1000)])).toEqual(nothing);
+    expect(read([alike(200, 100)], 0, 11_000)).toEqual(nothing);
+    const some = read([alike(1000, 100)], 0, 20_000).chunks;
+    expect(some.reduce((sum, { rows }) => sum + rows, 0)).toBeGreaterThanOrEqual(40_000);
+    expect(some.length).toBeLessThan(550);
   });
 });

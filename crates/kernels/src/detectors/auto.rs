@@ -39,7 +39,7 @@ use crate::{FitError, Level};
 static INFO: DetectorInfo = DetectorInfo {
     name: "auto",
     summary: "How rare a row is to several detectors together (isolation forest, covariance, neighbours); needs no tuning.",
-    passes: 1,
+    passes: 0,
     merge: "exact: a sample keyed by row number",
     parameters: &[choice("speed", &["full", "fast"], "which detectors: all, or the isolation forest and mcd alone")],
 };

@@ -36,7 +36,7 @@ use crate::{FitError, Level};
 static INFO: DetectorInfo = DetectorInfo {
     name: "iforest",
     summary: "How few random cuts of the columns set a row apart from the others (isolation forest).",
-    passes: 1,
+    passes: 0,
     merge: "exact: a sample keyed by row number",
     parameters: &[
         count("n_estimators", 100, 1, 1000, "trees"),

@@ -37,7 +37,7 @@ use crate::{FitError, Level};
 static INFO: DetectorInfo = DetectorInfo {
     name: "inne",
     summary: "How large the smallest balls around sampled rows are that hold a row (isolation by nearest neighbours).",
-    passes: 1,
+    passes: 0,
     merge: "exact: a sample keyed by row number",
     parameters: &[
         count("n_estimators", 200, 1, 1000, "sets of sampled rows"),

@@ -31,7 +31,7 @@ use crate::{FitError, Level};
 static INFO: DetectorInfo = DetectorInfo {
     name: "knn",
     summary: "How far a row is from the k-th nearest of some sampled rows (nearest neighbours).",
-    passes: 1,
+    passes: 0,
     merge: "exact: a sample keyed by row number",
     parameters: &[
         count("max_samples", 256, 2, 4096, "sampled rows that others are compared with"),

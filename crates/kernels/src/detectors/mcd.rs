@@ -32,7 +32,7 @@ use crate::wants::Wants;
 static INFO: DetectorInfo = DetectorInfo {
     name: "mcd",
     summary: "How far a row is from where most rows lie, in units of how those vary together (minimum covariance determinant).",
-    passes: 1,
+    passes: 0,
     merge: "exact: a sample keyed by row number",
     parameters: &[],
 };

@@ -136,6 +136,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_of_passes_is_what_is_wanted() {
+        for detector in TABLE {
+            let parameters = Parameters::new();
+            let (method, _) = choose(detector.info().name, &parameters).unwrap();
+            assert_eq!(detector.info().passes == 0, method.wants().only_sample(), "{}", detector.info().name);
+        }
+    }
+
+    #[test]
     fn the_table_is_in_order_and_every_name_is_there_once() {
         let names: Vec<&str> = detectors().iter().map(|info| info.name).collect();
         assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
