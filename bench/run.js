@@ -126,6 +126,29 @@ for (const [detector, reach] of [
     return { figure: `${(s / o).toFixed(2)}x`, detail: `ours ${rate(o)}, SQL ${rate(s)}` };
   });
 
+for (const [what, reach, ...flags] of [
+  ['auto', 'phase >= 1.2 M rows/s, whole <= 1.15', '-d', 'auto'],
+  ['auto, speed=fast', 'phase >= 3.5 M rows/s', '-d', 'auto', '--set', 'speed=fast'],
+  ['iforest', 'phase >= 4.0 M rows/s on two cores', '-d', 'iforest'],
+  ['knn', 'none set', '-d', 'knn'],
+  ['inne', 'none set', '-d', 'inne'],
+  ...['zscore', 'mad', 'hbos', 'mahalanobis', 'mcd', 'pca'].map((name) => [name, '>= 0.5x of the sum', '-d', name]),
+])
+  await bench(`score phase of ${what}, with output and reasons`, reach, async () => {
+    const out = at('phase.parquet');
+    const ours = () => score(file, out, at('home'), ...flags, ...features);
+    await ours();
+    await checkRows(out, rows);
+    const times = await inTurn(rounds, { ours, sum: () => rival('sum', file) });
+    const phase = median(times.ours.map(({ report }) => report.timing.scoreSeconds));
+    const whole = median(times.ours.map(({ report }) => report.timing.totalSeconds / report.timing.scoreSeconds));
+    const sum = median(times.sum.map(({ seconds }) => seconds));
+    return {
+      figure: `${rate(phase)}, ${(sum / phase).toFixed(2)}x of the bare parallel sum`,
+      detail: `the whole command takes ${whole.toFixed(2)} times as long`,
+    };
+  });
+
 await bench('1 -> 2 workers', '>= 1.85x', async () => {
   const run = (workers) =>
     score(file, at(`w${workers}.parquet`), at('home'), '-d', 'zscore', '-w', String(workers), ...plain);

@@ -177,7 +177,7 @@ fn model_of_sample(asked: Asked, mut sample: Sample, level: Level) -> Result<Mod
         *cells = chosen.iter().map(|&row| cells[row]).collect();
     }
     let spec = FitSpec { rows: chosen.len() as u64, fit_rows: Some(FitRows::All), ..asked.spec };
-    let model = fit_in_memory(Fit::new(spec)?, &sample.columns, level)?;
+    let model = fit_in_memory(Fit::new(spec)?, sample.columns, level)?;
     Ok(model.of_sample(source_rows))
 }
 
@@ -185,15 +185,16 @@ fn model_of_sample(asked: Asked, mut sample: Sample, level: Level) -> Result<Mod
 const FEWER: u64 = 6;
 
 /// Goes through all passes of a fit over rows that lie in memory, column by column.
-fn fit_in_memory(mut fit: Fit, columns: &[Vec<f64>], level: Level) -> Result<Model, FitError> {
-    let columns: Vec<Column<'_>> = columns
-        .iter()
-        .map(|cells| Column::new(cells, None).map_err(|error| FitError::Bug(error.to_string())))
-        .collect::<Result<_, _>>()?;
-    let batch = Batch::new(&columns, 0, 0).map_err(|error| FitError::Bug(error.to_string()))?;
+fn fit_in_memory(mut fit: Fit, mut columns: Vec<Vec<f64>>, level: Level) -> Result<Model, FitError> {
+    let bug = |error: &dyn std::fmt::Display| FitError::Bug(error.to_string());
     loop {
         let mut observer = fit.observer(level);
-        observer.observe(&batch);
+        let borrowed: Result<Vec<Column<'_>>, _> = columns.iter().map(|cells| Column::new(cells, None)).collect();
+        observer.observe(&Batch::new(&borrowed.map_err(|error| bug(&error))?, 0, 0).map_err(|error| bug(&error))?);
+        if fit.passes() == 1 {
+            // What the model is made of is in the summary.
+            columns = Vec::new();
+        }
         let merger = Merger { total: observer.summary(), ..fit.merger(level) };
         match merger.finish()? {
             Next::Pass(next) => fit = next,

@@ -93,10 +93,12 @@ impl Method for Fitting {
     }
 
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
+        let growth = Growth { trees: TREES, rows: TREE_ROWS, seed: known.seed };
+        let iforest = Isolation::grown(growth, known.scored_rows()?);
         let rows = known.scored_rows()?;
         let round = Round::new(known, &rows);
         let mut fusion = Fusion {
-            iforest: Isolation::grown(Growth { trees: TREES, rows: TREE_ROWS, seed: known.seed }, rows.clone()),
+            iforest,
             mcd: round.has_covariances().then(|| round.standardized.close_together().whitening(&round.centers)),
             neighbors: None,
             ranks: None,
