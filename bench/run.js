@@ -132,6 +132,7 @@ for (const [what, reach, ...flags] of [
   ['iforest', 'phase >= 4.0 M rows/s on two cores', '-d', 'iforest'],
   ['knn', 'none set', '-d', 'knn'],
   ['inne', 'none set', '-d', 'inne'],
+  ['loda', 'none set', '-d', 'loda'],
   ...['zscore', 'mad', 'hbos', 'mahalanobis', 'mcd', 'pca'].map((name) => [name, '>= 0.5x of the sum', '-d', name]),
 ])
   await bench(`score phase of ${what}, with output and reasons`, reach, async () => {

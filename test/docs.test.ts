@@ -296,10 +296,12 @@ describe('what a run writes', () => {
         (SELECT avg(f0) AS m0, avg(f1) AS m1, avg(f2) AS m2, stddev_pop(f0) AS s0, stddev_pop(f1) AS s1, stddev_pop(f2) AS s2
          FROM '${at('sum.parquet')}') f`);
     for (const row of squares) expect(Number(row['squares'])).toBeCloseTo(Number(row['score']), 9);
-    const constant = (await sums('hbos', '-d', 'hbos')).map(
-      ({ score: value, total }) => Number(value) - Number(total ?? 0),
-    );
-    for (const difference of constant) expect(difference).toBeCloseTo(constant[0]!, 9);
+    for (const detector of ['hbos', 'loda']) {
+      const constant = (await sums(detector, '-d', detector)).map(
+        ({ score: value, total }) => Number(value) - Number(total ?? 0),
+      );
+      for (const difference of constant) expect(difference).toBeCloseTo(constant[0]!, 9);
+    }
   });
 });
 

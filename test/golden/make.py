@@ -1,5 +1,5 @@
 """Writes zscore.json, hbos.json, mad.json, mahalanobis.json, mcd.json,
-pca.json, knn.json, inne.json and iforest.json beside itself: what SciPy, scikit-learn and PyOD answer.
+pca.json, knn.json, inne.json, loda.json and iforest.json beside itself: what SciPy, scikit-learn and PyOD answer.
 
 Nothing here is random between runs: every data set has its own fixed seed, so a second run writes the same bytes.
 The format is told in README.md.
@@ -13,6 +13,7 @@ import scipy.linalg
 import scipy.stats
 from pyod.models.hbos import HBOS
 from pyod.models.inne import INNE
+from pyod.models.loda import LODA
 from pyod.models.mad import MAD
 from pyod.models.pca import PCA as PyodPCA
 from sklearn.covariance import EmpiricalCovariance
@@ -185,6 +186,29 @@ def inne(fitted, new, n_estimators, max_samples):
             raise Undecided
     return scores, scores_new, None, {"state": {
         "columns": [{"center": 0.0, "unit": 1.0}] * fitted.shape[1], "sets": model._centroids}}
+
+
+def loda(fitted, new, n_random_cuts, compat):
+    """PyOD's score, given its own projections and histograms; on the data as they are."""
+    model = LODA(n_random_cuts=n_random_cuts, random_state=0).fit(fitted)
+    projections = []
+    for weights, histogram, limits in zip(model.projections_, model.histograms_, model.limits_):
+        cuts = limits[:len(histogram) - 1]
+        # The least row lies at the first limit, where the last digit of a sum would decide.
+        cuts = cuts + 1e-11 * (limits[-1] - limits[0])
+        for rows in (fitted, new):
+            projected = weights @ rows.T
+            if np.abs(projected[:, None] - cuts).min() < 1e-12 * (limits[-1] - limits[0]) or not np.array_equal(
+                    np.searchsorted(cuts, projected), np.searchsorted(limits[:len(histogram) - 1], projected)):
+                raise Undecided
+        columns = np.flatnonzero(weights)
+        projections.append({
+            "columns": columns.tolist(), "weights": weights[columns], "cuts": cuts, "values": -np.log(histogram)})
+    return model.decision_function(fitted), model.decision_function(new), None, {"state": {
+        "columns": [{"center": 0.0, "unit": 1.0}] * fitted.shape[1],
+        "projections": projections,
+        "unit": 1 / n_random_cuts**2,
+    }}
 
 
 def by_differences(model, rows):
@@ -457,6 +481,13 @@ def balls(_name):
 BALLS = {"n_estimators": 9, "max_samples": 8}
 
 
+def cuts(_name):
+    yield CUTS
+
+
+CUTS = {"n_random_cuts": 12, "compat": "pyod"}
+
+
 def whole(sets):
     """The data without missing cells."""
     return {name: data for name, data in sets.items() if not np.isnan(data[0]).any()}
@@ -496,5 +527,6 @@ if __name__ == "__main__":
     write("mcd", mcd, nothing, decided(SETS, mcd, {}))
     write("knn", knn, near, SETS)
     write("inne", inne, balls, decided(whole(SETS), inne, BALLS))
+    write("loda", loda, cuts, decided(whole(SETS), loda, CUTS))
     write("pca", pca, components, directions(SETS))
     write("iforest", iforest, trees, single(SETS))

@@ -188,6 +188,7 @@ fn main() {
             ("iforest", json!({})),
             ("inne", json!({})),
             ("knn", json!({})),
+            ("loda", json!({})),
             ("auto", json!({})),
             ("auto", json!({"speed": "fast"})),
             ("mcd", json!({})),

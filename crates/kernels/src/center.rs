@@ -28,6 +28,9 @@ fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
 pub(crate) const FAR: f64 = scale::power(400);
 
 impl Center {
+    /// Of a column whose cells are measured as they are.
+    pub(crate) const AS_IT_IS: Self = Self { center: 0.0, unit: 1.0, rest: 0.0, exponent: 0 };
+
     pub(crate) fn is_sound(self) -> bool {
         (self.center.is_finite() && self.rest.is_finite())
             && self.unit > 0.0

@@ -159,6 +159,11 @@ fn distances_to_neighbours_are_those_of_scikit_learn_given_the_reference_rows() 
 }
 
 #[test]
+fn histograms_of_projections_are_those_of_pyod_given_its_projections() {
+    check("loda.json");
+}
+
+#[test]
 fn isolation_by_balls_is_that_of_pyod_given_its_centroids() {
     check("inne.json");
 }

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::whitening::{standardize, standardized, standardized_rows};
+use super::whitening::{bring_in, standardize, standardized, standardized_rows};
 use crate::center::{Center, FAR};
 use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
 use crate::keyed::{Deck, subkey};
@@ -225,20 +225,6 @@ impl Score for Smallest<'_> {
             }
         }
         parts.iter().zip(infinities).map(|(part, infinities)| part / self.sets.len() as f64 + infinities).collect()
-    }
-}
-
-levels! {
-    /// Puts what is as far out as can be to the centre, and counts it.
-    fn bring_in(cells: &mut [f64], infinities: &mut [f64]) = bring_in_body;
-}
-
-#[inline(always)]
-fn bring_in_body(cells: &mut [f64], infinities: &mut [f64]) {
-    for (cell, infinities) in cells.iter_mut().zip(infinities) {
-        let far = cell.abs() >= FAR;
-        *infinities += if far { 1.0 } else { 0.0 };
-        *cell = if far { 0.0 } else { *cell };
     }
 }
 

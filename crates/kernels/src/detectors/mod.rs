@@ -11,6 +11,7 @@ pub(crate) mod hbos;
 pub(crate) mod iforest;
 pub(crate) mod inne;
 pub(crate) mod knn;
+pub(crate) mod loda;
 pub(crate) mod mad;
 pub(crate) mod mahalanobis;
 pub(crate) mod mcd;
@@ -26,12 +27,13 @@ use crate::FitError;
 use crate::detector::{Detector, DetectorInfo, Method, Parameters, Settings};
 
 /// Every detector, by name.
-static TABLE: [&dyn Detector; 10] = [
+static TABLE: [&dyn Detector; 11] = [
     &auto::Auto,
     &hbos::Hbos,
     &iforest::Iforest,
     &inne::Inne,
     &knn::Knn,
+    &loda::Loda,
     &mad::Mad,
     &mahalanobis::Mahalanobis,
     &mcd::Mcd,
@@ -101,7 +103,11 @@ mod tests {
     #[test]
     fn what_is_not_allowed_is_named_with_what_is() {
         for (detector, parameters, said) in [
-            ("isolation", json!({}), "there are auto, hbos, iforest, inne, knn, mad, mahalanobis, mcd, pca, zscore"),
+            (
+                "isolation",
+                json!({}),
+                "there are auto, hbos, iforest, inne, knn, loda, mad, mahalanobis, mcd, pca, zscore",
+            ),
             ("auto", json!({"members": "hbos"}), "it has speed"),
             ("mcd", json!({"support": 0.5}), "it has none"),
             ("auto", json!({"speed": "slow"}), "full or fast"),

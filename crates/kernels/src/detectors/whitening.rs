@@ -13,7 +13,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::center::Center;
+use crate::center::{Center, FAR};
 use crate::detector::{Score, State, written};
 use crate::eigen::{self, Pair};
 use crate::known::Known;
@@ -189,6 +189,20 @@ pub(crate) fn standardized(level: Level, centers: &[Center], cells: &[f64]) -> V
         center.standardize(level, std::slice::from_ref(cell), std::slice::from_mut(z));
     }
     z
+}
+
+levels! {
+    /// Puts what is as far out as can be to the centre, and counts it.
+    pub(crate) fn bring_in(cells: &mut [f64], infinities: &mut [f64]) = bring_in_body;
+}
+
+#[inline(always)]
+fn bring_in_body(cells: &mut [f64], infinities: &mut [f64]) {
+    for (cell, infinities) in cells.iter_mut().zip(infinities) {
+        let far = cell.abs() >= FAR;
+        *infinities += if far { 1.0 } else { 0.0 };
+        *cell = if far { 0.0 } else { *cell };
+    }
 }
 
 levels! {

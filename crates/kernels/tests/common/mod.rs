@@ -10,7 +10,7 @@ use std::ops::Range;
 /// Parameters with which `detector` finds what there is to find: a small ensemble, as tests that read a model byte by byte have it,
 /// does not.
 pub(crate) fn thorough(detector: &str, parameters: Value) -> Value {
-    if matches!(detector, "iforest" | "inne") { json!({}) } else { parameters }
+    if matches!(detector, "iforest" | "inne" | "loda") { json!({}) } else { parameters }
 }
 
 /// Every detector with parameters that take different ways through the code.
@@ -28,6 +28,7 @@ pub(crate) fn detectors() -> Vec<(&'static str, Value)> {
         ("pca", json!({"compat": "pyod"})),
         ("inne", json!({"n_estimators": 9, "max_samples": 5})),
         ("knn", json!({"max_samples": 40})),
+        ("loda", json!({"n_random_cuts": 9})),
         ("iforest", json!({"n_estimators": 9, "max_samples": 20})),
         ("auto", json!({})),
         ("auto", json!({"speed": "fast"})),
