@@ -29,10 +29,8 @@ beforeAll(async () => {
 });
 
 it.each([
-  ['ids', 'auto', 0],
   ['ids', 'mad', PILOT],
   ['ids', 'hbos', 0],
-  ['shapes', 'auto', 0],
   ['shapes', 'mad', PILOT],
   ['shapes', 'hbos', 0],
 ])('%s are fitted by %s in one pass, after a pilot of %i row groups', async (source, detector, pilot) => {
