@@ -28,6 +28,7 @@ use crate::keyed::{Sequence, subkey};
 use crate::known::Known;
 use crate::numbers::{STRETCH, ln, normal_quantile};
 use crate::parameter::{choice, count};
+use crate::simd::{LANES, Lanes};
 use crate::wants::Wants;
 use crate::{FitError, Level};
 
@@ -255,8 +256,10 @@ impl Score for Rarities<'_> {
                 bring_in(self.level, cells, &mut infinities);
             }
             let mut sums = [0.0; STRETCH];
-            for projection in &self.state.projections {
-                add_values(self.level, projection, &cells, &mut sums);
+            if !add_values_in_registers(self.level, &self.state.projections, &cells, &mut sums) {
+                for projection in &self.state.projections {
+                    add_values(self.level, projection, &cells, &mut sums);
+                }
             }
             for ((score, sum), infinities) in scores.iter_mut().zip(sums).zip(infinities) {
                 *score = sum * self.state.unit + infinities * self.infinite;
@@ -295,21 +298,57 @@ levels! {
 
 #[inline(always)]
 fn values_body(projection: &Projection, cells: &[f64], sums: &mut [f64]) {
-    let mut projected = [0.0; STRETCH];
-    let columns = cells.as_chunks::<STRETCH>().0;
-    for (column, weight) in projection.columns.iter().zip(&projection.weights) {
-        for (sum, cell) in projected.iter_mut().zip(&columns[*column]) {
-            *sum += weight * cell;
+    let cells: &[[f64; LANES]] = cells.as_chunks().0;
+    for (group, sums) in sums.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+        let mut projected = Lanes::splat(0.0);
+        for (column, weight) in projection.columns.iter().zip(&projection.weights) {
+            let cells = Lanes(cells[column * (STRETCH / LANES) + group]);
+            projected = projected.zip(cells, |sum, cell| sum + weight * cell);
         }
-    }
-    let mut values = [projection.values[0]; STRETCH];
-    for (cut, above) in projection.cuts.iter().zip(&projection.values[1..]) {
-        for (value, projected) in values.iter_mut().zip(&projected) {
-            *value = if projected > cut { *above } else { *value };
+        let mut value = Lanes::splat(projection.values[0]);
+        for (cut, above) in projection.cuts.iter().zip(&projection.values[1..]) {
+            value = value.zip(projected, |value, projected| if projected > *cut { *above } else { value });
         }
+        *sums = Lanes(*sums).add(value).0;
     }
-    for (sum, value) in sums.iter_mut().zip(&values) {
-        *sum += value;
+}
+
+/// The same of each of some projections; false where there are no registers for it.
+fn add_values_in_registers(level: Level, projections: &[Projection], cells: &[f64], sums: &mut [f64; STRETCH]) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return registers::add_values(level, projections, cells, sums);
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+#[cfg(target_arch = "x86_64")]
+mod registers {
+    use super::Projection;
+    use crate::numbers::STRETCH;
+    use crate::simd::Registers;
+
+    registers! {
+        pub(super) fn add_values(projections: &[Projection], cells: &[f64], sums: &mut [f64; STRETCH]) = body;
+    }
+
+    #[inline(always)]
+    fn body<R: Registers>(r: R, projections: &[Projection], cells: &[f64], sums: &mut [f64; STRETCH]) {
+        for (group, out) in sums.chunks_exact_mut(R::LANES).enumerate() {
+            let mut sum = r.splat(0.0);
+            for Projection { columns, weights, cuts, values } in projections {
+                let mut projected = r.splat(0.0);
+                for (column, weight) in columns.iter().zip(weights) {
+                    let cells = r.load(&cells[column * STRETCH + group * R::LANES..]);
+                    projected = r.add(projected, r.mul(r.splat(*weight), cells));
+                }
+                let mut value = r.splat(values[0]);
+                for (cut, above) in cuts.iter().zip(&values[1..]) {
+                    value = r.where_at_most(projected, r.splat(*cut), value, r.splat(*above));
+                }
+                sum = r.add(sum, value);
+            }
+            r.store(sum, out);
+        }
     }
 }
 
