@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Level;
 use crate::codec::{CodecError, Reader, Writer};
+use crate::numbers;
 use crate::scale;
 use crate::summaries::moments::Moments;
 
@@ -14,14 +15,10 @@ pub(crate) struct Center {
     pub(crate) center: f64,
     /// What one unit of distance is. Positive, and large enough to be divided by.
     pub(crate) unit: f64,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "numbers::is_zero")]
     pub(crate) rest: f64,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "numbers::is_zero")]
     pub(crate) exponent: i32,
-}
-
-fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 /// So many units of distance count in a product: with any direction of any number of columns, a square is still a double.

@@ -175,10 +175,7 @@ impl Fit {
 
     pub(crate) fn check_rows(&self, total: &Summary) -> Result<(), FitError> {
         if total.rows == 0 || total.rows > self.asked.spec.rows {
-            return Err(FitError::Data(format!(
-                "{} rows were read and {} were planned; the source changed, or the plan is of another one",
-                total.rows, self.asked.spec.rows
-            )));
+            return Err(other_rows(total.rows, self.asked.spec.rows));
         }
         let gaps: Vec<String> = (self.asked.spec.columns.iter().zip(&total.tally))
             .filter(|(_, tally)| tally.missing > 0)
@@ -192,4 +189,11 @@ impl Fit {
         }
         Ok(())
     }
+}
+
+/// Other rows were read than were planned.
+pub(crate) fn other_rows(read: u64, planned: u64) -> FitError {
+    FitError::Data(format!(
+        "{read} rows were read and {planned} were planned; the source changed, or the plan is of another one"
+    ))
 }

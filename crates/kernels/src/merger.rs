@@ -8,7 +8,7 @@
 
 use crate::asked::Asked;
 use crate::codec::{CodecError, Reader, Writer};
-use crate::fit::Fit;
+use crate::fit::{Fit, other_rows};
 use crate::freeze::{self, Pilot};
 use crate::keyed::{self, subkey};
 use crate::stage::Stage;
@@ -130,10 +130,7 @@ impl Merger {
             }
             Stage::Sample { rows } => {
                 if total.rows != *rows {
-                    return Err(FitError::Data(format!(
-                        "{} rows were read and {rows} were planned; the source changed, or the plan is of another one",
-                        total.rows
-                    )));
+                    return Err(other_rows(total.rows, *rows));
                 }
                 return model_of_sample(fit.asked, total.sample.unwrap_or_default(), level).map(Next::Model);
             }

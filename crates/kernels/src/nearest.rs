@@ -121,7 +121,7 @@ fn distances_body<R: Registers>(r: R, tiles: &Tiles, cells: &[f64], distances: &
             merge(r, &mut nearest, squares);
         }
         let [place, place_with_twin] = tiles.places.map(|place| nearest[place / ABREAST][place % ABREAST]);
-        let square = r.where_equal(nearest[0][0], zero, place_with_twin, place);
+        let square = r.where_at_most(nearest[0][0], zero, place_with_twin, place);
         r.store(r.sqrt(square), out);
     }
     distances.copy_from_slice(&last[..distances.len()]);

@@ -49,7 +49,7 @@ impl Neighbours {
     pub(crate) fn distances(&self, level: Level, cells: &[f64], distances: &mut [f64]) {
         let tiles = self.tiles.get_or_init(|| Tiles::new(&self.rows, [false, true].map(|twin| self.place(twin))));
         if !distances_in_registers(level, tiles, cells, distances) {
-            distances_of(level, self, cells, distances);
+            distances_one_by_one(self, cells, distances);
         }
     }
 
@@ -80,12 +80,8 @@ pub(crate) fn square(row: &[f64], cells: &[f64]) -> f64 {
     row.iter().zip(cells).fold(0.0, |sum, (r, x)| sum + (x - r) * (x - r))
 }
 
-levels! {
-    fn distances_of(reference: &Neighbours, cells: &[f64], distances: &mut [f64]) = distances_body;
-}
-
-#[inline(always)]
-fn distances_body(reference: &Neighbours, cells: &[f64], distances: &mut [f64]) {
+/// The same where there are no registers for it.
+fn distances_one_by_one(reference: &Neighbours, cells: &[f64], distances: &mut [f64]) {
     let kept = (reference.neighbours + 1).min(reference.rows.len());
     let mut nearest = vec![Lanes::splat(f64::INFINITY); kept];
     let cells: &[[f64; LANES]] = cells.as_chunks().0;

@@ -14,6 +14,19 @@ pub(crate) const STRETCH: usize = 256;
 /// does alike and in whole registers, which a cast is not.
 pub(crate) const WHOLE: f64 = 4_503_599_627_370_496.0;
 
+/// The least and the greatest of `values`, none of which is NaN; infinity and its opposite of none.
+#[inline]
+pub(crate) fn ends_of(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+        (if value < low { value } else { low }, if value > high { value } else { high })
+    })
+}
+
+/// Whether it is zero: a model file does not say what is, where that is usual.
+pub(crate) fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// A whole number per double, in the order of the doubles; both zeros are 0.
 pub(crate) fn to_order(x: f64) -> i64 {
     let magnitude = i64::try_from(x.to_bits() & (u64::MAX >> 1)).unwrap_or(i64::MAX);

@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import {
   beginFit,
+  type DetectorInfo,
   detectorTable,
   duckdbVersion,
   type FitClaims,
@@ -71,9 +72,8 @@ export async function prepare(
   checkOptions(options, kind);
   options = absolutePaths(options);
   const model = options.model === undefined ? undefined : loadModelFile(options.model);
-  const parameters = model
-    ? {}
-    : checkParameters(detectorTable(), options.detector ?? DEFAULTS.detector, options.parameters);
+  const table = model ? [] : detectorTable();
+  const parameters = model ? {} : checkParameters(table, options.detector ?? DEFAULTS.detector, options.parameters);
   const capacity = measureCapacity();
   refuseAddressLimit(capacity);
   const memoryBytes = options.memory === undefined ? undefined : memoryWish(options.memory, capacity.memoryBytes);
@@ -123,7 +123,7 @@ export async function prepare(
   const jobId = jobIdOf(fingerprint, { sources: realPaths, out: output.place });
   // A model that nobody asked to have elsewhere stays in the job.
   const published = output.path === '' ? outputAt(jobPaths(home, jobId).model, 'file') : output;
-  const pilot = spec.fit ? readFirst(spec.fit, facts) : undefined;
+  const pilot = spec.fit ? readFirst(spec.fit, facts, table) : undefined;
   const fit =
     pilot && spec.fit
       ? beginFit(fitSpecOf(spec.fit, spec, rows), claimsOf(spec.columns, facts, pilot.groups))
@@ -150,8 +150,12 @@ export async function prepare(
 }
 
 /** What is read of a source before all of it is, or instead: a pilot, or what is sampled. */
-function readFirst({ detector, seed, fitRows }: NonNullable<JobSpec['fit']>, facts: SourceFacts): Pilot {
-  const passes = detectorTable().find(({ name }) => name === detector)?.passes;
+function readFirst(
+  { detector, seed, fitRows }: NonNullable<JobSpec['fit']>,
+  facts: SourceFacts,
+  table: readonly DetectorInfo[],
+): Pilot {
+  const passes = table.find(({ name }) => name === detector)?.passes;
   if (fitRows === 'all' || (fitRows === undefined && passes !== 0)) return planPilot(facts.files);
   return planSample(facts.files, { seed, rows: fitRows ?? SAMPLE_ROWS });
 }
@@ -166,7 +170,7 @@ function fitSpecOf(
   rows: number,
 ): Record<string, unknown> {
   const most = Math.max(1, Math.floor(SAMPLE_CELLS_MAX / columns.length));
-  if (typeof fitRows === 'number' && Math.min(fitRows, rows) > most && fitRows < rows)
+  if (typeof fitRows === 'number' && fitRows > most && fitRows < rows)
     throw new BatchCoreError(
       'USAGE',
       `--fit-rows: a sample of ${fitRows} rows of ${columns.length} columns is too large`,

@@ -85,7 +85,7 @@ export function planPilot(files: readonly Pick<SourceFile, 'rowGroups'>[]): Pilo
   return { chunks: [], groups: { rows: [], arePilot: [] } };
 }
 
-/** Rows that a fit samples at most, where nothing is said. */
+/** Rows that a fit samples at most, where nothing is said (`ROWS_MAX` of crates/kernels/src/summaries/sample.rs). */
 export const SAMPLE_ROWS = 131_072;
 /** A sample comes from so many row groups at least, or from all, */
 const SAMPLE_ROW_GROUPS_MIN = 64;

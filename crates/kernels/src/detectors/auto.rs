@@ -95,6 +95,7 @@ impl Method for Fitting {
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
         let growth = Growth { trees: TREES, rows: TREE_ROWS, seed: known.seed };
         let iforest = Isolation::grown(growth, known.scored_rows()?);
+        // Found once more: the forest has changed its own, and both at once would take twice the room.
         let rows = known.scored_rows()?;
         let round = Round::new(known, &rows);
         let mut fusion = Fusion {

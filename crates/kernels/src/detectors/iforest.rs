@@ -26,7 +26,7 @@ use crate::forest::Forest;
 use crate::forest::grow::{Growth, grow};
 use crate::forest::walk::Walk;
 use crate::known::Known;
-use crate::numbers::{STRETCH, exp2};
+use crate::numbers::{self, STRETCH, exp2};
 use crate::parameter::count;
 use crate::quantile;
 use crate::scale;
@@ -85,13 +85,8 @@ impl Method for Fitting {
 struct Ground {
     /// The median, which stands for a cell that is missing or infinite.
     center: f64,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "numbers::is_zero")]
     exponent: i32,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-fn is_zero(exponent: &i32) -> bool {
-    *exponent == 0
 }
 
 impl Ground {

@@ -200,7 +200,7 @@ impl Score for Smallest<'_> {
                 bring_in(self.level, cells, &mut infinities);
             }
             if !mean_ratios_in_registers(self.level, self.balls, &cells, scores) {
-                mean_ratios(self.level, self.sets, self.balls, &cells, scores);
+                mean_ratios(self.sets, self.balls, &cells, scores);
             }
             scores.iter_mut().zip(infinities).for_each(|(score, infinities)| *score += infinities);
         }
@@ -274,14 +274,9 @@ mod registers {
     }
 }
 
-levels! {
-    /// Writes the mean over the sets of what the smallest ball says that holds the row. `cells` are those of [`STRETCH`] rows, column after
-    /// column.
-    fn mean_ratios(sets: &[Vec<Vec<f64>>], balls: &[Balls], cells: &[f64], scores: &mut [f64]) = ratios_body;
-}
-
-#[inline(always)]
-fn ratios_body(sets: &[Vec<Vec<f64>>], balls: &[Balls], cells: &[f64], scores: &mut [f64]) {
+/// Writes the mean over the sets of what the smallest ball says that holds the row. `cells` are those of [`STRETCH`] rows, column after
+/// column.
+fn mean_ratios(sets: &[Vec<Vec<f64>>], balls: &[Balls], cells: &[f64], scores: &mut [f64]) {
     let cells: &[[f64; LANES]] = cells.as_chunks().0;
     for (group, scores) in scores.chunks_mut(LANES).enumerate() {
         let mut sum = Lanes::splat(0.0);

@@ -26,7 +26,7 @@ use crate::center::Center;
 use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
 use crate::keyed::{Sequence, subkey};
 use crate::known::Known;
-use crate::numbers::{STRETCH, ln, normal_quantile};
+use crate::numbers::{STRETCH, ends_of, ln, normal_quantile};
 use crate::parameter::{choice, count};
 use crate::simd::{LANES, Lanes};
 use crate::wants::Wants;
@@ -154,9 +154,7 @@ impl Fitting {
 
 /// The least and the greatest value; about a single one as far as `NumPy` goes.
 fn ends(values: &[f64]) -> [f64; 2] {
-    let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| {
-        (if value < low { value } else { low }, if value > high { value } else { high })
-    });
+    let (low, high) = ends_of(values.iter().copied());
     if low < high { [low, high] } else { [low - 0.5, high + 0.5] }
 }
 
@@ -258,7 +256,7 @@ impl Score for Rarities<'_> {
             let mut sums = [0.0; STRETCH];
             if !add_values_in_registers(self.level, &self.state.projections, &cells, &mut sums) {
                 for projection in &self.state.projections {
-                    add_values(self.level, projection, &cells, &mut sums);
+                    add_values(projection, &cells, &mut sums);
                 }
             }
             for ((score, sum), infinities) in scores.iter_mut().zip(sums).zip(infinities) {
@@ -291,13 +289,8 @@ impl Score for Rarities<'_> {
     }
 }
 
-levels! {
-    /// Adds to each sum what a projection says of its row. `cells` are those of [`STRETCH`] rows, column after column.
-    fn add_values(projection: &Projection, cells: &[f64], sums: &mut [f64]) = values_body;
-}
-
-#[inline(always)]
-fn values_body(projection: &Projection, cells: &[f64], sums: &mut [f64]) {
+/// Adds to each sum what a projection says of its row. `cells` are those of [`STRETCH`] rows, column after column.
+fn add_values(projection: &Projection, cells: &[f64], sums: &mut [f64]) {
     let cells: &[[f64; LANES]] = cells.as_chunks().0;
     for (group, sums) in sums.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
         let mut projected = Lanes::splat(0.0);

@@ -17,7 +17,7 @@ use crate::Level;
 use crate::detector::{Score, State, written};
 use crate::knots::{self, Lookup, thinned};
 use crate::neighbours::Neighbours;
-use crate::numbers::{STRETCH, normal_quantile};
+use crate::numbers::{self, STRETCH, normal_quantile};
 use crate::{quantile, scale};
 
 /// No cell is rarer among the sampled ones.
@@ -34,7 +34,7 @@ const DEVIATION_MIN: f64 = 1e-9;
 /// Where the cells of a column stand, times 2^`exponent`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Standing {
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "numbers::is_zero")]
     exponent: i32,
     /// The median, which stands for a cell that is missing.
     center: f64,
@@ -43,11 +43,6 @@ struct Standing {
     /// Of each, the normal quantile.
     quantiles: Vec<f64>,
     deviation: f64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-fn is_zero(exponent: &i32) -> bool {
-    *exponent == 0
 }
 
 impl Standing {

@@ -8,6 +8,7 @@
 use super::Forest;
 use super::tree::{Node, Tree};
 use crate::keyed::{Deck, Sequence, subkey};
+use crate::numbers::ends_of;
 
 /// What a forest is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,10 +72,7 @@ impl Grower<'_> {
         while !candidates.is_empty() {
             let place = self.random.below(candidates.len());
             let cells = self.columns[candidates[place]];
-            let (low, high) = rows.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &row| {
-                let cell = cells[row];
-                (if cell < low { cell } else { low }, if cell > high { cell } else { high })
-            });
+            let (low, high) = ends_of(rows.iter().map(|&row| cells[row]));
             if low < high {
                 return Some((candidates[place], between(low, high, self.random.uniform())));
             }

@@ -4,10 +4,10 @@
 //! as the plain one does, so that results are bit-identical.
 
 use std::arch::x86_64::{
-    __m256d, __m512d, _CMP_EQ_OQ, _CMP_LE_OQ, _mm256_add_pd, _mm256_blendv_pd, _mm256_cmp_pd, _mm256_loadu_pd,
-    _mm256_max_pd, _mm256_min_pd, _mm256_mul_pd, _mm256_set1_pd, _mm256_sqrt_pd, _mm256_storeu_pd, _mm256_sub_pd,
-    _mm512_add_pd, _mm512_cmp_pd_mask, _mm512_loadu_pd, _mm512_mask_blend_pd, _mm512_max_pd, _mm512_min_pd,
-    _mm512_mul_pd, _mm512_set1_pd, _mm512_sqrt_pd, _mm512_storeu_pd, _mm512_sub_pd,
+    __m256d, __m512d, _CMP_LE_OQ, _mm256_add_pd, _mm256_blendv_pd, _mm256_cmp_pd, _mm256_loadu_pd, _mm256_max_pd,
+    _mm256_min_pd, _mm256_mul_pd, _mm256_set1_pd, _mm256_sqrt_pd, _mm256_storeu_pd, _mm256_sub_pd, _mm512_add_pd,
+    _mm512_cmp_pd_mask, _mm512_loadu_pd, _mm512_mask_blend_pd, _mm512_max_pd, _mm512_min_pd, _mm512_mul_pd,
+    _mm512_set1_pd, _mm512_sqrt_pd, _mm512_storeu_pd, _mm512_sub_pd,
 };
 
 /// Registers of one kind. A value is the proof that this processor has them.
@@ -30,14 +30,6 @@ pub(crate) trait Registers: Copy {
     fn lesser(self, a: Self::Doubles, b: Self::Doubles) -> Self::Doubles;
     /// The greater of each two, of which none is NaN.
     fn greater(self, a: Self::Doubles, b: Self::Doubles) -> Self::Doubles;
-    /// `then` where `a` is equal to `b`, else `other`.
-    fn where_equal(
-        self,
-        a: Self::Doubles,
-        b: Self::Doubles,
-        then: Self::Doubles,
-        other: Self::Doubles,
-    ) -> Self::Doubles;
     /// `then` where `a` is at most `b`, else `other`.
     fn where_at_most(
         self,
@@ -118,7 +110,6 @@ operations!(Avx512 of 8 __m512d {
     sqrt(a) = _mm512_sqrt_pd(a);
     lesser(a, b) = _mm512_min_pd(a, b);
     greater(a, b) = _mm512_max_pd(a, b);
-    where_equal(a, b, then, other) = _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), other, then);
     where_at_most(a, b, then, other) = _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_LE_OQ>(a, b), other, then);
 }, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_set1_pd);
 
@@ -129,6 +120,5 @@ operations!(Avx2 of 4 __m256d {
     sqrt(a) = _mm256_sqrt_pd(a);
     lesser(a, b) = _mm256_min_pd(a, b);
     greater(a, b) = _mm256_max_pd(a, b);
-    where_equal(a, b, then, other) = _mm256_blendv_pd(other, then, _mm256_cmp_pd::<_CMP_EQ_OQ>(a, b));
     where_at_most(a, b, then, other) = _mm256_blendv_pd(other, then, _mm256_cmp_pd::<_CMP_LE_OQ>(a, b));
 }, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_set1_pd);
