@@ -16,7 +16,16 @@ export interface TopRow {
   /** 0-based row number in its file. */
   row: number;
   score: ReportedNumber;
-  reasons: { column: string; value: ReportedValue; contribution: ReportedNumber }[];
+  /** Which share of the rows scores lower, in percent. */
+  severity: number;
+  reasons: {
+    column: string;
+    value: ReportedValue;
+    contribution: ReportedNumber;
+    /** Between which cells of the column 98 of 100 lie; `null` where the model does not say. */
+    usualLow: number | null;
+    usualHigh: number | null;
+  }[];
 }
 
 /** Figures are measured; one that could not be had is `null`. */
@@ -95,14 +104,17 @@ export function mergeFindings(a: Findings, b: Findings, count: number): Findings
 }
 
 /** A row as a report has it. */
-export const topRow = ({ file, row, score, reasons }: BestRecord): TopRow => ({
+export const topRow = ({ file, row, score, severity, reasons }: BestRecord): TopRow => ({
   file,
   row,
   score: reported(score),
-  reasons: reasons.map(({ column, value, contribution }) => ({
+  severity,
+  reasons: reasons.map(({ column, value, contribution, usual }) => ({
     column,
     value: value === undefined ? null : reported(value),
     contribution: reported(contribution),
+    usualLow: usual?.[0] ?? null,
+    usualHigh: usual?.[1] ?? null,
   })),
 });
 

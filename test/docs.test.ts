@@ -224,9 +224,9 @@ describe('what a run writes', () => {
     const required = [...documented.keys()].filter((name) => !optional.includes(name));
     for (const columns of Object.values(of))
       expect(columns.map(([name]) => name)).toEqual(expect.arrayContaining(required));
-    expect(of.file.map(([name]) => name)).toEqual(['row', 'name', 'id', 'score', 'anomaly', 'reasons']);
-    expect(of.parts.map(([name]) => name)).toEqual(['row', 'file', 'score', 'anomaly', 'reasons']);
-    expect(of.bare.map(([name]) => name)).toEqual(['row', 'score', 'anomaly']);
+    expect(of.file.map(([name]) => name)).toEqual(['row', 'name', 'id', 'score', 'severity', 'anomaly', 'reasons']);
+    expect(of.parts.map(([name]) => name)).toEqual(['row', 'file', 'score', 'severity', 'anomaly', 'reasons']);
+    expect(of.bare.map(([name]) => name)).toEqual(['row', 'score', 'severity', 'anomaly']);
   });
 
   it('docs/output.md names the metadata', async () => {
@@ -303,6 +303,30 @@ describe('what a run writes', () => {
       for (const difference of constant) expect(difference).toBeCloseTo(constant[0]!, 9);
     }
   });
+});
+
+it('severity and what is usual are the percentiles that docs/output.md says', async () => {
+  await parquet(at('usual.parquet'), gaussian(20_000));
+  await score(directory, 'usual.parquet', '--columns', 'f0,f1', '-o', 'usual-scores.parquet', '--home', 'home');
+  const [found] = await sql(`SELECT max(abs(severity - rank)) FILTER (severity < 99) AS body,
+      max(abs(severity - rank)) FILTER (severity >= 99) AS tail, min(severity) FILTER (anomaly) AS flagged,
+      max(severity) FILTER (NOT anomaly) AS ordinary, arg_max(severity, score) < 100 AS room
+    FROM (SELECT *, 100 * (rank() OVER (ORDER BY score) - 1) / (count(*) OVER () - 1) AS rank FROM '${at('usual-scores.parquet')}')`);
+  expect(Number(found?.['body'])).toBeLessThanOrEqual(1 / 64 + 0.1);
+  expect(Number(found?.['tail'])).toBeLessThan(1e-4);
+  expect(Number(found?.['flagged'])).toBeGreaterThan(99);
+  expect(Number(found?.['ordinary'])).toBeLessThanOrEqual(99);
+  expect(found?.['room']).toBe(true);
+  const usual = await sql(`SELECT reason.column AS column_name, count(*) AS n,
+      max(abs(reason.usual_low - CASE reason.column WHEN 'f0' THEN low0 ELSE low1 END)) AS low,
+      max(abs(reason.usual_high - CASE reason.column WHEN 'f0' THEN high0 ELSE high1 END)) AS high
+    FROM (SELECT unnest(reasons) AS reason FROM '${at('usual-scores.parquet')}'),
+      (SELECT quantile_cont(f0, 0.01) AS low0, quantile_cont(f0, 0.99) AS high0,
+        quantile_cont(f1, 0.01) AS low1, quantile_cont(f1, 0.99) AS high1 FROM '${at('usual.parquet')}')
+    GROUP BY ALL`);
+  expect(usual).toHaveLength(2);
+  for (const { low, high } of usual)
+    expect([Number(low), Number(high)]).toEqual([expect.closeTo(0, 9), expect.closeTo(0, 9)]);
 });
 
 it('medians are as exact as docs/output.md says', async () => {

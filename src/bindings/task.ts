@@ -207,6 +207,8 @@ export type BestRecord = {
   row: number;
   /** Its score. */
   score: Double;
+  /** Which share of the rows scores lower, in percent. */
+  severity: number;
   /** What made it so, greatest first. */
   reasons: Array<ReasonRecord>;
 };
@@ -219,6 +221,8 @@ export type ReasonRecord = {
   value?: Double;
   /** What it added. */
   contribution: Double;
+  /** Between which cells of the column 98 of 100 lie; absent where nobody knows. */
+  usual?: [number, number];
 };
 
 /** What a verified chunk is made of. */

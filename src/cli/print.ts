@@ -31,9 +31,9 @@ export function rateText(rowsPerSecond: number): string {
 }
 
 /** Six significant figures, without an exponent where none is needed; a report spells infinities out. */
-export function numberText(value: number | string | null): string {
+export function numberText(value: number | string | null, digits = 6): string {
   if (value === null) return 'missing';
-  return String(Number(Number(value).toPrecision(6)));
+  return String(Number(Number(value).toPrecision(digits)));
 }
 
 /** The first names of a list, and how many more there are. */

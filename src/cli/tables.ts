@@ -1,7 +1,7 @@
 /** Tables and reports for people, as lines. Pure. */
 import Table from 'cli-table3';
 import { shellWord } from '../files/paths.ts';
-import type { Report } from '../report.ts';
+import type { Report, TopRow } from '../report.ts';
 import { bytesText, countText, numberText, rateText, rowsText, secondsText, shortList } from './print.ts';
 import { bold, escapeText, green, type Line, yellow } from './streams.ts';
 
@@ -137,9 +137,7 @@ function topLines({ anomalies, source }: Report, width?: number): Line[] {
     ...(several ? [String(row.file)] : []),
     String(row.row),
     numberText(row.score),
-    row.reasons
-      .map(({ column, value, contribution }) => `${column} = ${numberText(value)} (+${numberText(contribution)})`)
-      .join(', '),
+    row.reasons.map(reasonText).join(', '),
   ]);
   const head = [...(several ? ['file'] : []), 'row', 'score', 'reasons'];
   const more = anomalies.count - flagged.length;
@@ -148,6 +146,13 @@ function topLines({ anomalies, source }: Report, width?: number): Line[] {
     ...tableLines(head, rows, several ? [0, 1, 2] : [0, 1], width),
     ...(more > 0 ? [`and ${countText(more, 'more row', 'more rows')}: those with anomaly = true in the output`] : []),
   ];
+}
+
+/** A cell, what would have been usual, and what it adds. A report of an earlier version may not say what is usual. */
+function reasonText({ column, value, contribution, usualLow, usualHigh }: TopRow['reasons'][number]): string {
+  const known = typeof usualLow === 'number' && typeof usualHigh === 'number';
+  const usual = known ? `usual ${numberText(usualLow, 3)} to ${numberText(usualHigh, 3)}, ` : '';
+  return `${column} = ${numberText(value)} (${usual}+${numberText(contribution)})`;
 }
 
 /** What a model was fitted on. */

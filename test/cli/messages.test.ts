@@ -168,7 +168,15 @@ describe('counts, shares and names', () => {
     );
     expect(kept.source.columns).toEqual(['[x]']);
     const columns = await sql(`DESCRIBE SELECT * FROM '${at('kept.parquet')}'`);
-    expect(columns.map((column) => column['column_name'])).toEqual(['row', 'a,b', 'c', 'score', 'anomaly', 'reasons']);
+    expect(columns.map((column) => column['column_name'])).toEqual([
+      'row',
+      'a,b',
+      'c',
+      'score',
+      'severity',
+      'anomaly',
+      'reasons',
+    ]);
   });
 
   it.each(['--columns', '--exclude', '--keep'])('%s that names a column twice is refused', async (option) => {

@@ -132,7 +132,7 @@ describe('z-scores', () => {
     expect(row?.['n']).toBe('80000');
     expect(Number(row?.['worst'])).toBeLessThan(1e-9);
     const columns = await sql(`DESCRIBE SELECT * FROM '${at('z-sql.parquet')}'`);
-    expect(columns.map((column) => column['column_name'])).toEqual(['row', 'score', 'anomaly']);
+    expect(columns.map((column) => column['column_name'])).toEqual(['row', 'score', 'severity', 'anomaly']);
   });
 });
 
@@ -219,7 +219,7 @@ describe('columns', () => {
     const report = await score(directory, 'kinds.parquet', '-d', 'zscore', '--keep', 'all', '-o', 'kept.parquet');
     expect(report.source.columns).toEqual(['id', 't', 'ut', 's', 'n', 'h', 'f', 'd9', 'd30', 'b']);
     const [different] = await sql(`SELECT count(*) AS n FROM (SELECT * FROM '${at('kinds.parquet')}' EXCEPT ALL
-      SELECT * EXCLUDE (row, score, anomaly, reasons) FROM '${at('kept.parquet')}')`);
+      SELECT * EXCLUDE (row, score, severity, anomaly, reasons) FROM '${at('kept.parquet')}')`);
     expect(different).toEqual({ n: '0' });
   });
 

@@ -1,11 +1,10 @@
-//! The columns of a part: row, file, kept columns, score, anomaly, reasons.
+//! The columns of a part: row, file, kept columns, score, severity, anomaly, reasons.
 
-use arrow_array::builder::{Float64Builder, ListBuilder, StringBuilder, StructBuilder};
-use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray};
+use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
 use batch_core_error::Error;
-use batch_core_kernels::Reason;
+use batch_core_kernels::{Reason, Usual};
 use std::sync::Arc;
 
 /// Which columns the output has.
@@ -15,8 +14,14 @@ pub(crate) struct Layout {
     file: Option<String>,
     /// Rows may lack a score.
     skips: bool,
-    /// The names of the model's columns, where reasons are written.
-    reasons: Option<Vec<String>>,
+    /// Where reasons are written.
+    reasons: Option<Vec<Told>>,
+}
+
+/// What reasons say of a column of the model.
+pub(crate) struct Told {
+    pub(crate) name: String,
+    pub(crate) usual: Option<Usual>,
 }
 
 impl Layout {
@@ -24,7 +29,7 @@ impl Layout {
         file: Option<String>,
         kept: &[(String, DataType)],
         skips: bool,
-        reasons: Option<Vec<String>>,
+        reasons: Option<Vec<Told>>,
     ) -> Self {
         let mut fields = vec![Field::new("row", DataType::Int64, false)];
         if file.is_some() {
@@ -32,6 +37,7 @@ impl Layout {
         }
         fields.extend(kept.iter().map(|(name, kind)| Field::new(name, kind.clone(), true)));
         fields.push(Field::new("score", DataType::Float64, skips));
+        fields.push(Field::new("severity", DataType::Float64, skips));
         fields.push(Field::new("anomaly", DataType::Boolean, skips));
         if reasons.is_some() {
             fields.push(Field::new("reasons", DataType::List(Arc::new(reason_field())), true));
@@ -48,7 +54,7 @@ impl Layout {
         &self,
         first_row: u64,
         copied: &[ArrayRef],
-        scores: Vec<f64>,
+        [scores, severities]: [Vec<f64>; 2],
         marks: BooleanBuffer,
         reasons: &[(usize, Vec<Reason>)],
     ) -> Result<RecordBatch, Error> {
@@ -62,9 +68,10 @@ impl Layout {
         columns.extend(copied.iter().cloned());
         let nulls = self.skips.then(|| NullBuffer::new(BooleanBuffer::collect_bool(rows, |i| !scores[i].is_nan())));
         columns.push(Arc::new(Float64Array::new(scores.into(), nulls.clone())));
+        columns.push(Arc::new(Float64Array::new(severities.into(), nulls.clone())));
         columns.push(Arc::new(BooleanArray::new(marks, nulls)));
-        if let Some(names) = &self.reasons {
-            columns.push(reason_lists(rows, reasons, names));
+        if let Some(told) = &self.reasons {
+            columns.push(reason_lists(rows, reasons, told));
         }
         // Arrow only complains of arrays that we built.
         RecordBatch::try_new(self.schema.clone(), columns).map_err(|e| Error::bug(format!("output batch: {e}")))
@@ -76,6 +83,8 @@ fn reason_fields() -> Fields {
         Field::new("column", DataType::Utf8, false),
         Field::new("value", DataType::Float64, true),
         Field::new("contribution", DataType::Float64, false),
+        Field::new("usual_low", DataType::Float64, true),
+        Field::new("usual_high", DataType::Float64, true),
     ])
 }
 
@@ -84,31 +93,33 @@ fn reason_field() -> Field {
 }
 
 /// A list per flagged row, null for the others.
-fn reason_lists(rows: usize, flagged: &[(usize, Vec<Reason>)], names: &[String]) -> ArrayRef {
-    let builders: Vec<Box<dyn arrow_array::builder::ArrayBuilder>> =
-        vec![Box::new(StringBuilder::new()), Box::new(Float64Builder::new()), Box::new(Float64Builder::new())];
-    let mut lists =
-        ListBuilder::with_capacity(StructBuilder::new(reason_fields(), builders), rows).with_field(reason_field());
-    let mut at = 0;
+fn reason_lists(rows: usize, flagged: &[(usize, Vec<Reason>)], told: &[Told]) -> ArrayRef {
+    let entries = || flagged.iter().flat_map(|(_, list)| list).map(|reason| (reason, &told[reason.column as usize]));
+    let names = StringArray::from_iter_values(entries().map(|(_, told)| &told.name));
+    let value = |(reason, _): (&Reason, &Told)| (!reason.value.is_nan()).then_some(reason.value);
+    let usual = |end: fn(Usual) -> f64| -> ArrayRef {
+        Arc::new(entries().map(|(_, told)| told.usual.map(end)).collect::<Float64Array>())
+    };
+    let fields: Vec<ArrayRef> = vec![
+        Arc::new(names),
+        Arc::new(entries().map(value).collect::<Float64Array>()),
+        Arc::new(Float64Array::from_iter_values(entries().map(|(reason, _)| reason.contribution))),
+        usual(|usual| usual.low),
+        usual(|usual| usual.high),
+    ];
+    let mut lengths = vec![0; rows];
+    let mut there = BooleanBufferBuilder::new(rows);
+    there.append_n(rows, false);
     for (row, list) in flagged {
-        lists.append_nulls(row - at);
-        at = row + 1;
-        let entries = lists.values();
-        for reason in list {
-            // The builders are those made above, in this order.
-            if let Some(column) = entries.field_builder::<StringBuilder>(0) {
-                column.append_value(&names[reason.column as usize]);
-            }
-            if let Some(value) = entries.field_builder::<Float64Builder>(1) {
-                value.append_option((!reason.value.is_nan()).then_some(reason.value));
-            }
-            if let Some(contribution) = entries.field_builder::<Float64Builder>(2) {
-                contribution.append_value(reason.contribution);
-            }
-            entries.append(true);
-        }
-        lists.append(true);
+        lengths[*row] = list.len();
+        there.set_bit(*row, true);
     }
-    lists.append_nulls(rows - at);
-    Arc::new(lists.finish())
+    let nulls = NullBuffer::new(there.finish());
+    let entries = StructArray::new(reason_fields(), fields, None);
+    Arc::new(ListArray::new(
+        Arc::new(reason_field()),
+        OffsetBuffer::from_lengths(lengths),
+        Arc::new(entries),
+        Some(nulls),
+    ))
 }

@@ -90,6 +90,8 @@ pub struct BestRecord {
     #[serde(with = "double")]
     #[cfg_attr(test, ts(type = "Double"))]
     pub score: f64,
+    /// Which share of the rows scores lower, in percent.
+    pub severity: f64,
     /// What made it so, greatest first.
     pub reasons: Vec<ReasonRecord>,
 }
@@ -109,6 +111,10 @@ pub struct ReasonRecord {
     #[serde(with = "double")]
     #[cfg_attr(test, ts(type = "Double"))]
     pub contribution: f64,
+    /// Between which cells of the column 98 of 100 lie; absent where nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional, type = "[number, number]"))]
+    pub usual: Option<[f64; 2]>,
 }
 
 /// What a verified chunk is made of.

@@ -2,14 +2,14 @@
 
 use crate::Watch;
 use crate::best::{BestRow, BestRows};
-use crate::output::Layout;
+use crate::output::{Layout, Told};
 use crate::reader::Reader;
 use crate::receipt::{BestRecord, Findings, Part, PartFile, ReasonRecord};
 use crate::task::{Flag, RowRange, Scoring};
 use arrow_buffer::BooleanBuffer;
 use arrow_schema::DataType;
 use batch_core_error::Error;
-use batch_core_kernels::{Level, Missing, Model};
+use batch_core_kernels::{Level, Missing, Model, Severity};
 use batch_core_parts::{Disk, PartWriter};
 use std::path::PathBuf;
 
@@ -51,6 +51,7 @@ pub(crate) fn score(
 ) -> Result<Part, Error> {
     let (file, explain) = (reader.source.index, scoring.explain as usize);
     let mut kernel = model.scorer(Level::from_environment()?, scoring.missing);
+    let severity = model.severity();
     let mut output: Option<(Layout, PartWriter)> = None;
     let mut best = BestRows::new(scoring.best as usize);
     let (mut flagged, mut skipped) = (0, 0);
@@ -81,7 +82,8 @@ pub(crate) fn score(
             output = Some(open(model, scoring, &kinds, range.chunk, target)?);
         }
         let Some((layout, writer)) = &mut output else { return Err(Error::bug("no part to write to")) };
-        writer.write(&layout.batch(batch.first_row(), rows.copied, scores, marks, &reasons)?)?;
+        let severities = severity.of(&scores);
+        writer.write(&layout.batch(batch.first_row(), rows.copied, [scores, severities], marks, &reasons)?)?;
         Ok(())
     })?;
 
@@ -89,7 +91,8 @@ pub(crate) fn score(
         return Err(Error::bug("a chunk without rows was planned"));
     };
     let receipt = writer.finish()?;
-    let best = best.into_rows().into_iter().map(|row| record(row, model.columns()));
+    let told = told(model);
+    let best = best.into_rows().into_iter().map(|row| record(row, &severity, &told));
     Ok(Part {
         file: PartFile { rows: receipt.rows, bytes: receipt.bytes, sha256: receipt.sha256 },
         findings: Findings { best: best.collect(), flagged, skipped },
@@ -104,7 +107,7 @@ fn open(
     Target { path, attempt }: &Target,
 ) -> Result<(Layout, PartWriter), Error> {
     let kept: Vec<_> = scoring.keep.iter().cloned().zip(kinds.iter().cloned()).collect();
-    let reasons = (scoring.explain > 0).then(|| model.columns().to_vec());
+    let reasons = (scoring.explain > 0).then(|| told(model));
     let layout = Layout::new(scoring.file_column.clone(), &kept, scoring.missing == Missing::Skip, reasons);
     let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
         return Err(Error::bug(format!("{} is no name of a part", path.display())));
@@ -114,11 +117,21 @@ fn open(
     Ok((layout, writer))
 }
 
-fn record(BestRow { file, row, score, reasons }: BestRow, columns: &[String]) -> BestRecord {
-    let reasons = reasons.into_iter().map(|reason| ReasonRecord {
-        column: columns[reason.column as usize].clone(),
-        value: (!reason.value.is_nan()).then_some(reason.value),
-        contribution: reason.contribution,
+/// What is told of each of the model's columns.
+fn told(model: &Model) -> Vec<Told> {
+    let columns = model.columns().iter().cloned().zip(model.usual());
+    columns.map(|(name, usual)| Told { name, usual }).collect()
+}
+
+fn record(BestRow { file, row, score, reasons }: BestRow, severity: &Severity, told: &[Told]) -> BestRecord {
+    let reasons = reasons.into_iter().map(|reason| {
+        let Told { name, usual } = &told[reason.column as usize];
+        ReasonRecord {
+            column: name.clone(),
+            value: (!reason.value.is_nan()).then_some(reason.value),
+            contribution: reason.contribution,
+            usual: usual.map(|usual| [usual.low, usual.high]),
+        }
     });
-    BestRecord { file, row, score, reasons: reasons.collect() }
+    BestRecord { file, row, score, severity: severity.of(&[score])[0], reasons: reasons.collect() }
 }

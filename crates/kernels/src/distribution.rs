@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::severity::Severity;
+
 const KEPT_TOP: usize = 4096;
 const KEPT_BELOW: usize = 2048;
 
@@ -64,6 +66,11 @@ impl Distribution {
         let value = if part < 0.5 { low + (high - low) * part } else { high - (high - low) * (1.0 - part) };
         let share_error = if self.complete { 0.0 } else { (share * (1.0 - share) / self.rows as f64).sqrt() };
         Threshold { value, share_error }
+    }
+
+    /// How severe scores are among these.
+    pub(crate) fn severity(&self) -> Severity {
+        Severity::new(&self.ranks, &self.scores, self.rows)
     }
 
     /// Rows the distribution is of.

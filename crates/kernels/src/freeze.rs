@@ -18,6 +18,7 @@ use crate::summaries::bracket::Bracket;
 use crate::summaries::histogram::Cuts;
 use crate::summaries::range::Range;
 use crate::summaries::tally::Tally;
+use crate::usual::Usual;
 use crate::{FitError, Level, Model, survey};
 
 /// Cells of a column in a pilot from which its brackets are guessed. With fewer, not even half of all cells hold the median.
@@ -52,6 +53,7 @@ pub(crate) fn model(
         missing,
         state,
         scores: Distribution::new(scores, asked.sampling().takes_all()),
+        usual: Some(rows.into_iter().map(Usual::of).collect()),
     }))
 }
 

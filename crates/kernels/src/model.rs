@@ -23,7 +23,8 @@ use crate::detector::State;
 use crate::detectors;
 use crate::distribution::Distribution;
 use crate::left_out::LeftOut;
-use crate::{Level, Missing, ModelError, Scorer, Threshold};
+use crate::usual::Usual;
+use crate::{Level, Missing, ModelError, Scorer, Severity, Threshold};
 
 const NAME: &str = "batch-core-model";
 /// 3: the share lies beside what was fitted.
@@ -69,6 +70,9 @@ pub(crate) struct Payload<S = Arc<dyn State>> {
     pub(crate) missing: Missing,
     pub(crate) state: S,
     pub(crate) scores: Distribution,
+    /// Of each column, where it was found out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) usual: Option<Vec<Option<Usual>>>,
 }
 
 /// A state as it is written: one entry, under the [tag](tag_of) of its detector.
@@ -198,6 +202,18 @@ impl Model {
         self.payload.scores.threshold(contamination)
     }
 
+    /// How severe scores are among those of the rows of the fit.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        self.payload.scores.severity()
+    }
+
+    /// What is usual in each of the model's columns: nothing where no number was seen, or where the model is older than that.
+    #[must_use]
+    pub fn usual(&self) -> Vec<Option<Usual>> {
+        self.payload.usual.clone().unwrap_or_else(|| vec![None; self.columns().len()])
+    }
+
     /// Begins to score.
     #[must_use]
     pub fn scorer(&self, level: Level, missing: Missing) -> Scorer<'_> {
@@ -220,6 +236,7 @@ impl Model {
             "missing": payload.missing,
             "threshold": self.threshold(self.contamination),
             "scored_rows": payload.scores.rows(),
+            "usual": payload.usual,
             "digest": self.digest,
             "state": { (payload.detector.as_str()): payload.state.describe() },
         })
@@ -257,6 +274,7 @@ impl<S> Payload<S> {
             missing: self.missing,
             state,
             scores: self.scores,
+            usual: self.usual,
         }
     }
 }
@@ -282,7 +300,11 @@ impl Payload<Written> {
             }
             _ => None,
         };
-        let sound = !self.columns.is_empty() && self.scores.is_sound();
+        let usual = self
+            .usual
+            .as_ref()
+            .is_none_or(|usual| usual.len() == self.columns.len() && usual.iter().flatten().all(Usual::is_sound));
+        let sound = !self.columns.is_empty() && self.scores.is_sound() && usual;
         let state = state.filter(|_| sound).ok_or_else(contradiction)?;
         Ok(self.with(state))
     }

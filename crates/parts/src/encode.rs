@@ -38,11 +38,9 @@ pub(crate) const ROW_GROUP_BYTES: usize = 128 << 20;
 pub(crate) fn encoder(field: &Field, columns: &[ColumnDescPtr]) -> Option<Box<dyn Encoder>> {
     match (field.name().as_str(), field.data_type(), columns) {
         ("row", DataType::Int64, [column]) => Some(Box::new(leaf::Rows::new(column, field))),
-        ("score", DataType::Float64, [column]) => Some(Box::new(leaf::Scores::new(column, field))),
+        ("score" | "severity", DataType::Float64, [column]) => Some(Box::new(leaf::Scores::new(column, field))),
         ("anomaly", DataType::Boolean, [column]) => Some(Box::new(leaf::Flags::new(column, field))),
-        ("reasons", DataType::List(item), [name, value, contribution]) => {
-            Some(Box::new(reasons::Reasons::new(field, item, [name, value, contribution])?))
-        }
+        ("reasons", DataType::List(item), columns) => Some(Box::new(reasons::Reasons::new(field, item, columns)?)),
         _ => None,
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     Disk, FileSystem, PartOptions, PartReceipt, PartWriter, Result, Staged, Stager, StoredPart, commit,
     create_directories, digest, read_metadata,
 };
-use arrow_array::builder::{Float64Builder, ListBuilder, StringBuilder, StructBuilder};
+use arrow_array::builder::{ArrayBuilder, Float64Builder, ListBuilder, StringBuilder, StructBuilder};
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use std::path::{Path, PathBuf};
@@ -31,16 +31,19 @@ fn entry() -> Vec<Field> {
         Field::new("column", DataType::Utf8, false),
         Field::new("value", DataType::Float64, true),
         Field::new("contribution", DataType::Float64, false),
+        Field::new("usual_low", DataType::Float64, true),
+        Field::new("usual_high", DataType::Float64, true),
     ]
 }
 
-/// Everything a part can hold: row number, a kept text, score, anomaly, reasons.
+/// Everything a part can hold: row number, a kept text, score, severity, anomaly, reasons.
 fn schema() -> SchemaRef {
     let item = Field::new("item", DataType::Struct(entry().into()), false);
     Arc::new(Schema::new(vec![
         Field::new("row", DataType::Int64, false),
         Field::new("name", DataType::Utf8, true),
         Field::new("score", DataType::Float64, true),
+        Field::new("severity", DataType::Float64, true),
         Field::new("anomaly", DataType::Boolean, false),
         Field::new("reasons", DataType::List(Arc::new(item)), true),
     ]))
@@ -51,7 +54,9 @@ fn batch(first: i64, count: i64) -> RecordBatch {
     let rows = first..first + count;
     let builders = StructBuilder::new(
         entry(),
-        vec![Box::new(StringBuilder::new()), Box::new(Float64Builder::new()), Box::new(Float64Builder::new())],
+        std::iter::once(Box::new(StringBuilder::new()) as Box<dyn ArrayBuilder>)
+            .chain((1..5).map(|_| Box::new(Float64Builder::new()) as Box<dyn ArrayBuilder>))
+            .collect(),
     );
     let item = Field::new("item", DataType::Struct(entry().into()), false);
     let mut reasons = ListBuilder::new(builders).with_field(item);
@@ -62,6 +67,9 @@ fn batch(first: i64, count: i64) -> RecordBatch {
             let value = (reason != 1).then_some(number(row + reason));
             values.field_builder::<Float64Builder>(1).unwrap().append_option(value);
             values.field_builder::<Float64Builder>(2).unwrap().append_value(number(row - reason));
+            values.field_builder::<Float64Builder>(3).unwrap().append_value(-number(reason));
+            let high = (reason != 2).then_some(number(reason));
+            values.field_builder::<Float64Builder>(4).unwrap().append_option(high);
             values.append(true);
         }
         reasons.append(row % 5 == 0);
@@ -70,6 +78,7 @@ fn batch(first: i64, count: i64) -> RecordBatch {
         Arc::new(Int64Array::from_iter_values(rows.clone())),
         Arc::new(rows.clone().map(|row| (row % 7 != 0).then(|| format!("n{}", row % 50))).collect::<StringArray>()),
         Arc::new(rows.clone().map(|row| (row % 11 != 0).then(|| number(row))).collect::<Float64Array>()),
+        Arc::new(rows.clone().map(|row| (row % 11 != 0).then_some((row % 99) as f64)).collect::<Float64Array>()),
         Arc::new(rows.map(|row| Some(row % 5 == 0)).collect::<BooleanArray>()),
         Arc::new(reasons.finish()),
     ];

@@ -54,7 +54,7 @@ export interface SpecRequest {
 }
 
 /** Columns of the output that a kept column may not be named after. */
-export const OUTPUT_COLUMNS = ['row', 'file', 'score', 'anomaly', 'reasons'] as const;
+export const OUTPUT_COLUMNS = ['row', 'file', 'score', 'severity', 'anomaly', 'reasons'] as const;
 
 export function specOf(request: SpecRequest): JobSpec {
   const { kind, facts, options, model } = request;

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// The parts joined by the library alone, which holds all of every footer until the end. Columns of which the bit in `lacks`
 /// is set get no offset index.
-fn joined(parts: &[PathBuf], pairs: &[(String, String)], lacks: u8) -> Vec<u8> {
+fn joined(parts: &[PathBuf], pairs: &[(String, String)], lacks: u32) -> Vec<u8> {
     let read = |path: &PathBuf| {
         let file = File::open(path).unwrap();
         let reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional);
@@ -81,7 +81,7 @@ struct Form {
     /// Columns with column indexes, with dictionaries and without offset indexes: those of which the bit is set.
     indexed: u8,
     dictionaries: u8,
-    lacks_offset_indexes: u8,
+    lacks_offset_indexes: u32,
     filtered: bool,
     packed: bool,
 }
@@ -121,7 +121,7 @@ impl Form {
 
 fn form() -> impl Strategy<Value = Form> {
     let sizes = (0_i64..120, 10_usize..60, 1_usize..30);
-    let columns = (0_u8..16, 0_u8..16, prop_oneof![Just(0), 0_u8..128]);
+    let columns = (0_u8..16, 0_u8..16, prop_oneof![Just(0), 0_u32..1024]);
     (sizes, columns, any::<[bool; 2]>()).prop_map(|(sizes, columns, [filtered, packed])| {
         let ((rows, row_group_rows, page_rows), (indexed, dictionaries, lacks_offset_indexes)) = (sizes, columns);
         Form { rows, row_group_rows, page_rows, indexed, dictionaries, lacks_offset_indexes, filtered, packed }
