@@ -28,8 +28,8 @@ export type Scores = Addon.Scores;
 /** A column that does not vary, so that it tells no row from another. */
 export interface LeftOut {
   column: string;
-  /** `constant`: every cell is the same double; `empty`: there is no cell. */
-  reason: 'constant' | 'empty';
+  /** `constant`: every cell is the same double; `empty`: there is no cell; `identifier`: its whole numbers rise or fall with every row. */
+  reason: 'constant' | 'empty' | 'identifier';
   /** That double, where there is one. JSON has no infinities. */
   value?: number | 'Infinity' | '-Infinity';
   /** Whether it is so large that whole numbers which differ may have become this one double. */

@@ -19,6 +19,24 @@ beforeAll(async () => {
   );
 });
 
+it('leaves out what numbers the rows, says so, and scores it where it is named', async () => {
+  await parquet(
+    at('numbered.parquet'),
+    `SELECT (5000 - i)::INTEGER AS id, i * 10 AS key, i::DOUBLE AS position, (i * 7919) % 1000 AS code, sin(i) AS x FROM range(5000) r(i)`,
+  );
+  const found = async (...flags: string[]) =>
+    (await score(directory, 'numbered.parquet', '-d', 'zscore', '-o', 'numbered-out.parquet', '--force', ...flags))
+      .source;
+  const { columns, ignored } = await found();
+  expect(columns).toEqual(['position', 'code', 'x']);
+  expect(ignored).toEqual([
+    { column: 'id', reason: 'identifier' },
+    { column: 'key', reason: 'identifier' },
+  ]);
+  expect((await found('--columns', 'id,x')).columns).toEqual(['id', 'x']);
+  expect((await found('--exclude', 'code')).columns).toEqual(['position', 'x']);
+});
+
 describe.each(DETECTORS)('%s', (detector) => {
   it('scores every row once, in order, and finds the planted outlier and the ones that share a chunk', async () => {
     const report = await score(
@@ -233,7 +251,7 @@ describe('columns', () => {
   it('names with quotes, dots and other alphabets are just names', async () => {
     await parquet(
       at('names.parquet'),
-      `SELECT i AS "a ""quoted"" one", i * 2 AS "dotted.name", sin(i) AS "größe; DROP TABLE x" FROM range(1000) r(i)`,
+      `SELECT i * 7 % 1000 AS "a ""quoted"" one", i * 3 % 1000 AS "dotted.name", sin(i) AS "größe; DROP TABLE x" FROM range(1000) r(i)`,
     );
     const report = await score(directory, 'names.parquet', '-d', 'zscore', '-o', 'names-out.parquet');
     expect(report.source.columns).toEqual(['a "quoted" one', 'dotted.name', 'größe; DROP TABLE x']);

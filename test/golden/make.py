@@ -1,4 +1,4 @@
-"""Writes zscore.json, hbos.json, mad.json, mahalanobis.json, mcd.json,
+"""Writes zscore.json, hbos.json, mad.json, iqr.json, ecod.json, copod.json, mahalanobis.json, mcd.json,
 pca.json, knn.json, inne.json, loda.json and iforest.json beside itself: what SciPy, scikit-learn and PyOD answer.
 
 Nothing here is random between runs: every data set has its own fixed seed, so a second run writes the same bytes.
@@ -6,6 +6,8 @@ The format is told in README.md.
 """
 import json
 import pathlib
+import sys
+import types
 from importlib.metadata import version
 
 import numpy as np
@@ -22,6 +24,12 @@ from sklearn.ensemble import IsolationForest
 from sklearn.impute import SimpleImputer
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+# PyOD's COPOD and ECOD import it to draw, which nobody asks them to.
+sys.modules["matplotlib"] = types.ModuleType("matplotlib")
+sys.modules["matplotlib"].pyplot = sys.modules["matplotlib.pyplot"] = types.ModuleType("matplotlib.pyplot")
+from pyod.models.copod import COPOD  # noqa: E402
+from pyod.models.ecod import ECOD  # noqa: E402
 
 PACKAGES = ("pyod", "scikit-learn", "scipy", "numpy", "numba")
 FILE_BYTES_MAX = 300_000
@@ -124,6 +132,64 @@ def mad(fitted, new, aggregate):
 
 def mean_deviation_score(column, median, mean_deviation):
     return np.nan_to_num(np.abs(column[:, 0] - median) / (MEAN_DEVIATION_TO_SD * mean_deviation))
+
+
+def iqr(fitted, new, aggregate):
+    """NumPy's quartiles; the standard deviation is the unit where they are one number."""
+    lower, upper = np.nanpercentile(fitted, [25, 75], axis=0)
+    agree(upper - lower, scipy.stats.iqr(fitted, axis=0, nan_policy="omit"), "NumPy and SciPy")
+    unit = np.where(upper > lower, upper - lower, np.nanstd(fitted, axis=0))
+    combine = {"max": np.max, "sum": np.sum}[aggregate]
+
+    def excess(rows):
+        return combine(np.nan_to_num(np.maximum(np.maximum(lower - rows, rows - upper), 0) / unit), axis=1)
+
+    return excess(fitted), excess(new), {"lower": lower, "upper": upper}, {}
+
+
+def tails(fitted, new, is_flat):
+    """SciPy's distribution functions of the fitted rows: -ln of both tail probabilities of all rows, and which tail is the longer one."""
+    count = len(fitted)
+    skews = np.nan_to_num(scipy.stats.skew(fitted, axis=0))
+    if np.any((skews != 0) & (np.abs(skews) < 1e-9)):
+        raise Undecided
+
+    def tail(rows, sign):
+        found = np.empty(rows.shape)
+        for index, column in enumerate((sign * fitted).T):
+            cells = sign * rows[:, index]
+            share = scipy.stats.ecdf(column).cdf.evaluate(cells)
+            lowest, median = column.min(), sign * np.sort(fitted[:, index])[(count - 1) // 2]
+            unit = next(unit for unit in (median - lowest, np.ptp(column)) if unit > 0)
+            beyond = 0 if is_flat else np.log1p(np.maximum(lowest - cells, 0) / unit)
+            found[:, index] = np.where(share > 0, -np.log(np.maximum(share, 1e-300)), np.log(count + 1) + beyond)
+        return found
+
+    return [(tail(rows, 1), tail(rows, -1)) for rows in (fitted, new)], np.sign(skews)
+
+
+def longer(left, right, skews):
+    return np.where(skews > 0, right, np.where(skews < 0, left, left + right))
+
+
+def ecod(fitted, new, compat):
+    """PyOD's score of the rows it was fitted to, or the paper's; of new rows the same by the distribution functions of the fitted ones."""
+    sides, skews = tails(fitted, new, compat == "pyod")
+    terms = [np.stack([left, right, longer(left, right, skews)]) for left, right in sides]
+    if compat == "pyod":
+        scores, scores_new = (found.max(0).sum(1) for found in terms)
+        agree(scores, ECOD().fit(fitted).decision_scores_, "SciPy and PyOD")
+    else:
+        scores, scores_new = (found.sum(2).max(0) for found in terms)
+    return scores, scores_new, None, {}
+
+
+def copod(fitted, new, compat):
+    """PyOD's score of the rows it was fitted to; of new rows the same by the distribution functions of the fitted ones."""
+    sides, skews = tails(fitted, new, compat == "pyod")
+    scores, scores_new = (np.maximum(longer(left, right, skews), (left + right) / 2).sum(1) for left, right in sides)
+    agree(scores, COPOD().fit(fitted).decision_scores_, "SciPy and PyOD")
+    return scores, scores_new, None, {}
 
 
 def mahalanobis(fitted, new):
@@ -457,6 +523,16 @@ def nothing(_name):
     yield {}
 
 
+def papers(_name):
+    yield {"compat": "paper"}
+    yield {"compat": "pyod"}
+
+
+def copulas(_name):
+    yield {"compat": "none"}
+    yield {"compat": "pyod"}
+
+
 def trees(_name):
     yield {"n_estimators": 7}
 
@@ -523,6 +599,9 @@ if __name__ == "__main__":
     write("zscore", zscore, aggregates, SETS)
     write("mad", mad, aggregates, SETS)
     write("hbos", hbos, hbos_parameters, SETS)
+    write("iqr", iqr, aggregates, SETS)
+    write("ecod", ecod, papers, decided(whole(SETS), ecod, {"compat": "pyod"}))
+    write("copod", copod, copulas, decided(whole(SETS), copod, {"compat": "pyod"}))
     write("mahalanobis", mahalanobis, nothing, SETS)
     write("mcd", mcd, nothing, decided(SETS, mcd, {}))
     write("knn", knn, near, SETS)

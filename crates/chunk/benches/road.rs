@@ -144,6 +144,7 @@ impl Road {
             rows,
             missing: Missing::Center,
             fit_rows: None,
+            maybe_identifiers: Vec::new(),
         })
         .expect("a fit");
         let work = Work::Summarize { fit: artifact(&directory, "fit.state", &fit.observer_bytes()) };

@@ -54,7 +54,7 @@ impl Fit {
             return self;
         };
         let wants = self.asked.method.wants();
-        let stage = if wants.spreads {
+        let stage = if wants.looks_first() {
             let pilot = |groups: Vec<_>| Stage::Pilot { ranges, rows: pilot_rows(&groups), groups };
             claims.groups(self.asked.spec.columns.len()).map(pilot)
         } else {
@@ -142,6 +142,9 @@ impl Fit {
         let targets = self.stage.targets().cloned().unwrap_or_default();
         let sampling = match self.stage {
             Stage::Blank | Stage::Guessed { .. } => Some(self.asked.sampling()),
+            Stage::Pilot { rows, .. } if wants.ecdfs => {
+                Some(Sampling::new(self.asked.spec.seed, rows, self.asked.spec.columns.len()))
+            }
             Stage::Pilot { rows, .. } => {
                 Some(Sampling::of_pilot(self.asked.spec.seed, rows, self.asked.spec.columns.len()))
             }
@@ -160,6 +163,7 @@ impl Fit {
             sampling,
             cuts: targets.cuts,
             brackets: targets.brackets,
+            places: targets.places,
             centers: targets.centers,
         }
     }

@@ -9,7 +9,7 @@ use crate::claims::RowGroup;
 use crate::detector::score_columns;
 use crate::distribution::Distribution;
 use crate::known::Known;
-use crate::left_out::{Cause, Causes, LeftOut};
+use crate::left_out::{self, Cause, Causes, LeftOut};
 use crate::model::Payload;
 use crate::quantile;
 use crate::stage::{Stage, Targets};
@@ -19,7 +19,7 @@ use crate::summaries::histogram::Cuts;
 use crate::summaries::range::Range;
 use crate::summaries::tally::Tally;
 use crate::usual::Usual;
-use crate::{FitError, Level, Model, survey};
+use crate::{FitError, Level, Model, ecdf, survey};
 
 /// Cells of a column in a pilot from which its brackets are guessed. With fewer, not even half of all cells hold the median.
 const PILOT_CELLS_MIN: usize = 64;
@@ -45,7 +45,7 @@ pub(crate) fn model(
         detector: asked.spec.detector.clone(),
         parameters: asked.parameters.clone(),
         columns: used.iter().map(|&column| names[column].clone()).collect(),
-        left_out: left_out(names, &causes(total)),
+        left_out: left_out(names, &causes(asked, total)),
         fit_rows: total.rows,
         source_rows: None,
         seed: asked.spec.seed,
@@ -63,13 +63,14 @@ pub(crate) fn look_closer(asked: &Asked, total: Summary) -> Result<Stage, FitErr
     let cuts = cuts(asked, ranges(&total), &used)?.map(Arc::new);
     let bracket = |column| quantile::bracket(&quantile::sorted_finite(sampled(&total, column)), ranges(&total)[column]);
     let brackets = brackets(asked, ranges(&total), &used, bracket);
+    let places = places(asked, &used, &total);
     let centers = match &total.moments {
         Some(moments) if asked.method.wants().products => Some(Arc::new(Center::of_columns(&moments.finish(), &used))),
         _ => None,
     };
     // What was counted under a guess that missed is of no more use.
-    let first = Box::new(Summary { histogram: None, counted: None, distances: None, ..total });
-    Ok(Stage::Second { first, targets: Targets { used, cuts, brackets, centers } })
+    let first = Summary { histogram: None, counted: None, distances: None, counts_below: None, ..total };
+    Ok(Stage::Second { first: Box::new(first), targets: Targets { used, cuts, brackets, places, centers } })
 }
 
 /// What a pilot found.
@@ -113,7 +114,8 @@ pub(crate) fn guess(asked: &Asked, ranges: Vec<Range>, pilot: Option<&Pilot<'_>>
         Some(pilot) => brackets(asked, &ranges, &used, |column| pilot.bracket(column, ranges[column])),
         None => None,
     };
-    Some(Stage::Guessed { ranges, targets: Targets { used, cuts, brackets, centers: None } })
+    let places = pilot.and_then(|pilot| places(asked, &used, pilot.total));
+    Some(Stage::Guessed { ranges, targets: Targets { used, cuts, brackets, places, centers: None } })
 }
 
 /// Whether what was guessed is what the pass found: the ranges to the bit, which columns vary, and in each bracket the
@@ -122,7 +124,7 @@ pub(crate) fn holds(claimed: &[Range], targets: &Targets, total: &Summary) -> bo
     let counted = total.counted.as_deref().unwrap_or_default();
     let brackets = targets.brackets.iter().flat_map(|brackets| brackets.iter());
     claimed == ranges(total)
-        && targets.used == varying(&causes(total))
+        && targets.used == varying(&idle(total))
         && (brackets.zip(counted).zip(&total.tally))
             .all(|((bracket, counted), tally)| bracket.is_none_or(|it| quantile::holds(tally.finite, &it, counted)))
 }
@@ -138,6 +140,23 @@ fn brackets(asked: &Asked, ranges: &[Range], used: &[usize], bracket: impl Fn(us
     })
 }
 
+/// Most places of a column below which cells are counted, and those of all columns.
+const PLACES_MAX: usize = 2048;
+const PLACES_OF_ALL: usize = 1 << 17;
+
+/// Below what the cells of the columns `used` are counted where distribution functions are wanted, by a sample.
+fn places(asked: &Asked, used: &[usize], sample: &Summary) -> Option<Arc<Vec<Vec<f64>>>> {
+    asked.method.wants().ecdfs.then(|| {
+        let columns = asked.spec.columns.len();
+        let most = (PLACES_OF_ALL / columns).clamp(64, PLACES_MAX);
+        let mut places = vec![Vec::new(); columns];
+        for &column in used {
+            places[column] = ecdf::places(&quantile::sorted_finite(sampled(sample, column)), most);
+        }
+        Arc::new(places)
+    })
+}
+
 /// The sampled cells of a column, by rows.
 fn sampled(total: &Summary, column: usize) -> &[f64] {
     &total.sample.as_ref().expect("pilots and first passes collect a sample").columns[column]
@@ -149,9 +168,9 @@ pub(crate) fn cuts(asked: &Asked, ranges: &[Range], used: &[usize]) -> Result<Op
     settings.map(|settings| Ok(binning::cuts(&binning::bins(ranges, used, &asked.spec.columns, settings)?))).transpose()
 }
 
-/// The columns that vary. There must be one.
+/// The columns that vary, but for identifiers. There must be one.
 fn used(asked: &Asked, total: &Summary) -> Result<Vec<usize>, FitError> {
-    let causes = causes(total);
+    let causes = causes(asked, total);
     let used = varying(&causes);
     if !used.is_empty() {
         return Ok(used);
@@ -160,7 +179,7 @@ fn used(asked: &Asked, total: &Summary) -> Result<Vec<usize>, FitError> {
     let causes = Causes(&left_out);
     Err(match total.rows {
         1 => FitError::OneRow(format!("1 row: nothing to compare; {causes}")),
-        _ => FitError::Constant(format!("nothing varies: {causes}")),
+        _ => FitError::Constant(format!("nothing is left to tell rows apart: {causes}")),
     })
 }
 
@@ -174,8 +193,19 @@ fn left_out(names: &[String], causes: &[Option<Cause>]) -> Vec<LeftOut> {
     names.iter().zip(causes).filter_map(left_out).collect()
 }
 
+/// Why each column plays no part; `None` where it does.
+fn causes(asked: &Asked, total: &Summary) -> Vec<Option<Cause>> {
+    let mut causes = idle(total);
+    let columns = asked.spec.columns.iter().enumerate().filter(|(_, name)| asked.spec.maybe_identifiers.contains(name));
+    for (column, _) in columns {
+        let numbers = || left_out::number_rows(sampled(total, column));
+        causes[column] = causes[column].or_else(|| numbers().then_some(Cause::Identifier));
+    }
+    causes
+}
+
 /// Why each column does not vary; `None` where it does. An infinity differs from every number and from its opposite.
-fn causes(total: &Summary) -> Vec<Option<Cause>> {
+fn idle(total: &Summary) -> Vec<Option<Cause>> {
     // Whether there are two finite cells that differ, and else what they all are.
     let finite: Vec<(bool, f64)> = match (&total.moments, &total.range) {
         (Some(moments), _) => moments.finish().iter().map(|moments| (moments.varies(), moments.value())).collect(),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::center::Center;
+use crate::ecdf::Ecdf;
 use crate::numbers::BLOCK;
 use crate::quantile;
 use crate::scale;
@@ -88,6 +89,18 @@ impl<'a> Known<'a> {
             cells.chunks(BLOCK).for_each(|block| histogram.observe(self.level, column, &cuts[column], block));
         }
         Cow::Owned(histogram)
+    }
+
+    /// The distribution function of the finite cells of a column used; it was wanted.
+    pub(crate) fn ecdf(&self, column: usize) -> Ecdf {
+        match self.counted {
+            Some((targets, counted)) => {
+                let wanted = targets.places.as_ref().zip(counted.counts_below.as_ref());
+                let (places, counts) = wanted.expect("distribution functions were wanted");
+                Ecdf::of_counts(self.total.tally[column].finite, &places[column], &counts[column])
+            }
+            None => Ecdf::of_sorted(&quantile::sorted_finite(&self.sample()[column])),
+        }
     }
 
     /// The brackets of the medians, which were wanted, and what was counted in them; nothing where the sample has all rows.

@@ -10,7 +10,7 @@ use crate::extended;
 /// From here on neighbouring whole numbers may be the same double.
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// A column of the fit that does not vary, so that it could tell no row from another.
+/// A column of the fit that plays no part: it could tell no row from another, or tells nothing but where each one lies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// Its name.
@@ -20,7 +20,7 @@ pub struct LeftOut {
     pub cause: Cause,
 }
 
-/// Why a column does not vary.
+/// Why a column plays no part.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Cause {
@@ -32,6 +32,18 @@ pub enum Cause {
     },
     /// No cell is there.
     Empty,
+    /// Its whole numbers rise or fall with every row.
+    Identifier,
+}
+
+/// So many rows must be looked at before a column can be an identifier.
+const IDENTIFIED_ROWS_MIN: usize = 1000;
+
+/// Whether whole numbers in the order of their rows, NaN where one is missing, number the rows: all are different, and rise or fall.
+pub(crate) fn number_rows(cells: &[f64]) -> bool {
+    let there: Vec<f64> = cells.iter().copied().filter(|cell| !cell.is_nan()).collect();
+    let all = |in_order: fn(f64, f64) -> bool| there.windows(2).all(|pair| in_order(pair[0], pair[1]));
+    there.len() >= IDENTIFIED_ROWS_MIN && (all(|one, next| one < next) || all(|one, next| one > next))
 }
 
 impl LeftOut {
@@ -42,7 +54,7 @@ impl LeftOut {
     }
 }
 
-/// Why nothing varies, column by column: `"a", "b" are constant; "c" is empty`.
+/// Why nothing is left, column by column: `"a", "b" are constant; "c" is empty`.
 pub(crate) struct Causes<'a>(pub(crate) &'a [LeftOut]);
 
 impl fmt::Display for Causes<'_> {
@@ -51,11 +63,16 @@ impl fmt::Display for Causes<'_> {
             Cause::Constant { .. } if one.may_be_rounded() => 1,
             Cause::Constant { .. } => 0,
             Cause::Empty => 2,
+            Cause::Identifier => 3,
         };
         let mut before = "";
-        for (index, what) in
-            ["constant", "equal as doubles, which round whole numbers beyond 2^53", "empty"].into_iter().enumerate()
-        {
+        let kinds = [
+            "constant",
+            "equal as doubles, which round whole numbers beyond 2^53",
+            "empty",
+            "left out, for whole numbers that rise or fall with every row identify it (name the column to score it all the same)",
+        ];
+        for (index, what) in kinds.into_iter().enumerate() {
             let of_kind = self.0.iter().filter(|one| kind(one) == index);
             let names: Vec<String> = of_kind.map(|one| one.column.clone()).collect();
             if !names.is_empty() {
@@ -83,11 +100,28 @@ mod tests {
             (Cause::Constant { value: f64::INFINITY }, r#"{"column":"x","reason":"constant","value":"Infinity"}"#),
             (Cause::Constant { value: f64::NEG_INFINITY }, r#"{"column":"x","reason":"constant","value":"-Infinity"}"#),
             (Cause::Empty, r#"{"column":"x","reason":"empty"}"#),
+            (Cause::Identifier, r#"{"column":"x","reason":"identifier"}"#),
         ] {
             assert_eq!(serde_json::to_string(&of("x", cause)).unwrap(), json);
             assert_eq!(serde_json::from_str::<LeftOut>(json).unwrap(), of("x", cause));
         }
         assert!(serde_json::from_str::<LeftOut>(r#"{"column":"x","reason":"constant","value":"NaN"}"#).is_err());
+    }
+
+    #[test]
+    fn identifiers_rise_or_fall_with_every_row() {
+        let rows = || (0..1000).map(f64::from);
+        let falling: Vec<f64> = rows().map(|row| -3.0 * row).collect();
+        let gaps: Vec<f64> = rows().flat_map(|row| [row * row, f64::NAN]).collect();
+        assert!(number_rows(&rows().collect::<Vec<_>>()) && number_rows(&falling) && number_rows(&gaps));
+        let mut twice: Vec<f64> = rows().collect();
+        twice[500] = 499.0;
+        let mut swapped: Vec<f64> = rows().collect();
+        swapped.swap(7, 8);
+        let few: Vec<f64> = rows().skip(1).collect();
+        assert!(
+            !number_rows(&twice) && !number_rows(&swapped) && !number_rows(&few) && !number_rows(&[f64::NAN; 2000])
+        );
     }
 
     #[test]

@@ -19,6 +19,7 @@
 //!     rows: 1000,
 //!     missing: Missing::Center,
 //!     fit_rows: None,
+//!     maybe_identifiers: Vec::new(),
 //! })?;
 //! let model = loop {
 //!     let mut observer = fit.observer(Level::detect());
@@ -56,6 +57,7 @@ mod column;
 mod detector;
 mod detectors;
 mod distribution;
+mod ecdf;
 mod eigen;
 mod error;
 pub mod extended;

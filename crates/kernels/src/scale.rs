@@ -32,6 +32,11 @@ pub(crate) fn shift_for(magnitude: f64) -> i32 {
     }
 }
 
+/// The shift that makes a number about 1; any for 0.
+pub(crate) fn shift_to_one(value: f64) -> i32 {
+    -exponent(value)
+}
+
 /// The shift by which distances are measured in a unit that is, times 2^`shift`, about `unit`, a positive number: 0 for
 /// an ordinary one, else the shift that makes it about 1, so that a distance overflows only where no double could hold
 /// the quotient either.

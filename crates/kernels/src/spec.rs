@@ -42,6 +42,9 @@ pub struct FitSpec {
     /// How many rows the fit looks at; what its detector needs where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fit_rows: Option<FitRows>,
+    /// Those of the columns that are left out where they turn out to be identifiers: columns of whole numbers that nobody asked for by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub maybe_identifiers: Vec<String>,
 }
 
 /// How many rows a fit looks at.

@@ -46,6 +46,8 @@ pub(crate) struct Targets {
     /// The cuts of each column; none for a column that is left out.
     pub(crate) cuts: Option<Arc<Vec<Cuts>>>,
     pub(crate) brackets: Option<Arc<Vec<Option<Bracket>>>>,
+    /// Below what cells are counted, column by column; nothing of a column that is left out.
+    pub(crate) places: Option<Arc<Vec<Vec<f64>>>>,
     /// By what the cells of each column are standardized; none for a column that is left out.
     pub(crate) centers: Option<Arc<Vec<Option<Center>>>>,
 }
@@ -135,7 +137,9 @@ impl Stage {
         let bracketed = reader.u8()? != 0;
         let brackets = bracketed.then(|| decode_each(reader, columns, Bracket::decode).map(Arc::new)).transpose()?;
         let centers = wants.products.then(|| decode_each(reader, columns, Center::decode).map(Arc::new)).transpose()?;
-        let targets = Targets { brackets, centers, cuts: cuts(&ranges, &used).map(Arc::new), used };
+        let places = wants.ecdfs.then(|| (0..columns).map(|_| decode_places(reader)).collect::<Result<Vec<_>, _>>());
+        let places = places.transpose()?.map(Arc::new);
+        let targets = Targets { brackets, places, centers, cuts: cuts(&ranges, &used).map(Arc::new), used };
         match kind {
             2 => Ok(Self::Guessed { ranges, targets }),
             3 => Ok(Self::Second { first: Box::new(summary(reader)?), targets }),
@@ -152,6 +156,7 @@ impl Targets {
         writer.u8(u8::from(self.brackets.is_some()));
         encode_each(self.brackets.as_deref(), writer, Bracket::encode);
         encode_each(self.centers.as_deref(), writer, |center, writer| center.encode(writer));
+        self.places.iter().flat_map(|places| places.iter()).for_each(|places| writer.f64s(places));
     }
 }
 
@@ -179,6 +184,11 @@ fn encode_ranges(ranges: &[Range], writer: &mut Writer) {
     for range in ranges {
         range.encode(writer);
     }
+}
+
+fn decode_places(reader: &mut Reader<'_>) -> Result<Vec<f64>, CodecError> {
+    let places = reader.f64s()?;
+    if places.is_sorted_by(|a, b| a < b) { Ok(places) } else { Err(CodecError::Damaged) }
 }
 
 fn decode_used(reader: &mut Reader<'_>, columns: usize) -> Result<Vec<usize>, CodecError> {

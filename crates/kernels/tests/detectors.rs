@@ -28,8 +28,8 @@ fn a_planted_outlier_has_the_highest_score_and_its_column_is_the_reason() {
         assert_eq!(highest(&scores(&table, &model)), 1234, "{detector} {parameters}");
         table.batch(&table.all(), 1000, 2000, &mut |batch| {
             let reasons = model.scorer(Level::detect(), Missing::Center).reasons(batch, 234, 3);
-            // To HBOS each of the five cells is as rare as can be, and to a tree all that lies beyond its rows is alike.
-            let first = if matches!(detector, "hbos" | "iforest") { reasons[0].column } else { 3 };
+            // To HBOS, ECOD and COPOD each of the five cells is as rare as can be, and to a tree all that lies beyond its rows is alike.
+            let first = if matches!(detector, "hbos" | "iforest" | "ecod" | "copod") { reasons[0].column } else { 3 };
             assert_eq!(reasons[0].column, first, "{detector} {parameters}");
             let planted = if first == 3 { 40.0_f64 } else { 9.0 };
             assert_eq!(reasons[0].value.to_bits(), planted.to_bits());
@@ -367,4 +367,32 @@ fn summaries_of_another_fit_or_of_changed_rows_are_refused() {
     assert_eq!(second.clone().advance(vec![first], Level::detect()).unwrap_err().code(), Code::Bug);
     let changed = summary(&second, &other);
     assert!(second.advance(vec![changed], Level::detect()).unwrap_err().to_string().contains("the source changed"));
+}
+
+#[test]
+fn an_identifier_is_left_out_where_nobody_asked_for_it_whatever_the_passes() {
+    // One that falls, with gaps; one that rises but for two rows; and one that is as good as a measurement.
+    let table = Table::new(4, 150_000, |column, row, uniform| match column {
+        0 => Some(row as f64 * 3.0),
+        1 => (row % 7 != 0).then_some(-(row as f64)),
+        2 => Some(if row % 2 == 0 { row as f64 } else { row as f64 - 2.0 }),
+        _ => Some((1000.0 * normal(uniform)).round()),
+    });
+    let names = |table: &Table| (0..table.all().len()).map(|column| format!("x{column}")).collect::<Vec<_>>();
+    for (detector, parameters) in detectors() {
+        let spec = FitSpec { maybe_identifiers: names(&table), ..table.spec(detector, &parameters) };
+        let (model, _) = table.fit_guided(spec.clone(), &table.claims(10_000, |group| group % 3 == 1));
+        let left_out: Vec<(&str, &Cause)> =
+            model.left_out().iter().map(|one| (one.column.as_str(), &one.cause)).collect();
+        assert_eq!(left_out, [("x0", &Cause::Identifier), ("x1", &Cause::Identifier)], "{detector} {parameters}");
+        assert_eq!(model.columns(), ["x2", "x3"], "{detector} {parameters}");
+        let plain = table.fit_as(spec, &Cut::whole()).unwrap();
+        assert_eq!(plain.columns(), ["x2", "x3"], "{detector} {parameters}");
+    }
+    let one = FitSpec { maybe_identifiers: vec!["x1".to_owned()], ..table.spec("zscore", &json!({})) };
+    assert_eq!(table.fit_as(one, &Cut::whole()).unwrap().columns(), ["x0", "x2", "x3"]);
+    let numbers = Table::new(1, 2000, |_, row, _| Some(row as f64));
+    let refused = FitSpec { maybe_identifiers: names(&numbers), ..numbers.spec("auto", &json!({})) };
+    let refused = numbers.fit_as(refused, &Cut::whole()).unwrap_err().to_string();
+    assert!(refused.contains("\"x0\" is left out") && refused.contains("name the column"), "{refused}");
 }

@@ -58,6 +58,7 @@ fn fit(case: &Case) -> Model {
         rows: case.columns[0].len() as u64,
         missing: Missing::Center,
         fit_rows: None,
+        maybe_identifiers: Vec::new(),
     };
     let fit = Fit::new(spec).unwrap();
     assert_eq!(fit.passes(), 1, "small data are fitted from memory");
@@ -126,6 +127,17 @@ fn z_scores_are_those_of_scipy_and_scikit_learn() {
 #[test]
 fn robust_z_scores_are_those_of_pyod() {
     check("mad.json");
+}
+
+#[test]
+fn excesses_are_those_of_numpys_quartiles() {
+    check("iqr.json");
+}
+
+#[test]
+fn tail_probabilities_are_those_of_scipy_and_pyod() {
+    check("ecod.json");
+    check("copod.json");
 }
 
 #[test]

@@ -165,7 +165,7 @@ const SAMPLE_CELLS_MAX = 2 ** 23;
 
 /** What is to be fitted, as the kernels read it. */
 function fitSpecOf(
-  { fitRows, ...fit }: NonNullable<JobSpec['fit']>,
+  { fitRows, maybeIdentifiers = [], ...fit }: NonNullable<JobSpec['fit']>,
   { columns, missing }: JobSpec,
   rows: number,
 ): Record<string, unknown> {
@@ -179,7 +179,10 @@ function fitSpecOf(
         hint: `give up to ${most}, or all`,
       },
     );
-  return { ...fit, columns, missing, rows, ...(fitRows !== undefined && { fit_rows: fitRows }) };
+  return {
+    ...{ ...fit, columns, missing, rows, maybe_identifiers: maybeIdentifiers },
+    ...(fitRows !== undefined && { fit_rows: fitRows }),
+  };
 }
 
 /** What the source's own statistics say of the columns to fit: nothing unless they tell of each. */

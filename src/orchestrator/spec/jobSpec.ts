@@ -27,8 +27,17 @@ export interface JobSpec {
   columns: string[];
   missing: Missing;
   chunkRows: number;
-  /** `fitRows` is there where it was asked for. */
-  fit: { detector: string; parameters: Parameters; seed: number; fitRows?: number | 'all' } | null;
+  /**
+   * `fitRows` is there where it was asked for; `maybeIdentifiers` are those of the columns that the fit leaves out where they number the
+   * rows, which an unfinished job of an earlier version has none of.
+   */
+  fit: {
+    detector: string;
+    parameters: Parameters;
+    seed: number;
+    fitRows?: number | 'all';
+    maybeIdentifiers?: string[];
+  } | null;
   /** Of a job that only fits: the share that its model's file flags. What a job that scores flags, its rule says. */
   contamination: number | null;
   /** Digest of the saved model that scores. */
@@ -80,6 +89,7 @@ export function specOf(request: SpecRequest): JobSpec {
           parameters: request.parameters,
           seed: options.seed ?? DEFAULTS.seed,
           ...(options.fitRows !== undefined && { fitRows: options.fitRows }),
+          maybeIdentifiers: maybeIdentifiers(facts, options),
         },
     contamination: kind === 'fit' ? (options.contamination ?? DEFAULTS.contamination) : null,
     model: model?.digest ?? null,
@@ -249,6 +259,15 @@ export function featureColumns(facts: SourceFacts, options: Pick<ScoreOptions, '
     ...(facts.files[0] && { where: { file: facts.files[0].path } }),
     hint: 'scoring needs at least one numeric or boolean column; --columns takes dates and times as numbers too',
   });
+}
+
+const WHOLE_NUMBER = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DECIMAL\(\d+,0\))$/;
+
+/** The columns to score that are left out where they turn out to number the rows: of whole numbers, and named by nobody. */
+function maybeIdentifiers(facts: SourceFacts, options: Pick<ScoreOptions, 'columns' | 'exclude'>): string[] {
+  if (options.columns !== undefined) return [];
+  const whole = new Set(facts.columns.filter(({ type }) => WHOLE_NUMBER.test(type)).map(({ name }) => name));
+  return featureColumns(facts, options).filter((name) => whole.has(name));
 }
 
 /** The model's columns, all of which the source must have as numbers. */

@@ -67,7 +67,7 @@ const FIT = rows('fit', [
     decides: 'bytes',
     doc: 'columns to score',
     flagDoc: 'columns to score, or a JSON array of them; repeatable',
-    otherwise: 'every numeric and boolean one',
+    otherwise: 'every numeric and boolean one that varies, but for identifiers',
   },
   {
     name: 'exclude',
@@ -75,8 +75,8 @@ const FIT = rows('fit', [
     kind: 'names',
     check: names,
     decides: 'bytes',
-    doc: 'columns to leave out, such as ids, years and labels',
-    flagDoc: 'columns to leave out, such as ids, years and labels; a JSON array too; repeatable',
+    doc: 'columns to leave out, such as years, codes and labels',
+    flagDoc: 'columns to leave out, such as years, codes and labels; a JSON array too; repeatable',
   },
   {
     name: 'missing',

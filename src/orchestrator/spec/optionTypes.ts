@@ -13,9 +13,9 @@ export interface FitOptions {
   detector?: string | undefined;
   /** Parameters of the detector. */
   parameters?: Parameters | undefined;
-  /** Columns to score. Default: every numeric and boolean one. */
+  /** Columns to score. Default: every numeric and boolean one that varies, but for identifiers. */
   columns?: readonly string[] | undefined;
-  /** Columns to leave out, such as ids, years and labels. */
+  /** Columns to leave out, such as years, codes and labels. */
   exclude?: readonly string[] | undefined;
   /** Null and NaN cells: center, skip or error. Default: center. */
   missing?: Missing | undefined;

@@ -138,6 +138,7 @@ function equalWarning(column: string): string {
 function ignoredReason(column: SourceColumn, { spec, facts }: Prepared, model: NativeModel): string {
   const leftOut = model.facts.leftOut.find((one) => one.column === column.name);
   if (!leftOut) return unscoredReason(column);
+  if (leftOut.reason === 'identifier') return leftOut.reason;
   if (spec.model === null && wasRounded(leftOut, column, facts)) return EQUAL_AS_DOUBLES;
   return isSaidOfAll(leftOut, facts.extents.get(column.name), model)
     ? leftOut.reason

@@ -1,15 +1,19 @@
 //! The detectors, one file each, and the table of them. What several share has a file too: `deviation`
 //! distances from a centre, `stairs` functions that are constant between cuts, `whitening` directions in which columns vary together,
-//! `concentration` the rows that lie closest together, `fusion` several scores as one, `ranks` neighbours by ranks.
+//! `concentration` the rows that lie closest together, `fusion` several scores as one, `ranks` neighbours by ranks,
+//! `tail_probabilities` how rare a cell is on either side of its column.
 
 pub(crate) mod auto;
 pub(crate) mod auto_version_1;
 pub(crate) mod concentration;
+pub(crate) mod copod;
 pub(crate) mod deviation;
+pub(crate) mod ecod;
 pub(crate) mod fusion;
 pub(crate) mod hbos;
 pub(crate) mod iforest;
 pub(crate) mod inne;
+pub(crate) mod iqr;
 pub(crate) mod knn;
 pub(crate) mod loda;
 pub(crate) mod mad;
@@ -18,6 +22,7 @@ pub(crate) mod mcd;
 pub(crate) mod pca;
 pub(crate) mod ranks;
 pub(crate) mod stairs;
+pub(crate) mod tail_probabilities;
 pub(crate) mod whitening;
 pub(crate) mod zscore;
 
@@ -27,11 +32,14 @@ use crate::FitError;
 use crate::detector::{Detector, DetectorInfo, Method, Parameters, Settings};
 
 /// Every detector, by name.
-static TABLE: [&dyn Detector; 11] = [
+static TABLE: [&dyn Detector; 14] = [
     &auto::Auto,
+    &copod::Copod,
+    &ecod::Ecod,
     &hbos::Hbos,
     &iforest::Iforest,
     &inne::Inne,
+    &iqr::Iqr,
     &knn::Knn,
     &loda::Loda,
     &mad::Mad,
@@ -106,7 +114,7 @@ mod tests {
             (
                 "isolation",
                 json!({}),
-                "there are auto, hbos, iforest, inne, knn, loda, mad, mahalanobis, mcd, pca, zscore",
+                "there are auto, copod, ecod, hbos, iforest, inne, iqr, knn, loda, mad, mahalanobis, mcd, pca, zscore",
             ),
             ("auto", json!({"members": "hbos"}), "it has speed"),
             ("mcd", json!({"support": 0.5}), "it has none"),
@@ -127,9 +135,9 @@ mod tests {
     #[test]
     fn the_table_is_plain_json() {
         let table = serde_json::to_value(detectors()).unwrap();
-        assert_eq!(table[1]["parameters"][1]["default"], json!(10));
+        assert_eq!(table[3]["parameters"][1]["default"], json!(10));
         assert_eq!(
-            table[1]["parameters"][0],
+            table[3]["parameters"][0],
             json!({
                 "name": "scale", "kind": "choice", "default": "minmax", "min": null, "max": null,
                 "choices": ["minmax", "raw"], "help": hbos_scale_help(),

@@ -2,7 +2,9 @@
 
 pub(crate) mod bracket;
 pub(crate) mod counted;
+pub(crate) mod counts_below;
 pub(crate) mod distances;
+pub(crate) mod extremes;
 pub(crate) mod histogram;
 pub(crate) mod marked;
 pub(crate) mod moments;
@@ -19,6 +21,7 @@ use crate::codec::{CodecError, Reader, Writer};
 use crate::scale;
 use bracket::Bracket;
 use counted::Counted;
+use counts_below::CountsBelow;
 use distances::Distances;
 use histogram::{Cuts, Histogram};
 use moments::GroupMoments;
@@ -43,6 +46,8 @@ pub(crate) struct Recipe {
     /// The cuts of each column; none for a column that is left out.
     pub(crate) cuts: Option<Arc<Vec<Cuts>>>,
     pub(crate) brackets: Option<Arc<Vec<Option<Bracket>>>>,
+    /// Below what cells are counted, column by column; nothing of a column that is left out.
+    pub(crate) places: Option<Arc<Vec<Vec<f64>>>>,
     /// By what the cells of each column are standardized; none for a column that is left out.
     pub(crate) centers: Option<Arc<Vec<Option<Center>>>>,
 }
@@ -68,6 +73,7 @@ pub(crate) struct Summary {
     pub(crate) histogram: Option<Histogram>,
     pub(crate) counted: Option<Vec<Counted>>,
     pub(crate) distances: Option<Distances>,
+    pub(crate) counts_below: Option<Vec<CountsBelow>>,
     pub(crate) products: Option<Products>,
 }
 
@@ -83,6 +89,8 @@ impl Summary {
             histogram: recipe.cuts.as_ref().map(|cuts| Histogram::new(cuts)),
             counted: recipe.bins().map(|bins| bins.map(Counted::new).collect()),
             distances: recipe.brackets.as_ref().map(|_| Distances::new(columns)),
+            counts_below: (recipe.places.as_ref())
+                .map(|places| places.iter().map(|places| CountsBelow::new(places, columns)).collect()),
             products: recipe.centers.as_ref().map(|_| Products::new(columns)),
         }
     }
@@ -117,6 +125,9 @@ impl Summary {
             let cells = shifted(level, block.cells, bracket.sum_shift, &mut workspace.shifted);
             distances::observe(distances, level, column, bracket.sum_center(), cells);
         }
+        if let (Some(counts), Some(places)) = (&mut self.counts_below, &recipe.places) {
+            counts[column].observe(&places[column], block);
+        }
         if let Some(center) = recipe.centers.as_ref().and_then(|centers| centers[column]) {
             workspace.standardized.resize_with(recipe.columns, Vec::new);
             let standardized = &mut workspace.standardized[column];
@@ -139,6 +150,7 @@ impl Summary {
         if let Some(distances) = &mut self.distances {
             distances.end_row_group();
         }
+        self.counts_below.iter_mut().flatten().for_each(CountsBelow::end_row_group);
         if let Some(products) = &mut self.products {
             products.end_row_group();
         }
@@ -165,6 +177,9 @@ impl Summary {
         }
         if let (Some(mine), Some(later)) = (&mut self.distances, &later.distances) {
             mine.merge(later);
+        }
+        if let (Some(mine), Some(later)) = (&mut self.counts_below, &later.counts_below) {
+            mine.iter_mut().zip(later).for_each(|(mine, later)| mine.merge(later));
         }
         if let (Some(mine), Some(later)) = (&mut self.products, &later.products) {
             mine.merge(later);
@@ -216,6 +231,9 @@ impl Summary {
         if let Some(distances) = &self.distances {
             distances.encode(writer);
         }
+        for counts in self.counts_below.iter().flatten() {
+            counts.encode(writer);
+        }
         if let Some(products) = &self.products {
             products.encode(writer);
         }
@@ -232,6 +250,9 @@ impl Summary {
             histogram: recipe.cuts.as_ref().map(|cuts| Histogram::decode(reader, cuts)).transpose()?,
             counted: recipe.bins().map(|bins| bins.map(|bins| Counted::decode(reader, bins)).collect()).transpose()?,
             distances: recipe.brackets.as_ref().map(|_| Distances::decode(reader, columns)).transpose()?,
+            counts_below: (recipe.places.as_ref())
+                .map(|places| places.iter().map(|places| CountsBelow::decode(reader, places, columns)).collect())
+                .transpose()?,
             products: recipe.centers.as_ref().map(|_| Products::decode(reader, columns)).transpose()?,
         })
     }

@@ -22,6 +22,12 @@ pub(crate) fn detectors() -> Vec<(&'static str, Value)> {
         ("hbos", json!({"scale": "raw", "n_bins": 40, "tol": 0.0})),
         ("mad", json!({})),
         ("mad", json!({"aggregate": "sum"})),
+        ("iqr", json!({})),
+        ("iqr", json!({"aggregate": "sum"})),
+        ("ecod", json!({})),
+        ("ecod", json!({"compat": "pyod"})),
+        ("copod", json!({})),
+        ("copod", json!({"compat": "pyod"})),
         ("mahalanobis", json!({})),
         ("mcd", json!({})),
         ("pca", json!({})),
@@ -99,6 +105,7 @@ impl Table {
             rows: self.rows() as u64,
             missing: Missing::Center,
             fit_rows: None,
+            maybe_identifiers: Vec::new(),
         }
     }
 
