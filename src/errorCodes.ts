@@ -114,6 +114,11 @@ export const CODES = {
     remedy: 'see `batch-core inspect <file>`',
   },
   COLUMN_NOT_NUMERIC: { ...config, meaning: 'a column to score is no number', remedy: 'leave it out' },
+  LABEL_INVALID: {
+    ...data,
+    meaning: 'a column of labels says something else than true or false, or the same of all rows',
+    remedy: 'name another column with `--label`',
+  },
   // Models and outputs.
   MODEL_NOT_FOUND: { ...io, ...lasting, meaning: 'no such model file', remedy: 'make one with `batch-core fit`' },
   MODEL_INVALID: { ...data, meaning: 'damaged, newer, or not a model', remedy: 'fit it again' },

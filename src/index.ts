@@ -10,6 +10,7 @@ import type { Progress } from './events/progress.ts';
 import { fromHere } from './files/paths.ts';
 import { Model } from './model.ts';
 import { followSignal, inPackageWords, packageWords, readOnce } from './orchestrator/core/call.ts';
+import { type Evaluation, evaluate as evaluateOutput } from './orchestrator/core/evaluate.ts';
 import {
   loadModelFile,
   type ModelOrigin,
@@ -20,15 +21,22 @@ import {
   runScore,
 } from './orchestrator/core/runs.ts';
 import { checkOptions, checkPath, checkSource, refuseMore } from './orchestrator/spec/options.ts';
-import type { FitOptions, ScoreOptions } from './orchestrator/spec/optionTypes.ts';
+import type { EvaluateOptions, FitOptions, ScoreOptions } from './orchestrator/spec/optionTypes.ts';
 import type { Report } from './report.ts';
 
 export { BatchCoreError, ERROR_CODES, type ErrorClass, type ErrorCode, type ErrorPlace } from './errors.ts';
 export type { RunEvent } from './events/event.ts';
 export type { Phase, Progress } from './events/progress.ts';
 export { Model } from './model.ts';
+export type { Evaluation } from './orchestrator/core/evaluate.ts';
 export type { PlanReport } from './orchestrator/core/runs.ts';
-export type { FitOptions, Missing, Parameters, ScoreOptions } from './orchestrator/spec/optionTypes.ts';
+export type {
+  EvaluateOptions,
+  FitOptions,
+  Missing,
+  Parameters,
+  ScoreOptions,
+} from './orchestrator/spec/optionTypes.ts';
 export type { Report, TopRow } from './report.ts';
 
 /** How a run is followed and stopped. */
@@ -105,6 +113,29 @@ export async function plan(
   return called('plan', source, options, more, async ({ sources, rest }) => {
     const report = await planScore(sources, rest);
     return { ...report, warnings: packageWords(report.warnings, 'plan') };
+  });
+}
+
+/**
+ * What an output is worth against labels: AUROC, average precision, precision at n, and precision, recall and F1 of the rows
+ * that are flagged. Each row counts with the label that the source has in the row of its number; nothing is written.
+ *
+ * @param out - A file or directory that {@link score} wrote.
+ * @throws {@link BatchCoreError} `LABEL_INVALID` for a column that is no label, or that has one class only; `INPUT_CHANGED`
+ * for a source that is not what was scored.
+ */
+export async function evaluate(
+  out: string,
+  options: EvaluateOptions & Pick<RunControls, 'signal'>,
+  ...more: never[]
+): Promise<Evaluation> {
+  return inPackageWords('evaluate', async () => {
+    const [path, given] = [readOnce(out, 'out'), readOnce(options, 'options')];
+    checkPath(path, 'out', 'scores.parquet');
+    checkOptions(given, 'evaluate', 'name');
+    refuseMore('evaluate', 2, more);
+    const { signal, letGo } = followSignal(given.signal);
+    return evaluateOutput(path, { ...given, signal }).finally(letGo);
   });
 }
 

@@ -54,6 +54,7 @@ const FLOORS = [
   ['orchestrator/job'],
   ['orchestrator/places'],
   ['orchestrator/work', 'orchestrator/verify'],
+  ['orchestrator/evaluate'],
   ['orchestrator/core'],
   ['model.ts'],
   ['index.ts'],

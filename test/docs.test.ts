@@ -199,6 +199,20 @@ describe('what a run writes', () => {
     }
   });
 
+  it('docs/evaluation.md is what evaluate prints', async () => {
+    await parquet(at('labels.parquet'), `SELECT id % 7 = 0 AS y FROM '${at('data.parquet')}'`);
+    await parquet(at('kept.parquet'), `SELECT f0, id % 7 = 0 AS y FROM '${at('data.parquet')}'`);
+    await score(directory, 'kept.parquet', '--keep', 'y', '-o', 'kept-scores.parquet', '--home', 'kept-home');
+    const evaluations = [
+      ['file.parquet', '--source', 'labels.parquet', '--home', 'home'],
+      ['kept-scores.parquet', '--home', 'nowhere'],
+    ].map(async (args) => (await run(directory, 'evaluate', ...args, '--label', 'y', '--json')).stdout);
+    compare(
+      'evaluation.md',
+      (await Promise.all(evaluations)).map((text) => JSON.parse(text)),
+    );
+  });
+
   it('docs/manifest.md is manifest.json', () => {
     compare('manifest.md', [read('parts/manifest.json')]);
     expect(existsSync(at('parts/_SUCCESS'))).toBe(true);

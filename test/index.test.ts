@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 describe('the package', () => {
   it('loads as ESM and as CommonJS, and runs nothing on import', async () => {
-    const names = 'BatchCoreError,ERROR_CODES,Model,fit,loadModel,plan,score';
+    const names = 'BatchCoreError,ERROR_CODES,Model,evaluate,fit,loadModel,plan,score';
     const esm = `import * as b from '${root}/dist/index.js'; console.log(Object.keys(b).sort().join())`;
     const cjs = `const b = require('${root}/dist/index.js'); console.log(Object.keys(b).filter((k) => k !== '__esModule' && k !== 'module.exports').sort().join())`;
     for (const args of [

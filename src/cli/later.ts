@@ -19,7 +19,6 @@ const COMMANDS: readonly Row[] = [
   ['report', 'an HTML page'],
   ['completion', 'shell completion'],
   ['model', 'import or compare models'],
-  ['evaluate', 'an output against labels'],
 ];
 
 /** The refusal of a word that is known and not built. */

@@ -1,7 +1,7 @@
 /** Flags, made from the table of options. Only words are read here; values are checked where they are used. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { LATER_OPTIONS } from '../orchestrator/spec/laterOptions.ts';
-import type { Group, OptionRow } from '../orchestrator/spec/option.ts';
+import type { OptionRow, RunGroup } from '../orchestrator/spec/option.ts';
 import { otherwiseOf } from '../orchestrator/spec/optionFacts.ts';
 import { OPTIONS } from '../orchestrator/spec/optionTable.ts';
 import type { Parameters, ScoreOptions } from '../orchestrator/spec/optionTypes.ts';
@@ -35,7 +35,7 @@ function wordsOf(kind: Kind): ((text: string, before: unknown) => unknown) | und
 }
 
 /** The flags of the groups, as the table has them; after each group those that are not in this version. */
-export function withOptions(command: Command, ...groups: Exclude<Group, 'call'>[]): Command {
+export function withOptions(command: Command, ...groups: RunGroup[]): Command {
   for (const group of groups) {
     withRows(
       command,
@@ -56,6 +56,7 @@ function optionOf(row: OptionRow, otherwise: string | undefined): Option {
   const said = row.flagDoc ?? row.doc;
   const words = said + (otherwise === undefined ? '' : ` (default: ${otherwise})`);
   const option = new Option(row.flags ?? '', row.more === undefined ? words : `${words}. ${row.more}`);
+  if (row.needed) option.makeOptionMandatory();
   const parse = wordsOf(row.kind);
   return parse ? option.argParser(parse) : option;
 }

@@ -3,7 +3,7 @@ import { Command, type CommanderError } from 'commander';
 import { editDistance } from '../distance.ts';
 import { BatchCoreError, EXIT } from '../errors.ts';
 import { shellWord } from '../files/paths.ts';
-import { HOW } from '../orchestrator/spec/optionFacts.ts';
+import { EVALUATE, HOW } from '../orchestrator/spec/optionFacts.ts';
 import { addLaterCommands, withLaterJobsFlags } from './later.ts';
 import { HOME_HERE, splitFlags, withOptions, withOutputFlags, withRows } from './options.ts';
 import { printLine, printLines } from './streams.ts';
@@ -139,6 +139,11 @@ function addLookCommands(program: Command, runs: Runs): void {
     )
     .option('--json', 'print JSON')
     .action(runs(async (target: string, flags) => (await import('./commands/verify.ts')).verifyCommand(target, flags)));
+  withRows(program.command('evaluate'), EVALUATE)
+    .description('AUROC, average precision and precision at n of an output against labels in its source')
+    .argument('<out>', 'an output file or directory')
+    .option('--json', 'print JSON')
+    .action(runs(async (out: string, flags) => (await import('./commands/evaluate.ts')).evaluateCommand(out, flags)));
 }
 
 function addJobCommands(program: Command, runs: Runs): void {

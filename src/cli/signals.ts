@@ -27,7 +27,8 @@ export interface Signals {
 /** How long what is still to be said may take once a signal has come for a run that has ended. */
 const SAYING_MS = 500;
 
-export function listenForSignals(): Signals {
+/** @param kept - What is said of what was done so far. */
+export function listenForSignals(kept = 'what is finished is kept'): Signals {
   const controller = new AbortController();
   let first: StopSignal | undefined;
   let hasEnded = false;
@@ -39,7 +40,7 @@ export function listenForSignals(): Signals {
     if (hasEnded) return void setTimeout(() => process.exit(EXITS[name as StopSignal]), SAYING_MS).unref();
     controller.abort(new ProcessSignal(EXITS[first]));
     // True in every phase: whether chunks are in flight, or the output is being put in place, is not known here.
-    say('', `${name}: stopping in good order, what is finished is kept (a second signal stops at once)`);
+    say('', `${name}: stopping in good order, ${kept} (a second signal stops at once)`);
   };
   for (const name of STOP_SIGNALS) process.on(name, name === 'SIGHUP' && startedByNohup() ? () => {} : listener);
   return {

@@ -33,6 +33,8 @@ export interface Statements {
 export interface Database extends Statements {
   /** Everything `work` does, or nothing of it: committed when it resolves, rolled back when it throws. */
   transaction<T>(work: (statements: Statements) => Promise<T>): Promise<T>;
+  /** Ends the statement that runs, if one does, with an error. */
+  interrupt(): void;
   /** Closes after what was asked before; a second call does nothing. */
   close(): Promise<void>;
 }
@@ -47,9 +49,28 @@ const LOCKED = {
   enable_external_file_cache: 'false',
 } as const;
 
+/** How much a database in memory may hold there, and where what is more goes. */
+export interface Spill {
+  /** It must be there, and be empty; nothing that is put there is removed. */
+  directory: string;
+  memoryBytes: number;
+  threads: number;
+}
+
 /** A database in memory that may read `files` and nothing else; nobody can unlock it again. */
-export async function openMemory({ files = [] }: { files?: readonly string[] } = {}): Promise<Database> {
-  const database = await open(':memory:', LOCKED);
+export async function openMemory({
+  files = [],
+  spill,
+}: {
+  files?: readonly string[];
+  spill?: Spill;
+} = {}): Promise<Database> {
+  const limits = spill && {
+    threads: String(spill.threads),
+    memory_limit: `${spill.memoryBytes}B`,
+    temp_directory: spill.directory,
+  };
+  const database = await open(':memory:', { ...LOCKED, ...limits });
   try {
     const allowed = files.flatMap((file) => [...new Set([file, literalPath(file)])]);
     await database.run(
@@ -177,6 +198,10 @@ class OneAtATime implements Database {
 
   transaction<T>(work: (statements: Statements) => Promise<T>): Promise<T> {
     return this.#next(() => this.#transaction(work));
+  }
+
+  interrupt(): void {
+    if (!this.#closed) this.#connection.interrupt();
   }
 
   close(): Promise<void> {

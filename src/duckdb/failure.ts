@@ -8,7 +8,8 @@ export type Stage = 'open' | 'use';
 // The first row that matches decides. What the system said comes first: DuckDB wraps it in words of its own, and a log
 // that cannot be replayed because the device failed is not damaged.
 const SYSTEM: readonly (readonly [text: RegExp, code: ErrorCode])[] = [
-  [/No space left on device/i, 'DISK_FULL'],
+  // DuckDB leaves a tenth of the disk free.
+  [/No space left on device|max_temp_directory_size/i, 'DISK_FULL'],
   [/Disk quota exceeded|File too large/i, 'QUOTA_EXCEEDED'],
   [/Read-only file system/i, 'READ_ONLY'],
   [/Input\/output error/i, 'DISK_ERROR'],

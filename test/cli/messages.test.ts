@@ -115,7 +115,6 @@ describe('what is not in this version', () => {
     ['report', 'x'],
     ['completion', 'bash'],
     ['model', 'diff', 'a', 'b'],
-    ['evaluate', 'x', '--label', 'y'],
     ['jobs', '--prune'],
   ])('%s is refused as such', async (...words) => {
     const { code, stderr } = await run(directory, ...words);

@@ -78,6 +78,26 @@ export const outPath: Check = (value, taker) => {
   return format === undefined ? undefined : { message: `${format} is not in this version`, hint };
 };
 
+/** The name of a column; a statement ends where a NUL is. */
+export const columnName: Check = (value, taker) =>
+  typeof value === 'string' && value.includes('\0')
+    ? { message: `${shown(value)} has a NUL in it`, hint: 'a column of such a name cannot be read' }
+    : text('the name of a column')(value, taker);
+
+/** A path, or several. */
+export const paths: Check = (value) => {
+  // A copy has no holes, which `every` would step over.
+  const list: unknown[] = Array.isArray(value) ? [...value] : [value];
+  return list.length > 0 && list.every(isPath)
+    ? undefined
+    : objection(value, 'a path or an array of paths', 'name Parquet files, directories or globs');
+};
+
+/** Whether `value` may be the path of something. */
+export function isPath(value: unknown): boolean {
+  return typeof value === 'string' && value !== '' && !value.includes('\0');
+}
+
 /** Names of columns, each once. */
 export const names: Check = (value) => {
   const wanted = 'an array of column names';

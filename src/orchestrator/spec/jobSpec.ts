@@ -205,7 +205,8 @@ export function refuseNul({ columns, score }: JobSpec, { files }: SourceFacts): 
   );
 }
 
-function find(facts: SourceFacts, name: string, option: string): SourceColumn {
+/** The column that `option` names, by its very name. */
+export function columnNamed(facts: Pick<SourceFacts, 'columns' | 'files'>, name: string, option: string): SourceColumn {
   const column = facts.columns.find((candidate) => candidate.name === name);
   if (column) return column;
   const near = facts.columns.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
@@ -223,7 +224,7 @@ function find(facts: SourceFacts, name: string, option: string): SourceColumn {
 }
 
 function convertible(facts: SourceFacts, name: string, option: string): string {
-  const column = find(facts, name, option);
+  const column = columnNamed(facts, name, option);
   if (!column.convertible)
     throw new BatchCoreError(
       'COLUMN_NOT_NUMERIC',
@@ -238,7 +239,7 @@ function convertible(facts: SourceFacts, name: string, option: string): string {
 
 /** Columns to fit on: those asked for, or every numeric and boolean one, less the excluded. */
 export function featureColumns(facts: SourceFacts, options: Pick<ScoreOptions, 'columns' | 'exclude'>): string[] {
-  const excluded = new Set((options.exclude ?? []).map((name) => find(facts, name, '--exclude').name));
+  const excluded = new Set((options.exclude ?? []).map((name) => columnNamed(facts, name, '--exclude').name));
   const asked = options.columns?.map((name) => convertible(facts, name, '--columns'));
   const twice = asked?.find((name, i) => asked.indexOf(name) !== i);
   if (twice !== undefined)
@@ -289,7 +290,9 @@ function modelColumns(facts: SourceFacts, columns: readonly string[]): string[] 
 function keptColumns(facts: SourceFacts, keep: ScoreOptions['keep']): string[] {
   if (keep === undefined) return [];
   const names =
-    keep === 'all' ? facts.columns.map((column) => column.name) : keep.map((name) => find(facts, name, '--keep').name);
+    keep === 'all'
+      ? facts.columns.map((column) => column.name)
+      : keep.map((name) => columnNamed(facts, name, '--keep').name);
   const clash = names.find((name) => OUTPUT_COLUMNS.some((reserved) => reserved === name.toLowerCase()));
   if (clash !== undefined)
     throw new BatchCoreError('CONFIG', `--keep: column "${clash}" has the name of an output column`, {

@@ -1,12 +1,12 @@
 /** Options of the contract that have not landed: known, shown in `--help`, and refused instead of misunderstood. Pure. */
-import type { Group, Taker } from './option.ts';
+import type { RunGroup, Taker } from './option.ts';
 
 export interface LaterRow {
   flags: string;
   doc: string;
 }
 
-export const LATER_OPTIONS: Readonly<Record<Exclude<Group, 'call'>, readonly LaterRow[]>> = {
+export const LATER_OPTIONS: Readonly<Record<RunGroup, readonly LaterRow[]>> = {
   fit: [
     { flags: '--where <sql>', doc: 'only rows that match' },
     { flags: '--fit-on <source>', doc: 'fit on another source' },

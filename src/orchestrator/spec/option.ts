@@ -3,13 +3,16 @@ import type { Check } from './checks.ts';
 import type { Kind } from './words.ts';
 
 /** What takes options. `plan` takes those of `score`, so that the same ones can be asked about first. */
-export type Taker = 'score' | 'fit' | 'plan' | 'Model.score' | 'Model.save';
+export type Taker = 'score' | 'fit' | 'plan' | 'evaluate' | 'Model.score' | 'Model.save';
 
 /**
  * `fit`: how a model is fitted; `score`: what is said of the rows; `run`: how the work is carried out; `call`: how a
- * program follows it.
+ * program follows it; `evaluate`: what an output is compared with.
  */
-export type Group = 'fit' | 'score' | 'run' | 'call';
+export type Group = 'fit' | 'score' | 'run' | 'call' | 'evaluate';
+
+/** The groups of options of a run that the command line has. */
+export type RunGroup = Exclude<Group, 'call' | 'evaluate'>;
 
 /** An option, as whoever reads the table has it. */
 export interface OptionRow {
@@ -29,6 +32,8 @@ export interface OptionRow {
    * nothing of either.
    */
   decides: 'bytes' | 'job' | 'nothing';
+  /** Nothing holds without it. */
+  needed?: true;
   /** It counts for the run that it is given to; one that goes on with the job must be given it again. */
   once?: true;
   /** What it is, to be read after its name. */
@@ -46,6 +51,7 @@ const TAKERS: Readonly<Record<Group, readonly Taker[]>> = {
   score: ['score', 'plan'],
   run: ['score', 'fit', 'plan'],
   call: ['score', 'fit'],
+  evaluate: ['evaluate'],
 };
 
 /** As the table gives it. */
@@ -72,6 +78,7 @@ const TYPES: Readonly<Record<Kind, string>> = {
   names: 'readonly string[]',
   namesOrAll: "readonly string[] | 'all'",
   settings: 'Parameters',
+  paths: 'string | readonly string[]',
   flag: 'boolean',
   none: 'unknown',
 };

@@ -7,6 +7,12 @@ export const HOW: readonly OptionRow[] = OPTIONS.filter(
   ({ group, name, decides, once }) => group === 'run' && decides === 'nothing' && !once && name !== 'home',
 );
 
+/** What an evaluation is told. */
+export const EVALUATE: readonly OptionRow[] = [
+  ...OPTIONS.filter(({ group }) => group === 'evaluate'),
+  ...OPTIONS.filter(({ group, takers }) => group !== 'evaluate' && takers.includes('evaluate')),
+];
+
 /** The options of which one says which rows are flagged. */
 export const FLAG_RULES = ['contamination', 'threshold', 'top'] as const;
 

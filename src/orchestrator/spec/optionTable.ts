@@ -9,10 +9,12 @@ import {
   boolean,
   callback,
   choice,
+  columnName,
   finite,
   names,
   namesOrAll,
   outPath,
+  paths,
   settings,
   share,
   someNames,
@@ -244,6 +246,7 @@ const RUN = rows('run', [
     kind: 'word',
     check: path,
     decides: 'nothing',
+    also: ['evaluate'],
     doc: 'directory of jobs',
     otherwise: '$BATCH_CORE_HOME, else .batch-core beside the output',
   },
@@ -283,11 +286,35 @@ const CALL = rows('call', [
     type: 'AbortSignal',
     check: abortSignal,
     decides: 'nothing',
+    also: ['evaluate'],
     doc: 'aborting stops the run, resumable',
   },
   { name: 'onProgress', kind: 'none', check: callback, decides: 'nothing', doc: 'told the progress' },
   { name: 'onEvent', kind: 'none', check: callback, decides: 'nothing', doc: 'told what happens once' },
 ]);
 
+const EVALUATE = rows('evaluate', [
+  {
+    name: 'label',
+    flags: '--label <column>',
+    kind: 'word',
+    check: columnName,
+    decides: 'nothing',
+    needed: true,
+    doc: 'column of the source that says which rows are anomalies',
+    flagDoc:
+      'column of the source that says which rows are anomalies: true or 1, false or 0, null where it is not known',
+  },
+  {
+    name: 'source',
+    flags: '--source <source...>',
+    kind: 'paths',
+    check: paths,
+    decides: 'nothing',
+    doc: 'where the source lies, whose rows count by their numbers',
+    otherwise: 'where the job says that it scored it',
+  },
+]);
+
 /** Every option there is. */
-export const OPTIONS: readonly OptionRow[] = [...FIT, ...SCORE, ...RUN, ...CALL];
+export const OPTIONS: readonly OptionRow[] = [...FIT, ...SCORE, ...RUN, ...CALL, ...EVALUATE];

@@ -70,3 +70,13 @@ export interface ScoreOptions extends FitOptions {
   /** Codec of the output: zstd[:level], snappy or none. Default: zstd:1. */
   compression?: string | undefined;
 }
+
+/** What an output is compared with. */
+export interface EvaluateOptions {
+  /** Directory of jobs. Default: $BATCH_CORE_HOME, else .batch-core beside the output. */
+  home?: string | undefined;
+  /** Column of the source that says which rows are anomalies. */
+  label: string;
+  /** Where the source lies, whose rows count by their numbers. Default: where the job says that it scored it. */
+  source?: string | readonly string[] | undefined;
+}

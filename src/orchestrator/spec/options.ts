@@ -2,7 +2,7 @@
 import type { DetectorInfo } from '../../bindings/native.ts';
 import { nearestWord } from '../../distance.ts';
 import { BatchCoreError } from '../../errors.ts';
-import { isRecord, share, shown, text } from './checks.ts';
+import { isPath, isRecord, share, shown, text } from './checks.ts';
 import { isLater } from './laterOptions.ts';
 import type { OptionRow, Taker } from './option.ts';
 import { FLAG_RULES, flagOf } from './optionFacts.ts';
@@ -60,6 +60,11 @@ function checkEach(given: object, taker: Taker, naming: Naming): void {
     const objection = option.check(value, taker);
     if (objection) refuse(labelOf(option, naming), objection.message, objection.hint);
   }
+  const missing = OPTIONS.find(
+    ({ name, needed, takers }) =>
+      needed && takers.includes(taker) && (given as Record<string, unknown>)[name] === undefined,
+  );
+  if (missing) refuse(labelOf(missing, naming), 'it is not given', `${taker} needs it: ${missing.doc}`);
 }
 
 function nearestOption(name: string, taker: Taker): string {
@@ -108,13 +113,9 @@ export function checkSource(source: unknown): void {
   if (wrong >= 0) refuse('source', `element ${wrong}, ${shown(list[wrong])}, is not a path`, `give ${wanted}, ${more}`);
 }
 
-function isPath(value: unknown): boolean {
-  return typeof value === 'string' && value !== '' && !value.includes('\0');
-}
-
-/** Refuses what is no path of one file. */
-export function checkPath(given: unknown): void {
-  if (text('a path')(given, '')) refuseArgument('path', given, 'a path', 'such as "m.bcm"');
+/** Refuses what is no path of one file or directory. */
+export function checkPath(given: unknown, name = 'path', example = 'm.bcm'): void {
+  if (text('a path')(given, '')) refuseArgument(name, given, 'a path', `such as "${example}"`);
 }
 
 /** Refuses arguments after the last that is known: whoever gave them believes that they do something. */

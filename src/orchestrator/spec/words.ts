@@ -12,6 +12,7 @@ export type Kind =
   | 'names'
   | 'namesOrAll'
   | 'settings'
+  | 'paths'
   | 'flag'
   | 'none';
 

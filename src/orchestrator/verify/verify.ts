@@ -84,7 +84,8 @@ function refuseUnreadable(path: string): void {
   }
 }
 
-async function verifyPath(path: string, expected: Expected | undefined): Promise<Verified> {
+/** What lies at `path`, compared with what a job says of it, where one does. */
+export async function verifyPath(path: string, expected: Expected | undefined): Promise<Verified> {
   const stats = statsOf(path, statSync);
   const found = stats?.isDirectory() ? 'directory' : stats?.isFile() ? 'file' : undefined;
   if (!found) refuseKind(path, stats ? 'is neither a file nor a directory' : 'is a link to nowhere', expected);

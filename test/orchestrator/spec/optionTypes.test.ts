@@ -22,7 +22,8 @@ function property(row: OptionRow): string {
     ...(otherwise === undefined ? [] : [`Default: ${otherwise}`]),
     ...(more === undefined ? [] : [more.replaceAll('--set aggregate=sum', "the parameter aggregate: 'sum'")]),
   ];
-  return `${comment(sentences.map((sentence) => `${sentence}.`).join(' '))}\n  ${name}?: ${type} | undefined;`;
+  const declared = row.needed ? `${name}: ${type}` : `${name}?: ${type} | undefined`;
+  return `${comment(sentences.map((sentence) => `${sentence}.`).join(' '))}\n  ${declared};`;
 }
 
 /** On one line where it fits. */
@@ -32,8 +33,9 @@ function comment(text: string): string {
   return ['  /**', ...lines.map((line) => `   * ${line.trim()}`), '   */'].join('\n');
 }
 
-const properties = (...groups: Group[]) =>
-  OPTIONS.filter(({ group }) => groups.includes(group))
+/** Of groups, or of single options. */
+const properties = (...of: (Group | 'home')[]) =>
+  OPTIONS.filter(({ group, name }) => of.includes(group) || of.some((one) => one === name))
     .map(property)
     .join('\n');
 
@@ -42,6 +44,7 @@ it('optionTypes.ts says what the table does', async () => {
     HEAD,
     `/** How a model is fitted, and how the work is carried out. */\nexport interface FitOptions {\n${properties('fit', 'run')}\n}\n`,
     `/** How a source is scored. */\nexport interface ScoreOptions extends FitOptions {\n${properties('score')}\n}\n`,
+    `/** What an output is compared with. */\nexport interface EvaluateOptions {\n${properties('evaluate', 'home')}\n}\n`,
   ];
   await expect(text.join('\n')).toMatchFileSnapshot('../../../src/orchestrator/spec/optionTypes.ts');
 });
