@@ -9,12 +9,17 @@ export type ReportedNumber = number | 'Infinity' | '-Infinity';
 /** A cell; only a missing or NaN one is `null`. */
 export type ReportedValue = ReportedNumber | null;
 
+/** What names a row: a number, or the text of anything else. */
+export type RowId = number | string | null;
+
 /** A row worth a look. */
 export interface TopRow {
   /** The file's place in the source. */
   file: number;
   /** 0-based row number in its file. */
   row: number;
+  /** What the column of `--id` has there. */
+  id?: RowId;
   score: ReportedNumber;
   /** Which share of the rows scores lower, in percent. */
   severity: number;

@@ -121,9 +121,34 @@ describe('what a run writes', () => {
       `SELECT *, 'name' AS name, 1 AS constant, CASE id WHEN 7 THEN 'inf'::DOUBLE WHEN 8 THEN NULL ELSE f0 END AS gaps FROM (${gaussian(20_000)})`,
     );
     await parquet(at('more.parquet'), `SELECT * FROM '${at('data.parquet')}'`);
-    reports.push(await score(directory, 'data.parquet', '-o', 'file.parquet', '--home', 'home', '--keep', 'name,id'));
     reports.push(
-      await score(directory, 'data.parquet', 'more.parquet', '-o', 'parts/', '--home', 'home', '--top', '5'),
+      await score(
+        directory,
+        'data.parquet',
+        '-o',
+        'file.parquet',
+        '--home',
+        'home',
+        '--keep',
+        'name,id',
+        '--id',
+        'name',
+      ),
+    );
+    reports.push(
+      await score(
+        directory,
+        'data.parquet',
+        'more.parquet',
+        '-o',
+        'parts/',
+        '--home',
+        'home',
+        '--top',
+        '5',
+        '--id',
+        'id',
+      ),
     );
     reports.push(
       await score(

@@ -130,23 +130,33 @@ function topLines({ anomalies, source }: Report, width?: number): Line[] {
   const [highest] = anomalies?.top ?? [];
   if (!anomalies || !highest) return [];
   if (anomalies.count === 0)
-    return ['', `no row is flagged; the highest score is ${numberText(highest.score)}, of row ${highest.row}`];
+    return ['', `no row is flagged; the highest score is ${numberText(highest.score)}, of row ${rowText(highest)}`];
   const flagged = anomalies.top.slice(0, anomalies.count);
   const several = source.files > 1;
+  const named = flagged.some(({ id }) => id !== undefined);
   const rows = flagged.map((row) => [
     ...(several ? [String(row.file)] : []),
     String(row.row),
+    ...(named ? [idText(row)] : []),
     numberText(row.score),
     row.reasons.map(reasonText).join(', '),
   ]);
-  const head = [...(several ? ['file'] : []), 'row', 'score', 'reasons'];
+  const head = [...(several ? ['file'] : []), 'row', ...(named ? ['id'] : []), 'score', 'reasons'];
+  const right = head.flatMap((name, i) => (['file', 'row', 'score'].includes(name) ? [i] : []));
   const more = anomalies.count - flagged.length;
   return [
     '',
-    ...tableLines(head, rows, several ? [0, 1, 2] : [0, 1], width),
+    ...tableLines(head, rows, right, width),
     ...(more > 0 ? [`and ${countText(more, 'more row', 'more rows')}: those with anomaly = true in the output`] : []),
   ];
 }
+
+/** So much of an id is shown. */
+const ID_CELLS_MAX = 40;
+
+const idText = ({ id }: TopRow): string => cutText(String(id), ID_CELLS_MAX);
+
+const rowText = (row: TopRow): string => (row.id === undefined ? String(row.row) : `${row.row} (${idText(row)})`);
 
 /** A cell, what would have been usual, and what it adds. A report of an earlier version may not say what is usual. */
 function reasonText({ column, value, contribution, usualLow, usualHigh }: TopRow['reasons'][number]): string {

@@ -88,7 +88,6 @@ describe('what is not in this version', () => {
       '--fit-on',
       '--by',
       '--time',
-      '--id',
     ].map((option) => [option, '1']),
     ...['--rechunk', '--categories', '--only-new', '--fail-on-drift'].map((option) => [option]),
     ['-e', 'ray'],

@@ -4,7 +4,7 @@ import type { Report } from '../../report.ts';
 import { recentReports } from '../../store/reports.ts';
 import { findShared } from '../job/sharedModel.ts';
 import type { Prepared } from '../prepare/prepare.ts';
-import { coarseWarnings, reportedSource } from '../prepare/reportedSource.ts';
+import { coarseWarnings, reportedSource, unscoredReason } from '../prepare/reportedSource.ts';
 import { DEFAULTS } from '../spec/optionTable.ts';
 import { type Expected, expectedTime } from './expected.ts';
 import { foreseen } from './foreseen.ts';
@@ -54,7 +54,7 @@ export function planReport(prepared: Prepared, recent: readonly Report[]): PlanR
     schema: 'batch-core.plan/1',
     jobId: prepared.jobId,
     fingerprint: prepared.fingerprint,
-    source: reportedSource(prepared, spec.columns),
+    source: reportedSource(prepared, spec.columns, (column) => unscoredReason(column, prepared.options)),
     detector,
     output: { path: output.path, layout: output.layout },
     phases: [...scans, 'publish'],

@@ -7,7 +7,7 @@ import type { Prepared } from './prepare.ts';
 export function reportedSource(
   { facts, rows }: Pick<Prepared, 'facts' | 'rows'>,
   columns: string[],
-  reasonOf: (column: SourceColumn) => string = unscoredReason,
+  reasonOf: (column: SourceColumn) => string,
 ): Report['source'] {
   const scored = new Set(columns);
   const ignored = facts.columns.filter(({ name }) => !scored.has(name));
@@ -33,6 +33,10 @@ export function coarseWarnings({ facts, spec }: Pick<Prepared, 'facts' | 'spec'>
 }
 
 /** Why a column is not scored, as far as its type and what was asked tell. */
-export function unscoredReason({ usable, reason, type }: SourceColumn): string {
-  return usable ? 'not selected' : (reason ?? type);
+export function unscoredReason(
+  { name, usable, reason, type }: SourceColumn,
+  { id }: Pick<Prepared['options'], 'id'>,
+): string {
+  if (!usable) return reason ?? type;
+  return name === id ? 'named by --id' : 'not selected';
 }

@@ -68,6 +68,7 @@ export const OUTPUT_COLUMNS = ['row', 'file', 'score', 'severity', 'anomaly', 'r
 export function specOf(request: SpecRequest): JobSpec {
   const { kind, facts, options, model } = request;
   const names = relativeNames(facts.files.map((file) => file.path));
+  refuseId(facts, options.id);
   return {
     schema: 'batch-core.job/1',
     kind,
@@ -237,8 +238,11 @@ function convertible(facts: SourceFacts, name: string, option: string): string {
   return column.name;
 }
 
-/** Columns to fit on: those asked for, or every numeric and boolean one, less the excluded. */
-export function featureColumns(facts: SourceFacts, options: Pick<ScoreOptions, 'columns' | 'exclude'>): string[] {
+/** Columns to fit on: those asked for, or every numeric and boolean one but that which names rows, less the excluded. */
+export function featureColumns(
+  facts: SourceFacts,
+  options: Pick<ScoreOptions, 'columns' | 'exclude' | 'id'>,
+): string[] {
   const excluded = new Set((options.exclude ?? []).map((name) => columnNamed(facts, name, '--exclude').name));
   const asked = options.columns?.map((name) => convertible(facts, name, '--columns'));
   const twice = asked?.find((name, i) => asked.indexOf(name) !== i);
@@ -247,7 +251,8 @@ export function featureColumns(facts: SourceFacts, options: Pick<ScoreOptions, '
       where: { option: '--columns', column: twice },
       hint: 'name each column once',
     });
-  const candidates = asked ?? facts.columns.filter((column) => column.usable).map((column) => column.name);
+  const usable = facts.columns.filter(({ name, usable }) => usable && name !== options.id);
+  const candidates = asked ?? usable.map(({ name }) => name);
   const chosen = candidates.filter((name) => !excluded.has(name));
   if (chosen.length > 0) return chosen;
   if (candidates.length > 0)
@@ -312,6 +317,16 @@ function keptColumns(facts: SourceFacts, keep: ScoreOptions['keep']): string[] {
       hint: 'leave it out, or write it to the file as a number or as text',
     });
   return [...new Set(names)];
+}
+
+/** What names rows must be there, and readable; it enters no output. */
+function refuseId(facts: SourceFacts, id: string | undefined): void {
+  const column = id === undefined ? undefined : columnNamed(facts, id, '--id');
+  if (!column?.unreadable && !column?.shifted) return;
+  throw new BatchCoreError('CONFIG', `--id: column "${column.name}" is ${column.type}, which would be misread`, {
+    where: { column: column.name, option: '--id' },
+    hint: REWRITE,
+  });
 }
 
 /** What to do about a column that is unreadable. */

@@ -18,7 +18,6 @@ export const LATER_OPTIONS: Readonly<Record<RunGroup, readonly LaterRow[]>> = {
     { flags: '--direction <column=up|down>', doc: 'flag one side only' },
   ],
   score: [
-    { flags: '--id <column>', doc: 'names rows in the report' },
     { flags: '--fail-over <n|%>', doc: 'exit code for too many anomalies' },
     { flags: '--only-new', doc: 'report new anomalies only' },
     { flags: '--ignore <file>', doc: 'rules of what is not reported' },

@@ -155,6 +155,15 @@ const SCORE = rows('score', [
     flagDoc: 'columns copied to the output, or all; a JSON array too; repeatable',
   },
   {
+    name: 'id',
+    flags: '--id <column>',
+    kind: 'word',
+    check: columnName,
+    decides: 'bytes',
+    doc: 'column that names rows in the report; it is not scored unless columns names it too',
+    flagDoc: 'column that names rows in the report; it is not scored unless --columns names it too',
+  },
+  {
     name: 'threshold',
     flags: '--threshold <score>',
     kind: 'number',

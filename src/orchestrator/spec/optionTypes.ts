@@ -55,6 +55,8 @@ export interface ScoreOptions extends FitOptions {
   saveModel?: string | undefined;
   /** Columns copied to the output, or all. */
   keep?: readonly string[] | 'all' | undefined;
+  /** Column that names rows in the report; it is not scored unless columns names it too. */
+  id?: string | undefined;
   /** Flag scores above this instead of a share. */
   threshold?: number | undefined;
   /** Flag exactly the n highest rows instead of a share. */

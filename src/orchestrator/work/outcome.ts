@@ -135,9 +135,9 @@ function equalWarning(column: string): string {
   return `column "${column}" was left out: its cells are equal as doubles, which tell whole numbers apart up to 2^53`;
 }
 
-function ignoredReason(column: SourceColumn, { spec, facts }: Prepared, model: NativeModel): string {
+function ignoredReason(column: SourceColumn, { spec, facts, options }: Prepared, model: NativeModel): string {
   const leftOut = model.facts.leftOut.find((one) => one.column === column.name);
-  if (!leftOut) return unscoredReason(column);
+  if (!leftOut) return unscoredReason(column, options);
   if (leftOut.reason === 'identifier') return leftOut.reason;
   if (spec.model === null && wasRounded(leftOut, column, facts)) return EQUAL_AS_DOUBLES;
   return isSaidOfAll(leftOut, facts.extents.get(column.name), model)

@@ -40,6 +40,7 @@ import { type Begun, type Carried, carryOut } from './carryOut.ts';
 import { Control } from './control.ts';
 import { EngineOfRun } from './engineOfRun.ts';
 import { Monitor } from './monitor.ts';
+import { named } from './named.ts';
 import { reportOf, Timing } from './outcome.ts';
 import { releaseParts } from './publish.ts';
 import { followControl, tellEnd, transition } from './transition.ts';
@@ -134,7 +135,9 @@ async function begin(
   if (recalled.kind === 'recalled') {
     saveAgain(prepared, job);
     tellCompleted(job, recalled.report);
-    return { recalled: { ...recalled.report, warnings: [...warnings, ...recalled.report.warnings] } };
+    // What names its rows is what is asked for now.
+    const report = await named(prepared, recalled.report);
+    return { recalled: { ...report, warnings: [...warnings, ...report.warnings] } };
   }
   if (recalled.kind === 'again') warnings.push(`this job was finished before and runs again: ${recalled.why}`);
   const request = requestFor(prepared, approveTargets(prepared, job));
@@ -236,7 +239,7 @@ async function finish(
 ): Promise<Report> {
   const { output, others } = await releaseParts(job, carried.output);
   const said = new Set([...execution.warnings, ...carried.warnings, ...others.map(leftAlone)]);
-  const report = reportOf({ prepared, job, execution, ...carried, warnings: [...said] });
+  const report = await named(prepared, reportOf({ prepared, job, execution, ...carried, warnings: [...said] }));
   monitor.finish();
   const detail = { status: report.status, rows: prepared.rows, exitCode: EXIT.ok };
   await transition({ ...job, emit }, 'finished', detail, () =>

@@ -82,7 +82,7 @@ describe('what an option decides', () => {
     },
     ...{ engine: 'sequential', workers: 7, memory: '1GiB', retries: 9, home: '/elsewhere', fresh: true, force: true },
     ...{ verifyInput: true, signal: new AbortController().signal, onProgress: () => {}, onEvent: () => {} },
-    ...{ label: 'x', source: 'elsewhere.parquet' },
+    ...{ id: 'x', label: 'x', source: 'elsewhere.parquet' },
   };
   const apart = ['parameters', 'model'];
 
