@@ -1,9 +1,9 @@
 /** A database for one question, with a limit to its memory and a place on disk for what is more: gone when it is answered. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Database, openMemory } from '../../duckdb/client.ts';
-import { BatchCoreError, systemError } from '../../errors.ts';
+import { BatchCoreError, restate, systemError } from '../../errors.ts';
 import { ProcessSignal } from '../../events/processSignal.ts';
 import { measureCapacity } from '../../system.ts';
 
@@ -33,7 +33,7 @@ export async function inScratch<Answer>(
     try {
       return await work(database);
     } catch (thrown) {
-      throw signal?.aborted ? cancelled(signal, thrown) : thrown;
+      throw signal?.aborted ? cancelled(signal, thrown) : ofRoom(BatchCoreError.from(thrown), spill.directory);
     } finally {
       quiet();
       await database.close();
@@ -56,6 +56,16 @@ function interruptedBy(signal: AbortSignal | undefined, database: Database): () 
     clearInterval(timer);
     signal?.removeEventListener('abort', stop);
   };
+}
+
+/** A database in memory has no place that could be named. */
+function ofRoom(error: BatchCoreError, directory: string): BatchCoreError {
+  if (error.code !== 'DISK_FULL' && error.code !== 'QUOTA_EXCEEDED') return error;
+  return restate(error, {
+    message: `no room in ${dirname(directory)} for what does not fit in memory`,
+    where: { file: directory },
+    hint: 'make room there, or name a directory of another disk in the environment variable TMPDIR',
+  });
 }
 
 function cancelled({ reason }: AbortSignal, cause: unknown): BatchCoreError {
