@@ -116,7 +116,10 @@ describe('the highest rows', () => {
 
 describe('what names rows', () => {
   it('is not scored, unless it is chosen, and that is said', async () => {
-    const source = await parquet(at('plain-source.parquet'), `SELECT number, f0, name FROM '${at('data.parquet')}'`);
+    const source = await parquet(
+      at('plain-source.parquet'),
+      `SELECT (number * 7919) % 1009 AS number, f0, name FROM '${at('data.parquet')}'`,
+    );
     const report = await score(directory, source, '-d', 'zscore', '--id', 'number', '-o', 'left-out.parquet');
     expect(report.source.columns).toEqual(['f0']);
     expect(report.source.ignored).toEqual([
