@@ -144,7 +144,6 @@ describe('what names rows', () => {
     );
     expect(chosen.source.columns).toEqual(['number', 'f0']);
     expect(chosen.model.digest).toBe(without.model.digest);
-    expect(sha256(at('chosen.parquet'))).toBe(sha256(at('without.parquet')));
     expect(report.model.digest).not.toBe(without.model.digest);
   });
 
