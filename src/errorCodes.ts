@@ -127,6 +127,16 @@ export const CODES = {
     meaning: 'the source or an option does not fit the model',
     remedy: 'score what the model was fitted on, as it was fitted, or fit a new one',
   },
+  FOREST_INVALID: {
+    ...data,
+    meaning: 'a forest to import is damaged or contradicts itself',
+    remedy: 'write it again with what wrote it; the message names the place',
+  },
+  FOREST_UNSUPPORTED: {
+    ...data,
+    meaning: 'a file to import is no isolation forest, or has what is not read',
+    remedy: 'export the fitted forest as the page on models says (docs/models.md)',
+  },
   OUTPUT_EXISTS: {
     ...config,
     meaning: "something else lies at the output's path",
@@ -270,6 +280,8 @@ const REMEDIED: ReadonlySet<ErrorCode> = new Set([
   'DATA',
   'JOB_NOT_FOUND',
   'JOB_DAMAGED',
+  'FOREST_INVALID',
+  'FOREST_UNSUPPORTED',
 ]);
 
 /** What to do about that, whoever met it; nothing for other codes, whose remedy depends on the case. */

@@ -6,6 +6,7 @@ import { placeOf } from './files/paths.ts';
 import { inPackageWords, reading, readOnce } from './orchestrator/core/call.ts';
 import { type ModelOrigin, saveModelCopy } from './orchestrator/core/runs.ts';
 import { checkOptions, checkPath, checkShare, refuseMore } from './orchestrator/spec/options.ts';
+import { DEFAULTS } from './orchestrator/spec/optionTable.ts';
 import type { Missing } from './orchestrator/spec/optionTypes.ts';
 
 /** A fitted detector. It is data: checksummed, loadable by every later minor version, and never code. */
@@ -34,12 +35,12 @@ export class Model {
   get detector(): string {
     return this.#native.facts.detector;
   }
-  /** Rows it was fitted on. */
-  get fitRows(): number {
+  /** Rows it was fitted on; null where another program fitted it. */
+  get fitRows(): number | null {
     return this.#native.facts.fitRows;
   }
   /** Rows of the source it was fitted on: more than {@link Model.fitRows} where those are a sample. */
-  get sourceRows(): number {
+  get sourceRows(): number | null {
     return this.#native.facts.sourceRows;
   }
   /** A copy of the model's bytes, as {@link Model.save} writes them. */
@@ -69,12 +70,21 @@ export class Model {
   /**
    * The score above which a share `contamination` of the fitted rows lies.
    *
-   * @param contamination - In (0, 0.5]. Default: what the model was fitted for.
+   * @param contamination - In (0, 0.5]. Default: what the model was fitted for, or the threshold that it was imported with.
+   * @throws {@link BatchCoreError} `MODEL_MISMATCH` when the model was imported, and nothing is known of the rows it was fitted on.
    */
-  threshold(contamination = this.#native.facts.contamination, ...more: never[]): number {
-    checkShare(contamination);
+  threshold(contamination?: number, ...more: never[]): number {
+    if (contamination !== undefined) checkShare(contamination);
     refuseMore('Model.threshold', 1, more);
-    return this.#native.threshold(contamination).value;
+    const { contamination: share, threshold } = this.#native.facts;
+    if (contamination === undefined && threshold !== null) return threshold;
+    const found = this.#native.threshold(contamination ?? share ?? DEFAULTS.contamination);
+    if (found) return found.value;
+    throw new BatchCoreError(
+      'MODEL_MISMATCH',
+      'contamination: the model was imported: what share of rows scores how high is not known',
+      { where: { option: 'contamination' }, hint: 'choose a threshold from the scores of rows' },
+    );
   }
 
   /**

@@ -21,8 +21,8 @@ export interface TopRow {
   /** What the column of `--id` has there. */
   id?: RowId;
   score: ReportedNumber;
-  /** Which share of the rows scores lower, in percent. */
-  severity: number;
+  /** Which share of the rows scores lower, in percent; null with an imported model. */
+  severity: number | null;
   reasons: {
     column: string;
     value: ReportedValue;
@@ -57,8 +57,8 @@ export interface Report {
     ignored: { column: string; reason: string }[];
   };
   detector: string;
-  /** `sourceRows`: the rows of the source that the model was fitted to, of which `fitRows` were looked at. */
-  model: { digest: string; fitRows: number; sourceRows: number };
+  /** `sourceRows`: the rows of the source that the model was fitted to, of which `fitRows` were looked at; null of an imported one. */
+  model: { digest: string; fitRows: number | null; sourceRows: number | null };
   output: {
     path: string;
     format: 'parquet' | 'parquet-directory' | 'model';

@@ -28,8 +28,11 @@ to the working directory. What is typed wins; what the command does not take is 
 
 it('docs/options.md is what the program takes (npx vitest run test/docs.test.ts -u writes it)', async () => {
   const program = buildProgram(() => {});
-  const known = program.commands.filter((command) => !command.helpGroup());
+  const known = program.commands
+    .filter((command) => !command.helpGroup())
+    .flatMap((command) => (command.commands.length > 0 ? command.commands : [command]));
   const sections = known.map((command) => {
+    const name = [command.parent === program ? '' : `${command.parent?.name()} `, command.name()].join('');
     const rows = (later: boolean) =>
       command.options
         .filter((option) => (option.helpGroupHeading !== undefined) === later)
@@ -40,8 +43,8 @@ it('docs/options.md is what the program takes (npx vitest run test/docs.test.ts 
         ]);
     const later = rows(true).map(([flags = '']) => flags.replace(/ .*/, '`').replace(/``$/, '`'));
     return [
-      `## ${command.name()}`,
-      `\`batch-core ${command.name()} ${command.usage()}\`: ${command.description()}`,
+      `## ${name}`,
+      `\`batch-core ${name} ${command.usage()}\`: ${command.description()}`,
       ...(rows(false).length > 0 ? [tableOf(['option', 'does'], rows(false))] : []),
       ...(later.length > 0 ? [`Not in this version: ${later.join(', ')}.`] : []),
     ].join('\n\n');

@@ -44,15 +44,19 @@ export interface ModelFacts {
   columns: string[];
   /** Columns of the fit that play no part, and why. */
   leftOut: LeftOut[];
+  /** Whether it is a forest that another program fitted: what of its fit nobody here saw is null. */
+  imported: boolean;
   /** Rows it was fitted on, */
-  fitRows: number;
+  fitRows: number | null;
   /** and those of the source that they are all of, or a sample. */
-  sourceRows: number;
-  /** The share of rows that is flagged where nothing else is asked for. */
-  contamination: number;
+  sourceRows: number | null;
+  /** The share of rows that is flagged where nothing else is asked for, */
+  contamination: number | null;
+  /** or, of an imported model that has one, the score above which they are. */
+  threshold: number | null;
   /** What a missing cell meant in the fit. */
   missing: 'center' | 'skip' | 'error';
-  seed: number;
+  seed: number | null;
   parameters: Record<string, unknown>;
   state: unknown;
 }
@@ -171,8 +175,9 @@ export class NativeModel {
     if (contamination === this.facts.contamination) return this;
     return new NativeModel(call(() => this.#native.withContamination(contamination)));
   }
-  threshold(contamination: number): Threshold {
-    return call(() => this.#native.threshold(contamination));
+  /** Nothing of an imported model: how its scores are distributed is not known. */
+  threshold(contamination: number): Threshold | undefined {
+    return call(() => this.#native.threshold(contamination)) ?? undefined;
   }
   score(columns: ColumnPiece[][], missing: string): Scores {
     return call(() => this.#native.score(columns, missing));
@@ -223,6 +228,9 @@ export const putBack = (swap: string, target: string, ours: FileId | undefined):
   call(() => addon().putBack(swap, target, ours));
 export const commitFile = (temporary: string, target: string, replaces: FileId | undefined): void =>
   call(() => addon().commitFile(temporary, target, replaces));
+/** The bytes of a model of the forest in another program's file; `columns` in place of the names that it has. */
+export const importModel = (bytes: Uint8Array, columns: string[] | undefined, missing: string): Uint8Array =>
+  call(() => addon().importModel(buffer(bytes), columns, missing));
 export const createDirectories = (path: string): void => call(() => addon().createDirectories(path));
 export const partFacts = (path: string): PartFacts => call(() => addon().partFacts(path));
 export const detectorTable = (): DetectorInfo[] => JSON.parse(call(() => addon().detectorTable()));

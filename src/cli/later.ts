@@ -18,7 +18,6 @@ const COMMANDS: readonly Row[] = [
   ['worker', 'one chunk in a process of its own'],
   ['report', 'an HTML page'],
   ['completion', 'shell completion'],
-  ['model', 'import or compare models'],
 ];
 
 /** The refusal of a word that is known and not built. */

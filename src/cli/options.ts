@@ -20,7 +20,7 @@ export const HOME_HERE =
   'directory of jobs (default: $BATCH_CORE_HOME, else .batch-core in the current directory; a job lies beside its output)';
 
 /** Reads words of `kind`, in commander's way. */
-function wordsOf(kind: Kind): ((text: string, before: unknown) => unknown) | undefined {
+export function wordsOf(kind: Kind): ((text: string, before: unknown) => unknown) | undefined {
   const parse = PARSERS[kind];
   return (
     parse &&

@@ -1,11 +1,11 @@
 /** The commands and what each runs. Loading it runs nothing and reads no argv. */
-import { Command, type CommanderError } from 'commander';
+import { Command, type CommanderError, Option } from 'commander';
 import { editDistance } from '../distance.ts';
 import { BatchCoreError, EXIT } from '../errors.ts';
 import { shellWord } from '../files/paths.ts';
 import { EVALUATE, HOW } from '../orchestrator/spec/optionFacts.ts';
 import { addLaterCommands, withLaterJobsFlags } from './later.ts';
-import { HOME_HERE, splitFlags, withOptions, withOutputFlags, withRows } from './options.ts';
+import { HOME_HERE, splitFlags, withOptions, withOutputFlags, withRows, wordsOf } from './options.ts';
 import { printLine, printLines } from './streams.ts';
 
 /** An error of the command line: it shows how the command it was found in is used. */
@@ -35,6 +35,7 @@ export function buildProgram(onExit: (exitCode: number) => void): Command {
     .helpCommand(false);
   addRunCommands(program, runs);
   addLookCommands(program, runs);
+  addModelCommands(program, runs);
   addJobCommands(program, runs);
   addHelpCommand(program);
   addLaterCommands(program);
@@ -43,7 +44,7 @@ export function buildProgram(onExit: (exitCode: number) => void): Command {
     '\nEnvironment:\n' +
       '  BATCH_CORE_HOME   directory of jobs, where --home is not given\n' +
       '  NO_COLOR          no colours\n\n' +
-      'Exit codes: 0 done, 1 failed or cancelled, 2 usage, 65 data, 70 a bug, 74 input/output, 75 busy, 78 configuration,\n' +
+      'Exit codes: 0 done, 1 failed, cancelled, or models differ, 2 usage, 65 data, 70 a bug, 74 input/output, 75 busy, 78 configuration,\n' +
       '129/130/131/143 stopped by a signal. An interrupted run goes on when the same command is run again.',
   );
   // Set after the commands were made, which would inherit it: a word that is no command gets an answer of its own below.
@@ -55,7 +56,7 @@ export function buildProgram(onExit: (exitCode: number) => void): Command {
       else if (program.args.length > 0) throw unknownCommand(program, program.args[0] ?? '');
       else program.help();
     });
-  for (const command of [program, ...program.commands])
+  for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)])
     command.exitOverride((error) => {
       throw usageError(command, error);
     });
@@ -146,6 +147,69 @@ function addLookCommands(program: Command, runs: Runs): void {
     .action(runs(async (out: string, flags) => (await import('./commands/evaluate.ts')).evaluateCommand(out, flags)));
 }
 
+function addModelCommands(program: Command, runs: Runs): void {
+  const model = program
+    .command('model')
+    .description('import, compare or look at models')
+    .helpCommand(false)
+    .usage('<command>')
+    .allowExcessArguments()
+    .allowUnknownOption()
+    .action(() => {
+      const [word] = model.args;
+      if (word !== undefined && !word.startsWith('-')) throw unknownCommand(model, word);
+      throw new UsageError('which of its commands is not said', 'see "batch-core model --help"', model);
+    });
+  addImportCommand(model, runs);
+  model
+    .command('diff')
+    .description('tell in what two models differ; ends with 1 when they do')
+    .argument('<a>', 'a model')
+    .argument('<b>', 'another')
+    .option('--json', 'print JSON')
+    .action(
+      runs(async (a: string, b: string, flags) => (await import('./commands/model.ts')).diffCommand(a, b, flags)),
+    );
+  model
+    .command('inspect')
+    .description('tell what a model is')
+    .argument('<model>', 'a model')
+    .option('--json', 'print JSON')
+    .action(
+      runs(async (path: string, flags) => (await import('./commands/inspect.ts')).inspectModelCommand(path, flags)),
+    );
+}
+
+function addImportCommand(model: Command, runs: Runs): void {
+  model
+    .command('import')
+    .description('make a model of an isolation forest that another program fitted')
+    .argument(
+      '<file>',
+      'ONNX as skl2onnx writes it, a JSON dump of Treelite, or what export_isolation_forest.py writes',
+    )
+    .option('-m, --model <file>', 'where the model goes, for example model.bcm')
+    .addOption(
+      new Option(
+        '--columns <a,b>',
+        'names of the columns, in the order of the fit; a JSON array too (default: those in the file)',
+      ).argParser(wordsOf('names') as (text: string, before: string[] | undefined) => string[]),
+    )
+    .addOption(
+      new Option('--missing <how>', 'null and NaN cells: center (as the file says of each cut), skip or error')
+        .choices(['center', 'skip', 'error'])
+        .default('center'),
+    )
+    .option('--force', 'replace another file')
+    .option('--json', 'print what was made as JSON')
+    .action(
+      runs(async (file: string, { model: path, ...flags }, command: Command) => {
+        if (path === undefined) throw missingOption(command, '-m, --model <file>');
+        return (await import('./commands/model.ts')).importCommand(file, path, flags);
+      }),
+    );
+}
+
 function addJobCommands(program: Command, runs: Runs): void {
   program
     .command('status')
@@ -203,7 +267,7 @@ function addHelpCommand(program: Command): void {
 }
 
 const commandName = (command: Command): string =>
-  command.parent ? `${command.parent.name()} ${command.name()}` : command.name();
+  command.parent ? `${commandName(command.parent)} ${command.name()}` : command.name();
 
 /** What commander found wrong with the words given to `command`, or its own way to end after help. */
 function usageError(command: Command, error: CommanderError): Error {
@@ -229,6 +293,6 @@ function unknownCommand(program: Command, word: string): UsageError {
       ? `did you mean "${near}"?`
       : /\.parquet$/i.test(word)
         ? `to score it: batch-core score ${shellWord(word)}`
-        : 'see "batch-core --help" for the commands';
+        : `see "${commandName(program)} --help" for the commands`;
   return new UsageError(`there is no command "${word}"`, hint, program);
 }

@@ -166,7 +166,8 @@ function reasonText({ column, value, contribution, usualLow, usualHigh }: TopRow
 }
 
 /** What a model was fitted on. */
-export function fittedText({ fitRows, sourceRows }: { fitRows: number; sourceRows: number }): string {
+export function fittedText({ fitRows, sourceRows }: { fitRows: number | null; sourceRows: number | null }): string {
+  if (fitRows === null || sourceRows === null) return 'rows that are not known';
   return fitRows === sourceRows
     ? `${rowsText(fitRows)} rows`
     : `a sample of ${rowsText(fitRows)} of ${rowsText(sourceRows)} rows`;

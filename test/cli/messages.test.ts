@@ -113,7 +113,6 @@ describe('what is not in this version', () => {
     ['worker'],
     ['report', 'x'],
     ['completion', 'bash'],
-    ['model', 'diff', 'a', 'b'],
     ['jobs', '--prune'],
   ])('%s is refused as such', async (...words) => {
     const { code, stderr } = await run(directory, ...words);

@@ -155,7 +155,7 @@ impl Road {
         }
         let Ok(Next::Model(model)) = merger.finish() else { panic!("z-scores take one pass") };
         let artifact = artifact(&directory, "model.bcm", &model.to_bytes());
-        let threshold = model.threshold(0.01).value;
+        let threshold = model.threshold(0.01).unwrap().value;
         Self { scanner, worker: worker.into(), source, columns, rows, ranges, model, artifact, threshold, directory }
     }
 

@@ -25,10 +25,11 @@ pub(crate) struct Told {
 }
 
 impl Layout {
+    /// `skips`: rows may lack a score; `unranked`: none has a severity.
     pub(crate) fn new(
         file: Option<String>,
         kept: &[(String, DataType)],
-        skips: bool,
+        [skips, unranked]: [bool; 2],
         reasons: Option<Vec<Told>>,
     ) -> Self {
         let mut fields = vec![Field::new("row", DataType::Int64, false)];
@@ -37,7 +38,7 @@ impl Layout {
         }
         fields.extend(kept.iter().map(|(name, kind)| Field::new(name, kind.clone(), true)));
         fields.push(Field::new("score", DataType::Float64, skips));
-        fields.push(Field::new("severity", DataType::Float64, skips));
+        fields.push(Field::new("severity", DataType::Float64, skips || unranked));
         fields.push(Field::new("anomaly", DataType::Boolean, skips));
         if reasons.is_some() {
             fields.push(Field::new("reasons", DataType::List(Arc::new(reason_field())), true));
@@ -54,7 +55,7 @@ impl Layout {
         &self,
         first_row: u64,
         copied: &[ArrayRef],
-        [scores, severities]: [Vec<f64>; 2],
+        (scores, severities): (Vec<f64>, Option<Vec<f64>>),
         marks: BooleanBuffer,
         reasons: &[(usize, Vec<Reason>)],
     ) -> Result<RecordBatch, Error> {
@@ -68,7 +69,10 @@ impl Layout {
         columns.extend(copied.iter().cloned());
         let nulls = self.skips.then(|| NullBuffer::new(BooleanBuffer::collect_bool(rows, |i| !scores[i].is_nan())));
         columns.push(Arc::new(Float64Array::new(scores.into(), nulls.clone())));
-        columns.push(Arc::new(Float64Array::new(severities.into(), nulls.clone())));
+        columns.push(Arc::new(match severities {
+            Some(severities) => Float64Array::new(severities.into(), nulls.clone()),
+            None => Float64Array::new_null(rows),
+        }));
         columns.push(Arc::new(BooleanArray::new(marks, nulls)));
         if let Some(told) = &self.reasons {
             columns.push(reason_lists(rows, reasons, told));

@@ -82,8 +82,8 @@ pub(crate) fn score(
             output = Some(open(model, scoring, &kinds, range.chunk, target)?);
         }
         let Some((layout, writer)) = &mut output else { return Err(Error::bug("no part to write to")) };
-        let severities = severity.of(&scores);
-        writer.write(&layout.batch(batch.first_row(), rows.copied, [scores, severities], marks, &reasons)?)?;
+        let severities = severity.as_ref().map(|severity| severity.of(&scores));
+        writer.write(&layout.batch(batch.first_row(), rows.copied, (scores, severities), marks, &reasons)?)?;
         Ok(())
     })?;
 
@@ -92,7 +92,7 @@ pub(crate) fn score(
     };
     let receipt = writer.finish()?;
     let told = told(model);
-    let best = best.into_rows().into_iter().map(|row| record(row, &severity, &told));
+    let best = best.into_rows().into_iter().map(|row| record(row, severity.as_ref(), &told));
     Ok(Part {
         file: PartFile { rows: receipt.rows, bytes: receipt.bytes, sha256: receipt.sha256 },
         findings: Findings { best: best.collect(), flagged, skipped },
@@ -108,7 +108,12 @@ fn open(
 ) -> Result<(Layout, PartWriter), Error> {
     let kept: Vec<_> = scoring.keep.iter().cloned().zip(kinds.iter().cloned()).collect();
     let reasons = (scoring.explain > 0).then(|| told(model));
-    let layout = Layout::new(scoring.file_column.clone(), &kept, scoring.missing == Missing::Skip, reasons);
+    let layout = Layout::new(
+        scoring.file_column.clone(),
+        &kept,
+        [scoring.missing == Missing::Skip, model.is_imported()],
+        reasons,
+    );
     let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
         return Err(Error::bug(format!("{} is no name of a part", path.display())));
     };
@@ -123,7 +128,7 @@ fn told(model: &Model) -> Vec<Told> {
     columns.map(|(name, usual)| Told { name, usual }).collect()
 }
 
-fn record(BestRow { file, row, score, reasons }: BestRow, severity: &Severity, told: &[Told]) -> BestRecord {
+fn record(BestRow { file, row, score, reasons }: BestRow, severity: Option<&Severity>, told: &[Told]) -> BestRecord {
     let reasons = reasons.into_iter().map(|reason| {
         let Told { name, usual } = &told[reason.column as usize];
         ReasonRecord {
@@ -133,5 +138,11 @@ fn record(BestRow { file, row, score, reasons }: BestRow, severity: &Severity, t
             usual: usual.map(|usual| [usual.low, usual.high]),
         }
     });
-    BestRecord { file, row, score, severity: severity.of(&[score])[0], reasons: reasons.collect() }
+    BestRecord {
+        file,
+        row,
+        score,
+        severity: severity.map(|severity| severity.of(&[score])[0]),
+        reasons: reasons.collect(),
+    }
 }

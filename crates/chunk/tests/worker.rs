@@ -92,7 +92,7 @@ impl Job {
         };
         let scoring = Scoring {
             missing: Missing::Center,
-            flag: Flag::Above { score: model.threshold(0.01).value },
+            flag: Flag::Above { score: model.threshold(0.01).unwrap().value },
             explain: 2,
             keep: vec!["b".into()],
             file_column: None,

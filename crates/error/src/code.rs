@@ -70,6 +70,10 @@ codes! {
     PathLost = "PATH_LOST",
     /// A file of the job's own is not what was written.
     JobDamaged = "JOB_DAMAGED",
+    /// What is to be imported is damaged, or no forest.
+    ForestInvalid = "FOREST_INVALID",
+    /// What is to be imported has something that is not read, or is no isolation forest.
+    ForestUnsupported = "FOREST_UNSUPPORTED",
 }
 
 impl fmt::Display for Code {

@@ -52,10 +52,20 @@ impl Distribution {
         }
     }
 
-    /// `numpy.percentile(scores, 100 * (1 - contamination))`, linear between order statistics.
-    pub(crate) fn threshold(&self, contamination: f64) -> Threshold {
+    /// Of no row: nobody knows how the scores are distributed.
+    pub(crate) fn unknown() -> Self {
+        Self { rows: 0, complete: false, ranks: vec![], scores: vec![] }
+    }
+
+    /// Whether it is of rows.
+    pub(crate) fn is_known(&self) -> bool {
+        self.rows > 0
+    }
+
+    /// `numpy.percentile(scores, 100 * (1 - contamination))`, linear between order statistics; none of no row.
+    pub(crate) fn threshold(&self, contamination: f64) -> Option<Threshold> {
         let share = contamination.clamp(0.0, 1.0);
-        let last = self.ranks.len() - 1;
+        let last = self.ranks.len().checked_sub(1)?;
         let rank = (self.rows - 1) as f64 * (1.0 - share);
         let above = self.ranks.partition_point(|&kept| kept as f64 <= rank).min(last);
         let below = above.saturating_sub(1);
@@ -65,12 +75,12 @@ impl Distribution {
         // As `NumPy` does: from the nearer end, so that both ends are met exactly.
         let value = if part < 0.5 { low + (high - low) * part } else { high - (high - low) * (1.0 - part) };
         let share_error = if self.complete { 0.0 } else { (share * (1.0 - share) / self.rows as f64).sqrt() };
-        Threshold { value, share_error }
+        Some(Threshold { value, share_error })
     }
 
-    /// How severe scores are among these.
-    pub(crate) fn severity(&self) -> Severity {
-        Severity::new(&self.ranks, &self.scores, self.rows)
+    /// How severe scores are among these; none among those of no row.
+    pub(crate) fn severity(&self) -> Option<Severity> {
+        self.is_known().then(|| Severity::new(&self.ranks, &self.scores, self.rows))
     }
 
     /// Rows the distribution is of.
@@ -81,6 +91,9 @@ impl Distribution {
     /// Whether what was read is a distribution.
     pub(crate) fn is_sound(&self) -> bool {
         let rising = |pair: &[u64]| pair[0] < pair[1];
+        if *self == Self::unknown() {
+            return true;
+        }
         self.rows > 0
             && self.ranks.len() == self.scores.len()
             && self.ranks.windows(2).all(rising)
@@ -116,7 +129,7 @@ mod tests {
             sorted.sort_unstable_by(f64::total_cmp);
             for contamination in [0.0, 0.001, 0.01, 0.04, 0.1, 0.5] {
                 let expected = percentile(&sorted, 1.0 - contamination);
-                let found = distribution.threshold(contamination);
+                let found = distribution.threshold(contamination).unwrap();
                 assert!((found.value - expected).abs() <= 1e-9 * expected.max(1.0), "{length} {contamination}");
                 assert_eq!(found.share_error, 0.0);
             }
@@ -126,6 +139,6 @@ mod tests {
     #[test]
     fn a_sample_says_how_far_off_it_may_be() {
         let distribution = Distribution::new((0..10_000).map(f64::from).collect(), false);
-        assert!((distribution.threshold(0.01).share_error - 0.000_995).abs() < 1e-6);
+        assert!((distribution.threshold(0.01).unwrap().share_error - 0.000_995).abs() < 1e-6);
     }
 }

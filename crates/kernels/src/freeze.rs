@@ -51,6 +51,7 @@ pub(crate) fn model(
         seed: asked.spec.seed,
         contamination: None,
         missing,
+        threshold: None,
         state,
         scores: Distribution::new(scores, asked.sampling().takes_all()),
         usual: Some(rows.into_iter().map(Usual::of).collect()),

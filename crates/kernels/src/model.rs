@@ -68,6 +68,9 @@ pub(crate) struct Payload<S = Arc<dyn State>> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) contamination: Option<f64>,
     pub(crate) missing: Missing,
+    /// Of an imported model: above which score a row is flagged where nothing else is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) threshold: Option<f64>,
     pub(crate) state: S,
     pub(crate) scores: Distribution,
     /// Of each column, where it was found out.
@@ -196,15 +199,21 @@ impl Model {
         self.payload.missing
     }
 
-    /// The score above which the share `contamination` of rows lies.
+    /// Whether it was fitted elsewhere: nobody here saw a row of its fit, nor knows how its scores are distributed.
     #[must_use]
-    pub fn threshold(&self, contamination: f64) -> Threshold {
+    pub fn is_imported(&self) -> bool {
+        !self.payload.scores.is_known()
+    }
+
+    /// The score above which the share `contamination` of rows lies; none of an imported model.
+    #[must_use]
+    pub fn threshold(&self, contamination: f64) -> Option<Threshold> {
         self.payload.scores.threshold(contamination)
     }
 
-    /// How severe scores are among those of the rows of the fit.
+    /// How severe scores are among those of the rows of the fit; of an imported model nobody knows.
     #[must_use]
-    pub fn severity(&self) -> Severity {
+    pub fn severity(&self) -> Option<Severity> {
         self.payload.scores.severity()
     }
 
@@ -212,6 +221,12 @@ impl Model {
     #[must_use]
     pub fn usual(&self) -> Vec<Option<Usual>> {
         self.payload.usual.clone().unwrap_or_else(|| vec![None; self.columns().len()])
+    }
+
+    /// The score above which a row is flagged where nothing else is asked for, where an imported model has one.
+    #[must_use]
+    pub fn own_threshold(&self) -> Option<f64> {
+        self.payload.threshold
     }
 
     /// Begins to score.
@@ -272,6 +287,7 @@ impl<S> Payload<S> {
             seed: self.seed,
             contamination: self.contamination,
             missing: self.missing,
+            threshold: self.threshold,
             state,
             scores: self.scores,
             usual: self.usual,
@@ -304,7 +320,8 @@ impl Payload<Written> {
             .usual
             .as_ref()
             .is_none_or(|usual| usual.len() == self.columns.len() && usual.iter().flatten().all(Usual::is_sound));
-        let sound = !self.columns.is_empty() && self.scores.is_sound() && usual;
+        let own = self.threshold.is_none_or(|threshold| threshold.is_finite() && !self.scores.is_known());
+        let sound = !self.columns.is_empty() && self.scores.is_sound() && usual && own;
         let state = state.filter(|_| sound).ok_or_else(contradiction)?;
         Ok(self.with(state))
     }

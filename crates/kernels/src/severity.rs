@@ -99,7 +99,7 @@ mod tests {
 
     fn of(scores: &[f64]) -> (Distribution, Severity) {
         let distribution = Distribution::new(scores.to_vec(), true);
-        let severity = distribution.severity();
+        let severity = distribution.severity().unwrap();
         (distribution, severity)
     }
 
@@ -112,7 +112,7 @@ mod tests {
                 let scores: Vec<f64> = (0..rows).map(score).collect();
                 let (distribution, severity) = of(&scores);
                 for (share, least) in [(0.01, 99.0), (0.001, 99.9), (0.0, 100.0 - 1e-9)] {
-                    let threshold = distribution.threshold(share).value;
+                    let threshold = distribution.threshold(share).unwrap().value;
                     for (score, severity) in scores.iter().zip(severity.of(&scores)) {
                         assert!((0.0..=100.0).contains(&severity));
                         assert!(*score <= threshold || severity >= least, "{rows} {values} {share}: {severity}");

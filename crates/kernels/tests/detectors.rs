@@ -145,7 +145,7 @@ fn missing_cells_are_ordinary_or_leave_the_row_without_a_score() {
                 assert!(skipped[row].to_bits() == expected.to_bits() || skipped[row].is_nan() && expected.is_nan());
             }
         }
-        let flagged = |row: &usize| centered[*row] > model.threshold(0.01).value;
+        let flagged = |row: &usize| centered[*row] > model.threshold(0.01).unwrap().value;
         let flagged = (0..3000).filter(flagged).count();
         assert!(
             flagged == 30 || detector == "hbos" && (20..30).contains(&flagged),
@@ -290,7 +290,7 @@ fn thousands_of_columns_and_small_integers_work() {
             assert!(!sees_one_cell || highest(&found) == 13, "{detector} {parameters}");
         }
         let model = tall.fit(detector, &parameters).unwrap();
-        let Threshold { value, share_error } = model.threshold(0.05);
+        let Threshold { value, share_error } = model.threshold(0.05).unwrap();
         let share = scores(&tall, &model).iter().filter(|score| **score > value).count() as f64 / 20_000.0;
         // Ties at the threshold are not flagged, and small integers tie a lot.
         assert!(share <= 0.0501 && share > 0.01 && share_error == 0.0, "{detector} {parameters}: {share}");
@@ -314,7 +314,7 @@ fn two_passes_come_close_to_all_rows_in_memory() {
         let fit = Fit::new(sampled.spec(detector, &parameters)).unwrap();
         assert_eq!(fit.passes(), passes, "a real sample");
         let model = sampled.fit(detector, &parameters).unwrap();
-        let threshold = model.threshold(0.01);
+        let threshold = model.threshold(0.01).unwrap();
         let found = scores(&sampled, &model);
         let share = found.iter().filter(|score| **score > threshold.value).count() as f64 / 30_000.0;
         assert!((share - 0.01).abs() < 5.0 * threshold.share_error, "{detector}: {share}");

@@ -47,7 +47,7 @@ fn a_fit_to_a_sample_is_the_same_however_its_rows_came_and_says_what_it_saw() {
         let spec = with(&table, detector, &parameters, FitRows::Count(2000));
         let whole = fit_of_groups(&table, spec.clone(), 1000, |group| group % 3 == 1, &Cut::whole());
         assert_eq!((whole.fit_rows(), whole.source_rows()), (2000, 30_000), "{detector}");
-        assert!(whole.threshold(0.01).share_error > 0.0, "{detector}: the scores are of a sample");
+        assert!(whole.threshold(0.01).unwrap().share_error > 0.0, "{detector}: the scores are of a sample");
         assert_eq!(Model::from_bytes(&whole.to_bytes()).unwrap().to_bytes(), whole.to_bytes());
         for level in Level::available() {
             let cut =

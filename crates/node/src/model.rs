@@ -3,6 +3,7 @@
 use crate::error::{Thrown, waist};
 use batch_core_chunk::score_held;
 use batch_core_error::Error;
+use batch_core_import::{Wishes, import};
 use batch_core_kernels::{LeftOut, Missing, Model, detectors};
 use batch_core_scan::{Encoding, HeldArray, Numbers};
 use napi::bindgen_prelude::{Buffer, Float64Array, Uint8Array};
@@ -36,16 +37,20 @@ impl NativeModel {
     pub fn describe(&self) -> Result<String, Thrown> {
         waist(|| {
             let model = &self.model;
+            let fitted = !model.is_imported();
             let facts = serde_json::json!({
                 "digest": model.digest(),
                 "detector": model.detector(),
                 "columns": model.columns(),
                 "leftOut": model.left_out().iter().map(left_out).collect::<Vec<_>>(),
-                "fitRows": model.fit_rows(),
-                "sourceRows": model.source_rows(),
-                "contamination": model.contamination(),
+                "imported": model.is_imported(),
+                // Of a forest that was fitted elsewhere nobody here knows them.
+                "fitRows": fitted.then(|| model.fit_rows()),
+                "sourceRows": fitted.then(|| model.source_rows()),
+                "contamination": fitted.then(|| model.contamination()),
+                "threshold": model.own_threshold(),
                 "missing": model.missing(),
-                "seed": model.seed(),
+                "seed": fitted.then(|| model.seed()),
                 "parameters": model.parameters(),
                 "state": model.describe(),
             });
@@ -59,12 +64,13 @@ impl NativeModel {
         waist(|| Ok(self.model.clone().with_contamination(contamination)?.to_bytes().into()))
     }
 
-    /// The threshold for a share of anomalies in (0, 0.5].
+    /// The threshold for a share of anomalies in (0, 0.5]; none of an imported model.
     #[napi]
-    pub fn threshold(&self, contamination: f64) -> Result<ThresholdRecord, Thrown> {
+    pub fn threshold(&self, contamination: f64) -> Result<Option<ThresholdRecord>, Thrown> {
         waist(|| {
             let threshold = self.model.threshold(contamination);
-            Ok(ThresholdRecord { value: threshold.value, share_error: threshold.share_error })
+            Ok(threshold
+                .map(|threshold| ThresholdRecord { value: threshold.value, share_error: threshold.share_error }))
         })
     }
 
@@ -82,6 +88,16 @@ impl NativeModel {
             Ok(Scores { scores: Float64Array::new(scores), validity: Uint8Array::new(validity), nulls })
         })
     }
+}
+
+/// The bytes of a model of the forest that another program's file holds. `columns` are their names, where the file has none or
+/// others are wanted.
+#[napi]
+pub fn import_model(bytes: Buffer, columns: Option<Vec<String>>, missing: String) -> Result<Buffer, Thrown> {
+    waist(|| {
+        let wishes = Wishes { columns, missing: missing_of(&missing)? };
+        Ok(import(&bytes, &wishes)?.to_bytes().into())
+    })
 }
 
 /// Rows of a column as Arrow lays them out, in one piece of memory.

@@ -9,6 +9,7 @@ import {
   type InspectedModel,
   type InspectedSource,
   inspect,
+  inspectModel,
 } from '../../orchestrator/core/inspect.ts';
 import { bytesText, countText, numberText, rowsText, shortList } from '../print.ts';
 import { answerColumns, type Line, printJson, printLines } from '../streams.ts';
@@ -16,6 +17,12 @@ import { fittedText, tableLines } from '../tables.ts';
 import { statusLines } from './jobs.ts';
 
 const FILES_MAX = 5;
+
+/** `model inspect`: the same, of a model alone. */
+export function inspectModelCommand(path: string, flags: { json?: boolean }): number {
+  tell(inspectModel(path), linesOf, flags);
+  return EXIT.ok;
+}
 
 export async function inspectCommand(
   paths: readonly string[],
@@ -53,15 +60,18 @@ function directoryLines({ path, rows, bytes, model, parts, flags }: InspectedDir
 }
 
 function modelLines(model: InspectedModel): Line[] {
-  const { detector, columns, bytes, digest, leftOut, seed, contamination, parameters } = model;
+  const { detector, columns, bytes, digest, leftOut, seed, contamination, threshold, imported, parameters } = model;
+  const origin = imported ? 'imported' : `fitted on ${fittedText(model)}`;
   return [
-    `model     ${detector}, ${countText(columns.length, 'column')}, fitted on ${fittedText(model)}, ${bytesText(bytes)}`,
+    `model     ${detector}, ${countText(columns.length, 'column')}, ${origin}, ${bytesText(bytes)}`,
     `digest    ${digest}`,
     `columns   ${columns.join(', ')}`,
     ...(leftOut.length > 0
       ? [`left out  ${leftOut.map(({ column, reason }) => `${column} (${reason})`).join(', ')}`]
       : []),
-    `seed      ${seed}, contamination ${contamination}`,
+    imported
+      ? `threshold ${threshold ?? 'none: score needs --threshold or --top'}`
+      : `seed      ${seed}, contamination ${contamination}`,
     `set       ${JSON.stringify(parameters)}`,
   ];
 }

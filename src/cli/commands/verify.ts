@@ -10,7 +10,7 @@ export async function verifyCommand(target: string, flags: { home?: string; json
   if (flags.json) printJson({ status: whole ? 'whole' : 'unchecked', ...result });
   else
     printLines([
-      `${result.path} ${whole ? 'is whole' : 'shows no damage'}: ${rowsText(result.rows)} rows, ${bytesText(result.bytes)} (${result.checks.join(', ')})`,
+      `${result.path} ${whole ? 'is whole' : 'shows no damage'}: ${result.rows === null ? '' : `${rowsText(result.rows)} rows, `}${bytesText(result.bytes)} (${result.checks.join(', ')})`,
       ...result.unchecked.map((what) => `  not checked: ${what}`),
     ]);
   return EXIT.ok;

@@ -83,7 +83,7 @@ export async function inspect(paths: readonly string[]): Promise<Inspected> {
   if (stats?.isDirectory()) return inspectDirectory(only, path);
   // What is no file that can be read is told in the words that score has for it.
   if (!stats?.isFile() || !isReadable(path)) return inspectSource(paths);
-  return isModelFile(path) ? inspectModel(path) : inspectFile(only, path);
+  return isModelFile(path) ? inspectModel(only) : inspectFile(only, path);
 }
 
 /** What may not be looked at, the source's own look says in its words. */
@@ -127,7 +127,9 @@ async function inspectOutputDirectory(path: string, manifest: Record<string, unk
   return { kind: 'output', path, ...manifest, rows, bytes, parts, flags };
 }
 
-function inspectModel(path: string): InspectedModel {
+/** A model; whatever else lies there is refused. */
+export function inspectModel(asked: string): InspectedModel {
+  const path = fromHere(asked);
   const { facts, bytes } = loadModelFile(path);
   return { kind: 'model', path, bytes: bytes.length, ...facts };
 }

@@ -104,6 +104,7 @@ export async function prepare(
       digest: model.facts.digest,
       columns: model.facts.columns,
       contamination: model.facts.contamination,
+      threshold: model.facts.threshold,
       missing: model.facts.missing ?? DEFAULTS.missing,
     },
     layout: output.layout,
@@ -237,18 +238,10 @@ function memoryWish(text: string, capacityBytes: number): number {
 
 /** Reads a saved model. */
 export function loadModelFile(path: string): NativeModel {
-  let bytes: Buffer;
-  try {
-    // Asked before it is opened: opening a pipe waits for whoever writes into it.
-    const stats = statSync(path);
-    if (!stats.isFile()) throw noFile(path, specialWords(stats));
-    bytes = readFileSync(path);
-  } catch (cause) {
-    if (cause instanceof BatchCoreError) throw cause;
-    if (isLost(path, path)) throw notUtf8(basename(path), path, 'MODEL_NOT_FOUND');
-    const absentHint = 'make one with "batch-core fit <source> -m <path>"';
-    throw readError(cause, `the model ${path}`, { path, absent: 'MODEL_NOT_FOUND', absentHint });
-  }
+  const bytes = readModelBytes(path, 'model', {
+    absent: 'make one with "batch-core fit <source> -m <path>"',
+    other: 'name the file that "batch-core fit <source> -m <path>" wrote',
+  });
   try {
     return new NativeModel(bytes);
   } catch (cause) {
@@ -263,9 +256,26 @@ export function loadModelFile(path: string): NativeModel {
   }
 }
 
-function noFile(path: string, words: string): BatchCoreError {
-  return new BatchCoreError('MODEL_NOT_FOUND', `cannot read the model ${path}: it is ${words}`, {
-    where: { file: path },
-    hint: 'name the file that "batch-core fit <source> -m <path>" wrote',
-  });
+/** What is asked to do where there is no such file, and where it is no file. */
+interface FileHints {
+  absent: string;
+  other: string;
+}
+
+/** Reads a file that holds a model, or what `what` says. */
+export function readModelBytes(path: string, what: string, hints: FileHints): Buffer {
+  try {
+    // Asked before it is opened: opening a pipe waits for whoever writes into it.
+    const stats = statSync(path);
+    if (!stats.isFile())
+      throw new BatchCoreError('MODEL_NOT_FOUND', `cannot read the ${what} ${path}: it is ${specialWords(stats)}`, {
+        where: { file: path },
+        hint: hints.other,
+      });
+    return readFileSync(path);
+  } catch (cause) {
+    if (cause instanceof BatchCoreError) throw cause;
+    if (isLost(path, path)) throw notUtf8(basename(path), path, 'MODEL_NOT_FOUND');
+    throw readError(cause, `the ${what} ${path}`, { path, absent: 'MODEL_NOT_FOUND', absentHint: hints.absent });
+  }
 }

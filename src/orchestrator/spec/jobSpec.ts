@@ -51,13 +51,24 @@ export interface JobSpec {
   } | null;
 }
 
+/** What a saved model says. */
+interface SavedModel {
+  digest: string;
+  columns: readonly string[];
+  /** The share that it flags where nothing else is asked for; null of an imported one, */
+  contamination: number | null;
+  /** which may have a threshold instead. */
+  threshold: number | null;
+  missing: Missing;
+}
+
 export interface SpecRequest {
   kind: 'score' | 'fit';
   facts: SourceFacts;
   options: ScoreOptions;
   /** Parameters as the detector's table completed them. */
   parameters: Parameters;
-  model: { digest: string; columns: readonly string[]; contamination: number; missing: Missing } | undefined;
+  model: SavedModel | undefined;
   layout: 'file' | 'directory';
   versions: { result: number; duckdb: string };
 }
@@ -98,10 +109,7 @@ export function specOf(request: SpecRequest): JobSpec {
       kind === 'fit'
         ? null
         : {
-            // Without a wish of the caller's, a saved model is flagged at the share it was fitted for.
-            flag: flagRule(
-              model ? { contamination: ruleGiven(options) ? undefined : model.contamination, ...options } : options,
-            ),
+            flag: model ? flagRuleOf(model, options) : flagRule(options),
             explain: options.explain ?? DEFAULTS.explain,
             keep: keptColumns(facts, options.keep),
             layout: request.layout,
@@ -123,6 +131,25 @@ function missingOf({ missing }: ScoreOptions, model: SpecRequest['model']): Miss
     },
   );
 }
+
+/** Without a wish of the caller's, a saved model is flagged at the share it was fitted for, or at its threshold. */
+function flagRuleOf({ contamination, threshold }: SavedModel, options: ScoreOptions): FlagRule {
+  if (contamination !== null) return flagRule(ruleGiven(options) ? options : { ...options, contamination });
+  const option = '--contamination';
+  if (options.contamination !== undefined)
+    throw new BatchCoreError('MODEL_MISMATCH', `${option}: ${UNKNOWN_SHARES}`, {
+      where: { option },
+      hint: 'flag rows by --threshold or --top',
+    });
+  if (ruleGiven(options)) return flagRule(options);
+  if (threshold !== null) return { kind: 'threshold', score: threshold };
+  throw new BatchCoreError('MODEL_MISMATCH', `which rows to flag is not said, and ${UNKNOWN_SHARES}`, {
+    hint: 'say which rows to flag by --threshold or --top',
+  });
+}
+
+/** Why no share of rows can be flagged by an imported model. */
+const UNKNOWN_SHARES = 'the model was imported: what share of rows scores how high is not known';
 
 function ruleGiven(options: ScoreOptions): boolean {
   return options.contamination !== undefined || options.threshold !== undefined || options.top !== undefined;

@@ -14,8 +14,8 @@ export interface Verified {
   path: string;
   /** The job that wrote it, where this home knows it. */
   jobId: string | null;
-  /** Of a model, those that it was fitted on. */
-  rows: number;
+  /** Of a model, those that it was fitted on; null where nobody here knows them. */
+  rows: number | null;
   bytes: number;
   /** What was compared. */
   checks: string[];

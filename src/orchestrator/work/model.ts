@@ -135,7 +135,9 @@ export async function obtainFlagging(
   if (rule.kind === 'threshold')
     return { threshold: rule.score, lastOfTop: null, method: `threshold ${rule.score}`, shareError: null };
   if (rule.kind === 'contamination') {
-    const { value, shareError } = model.threshold(rule.share);
+    const threshold = model.threshold(rule.share);
+    if (!threshold) throw new BatchCoreError('BUG', 'a share is to be flagged by a model without a distribution');
+    const { value, shareError } = threshold;
     return { threshold: value, lastOfTop: null, method: `contamination ${rule.share}`, shareError };
   }
   let top: TopMerger | undefined;

@@ -111,7 +111,13 @@ describe('what an option decides', () => {
     const rows = OPTIONS.filter(({ name }) => apart.includes(name));
     expect(rows.map(({ decides }) => decides)).toEqual(['bytes', 'bytes']);
     expect(idOf({}, { parameters: { n_bins: 3 } })).not.toBe(idOf({}));
-    const model = { digest: 'd', columns: ['x', 'y'], contamination: 0.01, missing: 'center' } as const;
+    const model = {
+      digest: 'd',
+      columns: ['x', 'y'],
+      contamination: 0.01,
+      threshold: null,
+      missing: 'center',
+    } as const;
     expect(idOf({}, { model })).not.toBe(idOf({}));
     expect(idOf({}, { model: { ...model, digest: 'e' } })).not.toBe(idOf({}, { model }));
   });
@@ -231,7 +237,13 @@ describe('columns', () => {
   });
 
   it('of the model must all be there as numbers', () => {
-    const model = { digest: 'sha256:1', columns: ['x', 'gone'], contamination: 0.05, missing: 'center' as const };
+    const model = {
+      digest: 'sha256:1',
+      columns: ['x', 'gone'],
+      contamination: 0.05,
+      threshold: null,
+      missing: 'center' as const,
+    };
     expect(() => specOf(request({ model: 'm' }, { model }))).toThrow(
       expect.objectContaining({ code: 'MODEL_MISMATCH' }),
     );
@@ -241,7 +253,13 @@ describe('columns', () => {
 });
 
 it('a saved model flags the share it was fitted for unless told otherwise', () => {
-  const model = { digest: 'sha256:1', columns: ['x'], contamination: 0.05, missing: 'center' as const };
+  const model = {
+    digest: 'sha256:1',
+    columns: ['x'],
+    contamination: 0.05,
+    threshold: null,
+    missing: 'center' as const,
+  };
   expect(specOf(request({ model: 'm' }, { model })).score?.flag).toEqual({ kind: 'contamination', share: 0.05 });
   expect(specOf(request({ model: 'm', contamination: 0.2 }, { model })).score?.flag).toEqual({
     kind: 'contamination',
@@ -251,7 +269,7 @@ it('a saved model flags the share it was fitted for unless told otherwise', () =
 });
 
 it('a saved model brings its rule for missing cells, and takes no other', () => {
-  const model = { digest: 'sha256:1', columns: ['x'], contamination: 0.05, missing: 'skip' as const };
+  const model = { digest: 'sha256:1', columns: ['x'], contamination: 0.05, threshold: null, missing: 'skip' as const };
   expect(specOf(request({ model: 'm' }, { model })).missing).toBe('skip');
   expect(specOf(request({ model: 'm', missing: 'skip' }, { model })).missing).toBe('skip');
   expect(() => specOf(request({ model: 'm', missing: 'center' }, { model }))).toThrow(

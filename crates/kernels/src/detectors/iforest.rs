@@ -11,6 +11,9 @@
 //! That is minus scikit-learn's `IsolationForest.score_samples`, given the same trees; cells stay doubles here. A missing cell counts
 //! as the median of its column. So does an infinite one, and adds 1, which is more than the cuts can say of any row.
 //!
+//! In an imported forest each cut says which way a missing cell goes. So its trees do not look at columns but at *views* of them,
+//! at most two of each: in the one a missing cell lies below every threshold, in the other above.
+//!
 //! The contribution of a column is its share of that power: by how much its cuts shorten the row's paths, counting most where few cuts were
 //! enough (as depth-based importance does: Carletti, Terzi and Susto, "Interpretable anomaly detection with DIFFI", 2023). An infinite cell
 //! adds 1. They add up to the score.
@@ -64,8 +67,15 @@ impl Detector for Iforest {
         Arc::new(Fitting { trees: parameters.count("n_estimators"), rows: parameters.count("max_samples") })
     }
 
-    fn read(&self, _: u32, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
-        sound(state, |state: &Isolation| state.is_sound(columns))
+    fn state_version(&self) -> u32 {
+        2
+    }
+
+    fn read(&self, version: u32, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
+        sound(state, |state: &Isolation| match version {
+            1 => state.is_sound(columns),
+            _ => state.is_sound_imported(columns),
+        })
     }
 }
 
@@ -110,7 +120,11 @@ impl Ground {
 /// A frozen forest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Isolation {
+    /// How each view takes its cells.
     columns: Vec<Ground>,
+    /// Of an imported forest, from version 2 on: the column of each view, rising. Else they are the columns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    views: Vec<usize>,
     forest: Forest,
     /// The forest, as it is walked: made by who first scores.
     #[serde(skip)]
@@ -127,29 +141,74 @@ impl Isolation {
             }
         }
         let cells: Vec<&[f64]> = sampled.iter().map(Vec::as_slice).collect();
-        Self { columns, forest: grow(growth, &cells), walk: OnceLock::new() }
+        Self { columns, views: vec![], forest: grow(growth, &cells), walk: OnceLock::new() }
+    }
+
+    /// A forest whose trees look at these views.
+    pub(crate) fn imported(views: &[View], forest: Forest) -> Self {
+        let ground = |view: &View| Ground { center: if view.missing_left { -f64::MAX } else { f64::MAX }, exponent: 0 };
+        Self {
+            columns: views.iter().map(ground).collect(),
+            views: views.iter().map(|view| view.column).collect(),
+            forest,
+            walk: OnceLock::new(),
+        }
     }
 
     pub(crate) fn is_sound(&self, columns: usize) -> bool {
-        self.columns.len() == columns
+        self.views.is_empty()
+            && self.columns.len() == columns
             && self.columns.iter().all(|column| column.is_sound())
             && self.forest.is_sound(columns)
     }
+
+    /// Whether an imported forest has views of each of so many columns, and looks at no others.
+    pub(crate) fn is_sound_imported(&self, columns: usize) -> bool {
+        let next = |pair: &[usize]| pair[1] == pair[0] || pair[1] == pair[0] + 1;
+        self.columns.len() == self.views.len()
+            && self.views.first() == Some(&0)
+            && self.views.last().is_some_and(|last| *last + 1 == columns)
+            && self.views.windows(2).all(next)
+            && self.columns.iter().all(|column| column.is_sound())
+            && self.forest.is_sound_of_draws(self.views.len())
+    }
+}
+
+/// A column as trees of an imported forest look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) column: usize,
+    /// Whether a missing cell lies below every threshold; else it lies above.
+    pub(crate) missing_left: bool,
 }
 
 impl State for Isolation {
+    fn version(&self) -> u32 {
+        if self.views.is_empty() { 1 } else { 2 }
+    }
+
     fn to_json(&self) -> Box<RawValue> {
         written(self)
     }
 
     /// All but the trees, which only a machine would read.
     fn describe(&self) -> Value {
-        json!({ "columns": self.columns, "trees": self.forest.trees.len(), "rows": self.forest.rows })
+        let (trees, rows) = (self.forest.trees.len(), self.forest.rows);
+        let cuts: usize = self.forest.trees.iter().map(|tree| tree.nodes() / 2).sum();
+        // Where an imported forest sends missing cells, its cuts say.
+        let columns = self.views.is_empty().then_some(&self.columns);
+        json!({ "columns": columns, "trees": trees, "cuts": cuts, "rows": rows })
     }
 
     fn scorer(&self, level: Level) -> Box<dyn Score + '_> {
         let walk = self.walk.get_or_init(|| Walk::new(&self.forest, self.columns.len()));
-        Box::new(Paths { columns: &self.columns, walk, normal_path: self.forest.normal_path(), level })
+        Box::new(Paths {
+            columns: &self.columns,
+            views: &self.views,
+            walk,
+            normal_path: self.forest.normal_path(),
+            level,
+        })
     }
 }
 
@@ -157,19 +216,30 @@ impl State for Isolation {
 #[derive(Debug)]
 struct Paths<'s> {
     columns: &'s [Ground],
+    views: &'s [usize],
     walk: &'s Walk,
     normal_path: f64,
     level: Level,
 }
 
+impl Paths<'_> {
+    /// The column that a view is of, and whether it is the first of that column: an infinite cell counts once.
+    fn column(&self, view: usize) -> (usize, bool) {
+        let Some(&column) = self.views.get(view) else { return (view, true) };
+        (column, view == 0 || self.views[view - 1] != column)
+    }
+}
+
 impl Score for Paths<'_> {
     fn block(&self, columns: &[&[f64]], scores: &mut [f64]) {
-        let mut cells = vec![0.0; columns.len() * STRETCH];
+        let mut cells = vec![0.0; self.columns.len() * STRETCH];
         for (stretch, scores) in scores.chunks_mut(STRETCH).enumerate() {
             let rows = stretch * STRETCH..stretch * STRETCH + scores.len();
-            let mut infinities = [0.0; STRETCH];
-            for ((column, ground), out) in columns.iter().zip(self.columns).zip(cells.chunks_exact_mut(STRETCH)) {
-                take(self.level, &column[rows.clone()], *ground, out, &mut infinities);
+            let (mut infinities, mut counted) = ([0.0; STRETCH], [0.0; STRETCH]);
+            for (view, (ground, out)) in self.columns.iter().zip(cells.chunks_exact_mut(STRETCH)).enumerate() {
+                let (column, is_first) = self.column(view);
+                let infinities = if is_first { &mut infinities } else { &mut counted };
+                take(self.level, &columns[column][rows.clone()], *ground, out, infinities);
             }
             self.walk.lengths(self.level, &cells, scores);
             finish(self.level, self.normal_path, &infinities, scores);
@@ -181,9 +251,14 @@ impl Score for Paths<'_> {
     }
 
     fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {
-        let finite: Vec<f64> = cells.iter().zip(self.columns).map(|(cell, ground)| ground.take(*cell)).collect();
-        let (length, mut parts) = self.walk.shares(&finite);
+        let views = self.columns.iter().enumerate();
+        let finite: Vec<f64> = views.map(|(view, ground)| ground.take(cells[self.column(view).0])).collect();
+        let (length, shares) = self.walk.shares(&finite);
         let score = exp2(-length / self.normal_path);
+        let mut parts = vec![0.0; cells.len()];
+        for (view, share) in shares.into_iter().enumerate() {
+            parts[self.column(view).0] += share;
+        }
         let mut infinities = 0.0;
         for (part, cell) in parts.iter_mut().zip(cells) {
             let infinity = if cell.is_infinite() { 1.0 } else { 0.0 };

@@ -29,8 +29,21 @@ pub(crate) struct Forest {
 }
 
 impl Forest {
+    /// Whether these are whole trees over so many columns, each grown from [`rows`](Self::rows) rows.
     pub(crate) fn is_sound(&self, columns: usize) -> bool {
-        !self.trees.is_empty() && self.rows >= 1 && self.trees.iter().all(|tree| tree.is_sound(columns, self.rows))
+        self.rows >= 1
+            && self.has_sound_trees(columns)
+            && self.trees.iter().all(|tree| tree.rows() == u64::from(self.rows))
+    }
+
+    /// The same, where a tree may have been grown from fewer: a row that was drawn twice is counted once.
+    pub(crate) fn is_sound_of_draws(&self, columns: usize) -> bool {
+        let of_draws = |tree: &Tree| (1..=u64::from(self.rows)).contains(&tree.rows());
+        self.rows >= 2 && self.has_sound_trees(columns) && self.trees.iter().all(of_draws)
+    }
+
+    fn has_sound_trees(&self, columns: usize) -> bool {
+        !self.trees.is_empty() && self.trees.iter().all(|tree| tree.is_sound(columns))
     }
 
     /// By what a path is divided: its average length in a tree of as many rows, or of two where there is one.

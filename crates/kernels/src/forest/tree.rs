@@ -12,7 +12,8 @@ pub(crate) const DEPTH_MAX: usize = 64;
 
 /// The average length of an unsuccessful search in a binary search tree of `rows` rows, as scikit-learn has it: 0 for one row
 /// and 1 for two, else 2 (ln(rows - 1) + 0.5772156649...) - 2 (rows - 1) / rows.
-pub(crate) fn average_path(rows: u32) -> f64 {
+#[must_use]
+pub fn average_path(rows: u32) -> f64 {
     let others = f64::from(rows.saturating_sub(1));
     match rows {
         0 | 1 => 0.0,
@@ -89,8 +90,13 @@ impl Tree {
         self.visits().map(|visit| visit.depth).max().unwrap_or(0)
     }
 
-    /// Whether this is one whole tree over so many columns, in whose leaves so many rows ended.
-    pub(crate) fn is_sound(&self, columns: usize, rows: u32) -> bool {
+    /// Rows that ended in its leaves.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows.iter().map(|rows| u64::from(*rows)).sum()
+    }
+
+    /// Whether this is one whole tree over so many columns.
+    pub(crate) fn is_sound(&self, columns: usize) -> bool {
         let known = |column: i32| column == -1 || usize::try_from(column).is_ok_and(|column| column < columns);
         let cuts = self.columns.iter().filter(|column| **column >= 0).count();
         self.columns.iter().all(|column| known(*column))
@@ -100,7 +106,6 @@ impl Tree {
             && self.visits().count() == self.nodes()
             && self.depth() <= DEPTH_MAX
             && self.thresholds.iter().all(|threshold| threshold.is_finite())
-            && self.rows.iter().map(|rows| u64::from(*rows)).sum::<u64>() == u64::from(rows)
     }
 
     /// What each node, in preorder, says of the length of the path of a row that comes to it: the mean over the rows that did.

@@ -50,9 +50,7 @@ impl Walk {
     /// Of a forest over so many columns.
     pub(crate) fn new(forest: &Forest, columns: usize) -> Self {
         let depth = forest.trees.iter().map(Tree::depth).max().unwrap_or(0);
-        // A power of two, so that a product with it is exact; the sum over all trees is an i32.
-        let most = f64::from(i32::MAX) / ((leaf_length(depth, forest.rows) + 1.0) * forest.trees.len() as f64);
-        let per_length = (0..31).rev().map(|power| f64::from(1 << power)).find(|power| *power <= most).unwrap_or(1.0);
+        let per_length = per_length(forest, depth);
         let mut walk = Self {
             steps: vec![],
             lengths: vec![],
@@ -65,6 +63,11 @@ impl Walk {
         };
         forest.trees.iter().for_each(|tree| walk.add(tree, per_length));
         walk
+    }
+
+    /// The unit in which the paths of a forest are added.
+    pub(crate) fn unit_of(forest: &Forest) -> f64 {
+        1.0 / per_length(forest, forest.trees.iter().map(Tree::depth).max().unwrap_or(0))
     }
 
     /// Adds a tree, level by level.
@@ -170,6 +173,13 @@ impl Walk {
         }
         (f64::from(sum) * self.unit, shares)
     }
+}
+
+/// Units to a length of 1 in a forest of that depth: a power of two, so that a product with it is exact, and the sum over all trees
+/// is an i32.
+fn per_length(forest: &Forest, depth: usize) -> f64 {
+    let most = f64::from(i32::MAX) / ((leaf_length(depth, forest.rows) + 1.0) * forest.trees.len() as f64);
+    (0..31).rev().map(|power| f64::from(1 << power)).find(|power| *power <= most).unwrap_or(1.0)
 }
 
 levels! {
