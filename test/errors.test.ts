@@ -17,7 +17,7 @@ or removed within a major version.
 | exit               | means                                                                            |
 | ------------------ | -------------------------------------------------------------------------------- |
 | 0                  | done                                                                             |
-| 1                  | failed or cancelled; finished chunks are kept, the hint says how to go on        |
+| 1                  | failed or cancelled: finished chunks are kept, the hint tells how; models differ |
 | 2                  | the command line is wrong                                                        |
 | 65                 | the data is bad                                                                  |
 | 70                 | a bug in batch-core                                                              |
