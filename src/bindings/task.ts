@@ -207,8 +207,8 @@ export type BestRecord = {
   row: number;
   /** Its score. */
   score: Double;
-  /** Which share of the rows scores lower, in percent. */
-  severity: number;
+  /** Which share of the rows scores lower, in percent; nobody knows of an imported model. */
+  severity: number | null;
   /** What made it so, greatest first. */
   reasons: Array<ReasonRecord>;
 };

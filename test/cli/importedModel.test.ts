@@ -44,9 +44,11 @@ describe('an imported forest', () => {
     const out = `${name}.parquet`;
     const report = await score(directory, 'source.parquet', '-m', `${name}.bcm`, '-o', out, ...flags);
     expect(report.model).toMatchObject({ fitRows: null, sourceRows: null });
-    const scored = await sql(`SELECT score, anomaly FROM '${at(out)}' ORDER BY row`);
+    expect(report.anomalies?.top[0]?.severity).toBe(null);
+    const scored = await sql(`SELECT score, severity, anomaly FROM '${at(out)}' ORDER BY row`);
     const off = scored.map(({ score }, row) => Math.abs(Number(score) - (large.scores[row] ?? Number.NaN)));
     expect(Math.max(...off)).toBeLessThan(1e-6);
+    expect(scored.every(({ severity }) => severity === null)).toBe(true);
     expect(scored.length).toBe(large.scores.length);
     const flagged = scored.filter(({ anomaly }) => anomaly).length;
     const outliers = large.scores.filter((score) => score > -large.offset + 1e-6).length;
