@@ -239,15 +239,17 @@ impl Model {
     #[must_use]
     pub fn describe(&self) -> Value {
         let payload = &self.payload;
+        // Of a forest that was fitted elsewhere nobody here knows them.
+        let fitted = !self.is_imported();
         json!({
             "detector": payload.detector,
             "parameters": payload.parameters,
             "columns": payload.columns,
             "left_out": payload.left_out,
-            "fit_rows": payload.fit_rows,
-            "source_rows": self.source_rows(),
-            "seed": payload.seed,
-            "contamination": self.contamination,
+            "fit_rows": fitted.then_some(payload.fit_rows),
+            "source_rows": fitted.then(|| self.source_rows()),
+            "seed": fitted.then_some(payload.seed),
+            "contamination": fitted.then_some(self.contamination),
             "missing": payload.missing,
             "threshold": self.threshold(self.contamination),
             "scored_rows": payload.scores.rows(),
