@@ -7,6 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::knots::Grid;
+use crate::places::Places;
 use crate::scale;
 use crate::summaries::counts_below::CountsBelow;
 use crate::summaries::extremes::Counted;
@@ -35,12 +37,12 @@ impl Ecdf {
     }
 
     /// Of so many cells, from what was counted below places, and from the extreme ones.
-    pub(crate) fn of_counts(cells: u64, places: &[f64], counts: &CountsBelow) -> Self {
+    pub(crate) fn of_counts(cells: u64, places: &Places, counts: &CountsBelow) -> Self {
         let (low, high) = counts.extremes().ends();
         let mut ecdf = Self { cells, ..Self::default() };
         ecdf.push_from(0, low);
         let [Some(lowest), Some(highest)] = [low.last(), high.first()] else { return ecdf };
-        let below: Vec<u64> = counts.below().collect();
+        let (places, below): (&[f64], Vec<u64>) = (&places.cells, counts.below().collect());
         for (index, &place) in places.iter().enumerate() {
             let follows = index > 0 && place == places[index - 1].next_up();
             if lowest.0 < place && place < highest.0 && !follows {
@@ -133,6 +135,15 @@ impl Ecdf {
         Some(knot * (1.0 - share) + self.knots[next] * share)
     }
 
+    /// Finds a cell among the knots, where there are some; the quicker, the more cells lie near it.
+    pub(crate) fn grid(&self) -> Option<Grid> {
+        let [low, high] = [0.001, 0.999].map(|share| self.quantile(self.cells.saturating_sub(1) as f64 * share));
+        let from = self.knots.partition_point(|knot| Some(*knot) < low);
+        let to = self.knots.partition_point(|knot| Some(*knot) <= high);
+        let middle = if from < to { from..to } else { 0..self.knots.len() };
+        (!middle.is_empty()).then(|| Grid::of_places(&self.knots, middle))
+    }
+
     /// The sign of the third central moment, as far as the knots tell it; 0 where all cells are alike.
     pub(crate) fn skew(&self) -> f64 {
         let knots = || self.knots.iter().zip(&self.same).map(|(knot, same)| (*knot, *same as f64));
@@ -161,21 +172,18 @@ impl Ecdf {
     }
 }
 
-/// Where to count: cells of a sample, so many at most; and right behind those that were sampled more than once. One place at least.
-pub(crate) fn places(sorted: &[f64], most: usize) -> Vec<f64> {
+/// Cells of a sample below which to count, so many at most; and right behind those that were sampled more than once. There is one at least.
+pub(crate) fn places_of_sample(sorted: &[f64], most: usize) -> Places {
     let sampled = Ecdf::of_sorted(sorted).thinned(most);
-    let mut places: Vec<f64> = Vec::new();
-    if sorted.is_empty() {
-        // None was sampled, and there may be some.
-        places.push(0.0);
-    }
+    // Where none was sampled, there may be some all the same.
+    let mut cells: Vec<f64> = if sorted.is_empty() { vec![0.0] } else { Vec::new() };
     for (knot, same) in sampled.knots.iter().zip(&sampled.same) {
-        if places.last() != Some(knot) {
-            places.push(*knot);
+        if cells.last() != Some(knot) {
+            cells.push(*knot);
         }
         if *same > 1 && knot.next_up().is_finite() {
-            places.push(knot.next_up());
+            cells.push(knot.next_up());
         }
     }
-    places
+    Places::new(cells)
 }

@@ -11,6 +11,7 @@ use crate::distribution::Distribution;
 use crate::known::Known;
 use crate::left_out::{self, Cause, Causes, LeftOut};
 use crate::model::Payload;
+use crate::places::Places;
 use crate::quantile;
 use crate::stage::{Stage, Targets};
 use crate::summaries::Summary;
@@ -146,13 +147,13 @@ const PLACES_MAX: usize = 2048;
 const PLACES_OF_ALL: usize = 1 << 17;
 
 /// Below what the cells of the columns `used` are counted where distribution functions are wanted, by a sample.
-fn places(asked: &Asked, used: &[usize], sample: &Summary) -> Option<Arc<Vec<Vec<f64>>>> {
+fn places(asked: &Asked, used: &[usize], sample: &Summary) -> Option<Arc<Vec<Places>>> {
     asked.method.wants().ecdfs.then(|| {
         let columns = asked.spec.columns.len();
         let most = (PLACES_OF_ALL / columns).clamp(64, PLACES_MAX);
-        let mut places = vec![Vec::new(); columns];
+        let mut places = vec![Places::new(Vec::new()); columns];
         for &column in used {
-            places[column] = ecdf::places(&quantile::sorted_finite(sampled(sample, column)), most);
+            places[column] = ecdf::places_of_sample(&quantile::sorted_finite(sampled(sample, column)), most);
         }
         Arc::new(places)
     })

@@ -1,5 +1,7 @@
 //! A rising function that is known at some places, the *knots*: a straight line between each two.
 
+use std::ops::Range;
+
 use crate::numbers::WHOLE;
 
 /// Of rising `points`, the first, the last, and of the others so many that from one kept to the next the value rises by at most
@@ -35,15 +37,81 @@ pub(crate) fn are_sound(places: &[f64], values: &[f64]) -> bool {
         && (rising(places) && rising(values))
 }
 
-/// Answers quickly: a grid over the places says at which knot to begin.
-#[derive(Clone, Debug)]
-pub(crate) struct Lookup {
+/// Says quickly about where a number lies among rising places.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Grid {
     first: f64,
     scale: f64,
     /// The greatest cell of the grid.
     last_cell: f64,
-    /// For each cell of the grid, how many knots lie in the cells below it.
+    /// For each cell of the grid, how many places lie in the cells below it; and how many there are.
     starts: Vec<u32>,
+}
+
+impl Grid {
+    /// Over `places`, in so many cells from `first` to `last`; what lies beyond is in the outermost. They are counted with the same arithmetic
+    /// that finds a number's cell, so that no rounding can come between.
+    fn new(places: &[f64], [first, last]: [f64; 2], cells: u32) -> Self {
+        let mut grid = Self {
+            first,
+            scale: f64::from(cells) / (last - first),
+            last_cell: f64::from(cells - 1),
+            starts: vec![0; cells as usize + 1],
+        };
+        for place in places {
+            let cell = grid.cell(*place);
+            grid.starts[cell + 1] += 1;
+        }
+        for cell in 1..grid.starts.len() {
+            grid.starts[cell] += grid.starts[cell - 1];
+        }
+        grid
+    }
+
+    /// Of rising places, the quickest where the `middle` ones of them are, between each two of which as many numbers lie.
+    pub(crate) fn of_places(places: &[f64], middle: Range<usize>) -> Self {
+        let middle = &places[middle];
+        let at = |percent: usize| middle[(middle.len() - 1) * percent / 100];
+        let ends = [[0, 100], [5, 95], [20, 80], [0, 75], [25, 100], [0, 50], [50, 100]];
+        // Steps of a search, summed over the middle.
+        let steps = |crowd: u32| u64::from(crowd) * u64::from(u32::BITS - crowd.leading_zeros());
+        let cost = |ends: &[f64; 2]| Self::new(middle, *ends, GRID_CELLS).crowds().map(steps).sum::<u64>();
+        let ends = ends.map(|[low, high]| [at(low), at(high)]).into_iter().min_by_key(cost);
+        Self::new(places, ends.expect("there are seven"), GRID_CELLS)
+    }
+
+    /// How many places lie in each cell of the grid.
+    fn crowds(&self) -> impl Iterator<Item = u32> {
+        self.starts.windows(2).map(|pair| pair[1] - pair[0])
+    }
+
+    /// The cell of the grid; it never falls as the number rises.
+    #[inline(always)]
+    fn cell(&self, number: f64) -> usize {
+        let cell = (number - self.first) * self.scale;
+        let cell = if cell > 0.0 { cell } else { 0.0 };
+        let cell = if cell < self.last_cell { cell } else { self.last_cell };
+        #[expect(clippy::cast_possible_truncation, reason = "at most the grid")]
+        let cell = (cell + WHOLE).to_bits() as u32;
+        cell as usize
+    }
+
+    /// How many of the places, those that it was made of, lie below a number that is not NaN.
+    #[inline(always)]
+    pub(crate) fn below(&self, places: &[f64], number: f64) -> usize {
+        let cell = self.cell(number);
+        let (start, end) = (self.starts[cell] as usize, self.starts[cell + 1] as usize);
+        start + places[start..end].partition_point(|place| *place < number)
+    }
+}
+
+/// Cells of a grid over places.
+const GRID_CELLS: u32 = 4096;
+
+/// Answers quickly: a grid over the places says at which knot to begin.
+#[derive(Clone, Debug)]
+pub(crate) struct Lookup {
+    grid: Grid,
     /// Segment `i` ends at knot `i`.
     segments: Vec<Segment>,
 }
@@ -80,42 +148,14 @@ impl Lookup {
     pub(crate) fn new(places: &[f64], values: &[f64], cells: u32) -> Self {
         // Wild places can stretch the grid until one cell holds nearly all knots. What lies beyond it is in its last cell.
         let ends = [100, 95, 75, 50].map(|percent| places[(places.len() - 1) * percent / 100]);
-        let grids = ends.map(|end| Self::grid(places, f64::from(cells) / (end - places[0]), cells));
-        let crowd = |grid: &Self| grid.starts.windows(2).map(|pair| pair[1] - pair[0]).max();
-        let mut lookup = grids.into_iter().min_by_key(crowd).expect("there are four");
+        let grids = ends.into_iter().map(|end| Grid::new(places, [places[0], end], cells));
+        let grid = grids.min_by_key(|grid| grid.crowds().max()).expect("there are four");
         // Below the first knot, all have its value.
-        lookup.segments.push(Segment { end: places[0], begin: places[0], value: values[0], slope: 0.0 });
+        let mut segments = vec![Segment { end: places[0], begin: places[0], value: values[0], slope: 0.0 }];
         for (places, values) in places.windows(2).zip(values.windows(2)) {
-            lookup.segments.push(Segment::new([places[0], places[1]], [values[0], values[1]]));
+            segments.push(Segment::new([places[0], places[1]], [values[0], values[1]]));
         }
-        lookup
-    }
-
-    /// The knots counted in a grid of this scale, with the same arithmetic that finds a place's cell, so that no rounding
-    /// can come between.
-    fn grid(places: &[f64], scale: f64, cells: u32) -> Self {
-        let last_cell = f64::from(cells - 1);
-        let mut lookup = Self { first: places[0], scale, last_cell, starts: vec![], segments: vec![] };
-        let mut starts = vec![0_u32; cells as usize + 1];
-        for place in places {
-            starts[lookup.cell(*place) + 1] += 1;
-        }
-        for cell in 1..starts.len() {
-            starts[cell] += starts[cell - 1];
-        }
-        lookup.starts = starts;
-        lookup
-    }
-
-    /// The cell of the grid; it never falls as the place rises.
-    #[inline(always)]
-    fn cell(&self, place: f64) -> usize {
-        let cell = (place - self.first) * self.scale;
-        let cell = if cell > 0.0 { cell } else { 0.0 };
-        let cell = if cell < self.last_cell { cell } else { self.last_cell };
-        #[expect(clippy::cast_possible_truncation, reason = "at most the grid")]
-        let cell = (cell + WHOLE).to_bits() as u32;
-        cell as usize
+        Self { grid, segments }
     }
 
     /// The value at `place`, which is not NaN: the first knot's below that; `None` from the last knot on.
@@ -124,12 +164,12 @@ impl Lookup {
         if place >= self.segments[self.segments.len() - 1].end {
             return None;
         }
-        if place < self.first {
+        if place < self.segments[0].end {
             return Some(self.segments[0].value);
         }
         // Knots of lower cells lie below the place. Mostly there is at most one in its own cell, so that the first step
         // needs no branch and the loop is not entered.
-        let mut segment = self.starts[self.cell(place)] as usize;
+        let mut segment = self.grid.starts[self.grid.cell(place)] as usize;
         segment += usize::from(self.segments[segment].end <= place);
         while self.segments[segment].end <= place {
             segment += 1;

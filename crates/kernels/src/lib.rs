@@ -76,6 +76,7 @@ mod neighbours;
 mod numbers;
 mod observer;
 mod parameter;
+mod places;
 mod quantile;
 mod scale;
 mod scorer;

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use crate::center::Center;
 use crate::claims::RowGroup;
 use crate::codec::{CodecError, Reader, Writer};
+use crate::places::Places;
 use crate::summaries::Summary;
 use crate::summaries::bracket::Bracket;
 use crate::summaries::histogram::Cuts;
@@ -47,7 +48,7 @@ pub(crate) struct Targets {
     pub(crate) cuts: Option<Arc<Vec<Cuts>>>,
     pub(crate) brackets: Option<Arc<Vec<Option<Bracket>>>>,
     /// Below what cells are counted, column by column; nothing of a column that is left out.
-    pub(crate) places: Option<Arc<Vec<Vec<f64>>>>,
+    pub(crate) places: Option<Arc<Vec<Places>>>,
     /// By what the cells of each column are standardized; none for a column that is left out.
     pub(crate) centers: Option<Arc<Vec<Option<Center>>>>,
 }
@@ -156,7 +157,7 @@ impl Targets {
         writer.u8(u8::from(self.brackets.is_some()));
         encode_each(self.brackets.as_deref(), writer, Bracket::encode);
         encode_each(self.centers.as_deref(), writer, |center, writer| center.encode(writer));
-        self.places.iter().flat_map(|places| places.iter()).for_each(|places| writer.f64s(places));
+        self.places.iter().flat_map(|places| places.iter()).for_each(|places| writer.f64s(&places.cells));
     }
 }
 
@@ -186,9 +187,9 @@ fn encode_ranges(ranges: &[Range], writer: &mut Writer) {
     }
 }
 
-fn decode_places(reader: &mut Reader<'_>) -> Result<Vec<f64>, CodecError> {
+fn decode_places(reader: &mut Reader<'_>) -> Result<Places, CodecError> {
     let places = reader.f64s()?;
-    if places.is_sorted_by(|a, b| a < b) { Ok(places) } else { Err(CodecError::Damaged) }
+    if places.is_sorted_by(|a, b| a < b) { Ok(Places::new(places)) } else { Err(CodecError::Damaged) }
 }
 
 fn decode_used(reader: &mut Reader<'_>, columns: usize) -> Result<Vec<usize>, CodecError> {

@@ -20,7 +20,6 @@ use serde_json::value::RawValue;
 use super::tail_probabilities::{Pair, Sides, TailProbabilities, longer};
 use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
 use crate::known::Known;
-use crate::numbers::STRETCH;
 use crate::parameter::choice;
 use crate::wants::Wants;
 use crate::{FitError, Level};
@@ -111,16 +110,13 @@ impl LargestOfSums {
 
 impl Score for LargestOfSums {
     fn block(&self, columns: &[&[f64]], scores: &mut [f64]) {
-        for (stretch, scores) in scores.chunks_mut(STRETCH).enumerate() {
-            let start = stretch * STRETCH;
-            let mut sums = [[0.0; 3]; STRETCH];
-            for (sides, cells) in self.sides.iter().zip(columns) {
-                sides.each(&cells[start..start + scores.len()], |row, pair| {
-                    sums[row].iter_mut().zip(terms(pair, sides.skew)).for_each(|(sum, term)| *sum += term);
-                });
-            }
-            scores.iter_mut().zip(sums).for_each(|(score, sums)| *score = sums[Self::largest(sums)]);
+        let mut sums = vec![[0.0; 3]; scores.len()];
+        for (sides, cells) in self.sides.iter().zip(columns) {
+            sides.each(cells, |row, pair| {
+                sums[row].iter_mut().zip(terms(pair, sides.skew)).for_each(|(sum, term)| *sum += term);
+            });
         }
+        scores.iter_mut().zip(sums).for_each(|(score, sums)| *score = sums[Self::largest(sums)]);
     }
 
     fn contributions(&self, cells: &[f64]) -> Vec<f64> {

@@ -17,6 +17,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ecdf::Ecdf;
+use crate::knots::Grid;
 use crate::known::Known;
 use crate::numbers::ln;
 
@@ -92,8 +93,11 @@ pub(crate) struct Sides {
     /// Which of them is the longer one.
     pub(crate) skew: f64,
     knots: Vec<f64>,
-    /// What lies below a knot and what is on it, knot by knot; then what lies above the last.
-    pieces: Vec<Piece>,
+    grid: Option<Grid>,
+    /// What lies below each knot; then what lies above the last.
+    gaps: Vec<Piece>,
+    /// What each knot has.
+    points: Vec<Pair>,
     /// What one cell beyond all has on its side.
     end: f64,
     /// In what the distance from the lowest and the highest is measured; `None` where it does not count.
@@ -109,10 +113,10 @@ impl Sides {
         // -ln 0 is what one more cell would have.
         let rarity = |count: u64| if count == 0 { end } else { -ln(count as f64 / cells) };
         let pair = |up_to: u64, from: u64| [rarity(up_to), rarity(ecdf.cells - from)];
-        let mut pieces = Vec::with_capacity(2 * ecdf.knots.len() + 1);
+        let (mut gaps, mut points) = (Vec::with_capacity(ecdf.knots.len() + 1), Vec::with_capacity(ecdf.knots.len()));
         let mut before: Option<(f64, u64)> = None;
         for ((&knot, &below), &same) in ecdf.knots.iter().zip(&ecdf.below).zip(&ecdf.same) {
-            pieces.push(match before {
+            gaps.push(match before {
                 Some((begin, up_to)) if up_to < below => {
                     let (value, next) = (pair(up_to, up_to), pair(below, below));
                     let slope = |side: usize| (next[side] - value[side]) / (knot - begin);
@@ -120,11 +124,12 @@ impl Sides {
                 }
                 _ => Piece::flat(pair(below, below)),
             });
-            pieces.push(Piece::flat(pair(below + same, below)));
+            points.push(pair(below + same, below));
             before = Some((knot, below + same));
         }
-        pieces.push(Piece::flat(pair(ecdf.cells, ecdf.cells)));
-        let mut sides = Self { skew, knots: ecdf.knots.clone(), pieces, end, units: None, missing: [0.0; 2] };
+        gaps.push(Piece::flat(pair(ecdf.cells, ecdf.cells)));
+        let (knots, grid) = (ecdf.knots.clone(), ecdf.grid());
+        let mut sides = Self { skew, knots, grid, gaps, points, end, units: None, missing: [0.0; 2] };
         let median = ecdf.quantile(((cells - 1.0) * 0.5).floor());
         sides.missing = median.map_or([0.0; 2], |median| sides.at(median));
         if let (false, Some(median), [first, .., last] | [first @ last]) = (is_flat, median, &ecdf.knots[..]) {
@@ -143,12 +148,15 @@ impl Sides {
         if cell.is_nan() {
             return self.missing;
         }
-        let below = self.knots.partition_point(|knot| *knot < cell);
+        let below = self.grid.as_ref().map_or(0, |grid| grid.below(&self.knots, cell));
         let Some(knot) = self.knots.get(below) else { return self.beyond(cell, 1) };
-        if below == 0 && cell < *knot {
+        if *knot == cell {
+            return self.points[below];
+        }
+        if below == 0 {
             return self.beyond(cell, 0);
         }
-        let piece = &self.pieces[2 * below + usize::from(*knot == cell)];
+        let piece = &self.gaps[below];
         // Two knots may be as far apart as doubles can be: their slope is 0, and the distance infinite.
         let by = (cell - piece.begin).min(f64::MAX);
         [piece.value[0] + piece.slope[0] * by, piece.value[1] + piece.slope[1] * by]
@@ -160,7 +168,7 @@ impl Sides {
         if cell.is_infinite() {
             return [self.end + INFINITE; 2];
         }
-        let mut pair = self.pieces[if side == 0 { 0 } else { self.pieces.len() - 1 }].value;
+        let mut pair = self.gaps[if side == 0 { 0 } else { self.gaps.len() - 1 }].value;
         pair[side] = self.end;
         if let Some(units) = self.units {
             let from = self.knots.get(if side == 0 { 0 } else { self.knots.len() - 1 }).copied().unwrap_or(0.0);

@@ -3,6 +3,7 @@
 use super::extremes::Extremes;
 use super::tally::FiniteCells;
 use crate::codec::{CodecError, Reader, Writer};
+use crate::places::Places;
 
 /// What is counted of one column.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,19 +14,16 @@ pub(crate) struct CountsBelow {
 }
 
 impl CountsBelow {
-    pub(crate) fn new(places: &[f64], columns: usize) -> Self {
-        Self { counts: vec![0; places.len() + 1], extremes: Extremes::new(Extremes::most(columns)) }
+    pub(crate) fn new(places: &Places, columns: usize) -> Self {
+        Self { counts: vec![0; places.cells.len() + 1], extremes: Extremes::new(Extremes::most(columns)) }
     }
 
-    /// Adds one block, counted between `places`, which rise; nothing where there are none.
-    pub(crate) fn observe(&mut self, places: &[f64], block: FiniteCells<'_>) {
-        if places.is_empty() {
-            return;
+    /// Adds one block, counted between `places`; nothing where there are none.
+    pub(crate) fn observe(&mut self, places: &Places, block: FiniteCells<'_>) {
+        if !places.cells.is_empty() {
+            places.each(block.cells, |place| self.counts[place] += 1);
+            self.extremes.observe(block.cells);
         }
-        for cell in block.cells.iter().filter(|cell| !cell.is_nan()) {
-            self.counts[places.partition_point(|place| place <= cell)] += 1;
-        }
-        self.extremes.observe(block.cells);
     }
 
     pub(crate) fn end_row_group(&mut self) {
@@ -54,9 +52,9 @@ impl CountsBelow {
         self.extremes.encode(writer);
     }
 
-    pub(crate) fn decode(reader: &mut Reader<'_>, places: &[f64], columns: usize) -> Result<Self, CodecError> {
+    pub(crate) fn decode(reader: &mut Reader<'_>, places: &Places, columns: usize) -> Result<Self, CodecError> {
         let counts = reader.u64s()?;
         let extremes = Extremes::decode(reader, Extremes::most(columns))?;
-        if counts.len() == places.len() + 1 { Ok(Self { counts, extremes }) } else { Err(CodecError::Damaged) }
+        if counts.len() == places.cells.len() + 1 { Ok(Self { counts, extremes }) } else { Err(CodecError::Damaged) }
     }
 }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use crate::center::Center;
 use crate::codec::{CodecError, Reader, Writer};
+use crate::places::Places;
 use crate::scale;
 use bracket::Bracket;
 use counted::Counted;
@@ -47,7 +48,7 @@ pub(crate) struct Recipe {
     pub(crate) cuts: Option<Arc<Vec<Cuts>>>,
     pub(crate) brackets: Option<Arc<Vec<Option<Bracket>>>>,
     /// Below what cells are counted, column by column; nothing of a column that is left out.
-    pub(crate) places: Option<Arc<Vec<Vec<f64>>>>,
+    pub(crate) places: Option<Arc<Vec<Places>>>,
     /// By what the cells of each column are standardized; none for a column that is left out.
     pub(crate) centers: Option<Arc<Vec<Option<Center>>>>,
 }
