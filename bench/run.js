@@ -130,6 +130,8 @@ for (const [what, reach, ...flags] of [
   ['auto', 'phase >= 1.2 M rows/s, whole <= 1.15', '-d', 'auto'],
   ['auto, speed=fast', 'phase >= 3.5 M rows/s', '-d', 'auto', '--set', 'speed=fast'],
   ['iforest', 'phase >= 4.0 M rows/s on two cores', '-d', 'iforest'],
+  ['eif', 'none set', '-d', 'eif'],
+  ['hst', 'none set', '-d', 'hst'],
   ['knn', 'none set', '-d', 'knn'],
   ['inne', 'none set', '-d', 'inne'],
   ['loda', 'none set', '-d', 'loda'],

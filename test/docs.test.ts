@@ -65,7 +65,7 @@ it('docs/detectors.md says of each detector what its table does (npx vitest run 
   expect(named).toEqual(table.map(({ name }) => name));
   const text = table.reduce((text, { name, summary, passes, parameters }) => {
     const values = ({ kind, choices, min, max }: (typeof parameters)[number]) =>
-      kind === 'choice' ? (choices ?? []).join(', ') : `${min ?? ''} to ${max ?? ''}`;
+      [...(choices ?? []), ...(kind === 'choice' ? [] : [`${min ?? ''} to ${max ?? ''}`])].join(', ');
     const rows = parameters.map((it) => [`\`${it.name}\``, values(it), String(it.default), it.help]);
     const made = [
       `<!-- made: ${name} -->`,

@@ -1,12 +1,15 @@
-"""Writes zscore.json, hbos.json, mad.json, iqr.json, ecod.json, copod.json, mahalanobis.json, mcd.json,
-pca.json, knn.json, inne.json, loda.json and iforest.json beside itself: what SciPy, scikit-learn and PyOD answer.
+"""Writes zscore.json, hbos.json, mad.json, iqr.json, ecod.json, copod.json, mahalanobis.json, mcd.json, pca.json, knn.json, inne.json,
+loda.json, iforest.json, eif.json and hst.json beside itself: what SciPy, scikit-learn, PyOD, eif and river answer.
 
 Nothing here is random between runs: every data set has its own fixed seed, so a second run writes the same bytes.
 The format is told in README.md.
 """
 import json
 import pathlib
+import random
 import sys
+import tarfile
+import tempfile
 import types
 from importlib.metadata import version
 
@@ -18,6 +21,7 @@ from pyod.models.inne import INNE
 from pyod.models.loda import LODA
 from pyod.models.mad import MAD
 from pyod.models.pca import PCA as PyodPCA
+from river.anomaly import HalfSpaceTrees
 from sklearn.covariance import EmpiricalCovariance
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
@@ -33,6 +37,8 @@ from pyod.models.ecod import ECOD  # noqa: E402
 
 PACKAGES = ("pyod", "scikit-learn", "scipy", "numpy", "numba")
 FILE_BYTES_MAX = 300_000
+# Its extension does not tell its trees; eif_old, in Python alone, does.
+EIF = "eif-2.0.2"
 # The model and the last digits of a wider case would fill the file and add nothing.
 MODEL_COLUMNS_MAX = 10
 # Iglewicz and Hoaglin: the mean absolute deviation of a normal variable is sd / 1.253314.
@@ -413,6 +419,76 @@ def preorder(tree):
     return {"columns": np.where(leaf, -1, tree.feature), "thresholds": tree.threshold[~leaf], "rows": tree.n_node_samples[leaf]}
 
 
+def eif_old():
+    """The module of that name in the source distribution of eif, which README.md tells how to get."""
+    with tarfile.open(pathlib.Path(sys.prefix) / f"{EIF}.tar.gz") as archive, tempfile.TemporaryDirectory() as directory:
+        for name in ("eif_old.py", "version.py"):
+            archive.extract(f"{EIF}/{name}", directory, filter="data")
+        sys.path.insert(0, str(pathlib.Path(directory) / EIF))
+        import eif_old
+        sys.path.pop(0)
+    return eif_old
+
+
+def eif(fitted, new, n_estimators, max_samples, compat, extension="full"):
+    """The scores of the package eif, given its own trees; on the data as they are."""
+    random.seed(0)
+    np.random.seed(0)
+    columns = fitted.shape[1]
+    level = columns - 1 if extension == "full" else extension
+    model = eif_old().iForest(fitted, n_estimators, min(max_samples, len(fitted)), ExtensionLevel=level)
+    parts, chosen, trees = [], [], []
+
+    def preorder(node, tree):
+        """A tree as our models have it: nodes as they come, a cut by the number of its hyperplane."""
+        if node.ntype == "exNode":
+            tree["columns"].append(-1)
+            tree["rows"].append(node.size)
+            return tree
+        terms = np.arange(columns) if extension == "full" else np.flatnonzero(node.n)
+        tree["columns"].append(len(parts) // (level + 1))
+        # What is equal goes right there, and left in our models. Added as they do it.
+        offset = sum((node.n[j] * node.p[j] for j in terms), 0.0)
+        tree["thresholds"].append(np.nextafter(offset, -np.inf))
+        parts.extend(node.n[terms])
+        chosen.extend(terms)
+        return preorder(node.right, preorder(node.left, tree))
+
+    for tree in model.Trees:
+        trees.append(preorder(tree.root, {"columns": [], "thresholds": [], "rows": []}))
+    planes = {"terms": level + 1, "parts": parts} | ({} if extension == "full" else {"columns": chosen})
+    return model.compute_paths(fitted), model.compute_paths(new), None, {"state": {
+        "columns": [{"center": 0.0, "unit": 1.0}] * columns,
+        "trees": {"forest": {"rows": model.sample, "trees": trees}, "planes": planes},
+        "is_compatible": True,
+    }}
+
+
+def hst(fitted, new, n_trees, height):
+    """The scores of river's HalfSpaceTrees, given its own trees, once all rows are its reference window."""
+    limits = {column: (float(cells.min()), float(cells.max())) for column, cells in enumerate(fitted.T)}
+    model = HalfSpaceTrees(n_trees=n_trees, height=height, window_size=len(fitted), limits=limits, seed=0)
+    named = [[dict(enumerate(map(float, row))) for row in rows] for rows in (fitted, new)]
+    for row in named[0]:
+        model.learn_one(row)
+
+    def preorder(node, tree):
+        if not hasattr(node, "children"):
+            tree["columns"].append(-1)
+            tree["rows"].append(node.r_mass)
+            return tree
+        tree["columns"].append(node.feature)
+        tree["thresholds"].append(np.nextafter(node.threshold, -np.inf))
+        return preorder(node.right, preorder(node.left, tree))
+
+    trees = [preorder(tree, {"columns": [], "thresholds": [], "rows": []}) for tree in model.trees]
+    scores, scores_new = (np.array([model.score_one(row) for row in rows]) for rows in named)
+    return scores, scores_new, None, {"state": {
+        "columns": [{"center": center} for center in np.median(fitted, axis=0)],
+        "forest": {"rows": len(fitted), "trees": trees},
+    }}
+
+
 def hbos(fitted, new, scale, n_bins=10, alpha=0.1, tol=0.5):
     facts = {}
     raw, raw_new = fitted, new
@@ -564,6 +640,18 @@ def cuts(_name):
 CUTS = {"n_random_cuts": 12, "compat": "pyod"}
 
 
+def hyperplanes(name):
+    few = {"n_estimators": 5, "max_samples": 32, "compat": "eif"}
+    if name != "sixty-columns":
+        yield few
+    if name in ("sixty-columns", "gaussian", "missing"):
+        yield few | {"extension": 1}
+
+
+def half_spaces(_name):
+    yield {"n_trees": 6, "height": 5}
+
+
 def whole(sets):
     """The data without missing cells."""
     return {name: data for name, data in sets.items() if not np.isnan(data[0]).any()}
@@ -579,14 +667,14 @@ def aggregates(_name):
     yield {"aggregate": "sum"}
 
 
-def write(detector, function, parameters_of, sets):
+def write(detector, function, parameters_of, sets, versions=None):
     cases = [
         case(" ".join([name, *map(str, parameters.values())]), detector, function, data, parameters)
         for name, data in sets.items()
         for parameters in parameters_of(name)
     ]
     lines = ",\n".join(json.dumps(one, separators=(",", ":"), allow_nan=False) for one in cases)
-    versions = json.dumps({package: version(package) for package in PACKAGES})
+    versions = json.dumps({package: version(package) for package in PACKAGES} | (versions or {}))
     text = f'{{"versions": {versions}, "cases": [\n{lines}\n]}}\n'
     if len(text) > FILE_BYTES_MAX:
         raise SystemExit(f"{detector}.json would hold {len(text)} bytes, more than {FILE_BYTES_MAX}")
@@ -609,3 +697,5 @@ if __name__ == "__main__":
     write("loda", loda, cuts, decided(whole(SETS), loda, CUTS))
     write("pca", pca, components, directions(SETS))
     write("iforest", iforest, trees, single(SETS))
+    write("eif", eif, hyperplanes, whole(SETS), {"eif": EIF.removeprefix("eif-")})
+    write("hst", hst, half_spaces, whole(SETS), {"river": version("river")})

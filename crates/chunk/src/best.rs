@@ -53,6 +53,11 @@ impl BestRows {
         self.rows.truncate(self.capacity);
     }
 
+    /// The kept rows from row `first` of the file on.
+    pub(crate) fn since(&mut self, first: u64) -> impl Iterator<Item = &mut BestRow> {
+        self.rows.iter_mut().filter(move |row| row.row >= first)
+    }
+
     /// The rows, highest first.
     pub(crate) fn into_rows(self) -> Vec<BestRow> {
         self.rows

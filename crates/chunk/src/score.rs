@@ -9,7 +9,7 @@ use crate::task::{Flag, RowRange, Scoring};
 use arrow_buffer::BooleanBuffer;
 use arrow_schema::DataType;
 use batch_core_error::Error;
-use batch_core_kernels::{Level, Missing, Model, Severity};
+use batch_core_kernels::{Batch, Level, Missing, Model, Reason, Scorer, Severity};
 use batch_core_parts::{Disk, PartWriter};
 use std::path::PathBuf;
 
@@ -63,19 +63,15 @@ pub(crate) fn score(
         let marks = scoring.flag.marks(&scores, file, batch.first_row());
         flagged += marks.count_set_bits() as u64;
         skipped += scores.iter().filter(|score| score.is_nan()).count() as u64;
+        let first_row = batch.first_row();
         if best.admits_any(&scores) {
-            for (position, score) in scores.iter().enumerate() {
-                if best.admits(*score) {
-                    let reasons = kernel.reasons(batch, position, explain);
-                    let row = batch.first_row() + position as u64;
-                    best.push(BestRow { file, row, score: *score, reasons });
+            for (row, &score) in (first_row..).zip(&scores) {
+                if best.admits(score) {
+                    best.push(BestRow { file, row, score, reasons: Vec::new() });
                 }
             }
         }
-        let reasons: Vec<_> = match explain {
-            0 => Vec::new(),
-            count => marks.set_indices().map(|row| (row, kernel.reasons(batch, row, count))).collect(),
-        };
+        let reasons = if explain > 0 { reasons(&kernel, batch, &marks, &mut best, explain) } else { Vec::new() };
 
         if output.is_none() {
             let kinds: Vec<_> = rows.copied.iter().map(|a| a.data_type().clone()).collect();
@@ -83,7 +79,7 @@ pub(crate) fn score(
         }
         let Some((layout, writer)) = &mut output else { return Err(Error::bug("no part to write to")) };
         let severities = severity.as_ref().map(|severity| severity.of(&scores));
-        writer.write(&layout.batch(batch.first_row(), rows.copied, (scores, severities), marks, &reasons)?)?;
+        writer.write(&layout.batch(first_row, rows.copied, (scores, severities), marks, &reasons)?)?;
         Ok(())
     })?;
 
@@ -97,6 +93,31 @@ pub(crate) fn score(
         file: PartFile { rows: receipt.rows, bytes: receipt.bytes, sha256: receipt.sha256 },
         findings: Findings { best: best.collect(), flagged, skipped },
     })
+}
+
+/// The reasons of the marked rows of a batch, at most `count` of each; the best rows that are of the batch get theirs. All are asked for at
+/// once.
+fn reasons(
+    kernel: &Scorer<'_>,
+    batch: &Batch<'_>,
+    marks: &BooleanBuffer,
+    best: &mut BestRows,
+    count: usize,
+) -> Vec<(usize, Vec<Reason>)> {
+    let first_row = batch.first_row();
+    let position = |best: &BestRow| usize::try_from(best.row - first_row).expect("a batch is in memory");
+    let mut rows: Vec<usize> = marks.set_indices().collect();
+    rows.extend(best.since(first_row).map(|row| position(row)));
+    rows.sort_unstable();
+    rows.dedup();
+    let mut reasons: Vec<_> = rows.iter().copied().zip(kernel.reasons_of(batch, &rows, count)).collect();
+    for row in best.since(first_row) {
+        if let Ok(at) = rows.binary_search(&position(row)) {
+            row.reasons.clone_from(&reasons[at].1);
+        }
+    }
+    reasons.retain(|(row, _)| marks.value(*row));
+    reasons
 }
 
 fn open(

@@ -112,6 +112,16 @@ pub(crate) trait Score: Debug + Send {
         self.block(&one_row, &mut score);
         (score[0], self.contributions(cells))
     }
+
+    /// [`contributions`](Self::contributions) of several rows.
+    fn contributions_of(&self, rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        rows.iter().map(|cells| self.contributions(cells)).collect()
+    }
+
+    /// [`explain`](Self::explain) of several rows.
+    fn explain_rows(&self, rows: &[Vec<f64>]) -> Vec<(f64, Vec<f64>)> {
+        rows.iter().map(|cells| self.explain(cells)).collect()
+    }
 }
 
 /// Parameters with every default filled in.

@@ -132,7 +132,7 @@ impl<'a> Known<'a> {
 const WILD: f64 = (1 << 20) as f64;
 
 /// The cells, with NaN in place of wild ones.
-fn tame(cells: &[f64]) -> Vec<f64> {
+pub(crate) fn tame(cells: &[f64]) -> Vec<f64> {
     let sorted = quantile::sorted_finite(cells);
     if sorted.is_empty() {
         return cells.to_vec();

@@ -7,7 +7,7 @@ use crate::numbers::STRETCH;
 use crate::simd::Registers;
 
 /// Reference rows compared at once.
-const ABREAST: usize = 16;
+pub(crate) const ABREAST: usize = 16;
 
 /// Reference rows, as they are compared.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,25 @@ impl Tiles {
     pub(crate) fn new(rows: &[Vec<f64>], places: [usize; 2]) -> Self {
         let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
         Self { cells: tiled::<ABREAST>(&rows), columns: rows[0].len(), kept: places[1] + 1, places }
+    }
+}
+
+levels! {
+    /// Writes the squared distance of a row from each reference row; there is room for a whole number of tiles.
+    pub(crate) fn squares_of_row(tiles: &Tiles, row: &[f64], squares: &mut [f64]) = squares_of_row_body;
+}
+
+#[inline(always)]
+fn squares_of_row_body(tiles: &Tiles, row: &[f64], squares: &mut [f64]) {
+    let tiles = tiles.cells.chunks_exact(tiles.columns * ABREAST);
+    for (tile, squares) in tiles.zip(squares.as_chunks_mut::<ABREAST>().0) {
+        let mut sums = [0.0; ABREAST];
+        for (parts, cell) in tile.as_chunks::<ABREAST>().0.iter().zip(row) {
+            for (sum, part) in sums.iter_mut().zip(parts) {
+                *sum += (cell - part) * (cell - part);
+            }
+        }
+        *squares = sums;
     }
 }
 

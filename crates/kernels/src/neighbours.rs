@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 use crate::Level;
-use crate::nearest::{Tiles, distances_in_registers};
+use crate::nearest::{self, Tiles, distances_in_registers, squares_of_row};
 use crate::numbers::STRETCH;
 use crate::simd::{LANES, Lanes};
 
@@ -47,26 +47,35 @@ impl Neighbours {
     /// Writes the distance of each row, where one reference row that is equal to it does not count: it may be the row itself. `cells` are those
     /// of [`STRETCH`] rows, column after column.
     pub(crate) fn distances(&self, level: Level, cells: &[f64], distances: &mut [f64]) {
-        let tiles = self.tiles.get_or_init(|| Tiles::new(&self.rows, [false, true].map(|twin| self.place(twin))));
-        if !distances_in_registers(level, tiles, cells, distances) {
+        if !distances_in_registers(level, self.tiles(), cells, distances) {
             distances_one_by_one(self, cells, distances);
         }
     }
 
+    fn tiles(&self) -> &Tiles {
+        self.tiles.get_or_init(|| Tiles::new(&self.rows, [false, true].map(|twin| self.place(twin))))
+    }
+
     /// The distance of one row, and each column's part of it: they add up to it.
-    pub(crate) fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {
-        let (distance, neighbour) = self.neighbour(cells);
+    pub(crate) fn explain(&self, level: Level, cells: &[f64]) -> (f64, Vec<f64>) {
+        let (distance, neighbour) = self.neighbour(level, cells);
         let part = |(x, r): (&f64, &f64)| if distance > 0.0 { (x - r) * (x - r) / distance } else { 0.0 };
         (distance, cells.iter().zip(neighbour).map(part).collect())
     }
 
     /// The distance of one row, and its neighbour at that distance: the first of those.
-    fn neighbour(&self, cells: &[f64]) -> (f64, &[f64]) {
-        let mut squares: Vec<(f64, usize)> = self.rows.iter().map(|row| square(row, cells)).zip(0..).collect();
-        let has_twin = squares.iter().any(|(square, _)| *square == 0.0);
-        let (_, &mut (square, row), _) =
-            squares.select_nth_unstable_by(self.place(has_twin), |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        (square.sqrt(), &self.rows[row])
+    fn neighbour(&self, level: Level, cells: &[f64]) -> (f64, &[f64]) {
+        let mut squares = vec![0.0; self.rows.len().next_multiple_of(nearest::ABREAST)];
+        squares_of_row(level, self.tiles(), cells, &mut squares);
+        squares.truncate(self.rows.len());
+        let place = self.place(squares.contains(&0.0));
+        // No square has a sign, so that their bits are in their order.
+        let mut order: Vec<u64> = squares.iter().map(|square| square.to_bits()).collect();
+        let (nearer, &mut bits, _) = order.select_nth_unstable(place);
+        let equal = place - nearer.iter().filter(|nearer| **nearer < bits).count();
+        let row = (0..squares.len()).filter(|row| squares[*row].to_bits() == bits).nth(equal);
+        let row = row.expect("as many are equal as were counted");
+        (squares[row].sqrt(), &self.rows[row])
     }
 
     /// The place, among the reference rows by distance, of the one that counts.
@@ -153,7 +162,7 @@ mod tests {
                 reference.distances(level, &cells, &mut distances);
                 for (row, distance) in table.iter().zip(distances) {
                     assert_eq!(
-                        reference.neighbour(row).0.to_bits(),
+                        reference.neighbour(level, row).0.to_bits(),
                         distance.to_bits(),
                         "{level:?}, {columns} columns"
                     );

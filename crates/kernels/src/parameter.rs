@@ -18,7 +18,7 @@ pub struct ParameterInfo {
     pub min: Option<f64>,
     /// The greatest allowed number.
     pub max: Option<f64>,
-    /// The allowed words.
+    /// The allowed words; of a number, those that may stand for one.
     pub choices: &'static [&'static str],
     /// What it does, in one sentence.
     pub help: &'static str,
@@ -64,6 +64,17 @@ pub(crate) const fn count(name: &'static str, default: u32, min: u32, max: u32, 
     ParameterInfo { name, kind: ParameterKind::Integer, default, min: Some(least), max: Some(most), choices: &[], help }
 }
 
+/// A whole number, or `word`, which it is when nothing is said.
+pub(crate) const fn count_or(
+    name: &'static str,
+    word: &'static [&'static str; 1],
+    min: u32,
+    max: u32,
+    help: &'static str,
+) -> ParameterInfo {
+    ParameterInfo { default: ParameterDefault::Word(word[0]), choices: word, ..count(name, 0, min, max, help) }
+}
+
 impl ParameterInfo {
     /// The value given, or the default. A number may come as text, as a command line brings it.
     pub(crate) fn read(&self, given: Option<&Value>) -> Result<Value, FitError> {
@@ -80,8 +91,10 @@ impl ParameterInfo {
         };
         let within =
             |number: &f64| self.min.is_none_or(|min| *number >= min) && self.max.is_none_or(|max| *number <= max);
+        let word = given.as_str().filter(|word| self.choices.contains(word)).map(Value::from);
         let read = match self.kind {
-            ParameterKind::Choice => given.as_str().filter(|word| self.choices.contains(word)).map(Value::from),
+            _ if word.is_some() => word,
+            ParameterKind::Choice => None,
             ParameterKind::Number => number().filter(within).map(Value::from),
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and within the bounds")]
             ParameterKind::Integer => {
@@ -97,7 +110,10 @@ impl ParameterInfo {
         let (min, max) = (self.min.unwrap_or(f64::NEG_INFINITY), self.max.unwrap_or(f64::INFINITY));
         match self.kind {
             ParameterKind::Choice => self.choices.join(" or "),
-            ParameterKind::Integer => format!("a whole number from {min} to {max}"),
+            ParameterKind::Integer => {
+                let number = format!("a whole number from {min} to {max}");
+                [self.choices, &[number.as_str()]].concat().join(" or ")
+            }
             ParameterKind::Number => format!("a number from {min} to {max}"),
         }
     }

@@ -68,25 +68,46 @@ impl<'m> Scorer<'m> {
     /// When the batch has not the model's columns, or no such row.
     #[must_use]
     pub fn reasons(&self, batch: &Batch<'_>, row: usize, count: usize) -> Vec<Reason> {
-        assert_eq!(batch.columns().len(), self.columns, "a batch must bring the columns of its model");
-        let cells: Vec<f64> = batch.columns().iter().map(|column| column.value(row)).collect();
-        let contributions = self.state.contributions(&cells);
-        // What could be left out beside the largest part without a change of the score is no reason for it.
-        let least = contributions.iter().copied().fold(0.0, f64::max) * f64::EPSILON;
-        let mut reasons: Vec<Reason> = (0..)
-            .zip(contributions)
-            .zip(&cells)
-            .map(|((column, contribution), &value)| Reason { column, value, contribution })
-            .filter(|reason| reason.contribution > least && !reason.value.is_nan())
-            .collect();
-        let order = |a: &Reason, b: &Reason| b.contribution.total_cmp(&a.contribution).then(a.column.cmp(&b.column));
-        if count > 0 && count < reasons.len() {
-            reasons.select_nth_unstable_by(count - 1, order);
-        }
-        reasons.truncate(count);
-        reasons.sort_unstable_by(order);
-        reasons
+        self.reasons_of(batch, &[row], count).remove(0)
     }
+
+    /// [`reasons`](Self::reasons) of several rows, which take less time together.
+    ///
+    /// # Panics
+    /// When the batch has not the model's columns, or no such rows.
+    #[must_use]
+    pub fn reasons_of(&self, batch: &Batch<'_>, rows: &[usize], count: usize) -> Vec<Vec<Reason>> {
+        assert_eq!(batch.columns().len(), self.columns, "a batch must bring the columns of its model");
+        let cells = |&row: &usize| batch.columns().iter().map(|column| column.value(row)).collect();
+        let explained = rows.chunks(EXPLAINED).flat_map(|rows| {
+            let rows: Vec<Vec<f64>> = rows.iter().map(cells).collect();
+            let contributions = self.state.contributions_of(&rows);
+            rows.into_iter().zip(contributions)
+        });
+        explained.map(|(cells, contributions)| greatest(&cells, contributions, count)).collect()
+    }
+}
+
+/// Rows that are explained together.
+const EXPLAINED: usize = 64;
+
+/// The columns with the greatest contributions, at most `count`.
+fn greatest(cells: &[f64], contributions: Vec<f64>, count: usize) -> Vec<Reason> {
+    // What could be left out beside the largest part without a change of the score is no reason for it.
+    let least = contributions.iter().copied().fold(0.0, f64::max) * f64::EPSILON;
+    let mut reasons: Vec<Reason> = (0..)
+        .zip(contributions)
+        .zip(cells)
+        .map(|((column, contribution), &value)| Reason { column, value, contribution })
+        .filter(|reason| reason.contribution > least && !reason.value.is_nan())
+        .collect();
+    let order = |a: &Reason, b: &Reason| b.contribution.total_cmp(&a.contribution).then(a.column.cmp(&b.column));
+    if count > 0 && count < reasons.len() {
+        reasons.select_nth_unstable_by(count - 1, order);
+    }
+    reasons.truncate(count);
+    reasons.sort_unstable_by(order);
+    reasons
 }
 
 levels! {

@@ -28,8 +28,9 @@ fn a_planted_outlier_has_the_highest_score_and_its_column_is_the_reason() {
         assert_eq!(highest(&scores(&table, &model)), 1234, "{detector} {parameters}");
         table.batch(&table.all(), 1000, 2000, &mut |batch| {
             let reasons = model.scorer(Level::detect(), Missing::Center).reasons(batch, 234, 3);
-            // To HBOS, ECOD and COPOD each of the five cells is as rare as can be, and to a tree all that lies beyond its rows is alike.
-            let first = if matches!(detector, "hbos" | "iforest" | "ecod" | "copod") { reasons[0].column } else { 3 };
+            // To HBOS, ECOD and COPOD each of the five cells is as rare as can be, and to trees of cuts all that lies beyond their rows is alike.
+            let first =
+                if matches!(detector, "hbos" | "hst" | "iforest" | "ecod" | "copod") { reasons[0].column } else { 3 };
             assert_eq!(reasons[0].column, first, "{detector} {parameters}");
             let planted = if first == 3 { 40.0_f64 } else { 9.0 };
             assert_eq!(reasons[0].value.to_bits(), planted.to_bits());
@@ -53,6 +54,26 @@ fn reasons_of_a_sum_add_up_to_the_score() {
                 let sum: f64 = reasons.iter().map(|reason| reason.contribution).sum();
                 assert!(row % 11 == 0 || (sum - scores[row]).abs() <= 1e-9 * scores[row], "{detector} row {row}");
                 assert!(reasons.iter().all(|reason| reason.contribution > 0.0 && reason.value.is_finite()));
+            }
+        });
+    }
+}
+
+#[test]
+fn reasons_of_several_rows_are_those_of_each() {
+    let table = Table::new(4, 2500, |column, row, uniform| match (column, row % 13) {
+        (1, 5) => None,
+        (2, 7) => Some(f64::INFINITY),
+        _ => Some(normal(uniform)),
+    });
+    for (detector, parameters) in detectors() {
+        let model = table.fit(detector, &parameters).unwrap();
+        table.batch(&table.all(), 0, 2500, &mut |batch| {
+            let scorer = model.scorer(Level::detect(), Missing::Center);
+            let rows: Vec<usize> = (0..2500).step_by(19).collect();
+            assert!(scorer.reasons_of(batch, &[], 3).is_empty());
+            for (row, together) in rows.iter().zip(scorer.reasons_of(batch, &rows, 4)) {
+                assert_eq!(scorer.reasons(batch, *row, 4), together, "{detector} {parameters}, row {row}");
             }
         });
     }
@@ -224,6 +245,20 @@ fn more_directions_than_there_are_and_only_such_without_variance_are_refused() {
     assert!(scores(&table, &two).iter().all(|score| score.is_finite()));
     let whole = |detector: &str| scores(&table, &table.fit(detector, &json!({})).unwrap());
     assert_eq!(whole("pca"), whole("mahalanobis"), "all directions are Mahalanobis' distance");
+}
+
+#[test]
+fn hyperplanes_through_columns_that_are_not_there_and_too_many_of_them_are_refused() {
+    let table = Table::new(3, 300, |_, _, uniform| Some(uniform));
+    let refused = table.fit("eif", &json!({"extension": 3})).unwrap_err();
+    assert_eq!(refused.code(), Code::Config);
+    assert_eq!(refused.to_string(), "extension is 3, of 3 columns: it must be less; full looks at all");
+    assert!(table.fit("eif", &json!({"extension": 2})).is_ok());
+    let wide = Table::new(400, 40, |_, _, uniform| Some(uniform));
+    let refused = wide.fit("eif", &json!({})).unwrap_err();
+    assert_eq!(refused.code(), Code::Config);
+    assert!(refused.to_string().contains("keeps up to 10240000 numbers, and 8388608 are the most"), "{refused}");
+    assert!(wide.fit("eif", &json!({"extension": 9, "n_estimators": 9})).is_ok());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Our scores beside those of `PyOD`, `SciPy` and scikit-learn, kept in `test/golden` (its README says how they were made).
+//! Our scores beside those of `PyOD`, `SciPy`, scikit-learn, `eif` and river, kept in `test/golden` (its README says how they were made).
 
 mod common;
 
@@ -108,7 +108,7 @@ fn with_batch(columns: &[Vec<Option<f64>>], work: impl FnOnce(&Batch<'_>)) {
 fn compare(Case { name, detector, .. }: &Case, ours: &[f64], theirs: &[f64]) {
     assert_eq!(ours.len(), theirs.len(), "{name}");
     // The paths of a forest are added as whole numbers of about a millionth of a cut.
-    let tolerance = if detector == "iforest" { 1e-7 } else { 1e-9 };
+    let tolerance = if matches!(detector.as_str(), "eif" | "hst" | "iforest") { 1e-7 } else { 1e-9 };
     for (row, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
         let allowed = tolerance * theirs.abs().max(1.0);
         assert!((ours - theirs).abs() <= allowed, "{name}, row {row}: {ours:e} and not {theirs:e}");
@@ -178,4 +178,14 @@ fn histograms_of_projections_are_those_of_pyod_given_its_projections() {
 #[test]
 fn isolation_by_balls_is_that_of_pyod_given_its_centroids() {
     check("inne.json");
+}
+
+#[test]
+fn isolation_by_hyperplanes_is_that_of_eif_given_its_trees() {
+    check("eif.json");
+}
+
+#[test]
+fn masses_of_half_spaces_are_those_of_river_given_its_trees() {
+    check("hst.json");
 }

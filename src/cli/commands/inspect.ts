@@ -146,7 +146,7 @@ function detectorLines(table: ReturnType<typeof detectors>): Line[] {
   return table.flatMap(({ name, summary, passes, parameters }, i): Line[] => {
     const rows = parameters.map((p) => [
       `  ${p.name}`,
-      p.kind === 'choice' ? (p.choices ?? []).join(' | ') : `${p.kind} ${p.min ?? ''}..${p.max ?? ''}`,
+      [...(p.choices ?? []), ...(p.kind === 'choice' ? [] : [`${p.kind} ${p.min ?? ''}..${p.max ?? ''}`])].join(' | '),
       `default ${String(p.default)}`,
       p.help,
     ]);

@@ -205,16 +205,15 @@ function checkParameter(
   const { name, kind, min, max, choices } = parameter;
   const bad = (wanted: string): never =>
     refuse('--set', `${detector}'s ${name} must be ${wanted}, not ${JSON.stringify(value)}`, parameter.help);
-  if (kind === 'choice') {
-    if (!choices?.includes(String(value))) bad(`one of ${choices?.join(', ')}`);
-    return String(value);
-  }
+  if (choices?.includes(String(value))) return String(value);
+  if (kind === 'choice') bad(`one of ${choices?.join(', ')}`);
   if (kind === 'boolean') {
     if (!['true', 'false'].includes(String(value))) bad('true or false');
     return String(value) === 'true';
   }
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-  const range = `${kind === 'integer' ? 'a whole number' : 'a number'} from ${min ?? '-inf'} to ${max ?? 'inf'}`;
+  const words = (choices ?? []).map((word) => `${word} or `).join('');
+  const range = `${words}${kind === 'integer' ? 'a whole number' : 'a number'} from ${min ?? '-inf'} to ${max ?? 'inf'}`;
   if (typeof number !== 'number' || !Number.isFinite(number)) return bad(range);
   if (kind === 'integer' && !Number.isSafeInteger(number)) bad(range);
   if (number < (min ?? Number.NEGATIVE_INFINITY) || number > (max ?? Number.POSITIVE_INFINITY)) bad(range);

@@ -38,33 +38,46 @@ impl Score for Members<'_> {
         }
     }
 
-    /// They add up to the score, unless to every member the row is as ordinary as can be: then all are 0.
     fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        let mut parts = vec![0.0; cells.len()];
+        self.contributions_of(&[cells.to_vec()]).remove(0)
+    }
+
+    /// They add up to the score, unless to every member the row is as ordinary as can be: then all are 0.
+    fn contributions_of(&self, rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let mut parts: Vec<Vec<f64>> = rows.iter().map(|cells| vec![0.0; cells.len()]).collect();
         // The rarity of members to which every cell is the most ordinary: that rarity is not 0, for many rows share it.
-        let mut unshared = 0.0;
+        let mut unshared = vec![0.0; rows.len()];
         for (member, tail) in &self.0 {
-            // A member's rarity is shared out in proportion to what each cell added to its score.
-            let (score, own) = member.explain(cells);
-            let rarity = tail.rarity(score);
-            // What a cell takes away from the score is no reason for it, and neither is one that is not there.
-            let counts = |(own, cell): (f64, &f64)| if own > 0.0 && !cell.is_nan() { own } else { 0.0 };
-            let own: Vec<f64> = own.into_iter().zip(cells).map(counts).collect();
-            // Where cells are as far out as can be, their sum is beyond all doubles, but a part of each is not.
-            let unit = if own.iter().sum::<f64>().is_finite() { 1.0 } else { scale::power(-64) };
-            let total: f64 = own.iter().map(|own| own * unit).sum();
-            if total > 0.0 {
-                parts.iter_mut().zip(&own).for_each(|(part, own)| *part += rarity * (own * unit / total));
-            } else {
-                unshared += rarity;
+            let own = member.explain_rows(rows).into_iter().zip(rows);
+            for (((own, cells), parts), unshared) in own.zip(&mut parts).zip(&mut unshared) {
+                share_out(tail, own, cells, parts, unshared);
             }
         }
-        let shared: f64 = parts.iter().sum();
-        if shared > 0.0 {
-            for part in &mut parts {
-                *part += unshared * (*part / shared);
+        for (parts, unshared) in parts.iter_mut().zip(unshared) {
+            let shared: f64 = parts.iter().sum();
+            if shared > 0.0 {
+                for part in parts {
+                    *part += unshared * (*part / shared);
+                }
             }
         }
         parts
+    }
+}
+
+/// Adds to the parts of a row's cells a member's rarity, in proportion to what each cell added to its score; or all of it to `unshared`.
+fn share_out(tail: &TailLookup<'_>, own: (f64, Vec<f64>), cells: &[f64], parts: &mut [f64], unshared: &mut f64) {
+    let (score, own) = own;
+    let rarity = tail.rarity(score);
+    // What a cell takes away from the score is no reason for it, and neither is one that is not there.
+    let counts = |(own, cell): (f64, &f64)| if own > 0.0 && !cell.is_nan() { own } else { 0.0 };
+    let own: Vec<f64> = own.into_iter().zip(cells).map(counts).collect();
+    // Where cells are as far out as can be, their sum is beyond all doubles, but a part of each is not.
+    let unit = if own.iter().sum::<f64>().is_finite() { 1.0 } else { scale::power(-64) };
+    let total: f64 = own.iter().map(|own| own * unit).sum();
+    if total > 0.0 {
+        parts.iter_mut().zip(&own).for_each(|(part, own)| *part += rarity * (own * unit / total));
+    } else {
+        *unshared += rarity;
     }
 }

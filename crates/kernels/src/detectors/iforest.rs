@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
 use crate::forest::Forest;
 use crate::forest::grow::{Growth, grow};
+use crate::forest::tree::leaf_length;
 use crate::forest::walk::Walk;
 use crate::known::Known;
 use crate::numbers::{self, STRETCH, exp2};
@@ -92,7 +93,7 @@ impl Method for Fitting {
 
 /// How the cells of a column come to the trees: times 2^`exponent`, and all of them finite numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Ground {
+pub(crate) struct Ground {
     /// The median, which stands for a cell that is missing or infinite.
     center: f64,
     #[serde(default, skip_serializing_if = "numbers::is_zero")]
@@ -100,19 +101,19 @@ struct Ground {
 }
 
 impl Ground {
-    fn of(cells: &[f64]) -> Self {
+    pub(crate) fn of(cells: &[f64]) -> Self {
         let sorted = quantile::sorted_finite(cells);
         let (Some(low), Some(high)) = (sorted.first(), sorted.last()) else { return Self { center: 0.0, exponent: 0 } };
         let exponent = scale::shift_for(low.abs().max(high.abs()));
         Self { center: quantile::median(&quantile::shifted(&sorted, exponent)), exponent }
     }
 
-    fn is_sound(self) -> bool {
+    pub(crate) fn is_sound(self) -> bool {
         self.center.is_finite() && scale::is_shift(self.exponent)
     }
 
     #[inline(always)]
-    fn take(self, cell: f64) -> f64 {
+    pub(crate) fn take(self, cell: f64) -> f64 {
         if cell.abs() < f64::INFINITY { cell * scale::power(self.exponent) } else { self.center }
     }
 }
@@ -201,7 +202,10 @@ impl State for Isolation {
     }
 
     fn scorer(&self, level: Level) -> Box<dyn Score + '_> {
-        let walk = self.walk.get_or_init(|| Walk::new(&self.forest, self.columns.len()));
+        let walk = self.walk.get_or_init(|| {
+            let (lengths, most) = self.forest.lengths(leaf_length);
+            Walk::new(&self.forest, self.columns.len(), &lengths, most)
+        });
         Box::new(Paths {
             columns: &self.columns,
             views: &self.views,
@@ -241,7 +245,7 @@ impl Score for Paths<'_> {
                 let infinities = if is_first { &mut infinities } else { &mut counted };
                 take(self.level, &columns[column][rows.clone()], *ground, out, infinities);
             }
-            self.walk.lengths(self.level, &cells, scores);
+            self.walk.means(self.level, &cells, scores);
             finish(self.level, self.normal_path, &infinities, scores);
         }
     }
@@ -251,31 +255,49 @@ impl Score for Paths<'_> {
     }
 
     fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {
-        let views = self.columns.iter().enumerate();
-        let finite: Vec<f64> = views.map(|(view, ground)| ground.take(cells[self.column(view).0])).collect();
-        let (length, shares) = self.walk.shares(&finite);
-        let score = exp2(-length / self.normal_path);
-        let mut parts = vec![0.0; cells.len()];
-        for (view, share) in shares.into_iter().enumerate() {
-            parts[self.column(view).0] += share;
-        }
-        let mut infinities = 0.0;
-        for (part, cell) in parts.iter_mut().zip(cells) {
-            let infinity = if cell.is_infinite() { 1.0 } else { 0.0 };
-            *part = *part * score + infinity;
-            infinities += infinity;
-        }
-        (score + infinities, parts)
+        self.explain_rows(&[cells.to_vec()]).remove(0)
     }
+
+    fn contributions_of(&self, rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        self.explain_rows(rows).into_iter().map(|(_, parts)| parts).collect()
+    }
+
+    fn explain_rows(&self, rows: &[Vec<f64>]) -> Vec<(f64, Vec<f64>)> {
+        let views = self.columns.iter().enumerate();
+        let finite = |cells: &Vec<f64>| {
+            views.clone().map(|(view, ground)| ground.take(cells[self.column(view).0])).collect::<Vec<f64>>()
+        };
+        let finite: Vec<f64> = rows.iter().flat_map(finite).collect();
+        let shares = self.walk.shares(&finite, self.columns.len());
+        let explained = shares.into_iter().zip(rows).map(|((length, shares), cells)| {
+            let mut parts = vec![0.0; cells.len()];
+            for (view, share) in shares.into_iter().enumerate() {
+                parts[self.column(view).0] += share;
+            }
+            explained(exp2(-length / self.normal_path), parts, cells)
+        });
+        explained.collect()
+    }
+}
+
+/// A row's score, which `shares` share, with infinite cells, each of which adds 1; and contributions.
+pub(crate) fn explained(score: f64, mut shares: Vec<f64>, cells: &[f64]) -> (f64, Vec<f64>) {
+    let mut infinities = 0.0;
+    for (share, cell) in shares.iter_mut().zip(cells) {
+        let infinity = if cell.is_infinite() { 1.0 } else { 0.0 };
+        *share = *share * score + infinity;
+        infinities += infinity;
+    }
+    (score + infinities, shares)
 }
 
 levels! {
     /// Writes the cells of a column as they come to the trees, and counts those that are infinite.
-    fn take(cells: &[f64], ground: Ground, out: &mut [f64], infinities: &mut [f64]) = take_body;
+    pub(crate) fn take(cells: &[f64], ground: Ground, out: &mut [f64], infinities: &mut [f64]) = take_body;
 }
 levels! {
     /// Makes scores of lengths, and adds the infinities.
-    fn finish(normal_path: f64, infinities: &[f64], scores: &mut [f64]) = finish_body;
+    pub(crate) fn finish(normal_path: f64, infinities: &[f64], scores: &mut [f64]) = finish_body;
 }
 
 #[inline(always)]

@@ -154,6 +154,6 @@ impl Score for Distances<'_> {
     }
 
     fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {
-        self.state.neighbours.explain(&standardized(self.level, &self.state.columns, cells))
+        self.state.neighbours.explain(self.level, &standardized(self.level, &self.state.columns, cells))
     }
 }

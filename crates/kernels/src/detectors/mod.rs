@@ -9,8 +9,10 @@ pub(crate) mod concentration;
 pub(crate) mod copod;
 pub(crate) mod deviation;
 pub(crate) mod ecod;
+pub(crate) mod eif;
 pub(crate) mod fusion;
 pub(crate) mod hbos;
+pub(crate) mod hst;
 pub(crate) mod iforest;
 pub(crate) mod inne;
 pub(crate) mod iqr;
@@ -32,11 +34,13 @@ use crate::FitError;
 use crate::detector::{Detector, DetectorInfo, Method, Parameters, Settings};
 
 /// Every detector, by name.
-static TABLE: [&dyn Detector; 14] = [
+static TABLE: [&dyn Detector; 16] = [
     &auto::Auto,
     &copod::Copod,
     &ecod::Ecod,
+    &eif::Eif,
     &hbos::Hbos,
+    &hst::Hst,
     &iforest::Iforest,
     &inne::Inne,
     &iqr::Iqr,
@@ -102,6 +106,8 @@ mod tests {
         assert_eq!(with("auto", &json!({})), ok(&auto::Fitting { is_fast: false }));
         assert_eq!(with("auto", &json!({"speed": "fast"})), ok(&auto::Fitting { is_fast: true }));
         assert_eq!(with("hbos", &json!({})), ok(&hbos::Fitting(default)));
+        assert_eq!(with("eif", &json!({})), with("eif", &json!({"extension": "full", "n_estimators": 100})));
+        assert_ne!(with("eif", &json!({})), with("eif", &json!({"extension": "0"})));
         assert_eq!(with("mad", &json!({})), ok(&mad::Fitting(Aggregate::Max)));
         assert_eq!(with("zscore", &json!({"aggregate": "sum"})), ok(&zscore::Fitting(Aggregate::Squares)));
         let raw = HistogramSettings { minmax: false, bins: 37, ..default };
@@ -114,13 +120,14 @@ mod tests {
             (
                 "isolation",
                 json!({}),
-                "there are auto, copod, ecod, hbos, iforest, inne, iqr, knn, loda, mad, mahalanobis, mcd, pca, zscore",
+                "there are auto, copod, ecod, eif, hbos, hst, iforest, inne, iqr, knn, loda, mad, mahalanobis, mcd, pca, zscore",
             ),
             ("auto", json!({"members": "hbos"}), "it has speed"),
             ("mcd", json!({"support": 0.5}), "it has none"),
             ("auto", json!({"speed": "slow"}), "full or fast"),
             ("mad", json!({"agregate": "sum"}), "it has aggregate"),
             ("mad", json!({"aggregate": "mean"}), "max or sum"),
+            ("eif", json!({"extension": "most"}), "full or a whole number from 0 to 4095"),
             ("hbos", json!({"n_bins": 1}), "a whole number from 2 to 1024"),
             ("hbos", json!({"n_bins": 10.5}), "a whole number from 2 to 1024"),
             ("hbos", json!({"n_bins": "many"}), "a whole number from 2 to 1024"),
@@ -135,9 +142,9 @@ mod tests {
     #[test]
     fn the_table_is_plain_json() {
         let table = serde_json::to_value(detectors()).unwrap();
-        assert_eq!(table[3]["parameters"][1]["default"], json!(10));
+        assert_eq!(table[4]["parameters"][1]["default"], json!(10));
         assert_eq!(
-            table[3]["parameters"][0],
+            table[4]["parameters"][0],
             json!({
                 "name": "scale", "kind": "choice", "default": "minmax", "min": null, "max": null,
                 "choices": ["minmax", "raw"], "help": hbos_scale_help(),

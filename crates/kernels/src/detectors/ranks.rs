@@ -190,7 +190,7 @@ impl Score for Distances<'_> {
 
     fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {
         let places: Vec<f64> = cells.iter().zip(&self.columns).map(|(cell, column)| column.of(*cell)).collect();
-        self.neighbours.explain(&places)
+        self.neighbours.explain(self.level, &places)
     }
 }
 

@@ -83,14 +83,14 @@ impl Grower<'_> {
 }
 
 /// The number at `share`, below 1, of the way from `low` to `high`: at least the one, and less than the other.
-fn between(low: f64, high: f64, share: f64) -> f64 {
+pub(crate) fn between(low: f64, high: f64, share: f64) -> f64 {
     // The way itself may be longer than any double.
     let threshold = low * (1.0 - share) + high * share;
     if (low..high).contains(&threshold) { threshold } else { low }
 }
 
 /// Puts the rows that go left first; answers how many they are.
-fn partition(rows: &mut [usize], goes_left: impl Fn(usize) -> bool) -> usize {
+pub(crate) fn partition(rows: &mut [usize], goes_left: impl Fn(usize) -> bool) -> usize {
     let mut left = 0;
     for at in 0..rows.len() {
         if goes_left(rows[at]) {

@@ -1,9 +1,11 @@
 //! Isolation forests: trees of random cuts, in which a row that is far from the others is alone after few of them.
 //!
 //! ```text
-//! grow   sampled rows -> trees of cuts
-//! tree   one tree: cuts, and how many rows ended in each leaf
-//! walk   rows through trees -> the lengths of their paths
+//! grow      sampled rows -> trees of cuts
+//! tree      one tree: cuts, and how many rows ended in each leaf
+//! paths     trees -> what is walked
+//! walk      rows through trees -> the lengths of their paths
+//! oblique   the same of trees whose cuts look at several columns
 //! ```
 
 #[cfg(target_arch = "x86_64")]
@@ -11,6 +13,8 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 pub(crate) mod grow;
+pub(crate) mod oblique;
+mod paths;
 #[cfg(target_arch = "x86_64")]
 mod ranked;
 pub(crate) mod tree;
@@ -18,7 +22,7 @@ pub(crate) mod walk;
 
 use serde::{Deserialize, Serialize};
 
-use tree::{Tree, average_path};
+use tree::{Tree, Values, average_path};
 
 /// Trees over the same columns, which were grown from as many rows each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +48,16 @@ impl Forest {
 
     fn has_sound_trees(&self, columns: usize) -> bool {
         !self.trees.is_empty() && self.trees.iter().all(|tree| tree.is_sound(columns))
+    }
+
+    /// The lengths of the paths in each tree, those that end in a leaf by `length` of its depth and rows; and one above all of them.
+    pub(crate) fn lengths(&self, length: impl Fn(usize, u32) -> f64 + Copy) -> (Vec<Values>, f64) {
+        (self.trees.iter().map(|tree| tree.lengths(length)).collect(), self.longest(length))
+    }
+
+    /// No path is as long.
+    fn longest(&self, length: impl Fn(usize, u32) -> f64) -> f64 {
+        length(self.trees.iter().map(Tree::depth).max().unwrap_or(0), self.rows) + 1.0
     }
 
     /// By what a path is divided: its average length in a tree of as many rows, or of two where there is one.
@@ -104,16 +118,17 @@ mod tests {
             let cells = cells(columns, 2000);
             let forest = grown(trees, rows, &cells);
             assert!(forest.is_sound(columns));
-            let walk = Walk::new(&forest, columns);
+            let (lengths, most) = forest.lengths(leaf_length);
+            let walk = Walk::new(&forest, columns, &lengths, most);
             for start in [0, 1000, 2000 - STRETCH] {
                 let tile: Vec<f64> = cells.iter().flat_map(|cells| &cells[start..start + STRETCH]).copied().collect();
                 let mut expected = [0.0; STRETCH];
-                walk.lengths(Level::BASELINE, &tile, &mut expected);
+                walk.means(Level::BASELINE, &tile, &mut expected);
                 for (at, expected) in expected.iter().enumerate() {
                     let row: Vec<f64> = cells.iter().map(|cells| cells[start + at]).collect();
                     let mean = forest.trees.iter().map(|tree| length(tree, &row)).sum::<f64>() / trees as f64;
                     assert!((mean - expected).abs() < 1e-6, "{columns} columns, row {at}: {mean} {expected}");
-                    let (alone, shares) = walk.shares(&row);
+                    let (alone, shares) = walk.shares(&row, columns).remove(0);
                     assert_eq!(alone.to_bits(), expected.to_bits());
                     let shares: f64 = shares.iter().sum();
                     // Where no cut says anything of a row, nothing is its reason; where cells are few, that is so of some rows.
@@ -122,7 +137,7 @@ mod tests {
                 }
                 for level in Level::available() {
                     let mut lengths = [0.0; STRETCH];
-                    walk.lengths(level, &tile, &mut lengths);
+                    walk.means(level, &tile, &mut lengths);
                     assert_eq!(lengths.map(f64::to_bits), expected.map(f64::to_bits), "{level:?}, {columns} columns");
                 }
             }

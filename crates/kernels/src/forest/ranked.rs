@@ -6,7 +6,7 @@
 //! computed and its tables fit into registers.
 
 use super::Forest;
-use super::tree::{Node, Tree, Visit, leaf_units};
+use super::tree::{Node, Tree, Visit};
 use crate::numbers::STRETCH;
 
 /// Cuts above each leaf.
@@ -31,7 +31,7 @@ pub(crate) struct Table {
     pub(crate) columns: [u16; LEAVES],
     /// Both: the column in the upper half.
     pub(crate) cuts: [u32; LEAVES],
-    /// Of each leaf, from left to right: the length of the paths that end there, in units.
+    /// Of each leaf, from left to right: what the rows have that end there, in units.
     pub(crate) lengths: [i32; LEAVES],
 }
 
@@ -55,8 +55,9 @@ pub(crate) struct Ranked {
 }
 
 impl Ranked {
-    /// The forest over so many columns, a length of 1 being `per_length` units; none where a tree is too deep, or ranks were too large.
-    pub(crate) fn new(forest: &Forest, columns: usize, per_length: f64) -> Option<Self> {
+    /// The forest over so many columns, of whose trees each leaf, in preorder, has these units; none where a tree is too deep, or ranks were
+    /// too large.
+    pub(crate) fn new(forest: &Forest, columns: usize, units: &[Vec<i32>]) -> Option<Self> {
         if columns > usize::from(NEVER) || forest.trees.iter().any(|tree| tree.depth() > DEPTH) {
             return None;
         }
@@ -81,7 +82,7 @@ impl Ranked {
             let below = thresholds[column].partition_point(|other| *other < threshold);
             u16::try_from(below + 1).expect("fewer thresholds than ranks")
         };
-        let tables = forest.trees.iter().map(|tree| Table::new(tree, per_length, rank)).collect();
+        let tables = forest.trees.iter().zip(units).map(|(tree, units)| Table::new(tree, units, rank)).collect();
         let ladders = thresholds.iter().map(|thresholds| Ladder::new(thresholds)).collect();
         Some(Self { tables, ladders })
     }
@@ -106,12 +107,12 @@ impl Ranked {
 }
 
 impl Table {
-    fn new(tree: &Tree, per_length: f64, rank: impl Fn(usize, f64) -> u16) -> Self {
+    fn new(tree: &Tree, units: &[i32], rank: impl Fn(usize, f64) -> u16) -> Self {
         let nowhere = [u32::from(NEVER); LEAVES];
         let mut table = Self { ranks: [NEVER; LEAVES], columns: [0; LEAVES], cuts: nowhere, lengths: [0; LEAVES] };
         // The places in heap order of the nodes that are still to come, the next one last.
         let mut places = vec![1];
-        for Visit { node, depth } in tree.visits() {
+        for (Visit { node, depth }, units) in tree.visits().zip(units) {
             let place: usize = places.pop().expect("a tree is whole");
             match node {
                 Node::Cut { column, threshold } => {
@@ -120,10 +121,8 @@ impl Table {
                     table.columns[place] = u16::try_from(column).expect("fewer than 2^16 columns");
                     table.cuts[place] = u32::from(table.columns[place]) << 16 | u32::from(table.ranks[place]);
                 }
-                Node::Leaf { rows } => {
-                    // No rank is large enough to go right below a leaf.
-                    table.lengths[(place << (DEPTH - depth)) - LEAVES] = leaf_units(depth, rows, per_length);
-                }
+                // No rank is large enough to go right below a leaf.
+                Node::Leaf { .. } => table.lengths[(place << (DEPTH - depth)) - LEAVES] = *units,
             }
         }
         table

@@ -48,6 +48,15 @@ pub(crate) struct Visit {
     pub(crate) depth: usize,
 }
 
+/// What the nodes of a tree say of a row, in preorder.
+#[derive(Clone, Debug)]
+pub(crate) struct Values {
+    /// Of each leaf: what a row has that ends there; 0 of a cut.
+    pub(crate) ends: Vec<f64>,
+    /// Of each node: what rows have that come to it.
+    pub(crate) means: Vec<f64>,
+}
+
 impl Tree {
     /// Adds the next node.
     pub(crate) fn push(&mut self, node: Node) {
@@ -108,15 +117,28 @@ impl Tree {
             && self.thresholds.iter().all(|threshold| threshold.is_finite())
     }
 
-    /// What each node, in preorder, says of the length of the path of a row that comes to it: the mean over the rows that did.
-    pub(crate) fn means(&self) -> Vec<f64> {
-        let mut means = vec![0.0; self.nodes()];
+    /// The lengths of paths: of those that end in a leaf by `length` of its depth and rows, and of those that come to a node, the mean of
+    /// the rows that did.
+    pub(crate) fn lengths(&self, length: impl Fn(usize, u32) -> f64 + Copy) -> Values {
         let visits: Vec<Visit> = self.visits().collect();
+        let mut means = vec![0.0; visits.len()];
         let mut next = 0;
         if !visits.is_empty() {
-            mean_length(&visits, &mut next, &mut means);
+            mean_length(&visits, length, &mut next, &mut means);
         }
-        means
+        let end = |visit: &Visit| match visit.node {
+            Node::Leaf { rows } => length(visit.depth, rows),
+            Node::Cut { .. } => 0.0,
+        };
+        Values { ends: visits.iter().map(end).collect(), means }
+    }
+
+    /// How many rows came to each node, in preorder.
+    pub(crate) fn inside(&self) -> Vec<u32> {
+        let mut leaves = self.rows.iter();
+        let ended: Vec<u32> =
+            self.columns.iter().map(|column| if *column < 0 { *leaves.next().unwrap_or(&0) } else { 0 }).collect();
+        (0..).zip(self.ends()).map(|(place, end): (usize, usize)| ended[place..end].iter().sum()).collect()
     }
 
     /// The place behind the subtree of each node, in preorder: where the right child of a cut is whose left child it is.
@@ -143,30 +165,29 @@ impl Tree {
 }
 
 /// Fills in the mean of the subtree at `next`, and answers its rows, and the sum of their paths.
-fn mean_length(visits: &[Visit], next: &mut usize, means: &mut [f64]) -> (f64, f64) {
+fn mean_length(
+    visits: &[Visit],
+    length: impl Fn(usize, u32) -> f64 + Copy,
+    next: &mut usize,
+    means: &mut [f64],
+) -> (f64, f64) {
     let place = *next;
     let Visit { node, depth } = visits[place];
     *next += 1;
     let (rows, sum) = match node {
-        // As an imported forest may have it: nobody ended here, and whoever does is alone.
-        Node::Leaf { rows } => (f64::from(rows), f64::from(rows) * leaf_length(depth, rows)),
+        Node::Leaf { rows } => (f64::from(rows), f64::from(rows) * length(depth, rows)),
         Node::Cut { .. } => {
-            let left = mean_length(visits, next, means);
-            let right = mean_length(visits, next, means);
+            let left = mean_length(visits, length, next, means);
+            let right = mean_length(visits, length, next, means);
             (left.0 + right.0, left.1 + right.1)
         }
     };
-    means[place] = if rows > 0.0 { sum / rows } else { leaf_length(depth, 1) };
+    // Where nobody ended, whoever does is alone.
+    means[place] = if rows > 0.0 { sum / rows } else { length(depth, 1) };
     (rows, sum)
 }
 
 /// The length of a path that ends in a leaf: its cuts, and those that its rows would take on the average.
 pub(crate) fn leaf_length(depth: usize, rows: u32) -> f64 {
     depth as f64 + average_path(rows)
-}
-
-/// The same in units, of which a length of 1 has `per_length`; the sum of all trees' is an i32.
-#[expect(clippy::cast_possible_truncation, reason = "the sum over all trees is an i32")]
-pub(crate) fn leaf_units(depth: usize, rows: u32, per_length: f64) -> i32 {
-    (leaf_length(depth, rows) * per_length).round() as i32
 }

@@ -3,7 +3,8 @@
 /// Stamps a safe kernel body once per [`Level`](crate::Level) and defines the function that picks one.
 ///
 /// The body must be `#[inline(always)]`, so that it takes on the features of the stamp.
-/// This, `registers!` below with `simd/registers.rs`, and the walks of a forest in registers (`forest/avx2.rs`, `forest/avx512.rs`), are the only `unsafe` in the crate.
+/// This, `registers!` below with `simd/registers.rs`, and the walks of a forest in registers (`forest/avx2.rs`, `forest/avx512.rs`,
+/// `forest/oblique/avx512.rs`), are the only `unsafe` in the crate.
 macro_rules! levels {
     ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $out:ty)? = $body:path;) => {
         $(#[$doc])*

@@ -10,7 +10,7 @@ use std::ops::Range;
 /// Parameters with which `detector` finds what there is to find: a small ensemble, as tests that read a model byte by byte have it,
 /// does not.
 pub(crate) fn thorough(detector: &str, parameters: Value) -> Value {
-    if matches!(detector, "iforest" | "inne" | "loda") { json!({}) } else { parameters }
+    if matches!(detector, "eif" | "hst" | "iforest" | "inne" | "loda") { json!({}) } else { parameters }
 }
 
 /// Every detector with parameters that take different ways through the code.
@@ -36,6 +36,9 @@ pub(crate) fn detectors() -> Vec<(&'static str, Value)> {
         ("knn", json!({"max_samples": 40})),
         ("loda", json!({"n_random_cuts": 9})),
         ("iforest", json!({"n_estimators": 9, "max_samples": 20})),
+        ("eif", json!({"n_estimators": 9, "max_samples": 20})),
+        ("eif", json!({"n_estimators": 9, "max_samples": 40, "extension": 0})),
+        ("hst", json!({"n_trees": 9, "height": 5})),
         ("auto", json!({})),
         ("auto", json!({"speed": "fast"})),
     ]
