@@ -41,13 +41,14 @@ describe('without the addon', () => {
       process.execPath,
       script(at, 'console.log(Object.keys(b).length, b.ERROR_CODES.length > 9)'),
     );
-    expect(stdout.trim()).toBe('7 true');
+    expect(stdout.trim()).toBe('8 true');
   });
 
   it.each([
     ['score', "b.score('data.parquet')"],
     ['fit', "b.fit('data.parquet')"],
     ['plan', "b.plan('data.parquet')"],
+    ['evaluate', "b.evaluate('data.parquet', { label: 'y' })"],
     ['loadModel', "b.loadModel('data.parquet')"],
   ])('%s says that it is missing, and keeps what the loader said', async (_, call) => {
     const { stdout } = await run(process.execPath, script(at, `${call}${REPORTED}`), { cwd: directory });
