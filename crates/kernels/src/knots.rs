@@ -99,9 +99,21 @@ impl Grid {
     /// How many of the places, those that it was made of, lie below a number that is not NaN.
     #[inline(always)]
     pub(crate) fn below(&self, places: &[f64], number: f64) -> usize {
+        self.count(places, number, |place| place < number)
+    }
+
+    /// How many places pass a test that those up to about the number do.
+    #[inline(always)]
+    fn count(&self, places: &[f64], number: f64, passes: impl Fn(f64) -> bool) -> usize {
         let cell = self.cell(number);
         let (start, end) = (self.starts[cell] as usize, self.starts[cell + 1] as usize);
-        start + places[start..end].partition_point(|place| *place < number)
+        if end - start > 3 {
+            return start + places[start..end].partition_point(|place| passes(*place));
+        }
+        // Two steps without a branch tell up to three apart; those of higher cells pass in none.
+        let past = |at: usize| usize::from(places.get(at).is_some_and(|place| passes(*place)));
+        let start = start + 2 * past(start + 1);
+        start + past(start)
     }
 }
 
@@ -112,14 +124,14 @@ const GRID_CELLS: u32 = 4096;
 #[derive(Clone, Debug)]
 pub(crate) struct Lookup {
     grid: Grid,
+    places: Vec<f64>,
     /// Segment `i` ends at knot `i`.
     segments: Vec<Segment>,
 }
 
-/// A straight line up to the knot `end`.
+/// A straight line up to a knot.
 #[derive(Clone, Copy, Debug)]
 struct Segment {
-    end: f64,
     begin: f64,
     value: f64,
     slope: f64,
@@ -129,7 +141,7 @@ impl Segment {
     fn new([begin, end]: [f64; 2], [value, highest]: [f64; 2]) -> Self {
         // Two places may be so close that the slope overflows; an infinite one would be NaN at its beginning.
         let slope_to = |highest: f64| ((highest - value) / (end - begin)).min(f64::MAX);
-        let segment = Self { end, begin, value, slope: slope_to(highest) };
+        let segment = Self { begin, value, slope: slope_to(highest) };
         // Rounding must not lift the last place of this segment above the first of the next.
         if segment.at(end.next_down()) <= highest {
             return segment;
@@ -150,30 +162,33 @@ impl Lookup {
         let ends = [100, 95, 75, 50].map(|percent| places[(places.len() - 1) * percent / 100]);
         let grids = ends.into_iter().map(|end| Grid::new(places, [places[0], end], cells));
         let grid = grids.min_by_key(|grid| grid.crowds().max()).expect("there are four");
+        Self::with(grid, places, values)
+    }
+
+    /// The same, the quickest where the `middle` ones of the knots are.
+    pub(crate) fn of_middle(places: &[f64], values: &[f64], middle: Range<usize>) -> Self {
+        Self::with(Grid::of_places(places, middle), places, values)
+    }
+
+    fn with(grid: Grid, places: &[f64], values: &[f64]) -> Self {
         // Below the first knot, all have its value.
-        let mut segments = vec![Segment { end: places[0], begin: places[0], value: values[0], slope: 0.0 }];
+        let mut segments = vec![Segment { begin: places[0], value: values[0], slope: 0.0 }];
         for (places, values) in places.windows(2).zip(values.windows(2)) {
             segments.push(Segment::new([places[0], places[1]], [values[0], values[1]]));
         }
-        Self { grid, segments }
+        Self { grid, places: places.to_vec(), segments }
     }
 
     /// The value at `place`, which is not NaN: the first knot's below that; `None` from the last knot on.
     #[inline(always)]
     pub(crate) fn at(&self, place: f64) -> Option<f64> {
-        if place >= self.segments[self.segments.len() - 1].end {
+        if place >= self.places[self.places.len() - 1] {
             return None;
         }
-        if place < self.segments[0].end {
+        if place < self.places[0] {
             return Some(self.segments[0].value);
         }
-        // Knots of lower cells lie below the place. Mostly there is at most one in its own cell, so that the first step
-        // needs no branch and the loop is not entered.
-        let mut segment = self.grid.starts[self.grid.cell(place)] as usize;
-        segment += usize::from(self.segments[segment].end <= place);
-        while self.segments[segment].end <= place {
-            segment += 1;
-        }
+        let segment = self.grid.count(&self.places, place, |knot| knot <= place);
         Some(self.segments[segment].at(place))
     }
 }

@@ -25,9 +25,6 @@ const KNOTS: f64 = 0.1;
 /// The rank that is left above the highest score where no other row has it.
 const ABOVE: f64 = 0.001;
 
-/// Cells of the grid in which a score is looked up.
-const GRID: u32 = 2048;
-
 /// Severities of scores.
 #[derive(Clone, Debug)]
 pub struct Severity {
@@ -52,11 +49,12 @@ impl Severity {
         let points: Vec<(f64, f64)> = points.chain([(highest, 100.0 - rest)]).collect();
         let (ordinary, severe) = points.split_at(points.partition_point(|point| point.1 < EXACT));
         let (mut places, mut values) = thinned(ordinary.iter().copied(), KNOTS);
+        let middle = places.len().max(1);
         places.extend(severe.iter().map(|point| point.0));
         values.extend(severe.iter().map(|point| point.1));
         let median = scores[ranks.partition_point(|rank| *rank < rows / 2).min(scores.len() - 1)];
         let spread = [highest - median, highest.abs()].into_iter().find(|spread| *spread > 0.0 && spread.is_finite());
-        Self { lookup: Lookup::new(&places, &values, GRID), highest, rest, scale: spread.unwrap_or(1.0) }
+        Self { lookup: Lookup::of_middle(&places, &values, 0..middle), highest, rest, scale: spread.unwrap_or(1.0) }
     }
 
     /// The severity of each score, from 0 to 100; NaN for NaN.
