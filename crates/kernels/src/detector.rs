@@ -102,8 +102,11 @@ pub(crate) trait Score: Debug + Send {
     /// columns; a missing cell is NaN and counts as its column's centre. The scores are 0 before. They come out finite.
     fn block(&self, columns: &[&[f64]], scores: &mut [f64]);
 
-    /// Each column's part of the score of the row that has these cells: 0 for a cell that is as ordinary as can be.
-    fn contributions(&self, cells: &[f64]) -> Vec<f64>;
+    /// Each column's part of the score of the row that has these cells: 0 for a cell that is as ordinary as can be. A detector says this, or
+    /// [`explain`](Self::explain), or [`explain_rows`](Self::explain_rows) where it finds the score on the way; the others follow.
+    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
+        self.explain_rows(&[cells.to_vec()]).remove(0).1
+    }
 
     /// The score of one row, as [`block`](Self::block) has it to the bit, and its contributions.
     fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {

@@ -223,14 +223,6 @@ impl Score for Paths<'_> {
         }
     }
 
-    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        self.explain(cells).1
-    }
-
-    fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {
-        self.explain_rows(&[cells.to_vec()]).remove(0)
-    }
-
     fn contributions_of(&self, rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
         self.explain_rows(rows).into_iter().map(|(_, parts)| parts).collect()
     }

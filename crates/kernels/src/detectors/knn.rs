@@ -149,10 +149,6 @@ impl Score for Distances<'_> {
         }
     }
 
-    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        self.explain(cells).1
-    }
-
     fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {
         self.state.neighbours.explain(self.level, &standardized(self.level, &self.state.columns, cells))
     }

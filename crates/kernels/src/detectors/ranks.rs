@@ -184,10 +184,6 @@ impl Score for Distances<'_> {
         }
     }
 
-    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        self.explain(cells).1
-    }
-
     fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {
         let places: Vec<f64> = cells.iter().zip(&self.columns).map(|(cell, column)| column.of(*cell)).collect();
         self.neighbours.explain(self.level, &places)

@@ -139,10 +139,6 @@ impl Score for Projections<'_> {
         }
     }
 
-    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        self.explain(cells).1
-    }
-
     fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {
         let z = standardized(self.level, &self.state.columns, cells);
         let (mut score, mut parts) = (0.0, vec![0.0; z.len()]);
