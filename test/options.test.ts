@@ -97,8 +97,8 @@ describe.each(takers)('%s', (taker, call) => {
   });
 
   it('says which options of the contract have not landed', async () => {
-    const refused = await usage(call(data, { fitWhere: 'x > 1' }));
-    expect(refused.message).toBe('fitWhere: is not in this version');
+    const refused = await usage(call(data, { direction: 'x > 1' }));
+    expect(refused.message).toBe('direction: is not in this version');
   });
 
   it('refuses options that are no object', async () => {
@@ -112,7 +112,7 @@ describe.each(takers)('%s', (taker, call) => {
       expect(refused.where).toEqual({ option: name });
       expect(refused.hint).toContain(takers[0]);
     }
-    expect(elsewhere.length).toBe({ score: 2, fit: 10, plan: 5 }[taker]);
+    expect(elsewhere.length).toBe({ score: 2, fit: 11, plan: 5 }[taker]);
   });
 });
 

@@ -144,6 +144,7 @@ impl Road {
             rows,
             missing: Missing::Center,
             fit_rows: None,
+            condition: None,
             maybe_identifiers: Vec::new(),
         })
         .expect("a fit");
@@ -168,6 +169,7 @@ impl Road {
             shifted: Vec::new(),
             first_row: 0,
             rows: self.rows,
+            condition: None,
         };
         let mut scan = self.scanner.scan(&request).expect("the scan starts");
         while let Some(batch) = scan.next_batch().expect("the scan reads") {

@@ -2,6 +2,8 @@
 
 use crate::task::{RowRange, Source};
 use crate::{Watch, missing};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, RecordBatch};
 use batch_core_error::{Code, Error};
 use batch_core_kernels::{Batch, Column, Fit, FitSpec, Missing, Model};
@@ -16,18 +18,20 @@ pub(crate) struct Selection<'a> {
     pub(crate) copied: &'a [String],
     /// What a missing cell means; `Error` is found here, where file, column and row are known.
     pub(crate) missing: Missing,
+    /// The SQL expression that is true of the rows that are read; nothing where all are.
+    pub(crate) condition: Option<&'a str>,
 }
 
 impl<'a> Selection<'a> {
     /// What a pass of `fit` reads.
     pub(crate) fn of_fit(fit: &'a Fit) -> Self {
-        let FitSpec { columns, missing, .. } = fit.spec();
-        Self { features: columns, copied: &[], missing: *missing }
+        let FitSpec { missing, condition, .. } = fit.spec();
+        Self { features: fit.columns(), copied: &[], missing: *missing, condition: condition.as_deref() }
     }
 
     /// What is read to score with `model`.
     pub(crate) fn of_model(model: &'a Model, copied: &'a [String], missing: Missing) -> Self {
-        Self { features: model.columns(), copied, missing }
+        Self { features: model.columns(), copied, missing, condition: None }
     }
 }
 
@@ -47,6 +51,8 @@ pub(crate) struct Reader<'s> {
     pub(crate) source: &'s Source,
     selection: Selection<'s>,
     numbers: Vec<Numbers>,
+    /// Numbers, in the file, of rows that meet a condition.
+    chosen: Vec<u64>,
     /// Number, in the file, of the next row.
     row: u64,
     /// Rows that are still to come.
@@ -76,27 +82,26 @@ impl<'s> Reader<'s> {
             shifted: source.shifted.iter().map(Into::into).collect(),
             first_row: first.first_row,
             rows,
+            condition: selection.condition.map(str::to_owned),
         })?;
         let numbers = selection.features.iter().map(|_| Numbers::default()).collect();
-        Ok(Self { scan, source, selection, numbers, row: first.first_row, left: rows, ahead: None })
+        let (row, left) = (first.first_row, rows);
+        Ok(Self { scan, source, selection, numbers, chosen: Vec::new(), row, left, ahead: None })
     }
 
-    /// Calls `each` with the rows of `range`, the next one, in order and never across a row group's end.
+    /// Calls `each` with the rows of `range`, the next one, in order and never across a row group's end. Where there is a
+    /// condition, the last rows of a row group may be none.
     pub(crate) fn read(
         &mut self,
         range: &RowRange,
         watch: &Watch,
         mut each: impl FnMut(&Rows<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        for mut left in range.row_group_rows.iter().copied() {
-            while left > 0 {
-                let batch = self.next(left, watch)?;
-                let rows = batch.num_rows() as u64;
-                left -= rows;
-                self.give(&batch, left == 0, &mut each)?;
-                self.row += rows;
-                self.left -= rows;
-                watch.add_rows(rows);
+        for rows in range.row_group_rows.iter().copied() {
+            if self.selection.condition.is_some() {
+                self.read_chosen(rows, watch, &mut each)?;
+            } else {
+                self.read_all(rows, watch, &mut each)?;
             }
         }
         if self.left == 0 && (self.ahead.is_some() || self.scan.next_batch()?.is_some()) {
@@ -105,21 +110,87 @@ impl<'s> Reader<'s> {
         Ok(())
     }
 
-    /// At most `rows` rows.
-    fn next(&mut self, rows: u64, watch: &Watch) -> Result<RecordBatch, Error> {
-        let whole = match self.ahead.take() {
-            Some(batch) => batch,
-            None => self.scan.next_batch()?.ok_or_else(|| Error::bug("a scan ended before its last row"))?,
+    /// The next `rows` rows, a row group.
+    fn read_all(
+        &mut self,
+        rows: u64,
+        watch: &Watch,
+        each: &mut impl FnMut(&Rows<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let end = self.row + rows;
+        while self.row < end {
+            let whole = self.next(watch)?.ok_or_else(|| Error::bug("a scan ended before its last row"))?;
+            let batch = self.keep_ahead(whole, usize::try_from(end - self.row).unwrap_or(usize::MAX));
+            let next = self.row + batch.num_rows() as u64;
+            self.give(&batch, next == end, each)?;
+            self.advance(next, watch);
+        }
+        Ok(())
+    }
+
+    /// Those of the next `rows` rows, a row group, that meet the condition.
+    fn read_chosen(
+        &mut self,
+        rows: u64,
+        watch: &Watch,
+        each: &mut impl FnMut(&Rows<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let end = self.row + rows;
+        loop {
+            let whole = self.next(watch)?.unwrap_or_else(|| RecordBatch::new_empty(self.scan.schema()));
+            self.number(&whole)?;
+            let here = self.chosen.partition_point(|number| *number < end);
+            let ends = here < whole.num_rows() || whole.num_rows() == 0;
+            let batch = self.keep_ahead(whole, here);
+            self.chosen.truncate(here);
+            self.give(&batch, ends, each)?;
+            let next = self.chosen.last().map_or(self.row, |last| last + 1);
+            self.advance(if ends { end } else { next }, watch);
+            if ends {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads the numbers of the rows of `batch`, which come in the order of the file.
+    fn number(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+        let column = batch.columns().last().and_then(|column| column.as_primitive_opt::<Int64Type>());
+        let numbers = column.ok_or_else(|| Error::bug("a scan with a condition brings no numbers of rows"))?;
+        self.chosen.clear();
+        self.chosen.extend(numbers.values().iter().map(|number| number.cast_unsigned()));
+        let all = self.row..self.row + self.left;
+        if self.chosen.is_sorted_by(|a, b| a < b) && self.chosen.iter().all(|number| all.contains(number)) {
+            return Ok(());
+        }
+        Err(Error::bug("a scan with a condition brings other rows than those it was to look at, or in another order"))
+    }
+
+    /// The next rows, as they come; nothing after the last.
+    fn next(&mut self, watch: &Watch) -> Result<Option<RecordBatch>, Error> {
+        let batch = match self.ahead.take() {
+            Some(batch) => Some(batch),
+            None => self.scan.next_batch()?,
         };
         if watch.is_cancelled() {
             return Err(Error::new(Code::Cancelled, "the chunk was asked to stop"));
         }
-        let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+        Ok(batch)
+    }
+
+    /// The first `rows` rows of `whole`; the others, if there are any, come next.
+    fn keep_ahead(&mut self, whole: RecordBatch, rows: usize) -> RecordBatch {
         if whole.num_rows() <= rows {
-            return Ok(whole);
+            return whole;
         }
         self.ahead = Some(whole.slice(rows, whole.num_rows() - rows));
-        Ok(whole.slice(0, rows))
+        whole.slice(0, rows)
+    }
+
+    fn advance(&mut self, next: u64, watch: &Watch) {
+        let rows = next - self.row;
+        self.row = next;
+        self.left -= rows;
+        watch.add_rows(rows);
     }
 
     fn give(
@@ -129,7 +200,9 @@ impl<'s> Reader<'s> {
         each: &mut impl FnMut(&Rows<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let Self { source, selection, row, .. } = self;
-        let (features, copied) = batch.columns().split_at(selection.features.len());
+        let chosen = selection.condition.map(|_| self.chosen.as_slice());
+        let (features, others) = batch.columns().split_at(selection.features.len());
+        let copied = &others[..selection.copied.len()];
         let mut columns = Vec::with_capacity(features.len());
         for (array, numbers) in features.iter().zip(&mut self.numbers) {
             let read = numeric(array.as_ref(), numbers)?;
@@ -139,10 +212,13 @@ impl<'s> Reader<'s> {
             );
         }
         if selection.missing == Missing::Error {
-            refuse_missing(&columns, source, selection, *row)?;
+            refuse_missing(&columns, source, selection, |at| chosen.map_or(*row + at as u64, |chosen| chosen[at]))?;
         }
-        let batch = Batch::new(&columns, source.index, *row)
-            .map_err(|e| Error::bug(format!("a scanned batch is malformed: {e}")))?;
+        let batch = match chosen {
+            Some(numbers) => Batch::of_rows(&columns, source.index, numbers),
+            None => Batch::new(&columns, source.index, *row),
+        };
+        let batch = batch.map_err(|e| Error::bug(format!("a scanned batch is malformed: {e}")))?;
         each(&Rows { batch, copied, ends_row_group })
     }
 
@@ -151,10 +227,16 @@ impl<'s> Reader<'s> {
     }
 }
 
-fn refuse_missing(columns: &[Column<'_>], source: &Source, selection: &Selection<'_>, row: u64) -> Result<(), Error> {
+/// `number` gives the number in the file of a row of the batch.
+fn refuse_missing(
+    columns: &[Column<'_>],
+    source: &Source,
+    selection: &Selection<'_>,
+    number: impl Fn(usize) -> u64,
+) -> Result<(), Error> {
     for (column, name) in columns.iter().zip(selection.features) {
         if let Some(at) = (0..column.len()).find(|at| column.value(*at).is_nan()) {
-            let row = row + at as u64;
+            let row = number(at);
             let message =
                 format!("column \"{name}\" has a missing value in row {row} and --missing error was asked for");
             return Err(missing::refused(name, message).in_file(&source.path));

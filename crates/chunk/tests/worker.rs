@@ -152,6 +152,7 @@ fn fit() -> Fit {
         rows: GROUPS.iter().sum(),
         missing: Missing::Center,
         fit_rows: None,
+        condition: None,
         maybe_identifiers: Vec::new(),
     })
     .unwrap()

@@ -69,6 +69,7 @@ fn spec(source: &Source, detector: &str, parameters: &Value) -> FitSpec {
         rows: source.rows as u64,
         missing: Missing::Center,
         fit_rows: None,
+        condition: None,
         maybe_identifiers: Vec::new(),
     }
 }

@@ -1,19 +1,30 @@
 //! Some rows of one file, as columns.
+//!
+//! Mostly they follow each other in the file; of rows that were chosen by a condition each has a number of its own.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::Column;
 
-/// Rows `first_row..first_row + rows` of file number `file`, as borrowed columns.
+/// Rows of file number `file`, in its order, as borrowed columns.
 ///
 /// Batches may be cut anywhere: no score and no summary depends on where.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
     columns: &'a [Column<'a>],
     file: u32,
-    first_row: u64,
+    numbers: Numbers<'a>,
     rows: usize,
+}
+
+/// The numbers of rows in their file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Numbers<'a> {
+    /// From this one on, each the one after the one before it.
+    From(u64),
+    /// Of each row.
+    Each(&'a [u64]),
 }
 
 /// Columns that are no batch.
@@ -27,7 +38,7 @@ pub enum BatchError {
         column: usize,
         /// How long it is.
         rows: usize,
-        /// How long the first one is.
+        /// How long the first one is, or how many rows are numbered.
         expected: usize,
     },
 }
@@ -41,7 +52,19 @@ impl<'a> Batch<'a> {
         let rows = columns.first().ok_or(BatchError::NoColumns)?.len();
         match columns.iter().position(|column| column.len() != rows) {
             Some(column) => Err(BatchError::Length { column, rows: columns[column].len(), expected: rows }),
-            None => Ok(Self { columns, file, first_row, rows }),
+            None => Ok(Self { columns, file, numbers: Numbers::From(first_row), rows }),
+        }
+    }
+
+    /// A batch of rows that do not all follow each other: `numbers` says which rows of the file they are. It may have no column.
+    ///
+    /// # Errors
+    /// When a column is longer or shorter than the numbers.
+    pub fn of_rows(columns: &'a [Column<'a>], file: u32, numbers: &'a [u64]) -> Result<Self, BatchError> {
+        let rows = numbers.len();
+        match columns.iter().position(|column| column.len() != rows) {
+            Some(column) => Err(BatchError::Length { column, rows: columns[column].len(), expected: rows }),
+            None => Ok(Self { columns, file, numbers: Numbers::Each(numbers), rows }),
         }
     }
 
@@ -63,10 +86,18 @@ impl<'a> Batch<'a> {
         self.file
     }
 
-    /// The row number of row 0 within its file.
+    /// The row number of row 0 within its file; 0 of a batch without rows that are numbered one by one.
     #[must_use]
     pub fn first_row(&self) -> u64 {
-        self.first_row
+        match self.numbers {
+            Numbers::From(first) => first,
+            Numbers::Each(numbers) => numbers.first().copied().unwrap_or(0),
+        }
+    }
+
+    /// The row numbers within the file.
+    pub(crate) fn numbers(&self) -> Numbers<'a> {
+        self.numbers
     }
 }
 
@@ -75,7 +106,7 @@ impl fmt::Display for BatchError {
         match self {
             Self::NoColumns => write!(f, "a batch needs at least one column"),
             Self::Length { column, rows, expected } => {
-                write!(f, "column {column} has {rows} rows, and the first column has {expected}")
+                write!(f, "column {column} has {rows} rows, and the others have {expected}")
             }
         }
     }
@@ -95,5 +126,9 @@ mod tests {
         assert_eq!(refused, Err(BatchError::Length { column: 1, rows: 3, expected: 2 }));
         assert_eq!(Batch::new(&[], 0, 0).map(|_| ()), Err(BatchError::NoColumns));
         assert_eq!(Batch::new(&columns[..1], 7, 9).unwrap().rows(), 2);
+        let refused = Batch::of_rows(&columns, 0, &[4, 9]).map(|_| ());
+        assert_eq!(refused, Err(BatchError::Length { column: 1, rows: 3, expected: 2 }));
+        assert_eq!(Batch::of_rows(&columns[..1], 7, &[4, 9]).unwrap().first_row(), 4);
+        assert_eq!(Batch::of_rows(&[], 7, &[4, 9]).unwrap().rows(), 2);
     }
 }

@@ -7,7 +7,8 @@
 //!
 //! In each pass every chunk gets an [`Observer`], whose summary bytes may be kept and sent anywhere; `advance` merges
 //! them in chunk order. A fit between passes is data too ([`Fit::to_bytes`]). A source small enough to be sampled whole
-//! needs one pass: what the second would count is counted in memory.
+//! needs one pass: what the second would count is counted in memory. A fit with a condition begins with a pass that counts
+//! the rows that meet it, and brings no column.
 
 use sha2::{Digest, Sha256};
 
@@ -38,14 +39,26 @@ impl Fit {
     /// When the spec names what there is not, or has nothing to fit.
     pub fn new(spec: FitSpec) -> Result<Self, FitError> {
         let asked = Asked::new(spec)?;
+        if asked.spec.condition.is_some() {
+            return Ok(Self { asked, stage: Stage::Count });
+        }
+        Ok(Self::of_counted(asked))
+    }
+
+    /// A fit that knows how many rows there are.
+    pub(crate) fn of_counted(asked: Asked) -> Self {
         let stage = asked.sampled_rows().map_or(Stage::Blank, |_| Stage::Sample { rows: asked.spec.rows });
-        Ok(Self { asked, stage })
+        Self { asked, stage }
     }
 
     /// The same fit, told what is said of its source. Where that suffices to count at once, one pass does what two
     /// would: the pass checks what it was told, and another follows only where that was wrong.
+    /// What is said of rows that may not meet a condition is of no use.
     #[must_use]
     pub fn guided(self, claims: &Claims) -> Self {
+        if self.asked.spec.condition.is_some() {
+            return self;
+        }
         if matches!(self.stage, Stage::Sample { .. }) {
             let read = pilot_rows(&claims.groups);
             return if read == 0 { self } else { Self { stage: Stage::Sample { rows: read }, ..self } };
@@ -69,7 +82,14 @@ impl Fit {
         &self.asked.spec
     }
 
-    /// Which pass is next, from 1; 0 reads only the row groups it was announced for, as a pilot does, and the pass of a fit to a sample.
+    /// The columns that batches of this pass bring.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        if matches!(self.stage, Stage::Count) { &[] } else { &self.asked.spec.columns }
+    }
+
+    /// Which pass is next, from 1; 0 is before these: it reads only the row groups it was announced for, as a pilot does and the
+    /// pass of a fit to a sample, or counts the rows that meet the condition.
     #[must_use]
     pub fn pass(&self) -> u32 {
         self.stage.pass(self.asked.spec.rows)
@@ -110,7 +130,7 @@ impl Fit {
         match &mut lean.stage {
             Stage::Pilot { groups, .. } => groups.clear(),
             Stage::Second { first, .. } => first.sample = Some(Sample::new(self.asked.spec.columns.len())),
-            Stage::Blank | Stage::Sample { .. } | Stage::Guessed { .. } => {}
+            Stage::Count | Stage::Blank | Stage::Sample { .. } | Stage::Guessed { .. } => {}
         }
         lean.to_bytes()
     }
@@ -123,7 +143,7 @@ impl Fit {
         let refuse = |error: CodecError| FitError::Data(format!("a stored fit cannot be used: {error}; start afresh"));
         let mut reader = Reader::new(bytes, MAGIC).map_err(refuse)?;
         let spec = serde_json::from_slice(reader.bytes().map_err(refuse)?).map_err(|_| refuse(CodecError::Damaged))?;
-        let fit = Self::new(spec)?;
+        let fit = Self::of_counted(Asked::new(spec)?);
         let summary = |reader: &mut Reader<'_>| Summary::decode(reader, &fit.recipe());
         let cuts = |ranges: &[Range], used: &[usize]| freeze::cuts(&fit.asked, ranges, used).ok().flatten();
         let stage = Stage::decode(&mut reader, &fit.asked.method.wants(), fit.asked.spec.columns.len(), summary, cuts)
@@ -152,12 +172,12 @@ impl Fit {
                 let wanted = self.asked.sampled_rows().unwrap_or(rows);
                 Some(Sampling::no_fewer(self.asked.spec.seed, rows, wanted))
             }
-            Stage::Second { .. } => None,
+            Stage::Count | Stage::Second { .. } => None,
         };
         Recipe {
-            only_sample: matches!(self.stage, Stage::Sample { .. }),
+            only_sample: matches!(self.stage, Stage::Count | Stage::Sample { .. }),
             fingerprint: self.fingerprint(),
-            columns: self.asked.spec.columns.len(),
+            columns: self.columns().len(),
             moments: wants.moments && first,
             range: wants.ranges() && first,
             sampling,

@@ -19,6 +19,7 @@
 //!     rows: 1000,
 //!     missing: Missing::Center,
 //!     fit_rows: None,
+//!     condition: None,
 //!     maybe_identifiers: Vec::new(),
 //! })?;
 //! let model = loop {

@@ -120,6 +120,7 @@ impl Merger {
         let Self { fit, total, level, sampled, .. } = self;
         let Fit { stage, .. } = &fit;
         match stage {
+            Stage::Count => return counted(fit.asked, total.rows).map(Next::Pass),
             Stage::Pilot { ranges, rows, groups } => {
                 if total.rows != *rows || sampled.len() != groups.iter().filter(|group| group.pilot).count() {
                     return Err(FitError::Bug(format!("a pilot read {} of {rows} rows", total.rows)));
@@ -164,6 +165,18 @@ impl Merger {
     }
 }
 
+/// The fit to so many rows, those that meet its condition.
+fn counted(asked: Asked, rows: u64) -> Result<Fit, FitError> {
+    if rows > asked.spec.rows {
+        return Err(other_rows(rows, asked.spec.rows));
+    }
+    if rows == 0 {
+        let condition = asked.spec.condition.unwrap_or_default();
+        return Err(FitError::Data(format!("there are no rows to fit on where {condition}")));
+    }
+    Ok(Fit::of_counted(Asked { spec: FitSpec { rows, ..asked.spec }, ..asked }))
+}
+
 /// The model of sampled rows, as if there were no others.
 fn model_of_sample(asked: Asked, mut sample: Sample, level: Level) -> Result<Model, FitError> {
     let (source_rows, sampled) = (asked.spec.rows, sample.rows());
@@ -173,7 +186,7 @@ fn model_of_sample(asked: Asked, mut sample: Sample, level: Level) -> Result<Mod
     for cells in &mut sample.columns {
         *cells = chosen.iter().map(|&row| cells[row]).collect();
     }
-    let spec = FitSpec { rows: chosen.len() as u64, fit_rows: Some(FitRows::All), ..asked.spec };
+    let spec = FitSpec { rows: chosen.len() as u64, fit_rows: Some(FitRows::All), condition: None, ..asked.spec };
     let model = fit_in_memory(Fit::new(spec)?, sample.columns, level)?;
     Ok(model.of_sample(source_rows))
 }

@@ -91,7 +91,7 @@ impl Observer {
                 self.summary.observe(self.level, &self.recipe, index, cells, &mut self.workspace);
             }
         }
-        if !self.gathered[0].is_empty() {
+        if self.gathered.first().is_some_and(|cells| !cells.is_empty()) {
             self.summary.end_block(self.level, &self.workspace);
             self.gathered.iter_mut().for_each(Vec::clear);
         }

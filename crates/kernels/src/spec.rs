@@ -34,7 +34,7 @@ pub struct FitSpec {
     /// Keys the hash that chooses the sampled rows.
     #[serde(default)]
     pub seed: u64,
-    /// Rows planned, over all files.
+    /// Rows planned, over all files; with a condition at most so many, until those that meet it are counted.
     pub rows: u64,
     /// What a missing cell means.
     #[serde(default)]
@@ -42,6 +42,9 @@ pub struct FitSpec {
     /// How many rows the fit looks at; what its detector needs where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fit_rows: Option<FitRows>,
+    /// The SQL expression that is true of the rows to fit on; all of them where nothing is said. It is for whoever reads them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
     /// Those of the columns that are left out where they turn out to be identifiers: columns of whole numbers that nobody asked for by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub maybe_identifiers: Vec<String>,

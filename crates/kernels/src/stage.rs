@@ -1,6 +1,7 @@
 //! Where a fit stands: what its next pass knows before it reads a row.
 //!
 //! ```text
+//! Count ── (as if the rows that were counted were all there are)
 //! Sample ── model (of the sampled rows, as if there were no others)
 //! Blank ──────────────────────────────┬── model (one pass, or all rows sampled)
 //!                                     ├── Second ── model
@@ -26,6 +27,8 @@ use crate::wants::Wants;
 /// What is known before a pass.
 #[derive(Clone, Debug)]
 pub(crate) enum Stage {
+    /// Not even how many rows meet the condition of the fit, which this pass counts.
+    Count,
     /// Nothing.
     Blank,
     /// Nothing, and this pass only samples rows: of `rows` ones, those of all row groups or of some.
@@ -54,10 +57,10 @@ pub(crate) struct Targets {
 }
 
 impl Stage {
-    /// Which pass over the source, of `all` rows, is next: 0 where some of its row groups are read.
+    /// Which pass over the source, of `all` rows, is next: 0 where some of its row groups are read, or nothing but a condition.
     pub(crate) fn pass(&self, all: u64) -> u32 {
         match self {
-            Self::Pilot { .. } => 0,
+            Self::Count | Self::Pilot { .. } => 0,
             Self::Sample { rows } => u32::from(*rows == all),
             Self::Blank | Self::Guessed { .. } => 1,
             Self::Second { .. } => 2,
@@ -66,7 +69,7 @@ impl Stage {
 
     pub(crate) fn targets(&self) -> Option<&Targets> {
         match self {
-            Self::Blank | Self::Sample { .. } | Self::Pilot { .. } => None,
+            Self::Count | Self::Blank | Self::Sample { .. } | Self::Pilot { .. } => None,
             Self::Guessed { targets, .. } | Self::Second { targets, .. } => Some(targets),
         }
     }
@@ -94,6 +97,7 @@ impl Stage {
                 writer.u8(4);
                 writer.u64(*rows);
             }
+            Self::Count => writer.u8(5),
         }
     }
 
@@ -107,7 +111,7 @@ impl Stage {
                 }
             }
             Self::Second { first, .. } => first.encode(writer),
-            Self::Blank | Self::Sample { .. } | Self::Guessed { .. } => {}
+            Self::Count | Self::Blank | Self::Sample { .. } | Self::Guessed { .. } => {}
         }
     }
 
@@ -121,8 +125,10 @@ impl Stage {
         cuts: impl FnOnce(&[Range], &[usize]) -> Option<Vec<Cuts>>,
     ) -> Result<Self, CodecError> {
         let kind = reader.u8()?;
-        if kind == 0 {
-            return Ok(Self::Blank);
+        match kind {
+            0 => return Ok(Self::Blank),
+            5 => return Ok(Self::Count),
+            _ => {}
         }
         let rows = if matches!(kind, 1 | 4) { reader.u64()? } else { 0 };
         if kind == 4 {

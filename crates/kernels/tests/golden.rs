@@ -58,6 +58,7 @@ fn fit(case: &Case) -> Model {
         rows: case.columns[0].len() as u64,
         missing: Missing::Center,
         fit_rows: None,
+        condition: None,
         maybe_identifiers: Vec::new(),
     };
     let fit = Fit::new(spec).unwrap();

@@ -96,6 +96,7 @@ fn request(file: &Path, columns: &[String], first_row: u64, rows: u64) -> ScanRe
         shifted: Vec::new(),
         first_row,
         rows,
+        condition: None,
     }
 }
 

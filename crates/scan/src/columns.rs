@@ -5,6 +5,7 @@ use crate::chunk::Chunk;
 use crate::foreign::Foreign;
 use crate::query::Rows;
 use crate::request::ScanRequest;
+use crate::select;
 use crate::types::{self, Road, Role};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
@@ -26,8 +27,10 @@ impl Columns {
     pub(crate) fn new(rows: &mut Rows, request: &ScanRequest) -> Result<Self, Error> {
         let features = request.columns.iter().map(|name| (name, Role::Feature));
         let copied = request.copied.iter().map(|name| (name, Role::Copied));
+        let numbers = request.condition.as_ref().map(|_| select::ROW_NUMBER.to_owned());
+        let numbers = numbers.iter().map(|name| (name, Role::Feature));
         let (mut roads, mut converted) = (Vec::new(), Vec::new());
-        for (index, (name, role)) in features.chain(copied).enumerate() {
+        for (index, (name, role)) in features.chain(copied).chain(numbers.clone()).enumerate() {
             let logical = rows.column_type(index)?;
             let road = types::road(&logical, role).ok_or_else(|| types::not_numeric(name, &logical))?;
             if road == Road::Foreign {
@@ -40,7 +43,7 @@ impl Columns {
             _ => Some(Foreign::new(&rows.connection, converted)?),
         };
         let mut conversions = foreign.iter().flat_map(Foreign::fields);
-        let names = request.columns.iter().chain(&request.copied);
+        let names = request.columns.iter().chain(&request.copied).chain(numbers.map(|(name, _)| name));
         let fields = roads
             .iter()
             .zip(names)

@@ -111,6 +111,12 @@ impl Failure {
         }
     }
 
+    /// Whether an expression could not be computed of some cell, as where a text that is no number is cast to one.
+    pub(crate) fn is_of_a_cell(&self) -> bool {
+        const OF_CELLS: [&str; 3] = ["Conversion Error", "Invalid Input Error", "Out of Range Error"];
+        self.kind == Kind::Other && OF_CELLS.iter().any(|opening| self.text.starts_with(opening))
+    }
+
     /// Whether an IO error comes from the operating system. The Parquet reader calls malformed content IO errors as
     /// well, and a file that is shorter than its footer says is malformed too.
     fn is_of_the_file_system(&self) -> bool {

@@ -28,6 +28,9 @@ pub struct ScanRequest {
     pub shifted: Vec<ShiftedDecimal>,
     /// The number in the file of the first row.
     pub first_row: u64,
-    /// How many rows; a scan that delivers another number fails.
+    /// How many rows; a scan that delivers another number fails, but for one with a condition.
     pub rows: u64,
+    /// Of those rows only the ones of which this SQL expression is true, each with its number in the file: a column of `Int64`
+    /// after all others.
+    pub condition: Option<String>,
 }

@@ -84,7 +84,8 @@ impl Scanner {
             Err(Stop::Refused(error)) => Err(error.in_file(&request.file)),
             Err(Stop::Failed(failure)) => {
                 let missing = select::missing_column(&failure, request, &database, name);
-                Err(missing.unwrap_or_else(|| self.failed(&failure, &request.file, name)))
+                let failed = || select::of_condition(self.failed(&failure, &request.file, name), &failure, request);
+                Err(missing.unwrap_or_else(failed))
             }
         }
     }
@@ -188,7 +189,7 @@ impl Scan<'_> {
     fn read(&mut self) -> Result<Option<RecordBatch>, Error> {
         let chunk = match self.rows.next_chunk() {
             Ok(Some(chunk)) => Arc::new(chunk),
-            Ok(None) if self.delivered == self.request.rows => return Ok(None),
+            Ok(None) if self.request.condition.is_some() || self.delivered == self.request.rows => return Ok(None),
             Ok(None) => {
                 let found = format!("found only {} rows", self.delivered);
                 return Err(self.refuse(&found, Error::data));
@@ -196,7 +197,8 @@ impl Scan<'_> {
             Err(Stop::Refused(error)) => return Err(error.in_file(&self.request.file)),
             Err(Stop::Failed(failure)) => {
                 let file = &self.request.file;
-                return Err(self.scanner.failed(&failure, file, self.scanner.sources.name(file)?));
+                let error = self.scanner.failed(&failure, file, self.scanner.sources.name(file)?);
+                return Err(select::of_condition(error, &failure, &self.request));
             }
         };
         self.delivered = self.delivered.saturating_add(chunk.rows() as u64);

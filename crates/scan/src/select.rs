@@ -8,7 +8,7 @@ use crate::database::{Connection, Database};
 use crate::error::{Failure, Kind};
 use crate::query::{Fetch, Rows, Stop, Value};
 use crate::request::{ScanRequest, ShiftedDecimal};
-use batch_core_error::Error;
+use batch_core_error::{Code, Error};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,21 +19,26 @@ const SOURCE: &str = "read_parquet($1, file_row_number = true, hive_partitioning
 const COLUMNS: &str = "SELECT * FROM read_parquet($1, hive_partitioning = false, union_by_name = false) LIMIT 0";
 
 /// The column that DuckDB adds.
-const ROW_NUMBER: &str = "file_row_number";
+pub(crate) const ROW_NUMBER: &str = "file_row_number";
 /// Columns that DuckDB answers for, whether or not the file has them.
 const PHANTOMS: [&str; 3] = [ROW_NUMBER, "filename", "file_index"];
 
 /// The statement for a request: the path and the row bounds are its parameters.
 pub(crate) fn statement(request: &ScanRequest) -> Result<String, Error> {
     let names = || request.columns.iter().chain(&request.copied);
-    let columns: Vec<_> = names().map(|name| expression(name, &request.shifted)).collect();
-    if columns.is_empty() {
-        return Err(Error::config("a scan needs at least one column"));
-    }
+    let mut columns: Vec<_> = names().map(|name| expression(name, &request.shifted)).collect();
     if names().any(String::is_empty) {
         return Err(Error::config("a column without a name cannot be read").in_column(""));
     }
-    Ok(format!("SELECT {} FROM {SOURCE} WHERE {ROW_NUMBER} BETWEEN $2 AND $3", columns.join(", ")))
+    // On lines of its own, so that a comment at its end hides nothing of ours.
+    let condition = request.condition.as_ref().map_or_else(String::new, |sql| format!(" AND (\n{sql}\n)"));
+    if request.condition.is_some() {
+        columns.push(ROW_NUMBER.into());
+    }
+    if columns.is_empty() {
+        return Err(Error::config("a scan needs at least one column"));
+    }
+    Ok(format!("SELECT {} FROM {SOURCE} WHERE {ROW_NUMBER} BETWEEN $2 AND $3{condition}", columns.join(", ")))
 }
 
 /// The column, under its name; one that DuckDB shifts is put right.
@@ -62,8 +67,9 @@ pub(crate) fn check_names(
     name: &str,
 ) -> Result<(), Stop> {
     let wanted: Vec<_> = request.columns.iter().chain(&request.copied).collect();
-    if rows.columns() != wanted.len() {
-        return Err(Error::bug(format!("DuckDB answers {} columns with {}", wanted.len(), rows.columns())).into());
+    let all = wanted.len() + usize::from(request.condition.is_some());
+    if rows.columns() != all {
+        return Err(Error::bug(format!("DuckDB answers {all} columns with {}", rows.columns())).into());
     }
     for (index, column) in wanted.into_iter().enumerate() {
         let answered = rows.column_name(index);
@@ -102,6 +108,18 @@ pub(crate) fn missing_column(
     }
     let missing = request.columns.iter().chain(&request.copied).find(|column| !columns.contains(column))?;
     Some(no_such_column(missing, &columns).in_file(&request.file))
+}
+
+/// The error, saying on what condition rows were read; one about a cell is then the condition's fault, which alone looks at cells.
+pub(crate) fn of_condition(mut error: Error, failure: &Failure, request: &ScanRequest) -> Error {
+    let Some(condition) = &request.condition else { return error };
+    error.message = format!("{} (in the rows where {condition})", error.message);
+    if failure.is_of_a_cell() {
+        error.code = Code::Config;
+        return error
+            .hinted(Some("write the condition so that it can be computed of every row: with try_cast, for example"));
+    }
+    error
 }
 
 fn no_such_column(column: &str, columns: &[String]) -> Error {

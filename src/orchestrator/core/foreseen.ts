@@ -11,7 +11,7 @@ import { refuseLocked } from '../places/locks.ts';
 import { foreseeRivals } from '../places/rivals.ts';
 import { approveTargets, refusePlaces, refuseSavedModel, refuseUnwritable } from '../places/targets.ts';
 import { jobPaths } from '../prepare/home.ts';
-import type { Prepared } from '../prepare/prepare.ts';
+import { filesOf, type Prepared } from '../prepare/prepare.ts';
 
 /** What a run would warn of, and its refusal, if it has one. No database is opened, no lock taken, nothing written. */
 export async function foreseen(prepared: Prepared): Promise<string[]> {
@@ -42,10 +42,11 @@ function ownStatus({ home, jobId }: Prepared): JobStatus | undefined {
 }
 
 /** What becomes of a job that was begun before. */
-function goesOn({ home, jobId, options, facts }: Prepared, { state, error }: JobStatus): string[] {
+function goesOn(prepared: Prepared, { state, error }: JobStatus): string[] {
+  const { home, jobId, options } = prepared;
   if (options.fresh) return [`job ${jobId} was begun before, and would start over (--fresh)`];
-  const files = readBeginning(home, jobId)?.files ?? facts.files;
-  if (sourceDifferences('resume', files, facts.files).length > 0)
+  const now = filesOf(prepared);
+  if (sourceDifferences('resume', readBeginning(home, jobId)?.files ?? now, now).length > 0)
     return [`job ${jobId} was begun before, and would begin anew: its source is not what it was`];
   if (isFinished(state))
     return [

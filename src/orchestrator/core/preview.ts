@@ -30,8 +30,8 @@ export interface PlanReport {
 /** What a run would do, and what it would refuse, by all that can be seen without touching anything. */
 export async function preview(prepared: Prepared): Promise<PlanReport> {
   // What the home has is not fitted.
-  const fit = findShared(prepared).found ? undefined : prepared.fit;
-  const report = planReport({ ...prepared, fit }, recentReports(prepared.home));
+  const fitting = findShared(prepared).found ? undefined : prepared.fitting;
+  const report = planReport({ ...prepared, fitting }, recentReports(prepared.home));
   return { ...report, warnings: [...(await foreseen(prepared)), ...report.warnings] };
 }
 
@@ -43,7 +43,7 @@ export function planReport(prepared: Prepared, recent: readonly Report[]): PlanR
   if (plan.oversized > 0)
     warnings.push(`${plan.oversized} row groups are larger than --chunk-rows ${spec.chunkRows}: each is one chunk`);
   const scans = [
-    ...passesOf(prepared.fit).map((pass) => `fit-${pass}`),
+    ...passesOf(prepared.fitting?.step).map((pass) => `fit-${pass}`),
     ...(spec.score?.flag.kind === 'top' ? ['rank'] : []),
     'score',
   ];

@@ -78,7 +78,7 @@ async function scoredSource(output: string, begun: Beginning | undefined): Promi
     const paths = request.realPaths ?? (await resolveSource(request.sources, '/'));
     const facts = await readFacts(paths);
     refuseChanged(
-      files.map((file, i) => ({ ...file, path: paths[i] ?? '' })),
+      files.slice(0, request.spec.inputs.length).map((file, i) => ({ ...file, path: paths[i] ?? '' })),
       facts,
     );
     return { facts, names: request.spec.inputs.map(({ name }) => name) };

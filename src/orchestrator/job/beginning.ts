@@ -11,7 +11,7 @@ export async function readRequest(home: string, jobId: string): Promise<StoredRe
   return stored && requestOf(stored);
 }
 
-/** What a job was asked to do, and what its source was then, each file by what is known of it. */
+/** What a job was asked to do, and what its source was then, each file by what is known of it; then what it only fits on. */
 export interface Beginning {
   request: StoredRequest;
   files: readonly KnownIdentity[];
@@ -23,12 +23,14 @@ export function readBeginning(home: string, jobId: string): Beginning | undefine
   const written = record?.request as Partial<StoredRequest> | undefined;
   if (![written?.spec, written?.options, written?.asked ?? {}].every(isObject)) return undefined;
   const request = requestFrom(written as WrittenRequest);
-  const { inputs } = request.spec;
+  const { inputs, fit } = request.spec;
   // One that somebody changed may lack what ours has.
-  const files = (Array.isArray(inputs) ? inputs : []).map((input, i) => {
-    const mtimeNs = record?.mtimesNs?.[i];
-    return { ...input, ...(mtimeNs !== undefined && { mtimeNs }) };
-  });
+  const files = [inputs, fit?.inputs]
+    .flatMap((some) => (Array.isArray(some) ? some : []))
+    .map((input, i) => {
+      const mtimeNs = record?.mtimesNs?.[i];
+      return { ...input, ...(mtimeNs !== undefined && { mtimeNs }) };
+    });
   return { request, files };
 }
 

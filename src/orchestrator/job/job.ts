@@ -6,6 +6,7 @@ import { JobLock } from '../../bindings/native.ts';
 import { BatchCoreError } from '../../errors.ts';
 import { type Approved, NOTHING_APPROVED } from '../../sink/target.ts';
 import { temporaryPrefix } from '../../sink/temporaries.ts';
+import type { SourceFile } from '../../source/facts.ts';
 import {
   differencesText,
   type FieldDifference,
@@ -195,7 +196,7 @@ export async function beginJob(
   job: OpenJob,
   begin: {
     request: StoredRequest;
-    files: Prepared['facts']['files'];
+    files: readonly SourceFile[];
     fresh: boolean;
     /** It is this job that is to go on, and no other: it is not begun anew because its source changed. */
     goOn: boolean;
@@ -235,7 +236,7 @@ function beginningOf(
   const refused = begin.goOn ? changedInput(stored, changed) : undefined;
   if (refused) throw refused;
   if (unfinished && changed.length === 0) return { resumed: true, ...(stored.specJson !== specJson && { specJson }) };
-  const why = `this job was left unfinished and begins anew: its source is not what it was (${differencesText(changed)})`;
+  const why = `this job was left unfinished and begins anew: its source is not what it was (${changed[0]?.file}: ${differencesText(changed)})`;
   return { resumed: false, restarted: { specJson, files: [...files] }, ...(changed.length > 0 && { why }) };
 }
 

@@ -13,13 +13,16 @@ export type Asked = Pick<Prepared, 'spec' | 'sources' | 'options' | 'realPaths' 
 /** The refusal of what is asked for now, because job `jobId`, which was asked for `before`, is unfinished. */
 export function mismatchError(jobId: string, before: StoredRequest, now: Asked): BatchCoreError {
   const differences = allDifferences(before, now);
-  const inputOnly = differences.length > 0 && differences.every(({ field }) => /^(inputs|real path)/.test(field));
+  const inputOnly = differences.length > 0 && differences.every(({ field }) => OF_SOURCES.test(field));
   return new BatchCoreError(
     inputOnly ? 'INPUT_CHANGED' : 'JOB_MISMATCH',
     `job ${jobId} for ${now.output.path} is unfinished and was begun differently: ${differences.map(words).join('; ')}`,
     { where: { job: jobId, file: now.output.path }, hint: hintFor(jobId, before, now, differences) },
   );
 }
+
+/** What differs where files are read that are not what they were. */
+const OF_SOURCES = /^((fit\.)?inputs|real path)/;
 
 function allDifferences(before: StoredRequest, now: Asked): SpecDifference[] {
   const others = [
@@ -39,7 +42,7 @@ function movedFiles({ realPaths: before = [] }: StoredRequest, { realPaths: now 
 }
 
 const sameSources = (before: StoredRequest, now: Asked): boolean =>
-  specDifferences(before.sources, now.sources).length === 0;
+  specDifferences([before.sources, before.asked['fitOn']], [now.sources, now.options.fitOn]).length === 0;
 
 /** What the job was asked can be asked again, unless what was asked for by name is another thing now: a resume would meet that too. */
 function hintFor(jobId: string, before: StoredRequest, now: Asked, differences: readonly SpecDifference[]): string {
@@ -48,7 +51,7 @@ function hintFor(jobId: string, before: StoredRequest, now: Asked, differences: 
     if (field === 'model' && model !== undefined && before.asked['model'] === model)
       return [`put the old model back at ${model}`];
     if (field.startsWith('versions')) return ['use the version that it began with'];
-    return /^(inputs|real path)/.test(field) && sameSources(before, now) ? ['put the old source back'] : [];
+    return OF_SOURCES.test(field) && sameSources(before, now) ? ['put the old source back'] : [];
   });
   const [first, ...more] = new Set(remedies);
   if (first === undefined && differences.length > 0)

@@ -9,7 +9,7 @@ import { isOfLeftovers } from '../../sink/temporaries.ts';
 import { differencesText, sourceDifferences } from '../../source/identity.ts';
 import type { StoredOutput, StoredPublication } from '../../store/job.ts';
 import { readText, statsAt } from '../../store/smallFile.ts';
-import type { Prepared } from '../prepare/prepare.ts';
+import { filesOf, type Prepared } from '../prepare/prepare.ts';
 import type { OpenJob } from './job.ts';
 import { readOwnModel } from './ownModel.ts';
 
@@ -26,11 +26,11 @@ export type Recall =
 export async function recall(prepared: Prepared, job: OpenJob): Promise<Recall> {
   const { stored, publication } = job;
   if (stored?.state !== 'completed' || prepared.options.fresh) return { kind: 'none' };
-  const differences = sourceDifferences('recall', stored.files, prepared.facts.files);
+  const differences = sourceDifferences('recall', stored.files, filesOf(prepared));
   if (differences.length > 0)
     return {
       kind: 'again',
-      why: `the source was touched since this job was finished (${differencesText(differences)})`,
+      why: `the source was touched since this job was finished (${differences[0]?.file}: ${differencesText(differences)})`,
     };
   if (!publication?.report) return { kind: 'again', why: 'the record of what this job published is lost' };
   if (prepared.options.verifyInput && !(publication.report as Report).inputVerified)

@@ -24,7 +24,7 @@ import { mismatchError } from '../job/mismatch.ts';
 import { isAlive, truthful } from '../job/told.ts';
 import { jobPaths } from '../prepare/home.ts';
 import { inputFiles, writtenPlaces } from '../prepare/output.ts';
-import type { Prepared } from '../prepare/prepare.ts';
+import { filesOf, type Prepared } from '../prepare/prepare.ts';
 
 /**
  * Refuses while another job is unfinished for the same output that could still be gone on with, saying in which fields the
@@ -130,7 +130,7 @@ export async function refuseAnother(prepared: Prepared, jobId: string): Promise<
 
 async function whyAnother(prepared: Prepared, jobId: string): Promise<BatchCoreError> {
   const stored = (await readDatabase(prepared.home, jobId))?.stored;
-  const changed = stored && changedInput(stored, sourceDifferences('resume', stored.files, prepared.facts.files));
+  const changed = stored && changedInput(stored, sourceDifferences('resume', stored.files, filesOf(prepared)));
   const request = changed ? undefined : await readRequest(prepared.home, jobId);
   if (request) return mismatchError(jobId, request, prepared);
   return changed ?? new BatchCoreError('JOB_NOT_FOUND', `job ${jobId} has no record to go on from`);
@@ -141,14 +141,18 @@ function unknownRival({ jobId, error }: UnreadableJob): string {
 }
 
 /** Whether what the job reads is there as it was: every file of it, in its place, and no other. */
-async function sourceIsIntact({ request, files }: Beginning, { output, home, facts }: Prepared): Promise<boolean> {
-  const { sources, realPaths, options } = request;
+async function sourceIsIntact({ request, files }: Beginning, prepared: Prepared): Promise<boolean> {
+  const { output, home } = prepared;
+  const { sources, realPaths, options, asked } = request;
   try {
     const written = writtenPlaces(output, options['saveModel']);
-    const paths = await inputFiles(sources, { places: written, jobs: () => publications(home) });
-    const places = await Promise.all(paths.map((path) => storage.realPath(path)));
+    const look = { places: written, jobs: () => publications(home), of: sources };
+    const scored = await inputFiles(sources, look);
+    const fitOn = Array.isArray(asked['fitOn']) ? asked['fitOn'].map(String) : [];
+    const paths = [...scored, ...(await inputFiles(fitOn, look))];
+    const places = await Promise.all(scored.map((path) => storage.realPath(path)));
     // Of files that are read now the footers are known too.
-    const read = new Map(facts.files.map((file) => [file.path, file]));
+    const read = new Map(filesOf(prepared).map((file) => [file.path, file]));
     const now = await Promise.all(paths.map(async (path) => read.get(path) ?? { path, ...(await statIdentity(path)) }));
     const moved = realPaths !== undefined && places.some((place, i) => place !== realPaths[i]);
     return !moved && sourceDifferences('resume', files, now).length === 0;

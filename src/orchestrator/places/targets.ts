@@ -9,7 +9,7 @@ import { readBeginning } from '../job/beginning.ts';
 import type { OpenJob } from '../job/job.ts';
 import { ownModelDigest } from '../job/ownModel.ts';
 import { jobPaths } from '../prepare/home.ts';
-import type { Prepared } from '../prepare/prepare.ts';
+import { filesOf, type Prepared } from '../prepare/prepare.ts';
 import { claimAt } from './claims.ts';
 import { judgeModel } from './save.ts';
 
@@ -31,8 +31,8 @@ export function savedPlace(prepared: Prepared): Place | undefined {
 
 /** Refuses what must never be written, whatever lies there. */
 export function refusePlaces(prepared: Prepared): void {
-  const { kind, facts, home, options } = prepared;
-  const inputs = facts.files.map((file) => file.path);
+  const { kind, home, options } = prepared;
+  const inputs = filesOf(prepared).map((file) => file.path);
   if (kind === 'score' && options.model !== undefined) inputs.push(options.model);
   checkPlaces(placesOf(prepared), { inputs, home });
 }

@@ -45,6 +45,13 @@ export function needsOf(
   };
 }
 
+/** Of each need the greater one. */
+export function mostOf(needs: MemoryNeeds, others: MemoryNeeds | undefined): MemoryNeeds {
+  if (!others) return needs;
+  const names = Object.keys(needs) as (keyof MemoryNeeds)[];
+  return names.reduce((most, name) => ({ ...most, [name]: Math.max(needs[name], others[name]) }), needs);
+}
+
 /** What kept columns take in memory: of each the most in any file, together. */
 function keptNeeds(
   facts: SourceFacts,

@@ -49,6 +49,8 @@ export interface Written {
   places: readonly string[];
   /** Asked only where something lies at one of them. */
   jobs: () => readonly (Pick<JobStatus, 'source'> & { places: readonly string[] })[];
+  /** What the command scores. */
+  of: readonly string[];
 }
 
 /** The places that a command writes to. */
@@ -65,14 +67,15 @@ export function inputFiles(asked: readonly string[], written: Written): Promise<
  * The files of a directory or pattern but for what this very command wrote among them before: it was not there when it was
  * asked for first, and a source that grew by it would be another.
  */
-function exceptWritten(files: string[], asked: readonly string[], { places, jobs }: Written): string[] {
-  const sources = asked.map((source) => fromHere(source));
+function exceptWritten(files: string[], asked: readonly string[], { places, jobs, of }: Written): string[] {
+  const named = asked.map((source) => fromHere(source));
+  const sources = JSON.stringify(of.map((source) => fromHere(source)));
   const written = (file: string, at: readonly string[]) => {
     const real = realPlace(file);
-    return !sources.includes(file) && at.some((place) => real === place || real.startsWith(place + sep));
+    return !named.includes(file) && at.some((place) => real === place || real.startsWith(place + sep));
   };
   if (!files.some((file) => written(file, places))) return files;
-  const same = jobs().filter(({ source }) => JSON.stringify(source) === JSON.stringify(sources));
+  const same = jobs().filter(({ source }) => JSON.stringify(source) === sources);
   const made = places.filter((place) => same.some((job) => job.places.includes(place)));
   return files.filter((file) => !written(file, made));
 }

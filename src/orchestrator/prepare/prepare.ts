@@ -1,20 +1,11 @@
 /** From what was asked to what will be done: facts, model, identity and plan. Reads the source's footers; writes nothing. */
 import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
-import {
-  beginFit,
-  type DetectorInfo,
-  detectorTable,
-  duckdbVersion,
-  type FitClaims,
-  type FitStep,
-  NativeModel,
-} from '../../bindings/native.ts';
+import { detectorTable, duckdbVersion, NativeModel } from '../../bindings/native.ts';
 import { BatchCoreError, readError } from '../../errors.ts';
 import { specialWords } from '../../files/head.ts';
 import { fromHere, isLost, notUtf8, placeOf } from '../../files/paths.ts';
-import { type Extent, GROUP_NUMBERS, withoutGroups } from '../../source/extent.ts';
-import { readFacts, type SourceFacts } from '../../source/facts.ts';
+import { readFacts, type SourceFacts, type SourceFile } from '../../source/facts.ts';
 import { storage } from '../../storage/sources.ts';
 import { publications } from '../../store/home.ts';
 import { measureCapacity } from '../../system.ts';
@@ -22,19 +13,13 @@ import { fingerprintOf, type JobSpec, jobIdOf, refuseNul, refuseRowNumbers, spec
 import { checkOptions, checkParameters } from '../spec/options.ts';
 import { DEFAULTS } from '../spec/optionTable.ts';
 import type { ScoreOptions } from '../spec/optionTypes.ts';
-import {
-  type Pilot,
-  type Plan,
-  type PlannedChunk,
-  planPilot,
-  planSample,
-  planScan,
-  SAMPLE_ROWS,
-} from '../spec/plan.ts';
+import { type Plan, planScan } from '../spec/plan.ts';
 import { type Budget, decideBudget, type MemoryNeeds, parseBytes, refuseAddressLimit } from '../spec/resources.ts';
 import { RESULT_VERSION } from '../spec/resultVersion.ts';
+import { checkCondition } from './condition.ts';
+import { type Fitting, fittingOf, ofWholeSource, type Source } from './fitting.ts';
 import { jobPaths, refuseHome, resolveHome } from './home.ts';
-import { needsOf } from './needs.ts';
+import { mostOf, needsOf } from './needs.ts';
 import { inputFiles, type Output, outputAt, resolveOutput, writtenPlaces } from './output.ts';
 
 export interface Prepared {
@@ -57,10 +42,13 @@ export interface Prepared {
   rows: number;
   /** What it will hold in memory. */
   needs: MemoryNeeds;
-  /** The fit before its first pass, where one fits. */
-  fit: FitStep | undefined;
-  /** What a pilot pass reads, where the fit begins with one, or what a fit to a sample does. */
-  pilot: PlannedChunk[];
+  /** What is fitted, and on what, where one fits. */
+  fitting: Fitting | undefined;
+}
+
+/** All files that a job reads: those of its source, and after them those that it only fits on. */
+export function filesOf({ facts, fitting }: Pick<Prepared, 'facts' | 'fitting'>): readonly SourceFile[] {
+  return fitting && !fitting.isSource ? [...facts.files, ...fitting.facts.files] : facts.files;
 }
 
 export async function prepare(
@@ -85,19 +73,15 @@ export async function prepare(
       : resolveOutput(options.out, asked);
   const home = resolveHome(options.home, output.path);
   refuseHome(home);
-  const places = writtenPlaces(output, options.saveModel);
-  const files = await inputFiles(asked, { places, jobs: () => publications(home) });
-  const facts = await readFacts(files, { groups: !model });
-  const rows = facts.files.reduce((sum, file) => sum + file.rows, 0);
-  if (rows === 0)
-    throw new BatchCoreError('SOURCE_EMPTY', `${asked.join(', ')} has no rows: there is nothing to ${kind}`, {
-      where: { file: files[0] ?? '' },
-      hint: 'check what wrote it',
-    });
-  refuseRowNumbers(facts);
+  const look = { places: writtenPlaces(output, options.saveModel), jobs: () => publications(home), of: asked };
+  const fitOn = options.fitOn === undefined ? undefined : [options.fitOn].flat();
+  const from = await readSource(asked, look, { groups: !model && !fitOn, purpose: kind });
+  const other = fitOn && (await readSource(fitOn, look, { groups: true, purpose: 'fit on' }));
+  const { facts, realPaths, rows } = from;
   const spec = specOf({
     kind,
     facts,
+    fitFacts: other?.facts,
     options,
     parameters,
     model: model && {
@@ -111,28 +95,26 @@ export async function prepare(
     versions: { result: RESULT_VERSION, duckdb: duckdbVersion() },
   });
   refuseNul(spec, facts);
+  if (options.fitWhere !== undefined) await checkCondition(options.fitWhere, (other ?? from).facts, '--fit-where');
   const fingerprint = fingerprintOf(spec);
   const plan = planScan(facts.files, spec.chunkRows);
-  const needs = needsOf(facts, spec.columns, spec.score?.keep ?? [], {
-    topRows: spec.score?.flag.kind === 'top' ? spec.score.flag.rows : 0,
-    chunks: plan.chunks.length,
-  });
+  const fitting = fittingOf(spec, other ?? from, table);
+  const needs = mostOf(
+    needsOf(facts, spec.columns, spec.score?.keep ?? [], {
+      topRows: spec.score?.flag.kind === 'top' ? spec.score.flag.rows : 0,
+      chunks: plan.chunks.length,
+    }),
+    other && needsOf(other.facts, spec.columns, [], { topRows: 0, chunks: fitting?.chunks.length ?? 0 }),
+  );
   const workers = options.engine === 'sequential' ? 1 : options.workers;
   const budget = decideBudget(capacity, { workers, memoryBytes, needs });
   const sources = asked.map((path) => fromHere(path));
-  const realPaths = await Promise.all(files.map((file) => storage.realPath(file)));
   const jobId = jobIdOf(fingerprint, { sources: realPaths, out: output.place });
   // A model that nobody asked to have elsewhere stays in the job.
   const published = output.path === '' ? outputAt(jobPaths(home, jobId).model, 'file') : output;
-  const pilot = spec.fit ? readFirst(spec.fit, facts, table) : undefined;
-  const fit =
-    pilot && spec.fit
-      ? beginFit(fitSpecOf(spec.fit, spec, rows), claimsOf(spec.columns, facts, pilot.groups))
-      : undefined;
   return {
     kind,
-    fit,
-    pilot: pilot?.chunks ?? [],
+    fitting,
     home,
     sources,
     realPaths,
@@ -150,79 +132,31 @@ export async function prepare(
   };
 }
 
-/** What is read of a source before all of it is, or instead: a pilot, or what is sampled. */
-function readFirst(
-  { detector, seed, fitRows }: NonNullable<JobSpec['fit']>,
-  facts: SourceFacts,
-  table: readonly DetectorInfo[],
-): Pilot {
-  const passes = table.find(({ name }) => name === detector)?.passes;
-  if (fitRows === 'all' || (fitRows === undefined && passes !== 0)) return planPilot(facts.files);
-  return planSample(facts.files, { seed, rows: fitRows ?? SAMPLE_ROWS });
-}
-
-/** The most cells that a sample may have: 64 MiB, which a fit copies. */
-const SAMPLE_CELLS_MAX = 2 ** 23;
-
-/** What is to be fitted, as the kernels read it. */
-function fitSpecOf(
-  { fitRows, maybeIdentifiers = [], ...fit }: NonNullable<JobSpec['fit']>,
-  { columns, missing }: JobSpec,
-  rows: number,
-): Record<string, unknown> {
-  const most = Math.max(1, Math.floor(SAMPLE_CELLS_MAX / columns.length));
-  if (typeof fitRows === 'number' && fitRows > most && fitRows < rows)
-    throw new BatchCoreError(
-      'USAGE',
-      `--fit-rows: a sample of ${fitRows} rows of ${columns.length} columns is too large`,
-      {
-        where: { option: '--fit-rows' },
-        hint: `give up to ${most}, or all`,
-      },
-    );
-  return {
-    ...{ ...fit, columns, missing, rows, maybe_identifiers: maybeIdentifiers },
-    ...(fitRows !== undefined && { fit_rows: fitRows }),
-  };
-}
-
-/** What the source's own statistics say of the columns to fit: nothing unless they tell of each. */
-function claimsOf(columns: readonly string[], facts: SourceFacts, groups: Pilot['groups']): FitClaims {
-  const extents = columns.flatMap((name) => facts.extents.get(name) ?? []);
-  const ranges = extents.length === columns.length ? extents.flatMap(({ low, high }) => [low, high]) : [];
-  return {
-    ranges,
-    groupRows: groups.rows,
-    groupPilot: groups.arePilot,
-    groupExtents: groupExtents(columns.length, extents, groups.rows.length),
-  };
-}
-
-/** Without what is said of each row group, which only a fit that begins is told. */
-function ofWholeSource(extents: SourceFacts['extents']): SourceFacts['extents'] {
-  return new Map([...extents].map(([name, extent]) => [name, withoutGroups(extent)]));
-}
-
-/** What is said of each row group, of each of so many columns: nothing unless it is said of all. */
-function groupExtents(columns: number, extents: readonly Extent[], groups: number): Float64Array {
-  const told = extents.flatMap((extent) => (extent.groups ? [extent.groups] : []));
-  if (told.length < columns) return new Float64Array();
-  const numbers = new Float64Array(groups * columns * GROUP_NUMBERS);
-  told.forEach((column, place) => {
-    for (let at = 0; at < groups * GROUP_NUMBERS; at += 1) {
-      const [group, number] = [Math.floor(at / GROUP_NUMBERS), at % GROUP_NUMBERS];
-      numbers[(group * columns + place) * GROUP_NUMBERS + number] = column[at] ?? 0;
-    }
-  });
-  return numbers;
+/** The facts of the files that are meant; refuses a source without a row. */
+async function readSource(
+  asked: readonly string[],
+  look: Parameters<typeof inputFiles>[1],
+  { groups, purpose }: { groups: boolean; purpose: string },
+): Promise<Source> {
+  const files = await inputFiles(asked, look);
+  const facts = await readFacts(files, { groups });
+  const rows = facts.files.reduce((sum, file) => sum + file.rows, 0);
+  if (rows === 0)
+    throw new BatchCoreError('SOURCE_EMPTY', `${asked.join(', ')} has no rows: there is nothing to ${purpose}`, {
+      where: { file: files[0] ?? '' },
+      hint: 'check what wrote it',
+    });
+  refuseRowNumbers(facts);
+  return { facts, rows, realPaths: await Promise.all(files.map((file) => storage.realPath(file))) };
 }
 
 /** Paths that mean the same from any directory: a job may be resumed from another one. */
 function absolutePaths(options: ScoreOptions): ScoreOptions {
-  const { model, saveModel } = options;
+  const { model, saveModel, fitOn } = options;
   return {
     ...options,
     ...(model !== undefined && { model: fromHere(model) }),
+    ...(fitOn !== undefined && { fitOn: [fitOn].flat().map((path) => fromHere(path)) }),
     ...(saveModel !== undefined && { saveModel: placeOf(saveModel, '--save-model') }),
   };
 }

@@ -5,8 +5,10 @@ import { DEFAULTS } from './optionTable.ts';
 /** The fingerprint of a job's fit: jobs of equal ones have models of equal digests, however their source is cut into chunks. */
 export function fitFingerprintOf({ versions, inputs, columns, missing, fit }: JobSpec): string {
   const { result, duckdb } = versions;
-  const content = inputs.map(({ name: _name, ...input }) => input);
-  return digestOf({ versions: { result, duckdb }, inputs: content, columns, missing, fit });
+  const { inputs: others, ...asked } = fit ?? { inputs: undefined };
+  // On what is fitted is what counts, and not whether it is scored too.
+  const content = (others ?? inputs).map(({ name: _name, ...input }) => input);
+  return digestOf({ versions: { result, duckdb }, inputs: content, columns, missing, fit: fit && asked });
 }
 
 /** The share that the file of a job's model flags where nothing else is asked for. */

@@ -28,13 +28,17 @@ export interface JobSpec {
   missing: Missing;
   chunkRows: number;
   /**
-   * `fitRows` is there where it was asked for; `maybeIdentifiers` are those of the columns that the fit leaves out where they number the
-   * rows, which an unfinished job of an earlier version has none of.
+   * `inputs`, `condition` and `fitRows` are there where they were asked for; `maybeIdentifiers` are those of the columns that the fit
+   * leaves out where they number the rows, which an unfinished job of an earlier version has none of.
    */
   fit: {
     detector: string;
     parameters: Parameters;
     seed: number;
+    /** What is fitted on, where that is another source. */
+    inputs?: SpecInput[];
+    /** SQL, true of the rows that are fitted on. */
+    condition?: string;
     fitRows?: number | 'all';
     maybeIdentifiers?: string[];
   } | null;
@@ -65,6 +69,8 @@ interface SavedModel {
 export interface SpecRequest {
   kind: 'score' | 'fit';
   facts: SourceFacts;
+  /** Of what is fitted on, where that is another source. */
+  fitFacts?: SourceFacts | undefined;
   options: ScoreOptions;
   /** Parameters as the detector's table completed them. */
   parameters: Parameters;
@@ -77,21 +83,16 @@ export interface SpecRequest {
 export const OUTPUT_COLUMNS = ['row', 'file', 'score', 'severity', 'anomaly', 'reasons'] as const;
 
 export function specOf(request: SpecRequest): JobSpec {
-  const { kind, facts, options, model } = request;
-  const names = relativeNames(facts.files.map((file) => file.path));
+  const { kind, facts, fitFacts, options, model } = request;
   refuseId(facts, options.id);
+  const columns = model ? modelColumns(facts, model.columns) : featureColumns(facts, options);
+  if (fitFacts) for (const name of columns) convertible(fitFacts, name, '--fit-on');
   return {
     schema: 'batch-core.job/1',
     kind,
     versions: { ...request.versions, plan: PLAN_VERSION },
-    inputs: facts.files.map((file, i) => ({
-      name: names[i] ?? '',
-      size: file.size,
-      footerBytes: file.footerBytes,
-      footerSha256: file.footerSha256,
-      rows: file.rows,
-    })),
-    columns: model ? modelColumns(facts, model.columns) : featureColumns(facts, options),
+    inputs: inputsOf(facts),
+    columns,
     missing: missingOf(options, model),
     chunkRows: options.chunkRows ?? DEFAULTS.chunkRows,
     fit: model
@@ -100,8 +101,10 @@ export function specOf(request: SpecRequest): JobSpec {
           detector: options.detector ?? DEFAULTS.detector,
           parameters: request.parameters,
           seed: options.seed ?? DEFAULTS.seed,
+          ...(fitFacts && { inputs: inputsOf(fitFacts) }),
+          ...(options.fitWhere !== undefined && { condition: options.fitWhere }),
           ...(options.fitRows !== undefined && { fitRows: options.fitRows }),
-          maybeIdentifiers: maybeIdentifiers(facts, options),
+          maybeIdentifiers: maybeIdentifiers(fitFacts ?? facts, columns, options),
         },
     contamination: kind === 'fit' ? (options.contamination ?? DEFAULTS.contamination) : null,
     model: model?.digest ?? null,
@@ -116,6 +119,14 @@ export function specOf(request: SpecRequest): JobSpec {
             compression: parseCompression(options.compression ?? DEFAULTS.compression),
           },
   };
+}
+
+function inputsOf({ files }: SourceFacts): SpecInput[] {
+  const names = relativeNames(files.map(({ path }) => path));
+  return files.map(({ size, footerBytes, footerSha256, rows }, i) => ({
+    name: names[i] ?? '',
+    ...{ size, footerBytes, footerSha256, rows },
+  }));
 }
 
 /** A model was fitted by its rule, and its scores mean nothing under another. */
@@ -297,10 +308,14 @@ export function featureColumns(
 const WHOLE_NUMBER = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DECIMAL\(\d+,0\))$/;
 
 /** The columns to score that are left out where they turn out to number the rows: of whole numbers, and named by nobody. */
-function maybeIdentifiers(facts: SourceFacts, options: Pick<ScoreOptions, 'columns' | 'exclude'>): string[] {
-  if (options.columns !== undefined) return [];
+function maybeIdentifiers(
+  facts: SourceFacts,
+  columns: readonly string[],
+  { columns: named }: Pick<ScoreOptions, 'columns'>,
+): string[] {
+  if (named !== undefined) return [];
   const whole = new Set(facts.columns.filter(({ type }) => WHOLE_NUMBER.test(type)).map(({ name }) => name));
-  return featureColumns(facts, options).filter((name) => whole.has(name));
+  return columns.filter((name) => whole.has(name));
 }
 
 /** The model's columns, all of which the source must have as numbers. */

@@ -9,8 +9,6 @@ export interface LaterRow {
 export const LATER_OPTIONS: Readonly<Record<RunGroup, readonly LaterRow[]>> = {
   fit: [
     { flags: '--where <sql>', doc: 'only rows that match' },
-    { flags: '--fit-on <source>', doc: 'fit on another source' },
-    { flags: '--fit-where <sql>', doc: 'fit on rows that match' },
     { flags: '--by <a,b>', doc: 'compare each row with its group' },
     { flags: '--time <column>', doc: 'compare each row with its time' },
     { flags: '--categories', doc: 'score text columns by rarity' },

@@ -116,6 +116,15 @@ const FIT = rows('fit', [
     doc: 'rows to fit on: a sample of so many, or all',
     otherwise: 'a sample where the detector needs no more, else all',
   },
+  {
+    name: 'fitWhere',
+    flags: '--fit-where <sql>',
+    kind: 'word',
+    check: text('an SQL condition'),
+    decides: 'bytes',
+    doc: 'fit on the rows of which this SQL condition is true, such as "not incident"',
+    otherwise: 'every row',
+  },
 ]);
 
 const SCORE = rows('score', [
@@ -136,6 +145,16 @@ const SCORE = rows('score', [
     decides: 'bytes',
     check: text('the path of a model', 'save the model with model.save(path) and give that path'),
     doc: 'a saved model to score with; nothing is fitted',
+  },
+  {
+    name: 'fitOn',
+    flags: '--fit-on <source>',
+    kind: 'paths',
+    check: paths,
+    decides: 'bytes',
+    doc: 'another source to fit on, such as the month before',
+    flagDoc: 'another source to fit on, such as the month before; repeatable',
+    otherwise: 'the source',
   },
   {
     name: 'saveModel',

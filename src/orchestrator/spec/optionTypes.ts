@@ -25,6 +25,8 @@ export interface FitOptions {
   seed?: number | undefined;
   /** Rows to fit on: a sample of so many, or all. Default: a sample where the detector needs no more, else all. */
   fitRows?: number | 'all' | undefined;
+  /** Fit on the rows of which this SQL condition is true, such as "not incident". Default: every row. */
+  fitWhere?: string | undefined;
   /** What carries chunks out: threads or sequential. Default: threads. */
   engine?: EngineName | undefined;
   /** Chunks at the same time. Default: the cores there are. */
@@ -51,6 +53,8 @@ export interface ScoreOptions extends FitOptions {
   out?: string | undefined;
   /** A saved model to score with; nothing is fitted. */
   model?: string | undefined;
+  /** Another source to fit on, such as the month before. Default: the source. */
+  fitOn?: string | readonly string[] | undefined;
   /** Where the model that was fitted is saved. */
   saveModel?: string | undefined;
   /** Columns copied to the output, or all. */

@@ -76,6 +76,19 @@ function nearestOption(name: string, taker: Taker): string {
   return nearest !== undefined ? `did you mean "${nearest}"?` : `its options are ${known.join(', ')}`;
 }
 
+/** What says how a model is fitted, or where it goes. */
+const OF_A_FIT = [
+  'detector',
+  'parameters',
+  'columns',
+  'exclude',
+  'seed',
+  'fitRows',
+  'fitOn',
+  'fitWhere',
+  'saveModel',
+] as const;
+
 function checkTogether(options: ScoreOptions, label: (name: string) => string): void {
   const rules = FLAG_RULES.filter((rule) => options[rule] !== undefined);
   const [first, second] = rules;
@@ -92,7 +105,7 @@ function checkTogether(options: ScoreOptions, label: (name: string) => string): 
       `leave ${label('workers')} out, or use the engine threads`,
     );
   if (options.model !== undefined)
-    for (const option of ['detector', 'parameters', 'columns', 'exclude', 'seed', 'fitRows', 'saveModel'] as const)
+    for (const option of OF_A_FIT)
       if (options[option] !== undefined && JSON.stringify(options[option]) !== '{}')
         refuse(
           label(option),

@@ -89,6 +89,9 @@ function parseSetting(text: string, before: Parameters = {}): Parameters {
   return Object.assign(Object.create(null) as Parameters, before, { [key]: text.slice(at + 1) });
 }
 
+/** A path. Given again, it adds to those before. */
+const parsePaths = (text: string, before: readonly string[] = []): string[] => [...before, text];
+
 type Parse = (text: string, before?: never) => unknown;
 
 /** How a word of each kind is read; one that is absent is taken as it is. `before`: what the same option said before. */
@@ -101,4 +104,5 @@ export const PARSERS: Readonly<Partial<Record<Kind, Parse>>> = {
   names: parseNames,
   namesOrAll: parseNamesOrAll,
   settings: parseSetting,
+  paths: parsePaths,
 };

@@ -2,13 +2,10 @@
 import type { NativeModel } from '../../bindings/native.ts';
 import type { Findings } from '../../bindings/task.ts';
 import type { Engine } from '../../engines/engine.ts';
-import { BatchCoreError } from '../../errors.ts';
 import type { Emit } from '../../events/bus.ts';
 import { type ChunkCounts, noChunks, type Phase } from '../../events/progress.ts';
 import { mergeFindings } from '../../report.ts';
 import { publishedFile, sha256Of } from '../../sink/sink.ts';
-import { statIdentity } from '../../source/facts.ts';
-import { differencesText, identityDifferences } from '../../source/identity.ts';
 import type { StoredOutput } from '../../store/job.ts';
 import { removeSummaries } from '../../store/workFiles.ts';
 import { type Execution, type OpenJob, retirePublication } from '../job/job.ts';
@@ -22,7 +19,7 @@ import type { Control } from './control.ts';
 import { type Flagging, obtainFlagging, obtainModel } from './model.ts';
 import type { Monitor } from './monitor.ts';
 import { type Timing, TOP_ROWS } from './outcome.ts';
-import type { PhaseRun } from './phaseRun.ts';
+import { over, type PhaseRun } from './phaseRun.ts';
 import { scoreAndPublish } from './score.ts';
 import { type VerifiedInput, verifyInput } from './verifyInput.ts';
 
@@ -93,10 +90,9 @@ async function work(
     control,
     retriesMax: prepared.options.retries ?? DEFAULTS.retries,
     chunks: prepared.plan.chunks,
-    sources: prepared.facts,
+    ...over(prepared.facts),
     epoch: execution.epoch,
     interrupt,
-    checkInput: (fileId) => checkInput(prepared, fileId),
   };
   const planSeconds = timing.lap();
   const verified = await verifyInput(prepared, run);
@@ -178,19 +174,4 @@ async function publishModel(prepared: Prepared, job: OpenJob, model: NativeModel
   };
   await job.store.setPublication({ state: 'published', temporary: '', output });
   return output;
-}
-
-async function checkInput(prepared: Prepared, fileId: number): Promise<void> {
-  const planned = prepared.facts.files[fileId];
-  if (!planned) throw new BatchCoreError('BUG', `there is no file ${fileId} in the plan`);
-  const differences = identityDifferences('chunk', planned, await statIdentity(planned.path));
-  if (differences.length === 0) return;
-  throw new BatchCoreError(
-    'INPUT_CHANGED',
-    `${planned.path} changed while it was read: ${differencesText(differences)}`,
-    {
-      where: { file: planned.path },
-      hint: 'nothing was published; run again when the file is at rest',
-    },
-  );
 }

@@ -5,7 +5,7 @@ import { openEngine, preloadEngine } from '../../engines/open.ts';
 import { isFinished } from '../../store/states.ts';
 import { readStatus } from '../../store/status.ts';
 import type { JobPaths } from '../prepare/home.ts';
-import type { Prepared } from '../prepare/prepare.ts';
+import { filesOf, type Prepared } from '../prepare/prepare.ts';
 import { DEFAULTS } from '../spec/optionTable.ts';
 import type { Budget } from '../spec/resources.ts';
 
@@ -55,7 +55,7 @@ function openOf(prepared: Prepared, { directory }: Pick<JobPaths, 'directory'>, 
     workers: budget.workers,
     worker: {
       library: libraryPath(),
-      files: prepared.facts.files.map((file) => file.path),
+      files: filesOf(prepared).map((file) => file.path),
       directory,
       memoryLimitBytes: budget.duckdbBytesPerWorker,
       keptBytesMax: budget.keptBytesPerVector,

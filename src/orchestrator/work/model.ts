@@ -15,7 +15,7 @@ import { shareOf } from '../spec/fitIdentity.ts';
 import type { JobSpec } from '../spec/jobSpec.ts';
 import type { PlannedChunk } from '../spec/plan.ts';
 import { mergePass } from './merging.ts';
-import type { PhaseRun } from './phaseRun.ts';
+import { over, type PhaseRun } from './phaseRun.ts';
 import { artifactOf } from './task.ts';
 
 /** A model, and what is to be said of how it was come by. */
@@ -60,10 +60,12 @@ export async function obtainModel(
 }
 
 async function fitPasses(prepared: Prepared, job: OpenJob, run: PhaseRun, counts: ChunkCounts): Promise<Uint8Array> {
-  if (!prepared.fit) throw new BatchCoreError('BUG', 'a job without a model has nothing to fit');
-  let step: FitStep = prepared.fit;
+  const { fitting } = prepared;
+  if (!fitting?.step) throw new BatchCoreError('BUG', 'a job without a model has nothing to fit');
+  let step: FitStep = fitting.step;
   // Of many row groups it is large, and the first step is the only one that needs it.
-  prepared.fit = undefined;
+  fitting.step = undefined;
+  const ofFit = { ...run, ...over(fitting.facts) };
   while (step.state && step.observer) {
     const { state, observer, pass } = step;
     // Workers read the state by path: with thousands of columns it is too large to send with every chunk.
@@ -71,9 +73,8 @@ async function fitPasses(prepared: Prepared, job: OpenJob, run: PhaseRun, counts
     writeFileSync(fitPath, observer);
     const fit = artifactOf(job.paths, fitPath, observer);
     const name = `fit-${pass}`;
-    const chunks = pass === 0 ? prepared.pilot : run.chunks;
     const merger = await mergePass(
-      { ...run, chunks },
+      { ...ofFit, chunks: pass === 0 ? fitting.first : fitting.chunks },
       {
         name,
         phase: 'fit',
@@ -84,7 +85,7 @@ async function fitPasses(prepared: Prepared, job: OpenJob, run: PhaseRun, counts
       },
       () => new FitMerger(state),
     );
-    step = await placed(prepared.facts.files, () => merger.finish());
+    step = await placed(fitting.facts.files, () => merger.finish());
   }
   if (!step.model) throw new BatchCoreError('BUG', 'the fit ended without a model');
   return step.model;

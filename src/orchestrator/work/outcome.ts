@@ -6,7 +6,7 @@ import { EXIT } from '../../errors.ts';
 import { ActiveTime, type ChunkCounts } from '../../events/progress.ts';
 import { type Report, topRow } from '../../report.ts';
 import type { Extent } from '../../source/extent.ts';
-import type { SourceColumn, SourceFacts } from '../../source/facts.ts';
+import type { SourceColumn } from '../../source/facts.ts';
 import type { StoredOutput } from '../../store/job.ts';
 import { peakRssBytes } from '../../system.ts';
 import type { Execution, OpenJob } from '../job/job.ts';
@@ -135,14 +135,15 @@ function equalWarning(column: string): string {
   return `column "${column}" was left out: its cells are equal as doubles, which tell whole numbers apart up to 2^53`;
 }
 
-function ignoredReason(column: SourceColumn, { spec, facts, options }: Prepared, model: NativeModel): string {
+function ignoredReason(column: SourceColumn, { spec, facts, fitting, options }: Prepared, model: NativeModel): string {
   const leftOut = model.facts.leftOut.find((one) => one.column === column.name);
   if (!leftOut) return unscoredReason(column, options);
   if (leftOut.reason === 'identifier') return leftOut.reason;
-  if (spec.model === null && wasRounded(leftOut, column, facts)) return EQUAL_AS_DOUBLES;
-  return isSaidOfAll(leftOut, facts.extents.get(column.name), model)
-    ? leftOut.reason
-    : `${leftOut.reason} in the sample`;
+  const { extents } = fitting?.facts ?? facts;
+  if (spec.model === null && wasRounded(leftOut, column, extents.get(column.name))) return EQUAL_AS_DOUBLES;
+  if (!isSaidOfAll(leftOut, extents.get(column.name), model)) return `${leftOut.reason} in the sample`;
+  const ofOthers = spec.fit?.condition !== undefined || fitting?.isSource === false;
+  return ofOthers ? `${leftOut.reason} in the fit` : leftOut.reason;
 }
 
 /** Whether what was seen of a column holds of all rows: these were seen, or the files' statistics say so. */
@@ -152,9 +153,8 @@ function isSaidOfAll({ reason }: LeftOut, extent: Extent | undefined, { facts }:
 }
 
 /** Whether cells that are one double may differ as they are stored. Where the files' statistics say, they are believed. */
-function wasRounded(leftOut: LeftOut, column: SourceColumn, facts: SourceFacts): boolean {
-  const integers = facts.extents.get(column.name)?.integers;
-  if (integers) return integers.length > 1;
+function wasRounded(leftOut: LeftOut, column: SourceColumn, extent: Extent | undefined): boolean {
+  if (extent?.integers) return extent.integers.length > 1;
   if (leftOut.reason !== 'constant' || typeof leftOut.value !== 'number') return false;
   const [, scale] = /^DECIMAL\(\d+,(\d+)\)$/.exec(column.type) ?? [];
   if (scale !== undefined) return Math.abs(leftOut.value) * 10 ** Number(scale) >= 2 ** 53;

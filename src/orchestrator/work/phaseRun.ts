@@ -1,8 +1,11 @@
 /** What a phase of a run works with, and what it is to do. */
 import type { Work } from '../../bindings/task.ts';
 import type { Engine } from '../../engines/engine.ts';
+import { BatchCoreError } from '../../errors.ts';
 import type { Emit } from '../../events/bus.ts';
 import type { ChunkCounts, Phase } from '../../events/progress.ts';
+import { type SourceFacts, statIdentity } from '../../source/facts.ts';
+import { differencesText, identityDifferences } from '../../source/identity.ts';
 import type { ChunkReceipt, JobStore, StoredChunk } from '../../store/job.ts';
 import type { PlannedChunk } from '../spec/plan.ts';
 import type { Control } from './control.ts';
@@ -45,4 +48,24 @@ export interface PhaseWork {
   resume?: (stored: readonly StoredChunk[]) => Promise<readonly number[]>;
   /** Told of each chunk whose receipt is committed; what it throws ends the phase. */
   done?: (chunkId: number, receipt: ChunkReceipt) => void;
+}
+
+/** What a phase reads: the files of a source, each of which is looked at around each chunk of it. */
+export function over(facts: SourceFacts): Pick<PhaseRun, 'sources' | 'checkInput'> {
+  return { sources: facts, checkInput: (fileId) => checkInput(facts, fileId) };
+}
+
+async function checkInput({ files }: SourceFacts, fileId: number): Promise<void> {
+  const planned = files[fileId];
+  if (!planned) throw new BatchCoreError('BUG', `there is no file ${fileId} in the plan`);
+  const differences = identityDifferences('chunk', planned, await statIdentity(planned.path));
+  if (differences.length === 0) return;
+  throw new BatchCoreError(
+    'INPUT_CHANGED',
+    `${planned.path} changed while it was read: ${differencesText(differences)}`,
+    {
+      where: { file: planned.path },
+      hint: 'nothing was published; run again when the file is at rest',
+    },
+  );
 }

@@ -32,7 +32,7 @@ import { refuseAnother, settleRivals } from '../places/rivals.ts';
 import { type ModelOrigin, saveModel } from '../places/save.ts';
 import { approveTargets, placesOf, refusePlaces, refuseUnwritable, savedPlace } from '../places/targets.ts';
 import { jobPaths } from '../prepare/home.ts';
-import { type Prepared, prepare } from '../prepare/prepare.ts';
+import { filesOf, type Prepared, prepare } from '../prepare/prepare.ts';
 import { splitOptions } from '../spec/options.ts';
 import type { ScoreOptions } from '../spec/optionTypes.ts';
 import { afterDeaths, type Budget } from '../spec/resources.ts';
@@ -142,7 +142,7 @@ async function begin(
   if (recalled.kind === 'again') warnings.push(`this job was finished before and runs again: ${recalled.why}`);
   const request = requestFor(prepared, approveTargets(prepared, job));
   refuseUnwritable(prepared);
-  const { files } = prepared.facts;
+  const files = filesOf(prepared);
   const [fresh, goOn] = [prepared.options.fresh ?? false, hooks.resumes !== undefined];
   const budget = await budgetAfterDeaths(prepared, job);
   prepared.budget = budget;

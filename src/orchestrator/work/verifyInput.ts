@@ -4,9 +4,9 @@ import { noChunks } from '../../events/progress.ts';
 import { inputDigest } from '../../source/inputDigest.ts';
 import type { Prepared } from '../prepare/prepare.ts';
 import { runPhase } from './phase.ts';
-import type { PhaseRun } from './phaseRun.ts';
+import { over, type PhaseRun, type PhaseWork } from './phaseRun.ts';
 
-/** What was found to be sound. */
+/** What was found to be sound: of the source that is scored; what is only fitted on is as sound, and not told of. */
 export interface VerifiedInput {
   /** SHA-256 over the row groups of each file, in order. */
   digests: string[];
@@ -16,12 +16,18 @@ export interface VerifiedInput {
 /** Throws SOURCE_DAMAGED, naming the place, when a page is not what it says. Finished chunks are not read again. */
 export async function verifyInput(prepared: Prepared, run: PhaseRun): Promise<VerifiedInput | null> {
   if (!prepared.options.verifyInput) return null;
-  await runPhase(run, {
-    name: 'verify',
+  const verify = (name: string): PhaseWork => ({
+    name,
     phase: 'plan',
     counts: noChunks(),
     work: () => ({ kind: 'verify' }),
   });
+  await runPhase(run, verify('verify'));
+  const { fitting } = prepared;
+  if (fitting && !fitting.isSource) {
+    const ofFit = { ...run, ...over(fitting.facts), chunks: fitting.chunks };
+    await runPhase(ofFit, verify('verify-fit'));
+  }
   const rowGroups = prepared.facts.files.map((): Verified['rowGroups'] => []);
   const pages = { checked: 0, withChecksum: 0 };
   let next = 0;

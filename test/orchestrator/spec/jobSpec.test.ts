@@ -69,6 +69,8 @@ describe('what an option decides', () => {
       contamination: 0.02,
       seed: 1,
       fitRows: 1000,
+      fitOn: ['c.parquet'],
+      fitWhere: 'x > 1',
       keep: ['name'],
     },
     ...{
@@ -84,7 +86,7 @@ describe('what an option decides', () => {
     ...{ verifyInput: true, signal: new AbortController().signal, onProgress: () => {}, onEvent: () => {} },
     ...{ id: 'x', label: 'x', source: 'elsewhere.parquet' },
   };
-  const apart = ['parameters', 'model'];
+  const apart = ['parameters', 'model', 'fitOn'];
 
   it.each(OPTIONS.filter(({ name }) => !apart.includes(name)).map((row) => [row.name, row] as const))(
     '%s',
@@ -107,10 +109,11 @@ describe('what an option decides', () => {
     expect(idOf({ ...what, ...how })).toBe(idOf(what));
   });
 
-  it('the detector’s parameters and a saved model decide bytes', () => {
+  it('the detector’s parameters, a saved model and what is fitted on decide bytes', () => {
     const rows = OPTIONS.filter(({ name }) => apart.includes(name));
-    expect(rows.map(({ decides }) => decides)).toEqual(['bytes', 'bytes']);
+    expect(rows.map(({ decides }) => decides)).toEqual(['bytes', 'bytes', 'bytes']);
     expect(idOf({}, { parameters: { n_bins: 3 } })).not.toBe(idOf({}));
+    expect(idOf({}, { fitFacts: facts })).not.toBe(idOf({}));
     const model = {
       digest: 'd',
       columns: ['x', 'y'],
@@ -126,6 +129,14 @@ describe('what an option decides', () => {
 describe('a fit', () => {
   const fitOf = (options: ScoreOptions, more: Partial<SpecRequest> = {}) =>
     fitFingerprintOf(specOf(request(options, more)));
+
+  it("to another source is that source's own", () => {
+    const [file] = facts.files.map((one) => ({ ...one, path: '/data/b.parquet', footerSha256: 'cd' }));
+    const other = { ...facts, files: file ? [file] : [] };
+    expect(fitOf({}, { fitFacts: other })).toBe(fitOf({}, { facts: other }));
+    expect(fitOf({}, { fitFacts: other })).not.toBe(fitOf({}));
+    expect(fitOf({ fitWhere: 'x > 1' })).not.toBe(fitOf({}));
+  });
 
   it.each<[string, ScoreOptions, Partial<SpecRequest>?]>([
     ['its share', { contamination: 0.2 }],

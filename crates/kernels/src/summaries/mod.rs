@@ -36,7 +36,7 @@ const MAGIC: [u8; 8] = *b"bcsummry";
 /// What a pass collects.
 #[derive(Clone, Debug)]
 pub(crate) struct Recipe {
-    /// Whether nothing but sampled rows is looked at.
+    /// Whether nothing but sampled rows is looked at, if any.
     pub(crate) only_sample: bool,
     /// Tells the passes of one fit, and the fits, apart.
     pub(crate) fingerprint: u64,
@@ -274,7 +274,7 @@ impl Recipe {
     /// none where there is no bracket.
     fn bins(&self) -> Option<impl Iterator<Item = usize> + use<'_>> {
         const BYTES: usize = 4 << 20;
-        let room = (BYTES / (3 * size_of::<counted::Bin>() * self.columns)).clamp(64, 1024);
+        let room = (BYTES / (3 * size_of::<counted::Bin>() * self.columns.max(1))).clamp(64, 1024);
         // The power of two that fits.
         let bins = 1 << room.ilog2();
         self.brackets.as_ref().map(|brackets| brackets.iter().map(move |bracket| bracket.map_or(0, |_| bins)))

@@ -7,6 +7,7 @@
 //! not secret.
 
 use crate::Batch;
+use crate::batch::Numbers;
 use crate::codec::{CodecError, Reader, Writer};
 use crate::keyed::{GOLDEN, mix, subkey};
 
@@ -82,7 +83,9 @@ impl Sample {
         let rows = u32::try_from(batch.rows()).expect("a batch has fewer than 2^32 rows");
         match sampling.limit {
             None => self.picked.extend(0..rows),
-            Some(limit) => pick(sampling.seed, limit, batch.file(), batch.first_row(), rows, &mut self.picked),
+            Some(limit) => {
+                pick(subkey(sampling.seed, u64::from(batch.file())), limit, batch.numbers(), rows, &mut self.picked);
+            }
         }
         for (sampled, column) in self.columns.iter_mut().zip(batch.columns()) {
             sampled.extend(self.picked.iter().map(|&row| {
@@ -115,15 +118,23 @@ impl Sample {
 }
 
 /// The positions of the rows whose hash lies below `limit`. No branch depends on a hash.
-fn pick(seed: u64, limit: u64, file: u32, first_row: u64, rows: u32, picked: &mut Vec<u32>) {
-    let key = subkey(seed, u64::from(file));
+fn pick(key: u64, limit: u64, numbers: Numbers<'_>, rows: u32, picked: &mut Vec<u32>) {
     picked.resize(rows as usize + 1, 0);
+    let counter = |number: u64| key.wrapping_add(number.wrapping_mul(GOLDEN));
     let mut count = 0;
-    let mut counter = key.wrapping_add(first_row.wrapping_mul(GOLDEN));
-    for row in 0..rows {
+    let mut offer = |row: u32, counter: u64| {
         picked[count] = row;
         count += usize::from(mix(counter) < limit);
-        counter = counter.wrapping_add(GOLDEN);
+    };
+    match numbers {
+        Numbers::From(first) => {
+            let mut counter = counter(first);
+            for row in 0..rows {
+                offer(row, counter);
+                counter = counter.wrapping_add(GOLDEN);
+            }
+        }
+        Numbers::Each(numbers) => (0..rows).zip(numbers).for_each(|(row, &number)| offer(row, counter(number))),
     }
     picked.truncate(count);
 }
@@ -150,6 +161,20 @@ mod tests {
         assert_eq!(whole, sampled(sampling, 3, &[0, 1, 2050, 2050, 64_000, 100_000]));
         assert_ne!(whole, sampled(sampling, 4, &[0, 100_000]));
         assert_ne!(whole, sampled(Sampling::new(8, 1_000_000, 1000), 3, &[0, 100_000]));
+    }
+
+    #[test]
+    fn rows_with_numbers_of_their_own_are_chosen_as_among_all() {
+        let sampling = Sampling::new(7, 1_000_000, 1000);
+        let numbers: Vec<u64> = (0..100_000).filter(|row| row % 3 == 1).collect();
+        let values: Vec<f64> = numbers.iter().map(|&row| row as f64).collect();
+        let column = [Column::new(&values, None).unwrap()];
+        let mut sample = Sample::new(1);
+        sample.observe(sampling, &Batch::of_rows(&column, 3, &numbers).unwrap());
+        let mut of_all = sampled(sampling, 3, &[0, 100_000]);
+        of_all.retain(|row| values.contains(row));
+        assert_eq!(sample.columns[0], of_all);
+        assert!(!of_all.is_empty());
     }
 
     #[test]

@@ -108,6 +108,7 @@ impl Table {
             rows: self.rows() as u64,
             missing: Missing::Center,
             fit_rows: None,
+            condition: None,
             maybe_identifiers: Vec::new(),
         }
     }

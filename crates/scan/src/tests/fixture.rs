@@ -73,6 +73,7 @@ pub(crate) fn request(file: &Path, columns: &[&str], copied: &[&str], rows: std:
         shifted: Vec::new(),
         first_row: rows.start,
         rows: rows.end - rows.start,
+        condition: None,
     }
 }
 
