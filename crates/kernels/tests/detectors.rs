@@ -42,9 +42,10 @@ fn a_planted_outlier_has_the_highest_score_and_its_column_is_the_reason() {
 #[test]
 fn reasons_of_a_sum_add_up_to_the_score() {
     let table = Table::new(6, 2500, |_, row, uniform| (row % 11 > 0).then(|| normal(uniform)));
-    for (detector, parameters) in
-        [("zscore", json!({"aggregate": "sum"})), ("mad", json!({"aggregate": "sum"})), ("auto", json!({}))]
-    {
+    let sums = ["zscore", "mad", "iqr"].map(|detector| (detector, json!({"aggregate": "sum"})));
+    let others =
+        ["auto", "copod", "ecod", "eif", "hst", "iforest", "inne", "knn"].map(|detector| (detector, json!({})));
+    for (detector, parameters) in sums.into_iter().chain(others) {
         let model = table.fit(detector, &parameters).unwrap();
         let scores = scores(&table, &model);
         table.batch(&table.all(), 0, 2500, &mut |batch| {
@@ -52,7 +53,10 @@ fn reasons_of_a_sum_add_up_to_the_score() {
             for row in (0..2500).step_by(97) {
                 let reasons = explainer.reasons(batch, row, usize::MAX);
                 let sum: f64 = reasons.iter().map(|reason| reason.contribution).sum();
-                assert!(row % 11 == 0 || (sum - scores[row]).abs() <= 1e-9 * scores[row], "{detector} row {row}");
+                let score = scores[row];
+                // A set that has the row itself has no distance to share out.
+                let slack = if detector == "inne" { 0.02 } else { 1e-9 };
+                assert!(row % 11 == 0 || (sum - score).abs() <= slack * score, "{detector} row {row}: {sum} {score}");
                 assert!(reasons.iter().all(|reason| reason.contribution > 0.0 && reason.value.is_finite()));
             }
         });

@@ -207,9 +207,9 @@ const SCORE = rows('score', [
     decides: 'bytes',
     doc: 'reasons per flagged row, 0 for none',
     more:
-      'A reason is a column, its value and its contribution. auto, eif, hst, iforest, inne, knn: contributions add up to the score. zscore, ' +
-      'mad: a contribution is |z| of that cell, and the score is the largest (with --set aggregate=sum they add up, those of ' +
-      'zscore being squares of z). hbos, loda: they add up to the score less a constant of the model. mahalanobis, mcd, pca: those ' +
+      'A reason is a column, its value and its contribution. auto, copod, ecod, eif, hst, iforest, inne, knn: contributions add up to the ' +
+      'score. zscore, mad, iqr: a contribution is |z| of that cell (of iqr how far it is out), and the score is the largest (with ' +
+      '--set aggregate=sum they add up, those of zscore being squares of z). hbos, loda: they add up to the score less a constant of the model. mahalanobis, mcd, pca: those ' +
       'of all columns add up to the score, and negative ones are not listed',
   },
   {

@@ -67,10 +67,11 @@ export interface ScoreOptions extends FitOptions {
   top?: number | undefined;
   /**
    * Reasons per flagged row, 0 for none. Default: 3. A reason is a column, its value and its contribution. auto,
-   * eif, hst, iforest, inne, knn: contributions add up to the score. zscore, mad: a contribution is |z| of that
-   * cell, and the score is the largest (with the parameter aggregate: 'sum' they add up, those of zscore being
-   * squares of z). hbos, loda: they add up to the score less a constant of the model. mahalanobis, mcd, pca:
-   * those of all columns add up to the score, and negative ones are not listed.
+   * copod, ecod, eif, hst, iforest, inne, knn: contributions add up to the score. zscore, mad, iqr: a
+   * contribution is |z| of that cell (of iqr how far it is out), and the score is the largest (with the
+   * parameter aggregate: 'sum' they add up, those of zscore being squares of z). hbos, loda: they add up to the
+   * score less a constant of the model. mahalanobis, mcd, pca: those of all columns add up to the score, and
+   * negative ones are not listed.
    */
   explain?: number | undefined;
   /** Codec of the output: zstd[:level], snappy or none. Default: zstd:1. */
