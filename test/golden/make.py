@@ -1,5 +1,5 @@
-"""Writes zscore.json, hbos.json, mad.json, iqr.json, ecod.json, copod.json, mahalanobis.json, mcd.json, pca.json, knn.json, inne.json,
-loda.json, iforest.json, eif.json and hst.json beside itself: what SciPy, scikit-learn, PyOD, eif and river answer.
+"""Writes zscore.json, hbos.json, mad.json, iqr.json, ecod.json, copod.json, mahalanobis.json, mcd.json, mcd-sklearn.json,
+mcd-sklearn-divided.json, pca.json, knn.json, inne.json, loda.json, iforest.json, eif.json and hst.json beside itself: what SciPy, scikit-learn, PyOD, eif and river answer.
 
 Nothing here is random between runs: every data set has its own fixed seed, so a second run writes the same bytes.
 The format is told in README.md.
@@ -20,9 +20,10 @@ from pyod.models.hbos import HBOS
 from pyod.models.inne import INNE
 from pyod.models.loda import LODA
 from pyod.models.mad import MAD
+from pyod.models.mcd import MCD
 from pyod.models.pca import PCA as PyodPCA
 from river.anomaly import HalfSpaceTrees
-from sklearn.covariance import EmpiricalCovariance
+from sklearn.covariance import EllipticEnvelope, EmpiricalCovariance, MinCovDet
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.impute import SimpleImputer
@@ -86,6 +87,24 @@ def data_sets():
     add("mad-zero", lambda r: np.column_stack([
         np.where(r.random(60) < 0.7, 3.0, r.normal(3, 2, 60)), (r.random(60) < 0.1).astype(float), r.normal(size=60)]))
     return sets
+
+
+def mcd_sets():
+    """What MinCovDet divides: more than 500 rows, more than 1,500; a third of them a cluster of its own. And wide, narrow and uneven data."""
+    def clustered(seed, rows, columns):
+        rng = np.random.default_rng(seed)
+        return np.vstack([rng.normal(size=(rows - rows // 3, columns)), rng.normal(6, 0.5, (rows // 3, columns))]).round(2)
+
+    rng = np.random.default_rng(50)
+    wide = rng.integers(-3, 4, (220, 200)).astype(float)
+    wide[:20] *= 5
+    further = {
+        "520-rows": clustered(51, 520, 3), "1600-rows": clustered(52, 1600, 2), "200-columns": wide,
+        "one-column-ties": rng.integers(0, 9, (61, 1)).astype(float),
+        "one-column-cluster": clustered(53, 90, 1),
+        "both-scales": clustered(54, 60, 3) * [1e-9, 1, 1e9],
+    }
+    return {name: (fitted, beyond(fitted, rng, 4)) for name, fitted in further.items()}
 
 
 def holes(data, rng):
@@ -224,6 +243,37 @@ def mcd(fitted, new):
     found = Covariance(standard, close_together(standard))
     scores, scores_new = (found.distances(np.where(np.isnan(rows), found.mean, rows)) for rows in (scaled, scaled_new))
     return scores, scores_new, {"mean": scaler.mean_, "sd": scaler.scale_}, facts
+
+
+def mcd_sklearn(fitted, new, compat):
+    """MinCovDet, asserted equal to EllipticEnvelope and to PyOD's MCD; without data of which rounding decides what it finds."""
+    facts, given = {}, fitted
+    if np.isnan(fitted).any():
+        facts["derived"] = "missing cells are the mean of their column to the fit, and that of the rows found to the score"
+        fitted = np.where(np.isnan(fitted), np.nanmean(fitted, axis=0), fitted)
+    # Units cancel, but to it a covariance of less than 1e-8 is 0, and one of 1e16 times less than another is rounding.
+    units = 2.0 ** np.floor(np.log2(fitted.std(axis=0)))
+    if np.log2(units).min() < -10 or np.ptp(np.log2(units)) > 20:
+        facts["derived"] = "columns in units of a power of two"
+        given, fitted, new = given / units, fitted / units, new / units
+    model = MinCovDet(random_state=0).fit(fitted)
+    if np.linalg.matrix_rank(model.covariance_) < fitted.shape[1]:
+        # Which of all inverses is the least depends on units: ours are the deviations of the rows found.
+        facts["derived"] = "columns in units of their deviation in the rows found"
+        units = fitted[model.support_].std(axis=0)
+        units[units == 0] = 1
+        given, fitted, new = given / units, fitted / units, new / units
+        model = MinCovDet(random_state=0).fit(fitted)
+    for other in (fitted[:, ::-1], fitted * (1 + np.arange(fitted.shape[1]) % 3) / 3):
+        found = MinCovDet(random_state=0).fit(other)
+        if not np.array_equal(found.support_, model.support_) or not np.allclose(found.dist_, model.dist_, rtol=1e-9, atol=1e-9):
+            raise Undecided
+    found, scores_new = (model.mahalanobis(np.where(np.isnan(rows), model.location_, rows)) for rows in (given, new))
+    scores = model.mahalanobis(fitted)
+    agree(scores, model.dist_, "MinCovDet's distances", 1e-9)
+    agree(scores, MCD(random_state=0).fit(fitted).decision_scores_, "scikit-learn and PyOD", 1e-9)
+    agree(scores, -EllipticEnvelope(random_state=0).fit(fitted).score_samples(fitted), "MinCovDet and EllipticEnvelope")
+    return found, scores_new, None, facts
 
 
 def knn(fitted, new, n_neighbors):
@@ -622,6 +672,10 @@ def components(name):
         yield {"compat": "pyod"}
 
 
+def envelopes(_name):
+    yield {"compat": "sklearn"}
+
+
 def near(_name):
     yield {"n_neighbors": 3}
 
@@ -667,7 +721,8 @@ def aggregates(_name):
     yield {"aggregate": "sum"}
 
 
-def write(detector, function, parameters_of, sets, versions=None):
+def write(detector, function, parameters_of, sets, versions=None, file=None):
+    file = file or detector
     cases = [
         case(" ".join([name, *map(str, parameters.values())]), detector, function, data, parameters)
         for name, data in sets.items()
@@ -677,9 +732,9 @@ def write(detector, function, parameters_of, sets, versions=None):
     versions = json.dumps({package: version(package) for package in PACKAGES} | (versions or {}))
     text = f'{{"versions": {versions}, "cases": [\n{lines}\n]}}\n'
     if len(text) > FILE_BYTES_MAX:
-        raise SystemExit(f"{detector}.json would hold {len(text)} bytes, more than {FILE_BYTES_MAX}")
-    pathlib.Path(__file__).with_name(f"{detector}.json").write_text(text, encoding="ascii")
-    print(f"{detector}: {len(cases)} cases, {len(text)} bytes")
+        raise SystemExit(f"{file}.json would hold {len(text)} bytes, more than {FILE_BYTES_MAX}")
+    pathlib.Path(__file__).with_name(f"{file}.json").write_text(text, encoding="ascii")
+    print(f"{file}: {len(cases)} cases, {len(text)} bytes")
 
 
 if __name__ == "__main__":
@@ -692,6 +747,8 @@ if __name__ == "__main__":
     write("copod", copod, copulas, decided(whole(SETS), copod, {"compat": "pyod"}))
     write("mahalanobis", mahalanobis, nothing, SETS)
     write("mcd", mcd, nothing, decided(SETS, mcd, {}))
+    for file, sets in (("mcd-sklearn", SETS), ("mcd-sklearn-divided", mcd_sets())):
+        write("mcd", mcd_sklearn, envelopes, decided(sets, mcd_sklearn, {"compat": "sklearn"}), file=file)
     write("knn", knn, near, SETS)
     write("inne", inne, balls, decided(whole(SETS), inne, BALLS))
     write("loda", loda, cuts, decided(whole(SETS), loda, CUTS))

@@ -20,7 +20,7 @@ impl Asked {
     pub(crate) fn new(spec: FitSpec) -> Result<Self, FitError> {
         let (method, parameters) = detectors::choose(&spec.detector, &spec.parameters)?;
         spec.check()?;
-        method.check(&spec.columns)?;
+        method.check(&spec)?;
         Ok(Self { spec, method, parameters })
     }
 

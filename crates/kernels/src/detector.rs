@@ -20,7 +20,7 @@ use crate::known::Known;
 use crate::numbers::BLOCK;
 use crate::parameter::ParameterInfo;
 use crate::wants::Wants;
-use crate::{FitError, Level};
+use crate::{FitError, FitSpec, Level};
 
 /// One detector, as the help of the command line shows it.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -62,11 +62,11 @@ pub(crate) trait Method: Debug + Send + Sync {
     /// What is to be found out of the rows.
     fn wants(&self) -> Wants;
 
-    /// Refuses columns of which it can make nothing, before a row is read.
+    /// Refuses columns or a seed of which it can make nothing, before a row is read.
     ///
     /// # Errors
     /// When there are too many, say.
-    fn check(&self, _names: &[String]) -> Result<(), FitError> {
+    fn check(&self, _spec: &FitSpec) -> Result<(), FitError> {
         Ok(())
     }
 

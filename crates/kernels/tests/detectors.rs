@@ -294,6 +294,11 @@ fn settings_out_of_range_are_refused() {
         assert_eq!(Fit::new(refused).unwrap_err().code(), Code::Config);
     }
     assert_eq!(Fit::new(FitSpec { columns: vec![], ..spec() }).unwrap_err().code(), Code::Data);
+    // scikit-learn's seeds have 32 bits.
+    let seeded = |seed| Fit::new(FitSpec { seed, ..table.spec("mcd", &json!({"compat": "sklearn"})) });
+    assert!(seeded(u64::from(u32::MAX)).is_ok());
+    let refused = seeded(1 << 32).unwrap_err();
+    assert!(refused.to_string().contains("4294967295") && refused.code() == Code::Config, "{refused}");
     let model = table.fit("auto", &json!({})).unwrap();
     for share in [0.6, f64::NAN, -0.1] {
         assert_eq!(model.clone().with_contamination(share).unwrap_err().code(), Code::Config);

@@ -167,6 +167,12 @@ fn distances_from_most_rows_are_those_of_scikit_learn_given_the_rows() {
 }
 
 #[test]
+fn the_minimum_covariance_determinant_is_that_of_scikit_learn_given_the_seed() {
+    check("mcd-sklearn.json");
+    check("mcd-sklearn-divided.json");
+}
+
+#[test]
 fn distances_to_neighbours_are_those_of_scikit_learn_given_the_reference_rows() {
     check("knn.json");
 }

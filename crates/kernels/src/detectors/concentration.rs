@@ -48,6 +48,15 @@ pub(crate) struct Covariance {
     pairs: Vec<Pair>,
 }
 
+/// How columns vary in some rows, and how they do together.
+pub(crate) struct Correlations {
+    pub(crate) mean: Vec<f64>,
+    /// Standard deviations; 0 of a column that does not vary.
+    pub(crate) deviations: Vec<f64>,
+    /// Row after row; 0 where a column does not vary.
+    pub(crate) matrix: Vec<f64>,
+}
+
 impl Rows {
     /// Those that `columns` hold, in an order of no meaning; a cell that is missing or infinite counts as its column's mean.
     pub(crate) fn new(level: Level, centers: &[Center], columns: &[Vec<f64>]) -> Self {
@@ -60,12 +69,35 @@ impl Rows {
         Self { level, columns: columns.iter().zip(centers).map(column).collect(), count: columns[0].len() }
     }
 
+    /// Those that `columns` hold, as they are.
+    pub(crate) fn of_columns(level: Level, columns: Vec<Vec<f64>>) -> Self {
+        Self { level, count: columns[0].len(), columns }
+    }
+
+    pub(crate) fn columns(&self) -> &[Vec<f64>] {
+        &self.columns
+    }
+
+    pub(crate) fn level(&self) -> Level {
+        self.level
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Some of them.
+    pub(crate) fn some(&self, chosen: &[usize]) -> Self {
+        let column = |cells: &Vec<f64>| chosen.iter().map(|&row| cells[row]).collect();
+        Self { level: self.level, columns: self.columns.iter().map(column).collect(), count: chosen.len() }
+    }
+
     /// The cells of one row.
     pub(crate) fn row(&self, row: usize) -> Vec<f64> {
         self.columns.iter().map(|cells| cells[row]).collect()
     }
 
-    fn all(&self) -> Vec<usize> {
+    pub(crate) fn all(&self) -> Vec<usize> {
         (0..self.count).collect()
     }
 
@@ -82,7 +114,7 @@ impl Rows {
         // Of equal ones the first.
         let least = found.into_iter().min_by(|a, b| a.log_determinant().total_cmp(&b.log_determinant()));
         let least = least.expect("there are three");
-        if least.deviations.iter().all(|deviation| *deviation == IDLE) { all } else { least }
+        if least.is_idle() { all } else { least }
     }
 
     /// Where concentration leads from `chosen`.
@@ -103,21 +135,30 @@ impl Rows {
     fn nearest(&self, distances: &[f64]) -> Vec<usize> {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the rows")]
         let share = (CLOSE * self.count as f64) as usize;
-        let count = share.max(self.count.min(self.columns.len() + 2));
-        let mut rows = self.all();
-        if count < rows.len() {
-            rows.select_nth_unstable_by(count, |&a, &b| distances[a].total_cmp(&distances[b]).then(a.cmp(&b)));
-            rows.truncate(count);
-            rows.sort_unstable();
-        }
-        rows
+        nearest(distances, share.max(self.count.min(self.columns.len() + 2)))
     }
 
     /// Mean and covariance of the rows `chosen`. A column that does not vary in them counts by itself: in its own unit where those are all
     /// rows, else in so large a one that nothing but infinities shows.
     pub(crate) fn of(&self, chosen: &[usize]) -> Covariance {
+        self.covariance(chosen, DEVIATION_MIN)
+    }
+
+    /// The same where a column varies whose deviation is greater than `least`.
+    pub(crate) fn covariance(&self, chosen: &[usize], least: f64) -> Covariance {
+        let Correlations { mean, mut deviations, mut matrix } = self.correlations(chosen, least);
+        let (n, nothing) = (self.columns.len(), if chosen.len() == self.count { 1.0 } else { IDLE });
+        for i in 0..n {
+            if deviations[i] == 0.0 {
+                (deviations[i], matrix[i * n + i]) = (nothing, 1.0);
+            }
+        }
+        Covariance { mean, deviations, pairs: eigen::pairs(matrix, n) }
+    }
+
+    /// How the rows `chosen` vary, where a column does whose deviation is greater than `least`.
+    pub(crate) fn correlations(&self, chosen: &[usize], least: f64) -> Correlations {
         let (n, count) = (self.columns.len(), chosen.len() as f64);
-        let nothing = if chosen.len() == self.count { 1.0 } else { IDLE };
         let (mut mean, mut deviations) = (Vec::with_capacity(n), Vec::with_capacity(n));
         let mut scaled: Vec<Vec<f64>> = Vec::with_capacity(n);
         for cells in &self.columns {
@@ -126,13 +167,13 @@ impl Rows {
             let center = first + chosen.iter().map(|&row| cells[row] - first).sum::<f64>() / count;
             let mut centered: Vec<f64> = chosen.iter().map(|&row| cells[row] - center).collect();
             let deviation = (dot(self.level, &centered, &centered) / count).sqrt();
-            let varies = deviation > DEVIATION_MIN;
+            let varies = deviation > least;
             let scale = if varies { 1.0 / deviation } else { 0.0 };
             for cell in &mut centered {
                 *cell *= scale;
             }
             mean.push(center);
-            deviations.push(if varies { deviation } else { nothing });
+            deviations.push(if varies { deviation } else { 0.0 });
             scaled.push(centered);
         }
         let mut matrix = vec![0.0; n * n];
@@ -142,22 +183,22 @@ impl Rows {
                 (matrix[i * n + j], matrix[j * n + i]) = (product, product);
             }
         }
-        for i in 0..n {
-            if matrix[i * n + i] == 0.0 {
-                matrix[i * n + i] = 1.0;
-            }
-        }
-        Covariance { mean, deviations, pairs: eigen::pairs(matrix, n) }
+        Correlations { mean, deviations, matrix }
     }
 
     /// The squared Mahalanobis distance of each row.
     fn distances(&self, Covariance { mean, deviations, pairs }: &Covariance) -> Vec<f64> {
+        self.squares(mean, deviations, &whitening::scaled(whitening::with_variance(pairs)))
+    }
+
+    /// Of each row, in units of `deviations` from `mean`, the sum of the squares of its products with the directions.
+    pub(crate) fn squares(&self, mean: &[f64], deviations: &[f64], directions: &[Vec<f64>]) -> Vec<f64> {
         let scaled = |((cells, mean), deviation): ((&Vec<f64>, &f64), &f64)| {
             let scale = 1.0 / deviation;
             cells.iter().map(|cell| (cell - mean) * scale).collect()
         };
         let columns: Vec<Vec<f64>> = self.columns.iter().zip(mean).zip(deviations).map(scaled).collect();
-        whitening::squares(self.level, &columns, &whitening::scaled(whitening::with_variance(pairs)))
+        whitening::squares(self.level, &columns, directions)
     }
 
     /// The sum of each row's robust z-scores.
@@ -186,6 +227,17 @@ impl Rows {
 }
 
 impl Covariance {
+    /// Whether no column varies in the rows it is of.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.deviations.iter().all(|deviation| *deviation == IDLE)
+    }
+
+    /// The same times `factor`.
+    pub(crate) fn times(mut self, factor: f64) -> Self {
+        self.deviations.iter_mut().for_each(|deviation| *deviation *= factor.sqrt());
+        self
+    }
+
     /// Of rows standardized by `centers`, as it scores.
     pub(crate) fn whitening(&self, centers: &[Center]) -> Whitening {
         let moments = self.mean.iter().zip(&self.deviations);
@@ -201,6 +253,17 @@ impl Covariance {
             self.deviations.iter().filter(|deviation| **deviation < IDLE).map(|deviation| ln(*deviation)).sum();
         values + 2.0 * deviations
     }
+}
+
+/// The `count` least of `distances`, rising by number; of equal ones the first.
+pub(crate) fn nearest(distances: &[f64], count: usize) -> Vec<usize> {
+    let mut rows: Vec<usize> = (0..distances.len()).collect();
+    if count < rows.len() {
+        rows.select_nth_unstable_by(count, |&a, &b| distances[a].total_cmp(&distances[b]).then(a.cmp(&b)));
+        rows.truncate(count);
+        rows.sort_unstable();
+    }
+    rows
 }
 
 /// The median of finite cells.

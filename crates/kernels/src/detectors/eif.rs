@@ -38,7 +38,7 @@ use crate::known::Known;
 use crate::numbers::{self, BLOCK, STRETCH, exp2};
 use crate::parameter::{choice, count, count_or};
 use crate::wants::Wants;
-use crate::{FitError, Level};
+use crate::{FitError, FitSpec, Level};
 
 static INFO: DetectorInfo = DetectorInfo {
     name: "eif",
@@ -100,8 +100,8 @@ impl Method for Fitting {
         Wants::default()
     }
 
-    fn check(&self, names: &[String]) -> Result<(), FitError> {
-        let columns = names.len();
+    fn check(&self, spec: &FitSpec) -> Result<(), FitError> {
+        let columns = spec.columns.len();
         if let Some(extension) = self.extension
             && extension >= columns
         {

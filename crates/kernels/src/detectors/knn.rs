@@ -26,7 +26,7 @@ use crate::neighbours::Neighbours;
 use crate::numbers::STRETCH;
 use crate::parameter::count;
 use crate::wants::Wants;
-use crate::{FitError, Level};
+use crate::{FitError, FitSpec, Level};
 
 static INFO: DetectorInfo = DetectorInfo {
     name: "knn",
@@ -83,7 +83,7 @@ impl Method for Fitting {
         Wants::default()
     }
 
-    fn check(&self, _: &[String]) -> Result<(), FitError> {
+    fn check(&self, _: &FitSpec) -> Result<(), FitError> {
         let Self { rows, neighbours } = *self;
         if neighbours < rows {
             return Ok(());

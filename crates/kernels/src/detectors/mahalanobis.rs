@@ -18,10 +18,10 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::whitening::{self, Whitening};
-use crate::FitError;
 use crate::detector::{Detector, DetectorInfo, Method, Settings, State, sound};
 use crate::known::Known;
 use crate::wants::Wants;
+use crate::{FitError, FitSpec};
 
 static INFO: DetectorInfo = DetectorInfo {
     name: "mahalanobis",
@@ -54,8 +54,8 @@ impl Method for Mahalanobis {
         Wants { moments: true, products: true, ..Wants::default() }
     }
 
-    fn check(&self, names: &[String]) -> Result<(), FitError> {
-        whitening::check(INFO.name, names)
+    fn check(&self, spec: &FitSpec) -> Result<(), FitError> {
+        whitening::check(INFO.name, &spec.columns)
     }
 
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {

@@ -16,6 +16,9 @@
 //! all of H is no part of this, but that an infinite cell of it counts. Beyond 60 columns, and where none
 //! varies in it, H is all sampled rows.
 //!
+//! With `compat=sklearn` mean and covariance are those of scikit-learn's `MinCovDet` with the seed as its `random_state`, of all sampled rows
+//! in their order ([`fast_mcd`](super::fast_mcd)); a sampled cell that is missing or infinite is the mean of its column.
+//!
 //! The contribution of a column is its entry of z - m times that of C^-1 (z - m): they add up to the score.
 
 use std::sync::Arc;
@@ -23,31 +26,39 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::concentration::{Rows, keyed_rows};
+use super::fast_mcd;
 use super::whitening::{self, Whitening};
-use crate::FitError;
 use crate::detector::{Detector, DetectorInfo, Method, Settings, State, sound};
 use crate::known::Known;
+use crate::parameter::choice;
 use crate::wants::Wants;
+use crate::{FitError, FitSpec};
 
 static INFO: DetectorInfo = DetectorInfo {
     name: "mcd",
     summary: "How far a row is from where most rows lie, in units of how those vary together (minimum covariance determinant).",
     passes: 0,
     merge: "exact: a sample keyed by row number",
-    parameters: &[],
+    parameters: &[choice("compat", &["none", "sklearn"], "sklearn: mean and covariance of scikit-learn's MinCovDet")],
 };
 
-/// The detector, and how it is fitted: there is nothing to be told.
-#[derive(Clone, Copy, Debug)]
+/// The detector.
+#[derive(Debug)]
 pub(crate) struct Mcd;
+
+/// How it is fitted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fitting {
+    is_compatible: bool,
+}
 
 impl Detector for Mcd {
     fn info(&self) -> &'static DetectorInfo {
         &INFO
     }
 
-    fn method(&self, _: Settings<'_>) -> Arc<dyn Method> {
-        Arc::new(*self)
+    fn method(&self, parameters: Settings<'_>) -> Arc<dyn Method> {
+        Arc::new(Fitting { is_compatible: parameters.word("compat") == "sklearn" })
     }
 
     fn read(&self, _: u32, state: &RawValue, columns: usize) -> serde_json::Result<Option<Arc<dyn State>>> {
@@ -55,19 +66,38 @@ impl Detector for Mcd {
     }
 }
 
-impl Method for Mcd {
+impl Method for Fitting {
     fn wants(&self) -> Wants {
         Wants::default()
     }
 
-    fn check(&self, names: &[String]) -> Result<(), FitError> {
-        whitening::check(INFO.name, names)
+    fn check(&self, spec: &FitSpec) -> Result<(), FitError> {
+        if self.is_compatible {
+            random_state(spec.seed)?;
+        }
+        whitening::check(INFO.name, &spec.columns)
     }
 
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
-        let sampled = keyed_rows(known.seed, &known.scored_rows()?);
+        let scored = known.scored_rows()?;
+        if self.is_compatible {
+            let moments = known.sample_centers(&scored);
+            return Ok(Arc::new(fast_mcd::fitted(known.level, random_state(known.seed)?, &moments, &scored)));
+        }
+        let sampled = keyed_rows(known.seed, &scored);
         let columns = known.sample_centers(&sampled);
         let rows = Rows::new(known.level, &columns, &sampled);
         Ok(Arc::new(rows.close_together().whitening(&columns)))
     }
+}
+
+/// The seed as scikit-learn takes it.
+fn random_state(seed: u64) -> Result<u32, FitError> {
+    let refused = |_| {
+        let most = u32::MAX;
+        FitError::Config(format!(
+            "the seed is {seed}: with compat=sklearn mcd takes up to {most}, as scikit-learn does"
+        ))
+    };
+    u32::try_from(seed).map_err(refused)
 }

@@ -1,6 +1,6 @@
 //! The detectors, one file each, and the table of them. What several share has a file too: `deviation`
 //! distances from a centre, `stairs` functions that are constant between cuts, `whitening` directions in which columns vary together,
-//! `concentration` the rows that lie closest together, `fusion` several scores as one, `ranks` neighbours by ranks,
+//! `concentration` the rows that lie closest together, `fast_mcd` those as scikit-learn finds them, `fusion` several scores as one, `ranks` neighbours by ranks,
 //! `tail_probabilities` how rare a cell is on either side of its column.
 
 pub(crate) mod auto;
@@ -10,6 +10,7 @@ pub(crate) mod copod;
 pub(crate) mod deviation;
 pub(crate) mod ecod;
 pub(crate) mod eif;
+pub(crate) mod fast_mcd;
 pub(crate) mod fusion;
 pub(crate) mod hbos;
 pub(crate) mod hst;
@@ -123,7 +124,8 @@ mod tests {
                 "there are auto, copod, ecod, eif, hbos, hst, iforest, inne, iqr, knn, loda, mad, mahalanobis, mcd, pca, zscore",
             ),
             ("auto", json!({"members": "hbos"}), "it has speed"),
-            ("mcd", json!({"support": 0.5}), "it has none"),
+            ("mahalanobis", json!({"support": 0.5}), "it has none"),
+            ("mcd", json!({"compat": "pyod"}), "none or sklearn"),
             ("auto", json!({"speed": "slow"}), "full or fast"),
             ("mad", json!({"agregate": "sum"}), "it has aggregate"),
             ("mad", json!({"aggregate": "mean"}), "max or sum"),

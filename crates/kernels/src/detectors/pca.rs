@@ -29,7 +29,7 @@ use crate::known::Known;
 use crate::numbers::STRETCH;
 use crate::parameter::{choice, count};
 use crate::wants::Wants;
-use crate::{FitError, Level};
+use crate::{FitError, FitSpec, Level};
 
 static INFO: DetectorInfo = DetectorInfo {
     name: "pca",
@@ -87,9 +87,9 @@ impl Method for Fitting {
         Wants { moments: true, products: true, ..Wants::default() }
     }
 
-    fn check(&self, names: &[String]) -> Result<(), FitError> {
-        whitening::check(INFO.name, names)?;
-        self.check_selected(names.len(), "columns were chosen")
+    fn check(&self, spec: &FitSpec) -> Result<(), FitError> {
+        whitening::check(INFO.name, &spec.columns)?;
+        self.check_selected(spec.columns.len(), "columns were chosen")
     }
 
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {

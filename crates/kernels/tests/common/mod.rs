@@ -30,6 +30,7 @@ pub(crate) fn detectors() -> Vec<(&'static str, Value)> {
         ("copod", json!({"compat": "pyod"})),
         ("mahalanobis", json!({})),
         ("mcd", json!({})),
+        ("mcd", json!({"compat": "sklearn"})),
         ("pca", json!({})),
         ("pca", json!({"compat": "pyod"})),
         ("inne", json!({"n_estimators": 9, "max_samples": 5})),
