@@ -173,6 +173,11 @@ fn the_minimum_covariance_determinant_is_that_of_scikit_learn_given_the_seed() {
 }
 
 #[test]
+fn the_fusion_is_that_of_numpy_and_scipy_given_what_is_drawn() {
+    check("auto.json");
+}
+
+#[test]
 fn distances_to_neighbours_are_those_of_scikit_learn_given_the_reference_rows() {
     check("knn.json");
 }
