@@ -1,9 +1,7 @@
 //! A cell that is far out makes its row unusual, and its column is the first reason.
 
-mod common;
-
+use crate::common::{Table, detectors, normal, thorough};
 use batch_core_kernels::{Level, Missing};
-use common::{Table, detectors, normal, thorough};
 
 const COLUMNS: usize = 10;
 const ROWS: usize = 20_000;

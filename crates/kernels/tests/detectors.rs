@@ -1,10 +1,8 @@
 //! What each detector must do with data as people have them.
 
-mod common;
-
+use crate::common::{Cut, Table, detectors, normal, thorough};
 use batch_core_error::Code;
 use batch_core_kernels::{Cause, Fit, FitError, FitSpec, LeftOut, Level, Missing, Model, Next, Threshold};
-use common::{Cut, Table, detectors, normal, thorough};
 use serde_json::json;
 
 fn scores(table: &Table, model: &Model) -> Vec<f64> {

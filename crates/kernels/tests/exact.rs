@@ -1,12 +1,11 @@
 //! Every detector at every scale a double has, beside an oracle that rounds nothing.
 #![expect(clippy::float_cmp, reason = "whether two cells are the same double is asked")]
 
-mod common;
 #[path = "common/exact.rs"]
 mod oracle;
 
+use crate::common::{Cut, Table, detectors, normal};
 use batch_core_kernels::{Level, Missing};
-use common::{Cut, Table, detectors, normal};
 use serde_json::{Value, json};
 
 /// Exponents about every end: of doubles, of normal ones, of their square roots, and of what is computed unshifted.

@@ -1,9 +1,7 @@
 //! Cells that no fit saw, infinities in several columns, and scales that only a second pass or a claim meets.
 
-mod common;
-
+use crate::common::{Cut, Table, detectors, normal};
 use batch_core_kernels::{Batch, Claims, Column, Level, Missing, Model};
-use common::{Cut, Table, detectors, normal};
 use serde_json::json;
 
 fn score(model: &Model, level: Level, cells: &[f64]) -> Vec<f64> {

@@ -1,12 +1,10 @@
 //! Our scores beside those of `PyOD`, `SciPy`, scikit-learn, `eif` and river, kept in `test/golden` (its README says how they were made).
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::common::sealed;
 use batch_core_kernels::{Batch, Column, Fit, FitSpec, Level, Missing, Model, Next};
-use common::sealed;
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -1,10 +1,8 @@
 //! A fit that is told of its source beforehand: one pass where that was so, and never another answer.
 
-mod common;
-
+use crate::common::{Table, normal};
 use batch_core_error::Code;
 use batch_core_kernels::{Claims, Extent, Fit, Level};
-use common::{Table, normal};
 use serde_json::json;
 
 const ROWS: usize = 30_000;

@@ -1,9 +1,7 @@
 //! The same rows give the same model and the same scores, to the byte, however they are cut and on every CPU level.
 
-mod common;
-
+use crate::common::{Cut, Table, detectors, normal};
 use batch_core_kernels::{FitError, Level, Missing, Model};
-use common::{Cut, Table, detectors, normal};
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -1,10 +1,8 @@
 //! Model files: the same model back, and nothing else.
 
-mod common;
-
+use crate::common::{Table, detectors, hex, normal, sealed};
 use batch_core_error::Code;
 use batch_core_kernels::{Fit, Level, Missing, Model, Next};
-use common::{Table, detectors, hex, normal, sealed};
 use serde_json::json;
 
 fn table() -> Table {

@@ -1,13 +1,12 @@
 //! Model files whose digests are right and whose payload is damaged or made up: they are refused, or score. `npm run fuzz` looks for longer.
 
-mod common;
 #[path = "common/mutation.rs"]
 mod mutation;
 
 use std::time::{Duration, Instant};
 
+use crate::common::{Table, detectors, normal, sealed};
 use batch_core_kernels::{Batch, Column, Level, Missing, Model};
-use common::{Table, detectors, normal, sealed};
 use mutation::Mutation;
 
 /// A payload of each detector.

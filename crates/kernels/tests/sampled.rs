@@ -1,9 +1,7 @@
 //! Fits to a sample of the rows.
 
-mod common;
-
+use crate::common::{Cut, Table, detectors, normal};
 use batch_core_kernels::{Claims, Fit, FitRows, FitSpec, Level, Missing, Model, Next, RowGroup};
-use common::{Cut, Table, detectors, normal};
 use serde_json::json;
 
 const ROWS: usize = 30_000;
