@@ -61,23 +61,48 @@ export function run(cwd: string, ...args: string[]): Promise<Ended> {
   return start(cwd, args).ended;
 }
 
-/** Starts a command and kills it once part `part` of a job of `home` lies there that had none before; the job's id. */
-export async function killAtPart(cwd: string, args: readonly string[], home: string, part: number): Promise<string> {
+/** The jobs of `home` that have part `part`. */
+function withPart(cwd: string, home: string, part: number): string[] {
   const jobs = join(cwd, home, 'jobs');
   const name = `part-${String(part).padStart(7, '0')}.parquet`;
-  const withPart = () =>
-    (existsSync(jobs) ? readdirSync(jobs) : []).filter((job) => existsSync(join(jobs, job, 'parts', name)));
-  const before = withPart();
-  const { child, ended } = start(cwd, args);
+  return (existsSync(jobs) ? readdirSync(jobs) : []).filter((job) => existsSync(join(jobs, job, 'parts', name)));
+}
+
+/**
+ * Starts a command and waits until part `part` of a job of `home` lies there that had none before. Its parts tell when it
+ * scores: its status is told twice a second, and a run is over by then that need not be long.
+ */
+export async function startScoring(
+  cwd: string,
+  args: readonly string[],
+  home: string,
+  part = 0,
+): Promise<Running & { jobId: string }> {
+  const before = withPart(cwd, home, part);
+  const running = start(cwd, args);
   for (;;) {
-    const job = withPart().find((one) => !before.includes(one));
-    if (job === undefined) {
-      await sleep(2);
-      continue;
-    }
-    child.kill('SIGKILL');
-    expect((await ended).signal).toBe('SIGKILL');
-    return job;
+    const jobId = withPart(cwd, home, part).find((job) => !before.includes(job));
+    if (jobId !== undefined) return { ...running, jobId };
+    if (running.child.exitCode !== null) throw new Error(`ended before part ${part}: ${(await running.ended).stdout}`);
+    await sleep(2);
+  }
+}
+
+/** The same, and kills it; the job's id. */
+export async function killAtPart(cwd: string, args: readonly string[], home: string, part: number): Promise<string> {
+  const { child, ended, jobId } = await startScoring(cwd, args, home, part);
+  child.kill('SIGKILL');
+  expect((await ended).signal).toBe('SIGKILL');
+  return jobId;
+}
+
+/** Does `work` while a run stands still: however quick the run, it is where it was. */
+export async function whileStopped<T>({ child }: Running, work: () => T | Promise<T>): Promise<T> {
+  child.kill('SIGSTOP');
+  try {
+    return await work();
+  } finally {
+    child.kill('SIGCONT');
   }
 }
 
@@ -89,30 +114,6 @@ export function statusIn(cwd: string, home: string): JobStatus | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Starts a command and waits until the job of `home` tells that `chunks` chunks are scored. */
-export async function startScoring(
-  cwd: string,
-  args: readonly string[],
-  home: string,
-  chunks = 1,
-): Promise<Running & { jobId: string }> {
-  const running = start(cwd, args);
-  for (;;) {
-    const now = statusIn(cwd, home);
-    if (now?.phase === 'score' && now.progress.chunksDone >= chunks) return { ...running, jobId: now.jobId };
-    if (now?.phase === 'publish') throw new Error('the run was too quick to be watched');
-    await sleep(10);
-  }
-}
-
-/** The same, and kills it; the job's id. */
-export async function killScoring(cwd: string, args: readonly string[], home: string, chunks: number): Promise<string> {
-  const { child, ended, jobId } = await startScoring(cwd, args, home, chunks);
-  child.kill('SIGKILL');
-  expect((await ended).signal).toBe('SIGKILL');
-  return jobId;
 }
 
 /** Scores with the package in a process that kills itself when it is told of a phase or an event; the job's id. */
@@ -158,7 +159,7 @@ export async function score(cwd: string, ...args: string[]): Promise<Report> {
 }
 
 /** The error object that a failed `--json` command prints. */
-export function errorOf(ended: Ended): {
+export function errorOf(ended: Pick<Ended, 'stdout'>): {
   code: string;
   message: string;
   where?: Record<string, unknown>;

@@ -4,15 +4,29 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { JobStatus } from '../../src/store/status.ts';
-import { errorOf, gaussian, parquet, run, score, scratch, sha256, startScoring, statusIn } from './harness.ts';
+import {
+  errorOf,
+  gaussian,
+  parquet,
+  run,
+  score,
+  scratch,
+  sha256,
+  startScoring,
+  statusIn,
+  whileStopped,
+} from './harness.ts';
 
+const ROWS = 500_000;
+const CHUNKS = Math.ceil(ROWS / 4096);
 const directory = scratch();
 const at = (name: string) => join(directory, name);
-const FLAGS = ['-d', 'zscore', '--chunk-rows', '16K', '--progress', 'none'];
+const FLAGS = ['-m', 'zscore.bcm', '--chunk-rows', '4096', '--progress', 'none'];
 let expected = '';
 
 beforeAll(async () => {
-  await parquet(at('data.parquet'), gaussian(7_200_000), 8192);
+  await parquet(at('data.parquet'), gaussian(ROWS), 4096);
+  expect((await run(directory, 'fit', 'data.parquet', '-d', 'zscore', '-m', 'zscore.bcm')).code).toBe(0);
   await score(directory, 'data.parquet', ...FLAGS, '-o', 'whole.parquet', '--home', 'home-whole');
   expected = sha256(at('whole.parquet'));
 });
@@ -29,12 +43,14 @@ const status = (name: string) => statusIn(directory, `home-${name}`);
 describe('another process', () => {
   it('sees the job, at most a second old', async () => {
     const running = await scoring('seen');
-    const { stdout, code } = await run(directory, 'status', running.jobId, '--home', 'home-seen', '--json');
-    const seen = JSON.parse(stdout) as JobStatus;
-    expect(code).toBe(0);
-    expect(seen).toMatchObject({ jobId: running.jobId, pid: running.child.pid, detector: 'zscore' });
-    const jobs = JSON.parse((await run(directory, 'jobs', '--home', 'home-seen', '--json')).stdout);
-    expect(jobs.map((job: JobStatus) => job.jobId)).toEqual([running.jobId]);
+    await whileStopped(running, async () => {
+      const { stdout, code } = await run(directory, 'status', running.jobId, '--home', 'home-seen', '--json');
+      expect(code).toBe(0);
+      const seen = { jobId: running.jobId, pid: running.child.pid, detector: 'zscore', state: 'running' };
+      expect(JSON.parse(stdout)).toMatchObject({ ...seen, phase: 'score' });
+      const jobs = await run(directory, 'jobs', '--home', 'home-seen', '--json');
+      expect(JSON.parse(jobs.stdout)).toMatchObject([seen]);
+    });
     expect((await running.ended).code).toBe(0);
     const after = JSON.parse((await run(directory, 'status', '--home', 'home-seen', '--json')).stdout);
     expect(after).toMatchObject({ state: 'completed', exitCode: 0 });
@@ -42,7 +58,7 @@ describe('another process', () => {
 
   it('that starts the same job is told who has it', async () => {
     const running = await scoring('busy');
-    const second = await run(directory, ...command('busy'));
+    const second = await whileStopped(running, () => run(directory, ...command('busy')));
     expect([errorOf(second).code, second.code]).toEqual(['JOB_BUSY', 75]);
     expect(errorOf(second).message).toMatch(new RegExp(`held by pid ${running.child.pid} on host \\S+ since `));
     expect((await running.ended).code).toBe(0);
@@ -51,14 +67,17 @@ describe('another process', () => {
 
   it('pauses and resumes it', async () => {
     const running = await scoring('paused');
-    expect((await run(directory, 'pause', running.jobId, '--home', 'home-paused')).code).toBe(0);
-    for (let tries = 0; status('paused')?.state !== 'paused' && tries < 300; tries += 1) await pause(10);
-    await pause(700);
-    const before = status('paused');
-    await pause(700);
-    const after = status('paused');
-    expect(after?.state).toBe('paused');
-    expect(after?.progress.chunksDone).toBe(before?.progress.chunksDone);
+    const asked = await whileStopped(running, () => run(directory, 'pause', running.jobId, '--home', 'home-paused'));
+    expect(asked.code).toBe(0);
+    while (status('paused')?.state === 'running') await pause(10);
+    // What was in flight ends; then nothing changes for longer than it takes to be told.
+    let before: JobStatus | undefined;
+    do {
+      before = status('paused');
+      await pause(700);
+    } while (status('paused')?.progress.chunksDone !== before?.progress.chunksDone);
+    expect(status('paused')?.state).toBe('paused');
+    expect(before?.progress.chunksDone).toBeLessThan(CHUNKS);
     // It would be followed for ever.
     const second = await run(directory, ...command('paused'));
     expect([second.code, errorOf(second).hint]).toEqual([75, expect.stringMatching(/it is paused: .* resume/)]);
@@ -71,7 +90,10 @@ describe('another process', () => {
 
   it('cancels it, and the work is kept', async () => {
     const running = await scoring('cancelled');
-    expect((await run(directory, 'cancel', running.jobId, '--home', 'home-cancelled')).code).toBe(0);
+    const asked = await whileStopped(running, () =>
+      run(directory, 'cancel', running.jobId, '--home', 'home-cancelled'),
+    );
+    expect(asked.code).toBe(0);
     const ended = await running.ended;
     expect([errorOf(ended).code, ended.code]).toEqual(['CANCELLED', 1]);
     expect(existsSync(at('cancelled.parquet'))).toBe(false);
@@ -118,8 +140,10 @@ describe('signals', () => {
 
   it('a second one ends at once, resumable all the same', async () => {
     const running = await scoring('twice');
-    running.child.kill('SIGINT');
-    running.child.kill('SIGTERM');
+    await whileStopped(running, () => {
+      running.child.kill('SIGINT');
+      running.child.kill('SIGTERM');
+    });
     const ended = await running.ended;
     expect([130, 143]).toContain(ended.code);
     await score(directory, 'data.parquet', ...FLAGS, '-o', 'twice.parquet', '--home', 'home-twice');
@@ -129,19 +153,8 @@ describe('signals', () => {
 
 describe('progress', () => {
   it('as JSON lines never passes the total and ends with finished', async () => {
-    const args = [
-      'score',
-      'data.parquet',
-      '-d',
-      'zscore',
-      '--chunk-rows',
-      '4096',
-      '-o',
-      'lines.parquet',
-      '--home',
-      'home-lines',
-    ];
-    const { stderr, code } = await run(directory, ...args, '--progress', 'json', '-q');
+    const flags = ['-d', 'zscore', '--chunk-rows', '4096', '-o', 'lines.parquet', '--home', 'home-lines'];
+    const { stderr, code } = await run(directory, 'score', 'data.parquet', ...flags, '--progress', 'json', '-q');
     expect(code).toBe(0);
     const records = stderr
       .trim()
@@ -202,7 +215,7 @@ it('a finished job that has lost its status is told by its report, whoever asks'
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       ...{ jobId: job, state: 'completed', exitCode: 0, detector: 'zscore' },
-      progress: { phase: 'publish', rowsDone: 7_200_000, rowsTotal: 7_200_000, chunksTotal: 440, chunksDone: 440 },
+      progress: { phase: 'publish', rowsDone: ROWS, rowsTotal: ROWS, chunksTotal: CHUNKS, chunksDone: CHUNKS },
     });
   }
   expect((await run(directory, 'inspect', jobs, '--json')).code).not.toBe(0);

@@ -14,9 +14,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Report } from '../../src/report.ts';
 import {
+  type Ended,
   errorOf,
   gaussian,
-  killScoring,
+  killAtPart,
   parquet,
   run,
   score,
@@ -29,11 +30,13 @@ import {
 const directory = scratch();
 const at = (name: string) => join(directory, name);
 const FLAGS = ['-d', 'zscore', '--chunk-rows', '4096'];
+/** As many chunks are on their way at most, in three leases: once the part of this number lies there, the first are committed. */
+const COMMITTED = 24;
 let expected = '';
 let wholeMs = 0;
 
 beforeAll(async () => {
-  await parquet(at('data.parquet'), gaussian(1_600_000));
+  await parquet(at('data.parquet'), gaussian(500_000), 4096);
   const began = performance.now();
   await score(directory, 'data.parquet', ...FLAGS, '-o', 'whole.parquet', '--home', 'home-whole');
   wholeMs = performance.now() - began;
@@ -45,17 +48,33 @@ const command = (name: string) => [
   ...['--home', `home-${name}`],
 ];
 
-/** Starts a run and kills it after `ms`; true when it was still running. */
-async function killed(name: string, ms: number, ...flags: string[]): Promise<boolean> {
-  const { child, ended } = start(directory, [...command(name), ...flags]);
-  await pause(ms);
+const QUIET = ['--json', '--progress', 'none'];
+
+/** Starts a run and kills it after `ms`; how it ended. */
+async function killed(name: string, ms: number, ...flags: string[]): Promise<Ended> {
+  const { child, ended } = start(directory, [...command(name), ...flags, ...QUIET]);
+  await Promise.race([ended, pause(ms)]);
   child.kill('SIGKILL');
-  return (await ended).signal === 'SIGKILL';
+  return ended;
+}
+
+/**
+ * A run that ended by itself has finished. Or it refuses a chunk during which three of the `kills` before it came, as moments
+ * may have it that nobody chose: then a person lets it try again.
+ */
+async function expectFinished(name: string, { code, stdout }: Ended, kills: number): Promise<void> {
+  if (code !== 0) {
+    const refused = errorOf({ stdout });
+    expect([refused.code, code, kills >= 3], stdout).toEqual(['CHUNK_CRASHED', 1, true]);
+    const resumed = await run(directory, 'resume', `${refused.where?.['job']}`, '--home', `home-${name}`, ...QUIET);
+    expect(resumed.code, resumed.stdout).toBe(0);
+  }
+  expect(sha256(at(`${name}.parquet`))).toBe(expected);
 }
 
 describe('SIGKILL', () => {
   it('half-way through scoring keeps the finished chunks', async () => {
-    const { child, ended } = await startScoring(directory, command('half'), 'home-half', 5);
+    const { child, ended } = await startScoring(directory, command('half'), 'home-half', COMMITTED + 5);
     const staged = () => readdirSync(directory).filter((name) => name.endsWith('.tmp'));
     while (staged().length === 0) await pause(2);
     child.kill('SIGKILL');
@@ -75,28 +94,35 @@ describe('SIGKILL', () => {
 
   it('at random moments, again and again, ends with the same bytes', async () => {
     const kills = 12;
-    let landed = 0;
+    let [landed, sinceWhole] = [0, 0];
     for (let round = 0; round < kills; round += 1) {
       // Spread over the whole run, whatever this machine's speed.
       const ms = 150 + ((round * 7919) % kills) * (wholeMs / kills);
-      if (await killed('random', ms, '-w', String(1 + (round % 3)))) landed += 1;
-      if (existsSync(at('random.parquet')) && round % 3 === 2) {
+      const ended = await killed('random', ms, '-w', String(1 + (round % 3)));
+      if (ended.signal === 'SIGKILL') {
+        landed += 1;
+        sinceWhole += 1;
+      } else await expectFinished('random', ended, sinceWhole);
+      if (!existsSync(at('random.parquet'))) continue;
+      // All chunks are done: none bears a kill any more.
+      sinceWhole = 0;
+      if (round % 3 === 2) {
         expect(sha256(at('random.parquet'))).toBe(expected);
         rmSync(at('random.parquet'));
         // So that fits are killed too.
         rmSync(at('home-random/.models'), { recursive: true, force: true });
       }
     }
-    expect(landed).toBeGreaterThan(kills / 3);
-    await score(directory, 'data.parquet', ...FLAGS, '-o', 'random.parquet', '--home', 'home-random');
-    expect(sha256(at('random.parquet'))).toBe(expected);
+    // How many there are depends on how busy the machine was when the whole run was measured.
+    expect(landed).toBeGreaterThan(kills / 6);
+    await expectFinished('random', await run(directory, ...command('random'), ...QUIET), sinceWhole);
     expect(readdirSync(directory).filter((name) => name.endsWith('.tmp'))).toEqual([]);
   }, 240_000);
 });
 
 describe('resume', () => {
   it('by its own command goes on from any directory, with the options the job began with', async () => {
-    const job = await killScoring(directory, command('resume'), 'home-resume', 3);
+    const job = await killAtPart(directory, command('resume'), 'home-resume', COMMITTED + 3);
     const resume = ['resume', job.slice(0, 6), '--home', at('home-resume'), '--json', '--progress', 'none'];
     const resumed = await run('/', ...resume);
     expect(resumed.code).toBe(0);
@@ -105,7 +131,7 @@ describe('resume', () => {
   });
 
   it('does again a chunk whose part is gone or cut short', async () => {
-    const job = await killScoring(directory, command('parts'), 'home-parts', 6);
+    const job = await killAtPart(directory, command('parts'), 'home-parts', 6);
     const parts = at(`home-parts/jobs/${job}/parts`);
     const names = readdirSync(parts)
       .filter((name) => name.endsWith('.parquet'))
@@ -133,7 +159,7 @@ describe('resume', () => {
     const source = at(`${name}-in.parquet`);
     copyFileSync(at('data.parquet'), source);
     const args = ['score', source, ...FLAGS, '-o', `${name}.parquet`, '--home', `home-${name}`];
-    const job = await killScoring(directory, args, `home-${name}`, 2);
+    const job = await killAtPart(directory, args, `home-${name}`, 2);
     change(source);
     const refused = await run(directory, 'resume', job, '--home', `home-${name}`, '--json', '--progress', 'none');
     expect([errorOf(refused).code, refused.code]).toEqual(['INPUT_CHANGED', 78]);
@@ -147,7 +173,7 @@ describe('resume', () => {
 
   it('refuses to begin another job for the same output, and lists the fields that differ', async () => {
     const args = ['score', 'data.parquet', '-o', 'other.parquet', '--home', 'home-other', '--chunk-rows', '4096'];
-    await killScoring(directory, [...args, '-d', 'zscore'], 'home-other', 2);
+    await killAtPart(directory, [...args, '-d', 'zscore'], 'home-other', 2);
     const other = await run(
       directory,
       ...args,
@@ -169,13 +195,13 @@ describe('resume', () => {
     const source = at('swapped-in.parquet');
     copyFileSync(at('data.parquet'), source);
     const args = ['score', source, ...FLAGS, '-o', 'swapped.parquet', '--home', 'home-swapped'];
-    const id = await killScoring(directory, args, 'home-swapped', 2);
+    const id = await killAtPart(directory, args, 'home-swapped', 2);
     // As a kill in the fit of a large job would have left it.
     const job = at(join('home-swapped/jobs', id));
     mkdirSync(join(job, 'summaries'), { recursive: true });
     writeFileSync(join(job, 'summaries/fit-1.0'), '');
     rmSync(source);
-    await parquet(source, gaussian(300_000));
+    await parquet(source, gaussian(300_000), 4096);
     const again = await run(directory, ...args, '--json', '--progress', 'none');
     expect(again.code).toBe(0);
     const report = JSON.parse(again.stdout) as Report;
