@@ -21,7 +21,7 @@ const { values } = parseArgs({
   },
 });
 const quick = values.quick;
-const rows = Number(values.rows ?? (quick ? 300_000 : 20_000_000));
+const rows = Number(values.rows ?? (quick ? 200_000 : 20_000_000));
 const rounds = Number(values.rounds ?? (quick ? 1 : 5));
 const scratch = mkdtempSync(join(tmpdir(), 'batch-core-bench-'));
 const at = (name) => join(scratch, name);

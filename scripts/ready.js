@@ -1,16 +1,18 @@
 // Everything CI runs, in order; the last line counts the tests of Rust, TypeScript and the benches.
 import { spawn, spawnSync } from 'node:child_process';
 
-/** [what, command, how to read passed and failed from its output] */
+/** [what, command, how to read passed and failed from its output]; those of one list run beside each other. */
 const steps = [
-  ['components', 'node scripts/components.js'],
-  ['build', 'npm run build'],
-  ['lint', 'npm run lint'],
-  ['types', 'npm run typecheck'],
-  ['rust tests', 'cargo test --workspace', countCargo],
-  ['tests', 'npx vitest run', countVitest],
-  ['benches as tests', 'node bench/run.js --quick', countPlain],
-  ['memory as tests', 'node bench/memory.js --quick', countPlain],
+  [['components', 'node scripts/components.js']],
+  [['build', 'npm run build']],
+  [
+    ['lint', 'npm run lint'],
+    ['types', 'npm run typecheck'],
+  ],
+  [['rust tests', 'cargo test --workspace', countCargo]],
+  [['tests', 'npx vitest run', countVitest]],
+  [['benches as tests', 'node bench/run.js --quick', countPlain]],
+  [['memory as tests', 'node bench/memory.js --quick', countPlain]],
 ];
 
 function sum(text, pattern) {
@@ -31,18 +33,21 @@ function countPlain(text) {
   return { passed: Number(line?.[1] ?? 0), failed: Number(line?.[2] ?? 0) };
 }
 
-function run(command) {
+/** Runs a command; what it prints is told as it comes, or at the end where others run beside it. */
+function run(command, isAlone) {
   return new Promise((resolve) => {
     const child = spawn(command, {
       shell: true,
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', isAlone ? 'inherit' : 'pipe'],
       env: { ...process.env, NO_COLOR: '1' },
     });
     let text = '';
-    child.stdout.on('data', (data) => {
+    const told = (data) => {
       text += data;
-      process.stdout.write(data);
-    });
+      if (isAlone) process.stdout.write(data);
+    };
+    child.stdout.on('data', told);
+    child.stderr?.on('data', told);
     child.on('close', (code) => resolve({ code, text }));
   });
 }
@@ -55,24 +60,30 @@ function changes() {
 
 const total = { passed: 0, failed: 0 };
 let failed = false;
-const before = changes();
-if (before === undefined) process.stdout.write('skipped: the check that no step changes a tracked file, no git here\n');
-for (const [what, command, count] of steps) {
-  process.stdout.write(`\n== ${what}: ${command}\n`);
+
+/** Runs a step, and counts what passed and failed. */
+async function take([what, command, count], isAlone) {
+  const head = `\n== ${what}: ${command}\n`;
+  if (isAlone) process.stdout.write(head);
   const started = performance.now();
-  const { code, text } = await run(command);
+  const { code, text } = await run(command, isAlone);
+  const seconds = ((performance.now() - started) / 1000).toFixed(0);
+  if (!isAlone) process.stdout.write(head + text);
+  process.stdout.write(`== ${what}: ${code === 0 ? 'ok' : `failed (${code})`}, ${seconds} s\n`);
   const counted = count?.(text) ?? { passed: 0, failed: 0 };
   total.passed += counted.passed;
   total.failed += counted.failed;
-  process.stdout.write(
-    `== ${what}: ${code === 0 ? 'ok' : `failed (${code})`}, ${((performance.now() - started) / 1000).toFixed(0)} s\n`,
-  );
-  if (code !== 0) {
-    failed = true;
-    // A step that broke before its runner could count has failed once.
-    if (counted.failed === 0) total.failed += 1;
-    break;
-  }
+  if (code === 0) return;
+  failed = true;
+  // A step that broke before its runner could count has failed once.
+  if (counted.failed === 0) total.failed += 1;
+}
+
+const before = changes();
+if (before === undefined) process.stdout.write('skipped: the check that no step changes a tracked file, no git here\n');
+for (const group of steps) {
+  await Promise.all(group.map((step) => take(step, group.length === 1)));
+  if (failed) break;
 }
 if (before !== undefined && changes() !== before) {
   failed = true;

@@ -1,10 +1,11 @@
 /** `--fit-rows`: a fit looks at a sample of the rows, the same however they come, or at all of them. */
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Report } from '../../src/report.ts';
 import { errorOf, gaussian, parquet, run, score, scratch } from './harness.ts';
 
 const directory = scratch();
-const ROWS = 400_000;
+const ROWS = 200_000;
 const source = 'source.parquet';
 
 beforeAll(async () => {
@@ -13,16 +14,28 @@ beforeAll(async () => {
   await parquet(join(directory, source), select, 2048);
 });
 
-const fitted = async (...args: string[]) => {
-  const report = await score(directory, source, ...args, '-o', `${args.join(' ')}.parquet`, '--fresh');
-  return { ...report.model, fit: report.fit, ignored: report.source.ignored, sha256: report.output.sha256 };
-};
+const factsOf = ({ model, fit, source, output }: Report) => ({
+  ...model,
+  ...{ fit, ignored: source.ignored, sha256: output.sha256 },
+});
+
+/** What a run says of its model, and of its scores. */
+const scored = async (...args: string[]) =>
+  factsOf(await score(directory, source, ...args, '-o', `${args.join(' ')}.parquet`, '--fresh'));
+
+/** What a fit says of its model: nothing is scored. */
+async function fitted(...args: string[]) {
+  const flags = ['-m', `${args.join(' ')}.bcm`, '--fresh', '--json', '--progress', 'none'];
+  const { code, stdout } = await run(directory, 'fit', source, ...args, ...flags);
+  expect(code, stdout).toBe(0);
+  return factsOf(JSON.parse(stdout));
+}
 
 describe.each(['auto', 'iforest', 'zscore', 'hbos', 'mad'])('%s', (detector) => {
   it('sees so many rows as were asked for, the same ones for any chunks and workers', async () => {
-    const one = await fitted('-d', detector, '--fit-rows', '5K');
+    const one = await scored('-d', detector, '--fit-rows', '5K');
     expect(one).toMatchObject({ fitRows: 5000, sourceRows: ROWS });
-    const other = await fitted('-d', detector, '--fit-rows', '5000', '-e', 'sequential');
+    const other = await scored('-d', detector, '--fit-rows', '5000', '-e', 'sequential');
     expect([other.digest, other.sha256]).toEqual([one.digest, one.sha256]);
     const chunked = await fitted('-d', detector, '--fit-rows', '5000', '--chunk-rows', '20K');
     expect(chunked.digest).toBe(one.digest);
@@ -57,8 +70,8 @@ it('reads sixty-four row groups or some more where a sample is enough, and all f
     '--progress',
     'none',
   );
-  expect(saved.stdout).toContain('on a sample of 131,072 of 400,000 rows');
-  expect((await run(directory, 'inspect', model)).stdout).toContain('fitted on a sample of 131,072 of 400,000 rows');
+  expect(saved.stdout).toContain('on a sample of 131,072 of 200,000 rows');
+  expect((await run(directory, 'inspect', model)).stdout).toContain('fitted on a sample of 131,072 of 200,000 rows');
   const { fit, fitRows } = await fitted('-d', 'zscore');
   expect([fit.planned, fitRows]).toEqual([1, ROWS]);
 });
@@ -66,7 +79,7 @@ it('reads sixty-four row groups or some more where a sample is enough, and all f
 it.each([
   [['--fit-rows', '0'], 'is not a whole number from 1'],
   [['--fit-rows', 'some'], 'some'],
-  [['--fit-rows', '399999', '--columns', Array.from({ length: 3 }, (_, i) => `f${i}`).join()], ''],
+  [['--fit-rows', '199999', '--columns', Array.from({ length: 3 }, (_, i) => `f${i}`).join()], ''],
   [['--fit-rows', '10', '-m', 'any.bcm'], '--fit-rows'],
 ])('%j is answered in words', async (args, said) => {
   const result = await run(directory, 'score', source, ...args, '-o', 'no.parquet', '--json', '--fresh');

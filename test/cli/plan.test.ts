@@ -19,11 +19,11 @@ const directory = scratch();
 const at = (...names: string[]) => join(directory, ...names);
 
 beforeAll(async () => {
-  await parquet(at('data.parquet'), gaussian(400_000));
+  await parquet(at('data.parquet'), gaussian(200_000), 4096);
 });
 
 it('plan says how long a run takes: a guess at first, then as runs of the home took', async () => {
-  await parquet(at('timed.parquet'), gaussian(400_000));
+  await parquet(at('timed.parquet'), gaussian(200_000));
   const args = ['timed.parquet', '-d', 'zscore', '--home', 'home-timed'];
   const guess = await run(directory, 'plan', ...args);
   expect(guess.stdout).toMatch(/^time {6}about [\d.]+ s \(a guess: no run of this home tells yet\)$/m);
@@ -125,7 +125,7 @@ describe('what score would refuse', () => {
     writeFileSync(record, text);
     for (const name of ['job.duckdb', 'job.duckdb.wal']) rmSync(at('home-lost', 'jobs', job, name), { force: true });
     expect(await warningsOf('home-lost', ...other)).toEqual([]);
-    expect((await score(directory, ...other, '--home', 'home-lost')).output.rows).toBe(400_000);
+    expect((await score(directory, ...other, '--home', 'home-lost')).output.rows).toBe(200_000);
   });
 
   it('for a home that cannot be made', async () => {

@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { errorOf, gaussian, parquet, run, score, scratch, sha256, start } from '../cli/harness.ts';
+import { errorOf, gaussian, parquet, run, score, scratch, sha256, start, whileStopped } from '../cli/harness.ts';
 
 const root = scratch();
 let directory = '';
@@ -226,9 +226,9 @@ describe('a directory of ours', () => {
 });
 
 describe('what appears while the job runs', () => {
-  /** Runs slowly enough to be met: the job is paused until `meanwhile` is done. */
+  /** Runs long enough to be met: the job is paused until `meanwhile` is done. */
   async function meet(args: string[], meanwhile: () => void | Promise<void>) {
-    const { ended } = start(directory, ['score', 'big.parquet', '--chunk-rows', '1000', ...FLAGS, ...args]);
+    const running = start(directory, ['score', 'big.parquet', '--chunk-rows', '1000', ...FLAGS, ...args]);
     const home = at('.batch-core');
     const job = async () => {
       for (;;) {
@@ -238,14 +238,14 @@ describe('what appears while the job runs', () => {
       }
     };
     const id = await job();
-    await run(directory, 'pause', id);
+    await whileStopped(running, () => run(directory, 'pause', id));
     await meanwhile();
     await run(directory, 'resume', id);
-    return ended;
+    return running.ended;
   }
 
   beforeEach(async () => {
-    await parquet(at('big.parquet'), gaussian(300_000));
+    await parquet(at('big.parquet'), gaussian(100_000));
   });
 
   it.each(['', '--force'])('stays where the output was to go %s', async (force) => {
@@ -304,7 +304,7 @@ describe('two jobs', () => {
   });
 
   it('in two homes with one output never share a temporary, and the output is whole', async () => {
-    await parquet(at('big.parquet'), gaussian(200_000));
+    await parquet(at('big.parquet'), gaussian(60_000));
     const homes = ['a', 'b', 'c'].map((home) =>
       start(directory, ['score', 'big.parquet', '-o', 'x.parquet', '--home', home, '--chunk-rows', '1000', ...FLAGS]),
     );

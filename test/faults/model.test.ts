@@ -11,7 +11,7 @@ const FLAGS = ['data.parquet', '--chunk-rows', '4096'];
 let whole = '';
 
 beforeAll(async () => {
-  await parquet(at('data.parquet'), gaussian(300_000));
+  await parquet(at('data.parquet'), gaussian(200_000), 4096);
   await score(directory, ...FLAGS, '-d', 'zscore', '-o', 'whole.parquet', '--save-model', 'zscore.bcm');
   whole = sha256(at('whole.parquet'));
   const fit = await run(directory, 'fit', 'data.parquet', '-d', 'mad', '-m', 'other.bcm');
@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 /** Runs until some parts are there, and kills; the job's directory. */
 async function killed(home: string, args: readonly string[]): Promise<string> {
-  return at(home, 'jobs', await killAtPart(directory, ['score', ...args], home, 32));
+  return at(home, 'jobs', await killAtPart(directory, ['score', ...args], home, 30));
 }
 
 /** What may become of a model while nobody works on its job. */

@@ -10,7 +10,8 @@ if (missing !== undefined)
   process.stdout.write(`skipped: what the system refuses of a source, ${missing} is not here\n`);
 
 function injected(...inject: string[]): { code: number | null; error?: { code: string; message: string } } {
-  const options = ['-f', '-qq', '-o', '/dev/null', '-P', at('in.parquet'), '-e', `trace=${inject[0]}`];
+  const traced = ['-P', at('in.parquet'), '-e', `trace=${inject[0]}`];
+  const options = ['-f', '--seccomp-bpf', '-qq', '-o', '/dev/null', ...traced];
   const fault = ['-e', `inject=${inject.join(':')}`];
   const { status, stdout } = spawnSync('strace', [...options, ...fault, process.execPath, MAIN, ...FILE, ...QUIET], {
     cwd: directory,

@@ -17,11 +17,12 @@ import { dieTold, errorOf, gaussian, killAtPart, parquet, run, score, scratch, s
 
 const directory = scratch();
 const at = (...names: string[]) => join(directory, ...names);
+const ROWS = 200_000;
 const QUIET = ['--json', '--progress', 'none'];
 let whole = '';
 
 beforeAll(async () => {
-  await parquet(at('data.parquet'), gaussian(300_000));
+  await parquet(at('data.parquet'), gaussian(ROWS), 4096);
   await score(directory, 'data.parquet', '-d', 'zscore', '--chunk-rows', '4096', '-o', 'whole.parquet');
   whole = sha256(at('whole.parquet'));
 });
@@ -54,7 +55,7 @@ it('a directory whose publication was killed is published by the same command', 
   }
   expect(kills).toBeGreaterThan(0);
   const report = await score(directory, ...args.slice(1));
-  expect(report.output.rows).toBe(300_000);
+  expect(report.output.rows).toBe(ROWS);
   expect(readdirSync(at('dir')).filter((name) => name.startsWith('.'))).toEqual([]);
   expect((await run(directory, 'verify', 'dir', '--home', 'home-dir')).code).toBe(0);
 });
@@ -181,7 +182,7 @@ it('a damaged summary of a fit is made again', async () => {
   writeFileSync(first, '');
   rmSync(second);
   const report = await score(directory, ...args);
-  expect(report.output.rows).toBe(300_000);
+  expect(report.output.rows).toBe(ROWS);
   expect(summaries()).toEqual([]);
   mkdirSync(at('fresh'));
   const fresh = await score(directory, 'data.parquet', '-d', 'auto', '--chunk-rows', '4096', '-o', 'fresh/a.parquet');
@@ -198,9 +199,9 @@ it('a home in the directory that is scored is no part of the source, whatever it
   const args = (source: string, out: string) => [source, '-o', out, ...flags];
   await score(inside, 'src', '-o', 'e.parquet', ...flags.slice(0, -2));
   const expected = sha256(join(inside, 'e.parquet'));
-  await killAtPart(inside, ['score', ...args('src', 'a.parquet')], 'src/work', 40);
+  await killAtPart(inside, ['score', ...args('src', 'a.parquet')], 'src/work', 30);
   const other = await score(inside, ...args('src/**/*.parquet', 'b.parquet'));
-  expect([other.source.files, other.source.rows]).toEqual([1, 300_000]);
+  expect([other.source.files, other.source.rows]).toEqual([1, ROWS]);
   const report = await score(inside, ...args('src', 'a.parquet'));
   expect(report.chunks.resumed).toBeGreaterThan(0);
   expect(sha256(join(inside, 'a.parquet'))).toBe(expected);

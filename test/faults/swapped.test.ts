@@ -29,8 +29,9 @@ function putFile(target: string): void {
 /** Runs `args`, puts something in the target's place just before it is swapped out, and kills just after. */
 async function killedInSwap(args: string[], target: string, put = putFile): Promise<void> {
   const log = at('trace');
-  const delayed = ['-e', 'trace=renameat2', '-e', 'inject=renameat2:delay_enter=1500000'];
-  const traced = spawn('strace', ['-f', '-qq', ...delayed, '-o', log, process.execPath, MAIN, ...args, ...QUIET], {
+  const delayed = ['-e', 'trace=renameat2', '-e', 'inject=renameat2:delay_enter=1500000', '-P', target];
+  const options = ['-f', '--seccomp-bpf', '-qq', ...delayed, '-o', log];
+  const traced = spawn('strace', [...options, process.execPath, MAIN, ...args, ...QUIET], {
     cwd: directory,
     detached: true,
     stdio: 'ignore',

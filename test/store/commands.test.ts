@@ -11,11 +11,12 @@ import { strangersTo } from './strangers.ts';
 const cwd = scratch();
 const home = join(cwd, '.batch-core');
 const OUT = 'in.scores.parquet';
+const ROWS = 100_000;
 const args = ['score', 'in.parquet', '-d', 'zscore', '--workers', '1', '--progress', 'none', '--chunk-rows', '2048'];
 let wanted: string;
 
 beforeAll(async () => {
-  await parquet(join(cwd, 'in.parquet'), gaussian(400_000));
+  await parquet(join(cwd, 'in.parquet'), gaussian(ROWS));
   expect(await run(cwd, ...args)).toMatchObject({ code: 0 });
   wanted = sha256(join(cwd, OUT));
 });
@@ -47,7 +48,7 @@ it('a job is paused by who asks in its first moments', async () => {
   requestControl(directory, 'pause');
   await until(() => readStatus(directory)?.state === 'paused' || running.child.exitCode !== null);
   expect(readStatus(directory)?.state).toBe('paused');
-  expect(readStatus(directory)?.progress.rowsDone, 'before it had done much').toBeLessThan(400_000);
+  expect(readStatus(directory)?.progress.rowsDone, 'before it had done much').toBeLessThan(ROWS);
   requestControl(directory, 'resume');
   expect(await running.ended).toMatchObject({ code: 0 });
   expect(sha256(join(cwd, OUT))).toBe(wanted);

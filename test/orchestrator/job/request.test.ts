@@ -51,7 +51,7 @@ const FORMER = `{
 `;
 
 beforeAll(async () => {
-  await parquet(at('data.parquet'), gaussian(200_000));
+  await parquet(at('data.parquet'), gaussian(200_000), 4096);
   await score(directory, ...FLAGS, '-o', 'whole.parquet', '--home', 'home');
   whole = sha256(at('whole.parquet'));
 });
