@@ -50,8 +50,8 @@ pub(crate) fn score(
     watch: &Watch,
 ) -> Result<Part, Error> {
     let (file, explain) = (reader.source.index, scoring.explain as usize);
-    let mut kernel = model.scorer(Level::from_environment()?, scoring.missing);
-    let severity = model.severity();
+    let level = Level::from_environment()?;
+    let (mut kernel, severity) = (model.scorer(level, scoring.missing), model.severity(level));
     let mut output: Option<(Layout, PartWriter)> = None;
     let mut best = BestRows::new(scoring.best as usize);
     let (mut flagged, mut skipped) = (0, 0);

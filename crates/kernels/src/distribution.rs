@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Level;
 use crate::severity::Severity;
 
 const KEPT_TOP: usize = 4096;
@@ -79,8 +80,8 @@ impl Distribution {
     }
 
     /// How severe scores are among these; none among those of no row.
-    pub(crate) fn severity(&self) -> Option<Severity> {
-        self.is_known().then(|| Severity::new(&self.ranks, &self.scores, self.rows))
+    pub(crate) fn severity(&self, level: Level) -> Option<Severity> {
+        self.is_known().then(|| Severity::new(level, &self.ranks, &self.scores, self.rows))
     }
 
     /// Rows the distribution is of.

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::knots::Grid;
+use crate::grid::Grid;
 use crate::places::Places;
 use crate::scale;
 use crate::summaries::counts_below::CountsBelow;
@@ -42,7 +42,7 @@ impl Ecdf {
         let mut ecdf = Self { cells, ..Self::default() };
         ecdf.push_from(0, low);
         let [Some(lowest), Some(highest)] = [low.last(), high.first()] else { return ecdf };
-        let (places, below): (&[f64], Vec<u64>) = (&places.cells, counts.below().collect());
+        let (places, below): (&[f64], Vec<u64>) = (places.cells(), counts.below().collect());
         for (index, &place) in places.iter().enumerate() {
             let follows = index > 0 && place == places[index - 1].next_up();
             if lowest.0 < place && place < highest.0 && !follows {
@@ -141,7 +141,7 @@ impl Ecdf {
         let from = self.knots.partition_point(|knot| Some(*knot) < low);
         let to = self.knots.partition_point(|knot| Some(*knot) <= high);
         let middle = if from < to { from..to } else { 0..self.knots.len() };
-        (!middle.is_empty()).then(|| Grid::of_places(&self.knots, middle))
+        (!middle.is_empty()).then(|| Grid::of_middle(&self.knots, middle))
     }
 
     /// The sign of the third central moment, as far as the knots tell it; 0 where all cells are alike.
@@ -185,5 +185,5 @@ pub(crate) fn places_of_sample(sorted: &[f64], most: usize) -> Places {
             cells.push(knot.next_up());
         }
     }
-    Places::new(cells)
+    Places::new(&cells)
 }

@@ -151,7 +151,7 @@ fn places(asked: &Asked, used: &[usize], sample: &Summary) -> Option<Arc<Vec<Pla
     asked.method.wants().ecdfs.then(|| {
         let columns = asked.spec.columns.len();
         let most = (PLACES_OF_ALL / columns).clamp(64, PLACES_MAX);
-        let mut places = vec![Places::new(Vec::new()); columns];
+        let mut places = vec![Places::new(&[]); columns];
         for &column in used {
             places[column] = ecdf::places_of_sample(&quantile::sorted_finite(sampled(sample, column)), most);
         }

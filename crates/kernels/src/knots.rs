@@ -2,7 +2,12 @@
 
 use std::ops::Range;
 
-use crate::numbers::WHOLE;
+use crate::Level;
+use crate::grid::Grid;
+use crate::numbers::STRETCH;
+#[cfg(target_arch = "x86_64")]
+use crate::simd::Registers;
+use crate::simd::Row;
 
 /// Of rising `points`, the first, the last, and of the others so many that from one kept to the next the value rises by at most
 /// `step`, or no point lies between.
@@ -37,159 +42,106 @@ pub(crate) fn are_sound(places: &[f64], values: &[f64]) -> bool {
         && (rising(places) && rising(values))
 }
 
-/// Says quickly about where a number lies among rising places.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Grid {
-    first: f64,
-    scale: f64,
-    /// The greatest cell of the grid.
-    last_cell: f64,
-    /// For each cell of the grid, how many places lie in the cells below it; and how many there are.
-    starts: Vec<u32>,
-}
-
-impl Grid {
-    /// Over `places`, in so many cells from `first` to `last`; what lies beyond is in the outermost. They are counted with the same arithmetic
-    /// that finds a number's cell, so that no rounding can come between.
-    fn new(places: &[f64], [first, last]: [f64; 2], cells: u32) -> Self {
-        let mut grid = Self {
-            first,
-            scale: f64::from(cells) / (last - first),
-            last_cell: f64::from(cells - 1),
-            starts: vec![0; cells as usize + 1],
-        };
-        for place in places {
-            let cell = grid.cell(*place);
-            grid.starts[cell + 1] += 1;
-        }
-        for cell in 1..grid.starts.len() {
-            grid.starts[cell] += grid.starts[cell - 1];
-        }
-        grid
-    }
-
-    /// Of rising places, the quickest where the `middle` ones of them are, between each two of which as many numbers lie.
-    pub(crate) fn of_places(places: &[f64], middle: Range<usize>) -> Self {
-        let middle = &places[middle];
-        let at = |percent: usize| middle[(middle.len() - 1) * percent / 100];
-        let ends = [[0, 100], [5, 95], [20, 80], [0, 75], [25, 100], [0, 50], [50, 100]];
-        // Steps of a search, summed over the middle.
-        let steps = |crowd: u32| u64::from(crowd) * u64::from(u32::BITS - crowd.leading_zeros());
-        let cost = |ends: &[f64; 2]| Self::new(middle, *ends, GRID_CELLS).crowds().map(steps).sum::<u64>();
-        let ends = ends.map(|[low, high]| [at(low), at(high)]).into_iter().min_by_key(cost);
-        Self::new(places, ends.expect("there are seven"), GRID_CELLS)
-    }
-
-    /// How many places lie in each cell of the grid.
-    fn crowds(&self) -> impl Iterator<Item = u32> {
-        self.starts.windows(2).map(|pair| pair[1] - pair[0])
-    }
-
-    /// The cell of the grid; it never falls as the number rises.
-    #[inline(always)]
-    fn cell(&self, number: f64) -> usize {
-        let cell = (number - self.first) * self.scale;
-        let cell = if cell > 0.0 { cell } else { 0.0 };
-        let cell = if cell < self.last_cell { cell } else { self.last_cell };
-        #[expect(clippy::cast_possible_truncation, reason = "at most the grid")]
-        let cell = (cell + WHOLE).to_bits() as u32;
-        cell as usize
-    }
-
-    /// How many of the places, those that it was made of, lie below a number that is not NaN.
-    #[inline(always)]
-    pub(crate) fn below(&self, places: &[f64], number: f64) -> usize {
-        self.count(places, number, |place| place < number)
-    }
-
-    /// How many places pass a test that those up to about the number do.
-    #[inline(always)]
-    fn count(&self, places: &[f64], number: f64, passes: impl Fn(f64) -> bool) -> usize {
-        let cell = self.cell(number);
-        let (start, end) = (self.starts[cell] as usize, self.starts[cell + 1] as usize);
-        if end - start > 3 {
-            return start + places[start..end].partition_point(|place| passes(*place));
-        }
-        // Two steps without a branch tell up to three apart; those of higher cells pass in none.
-        let past = |at: usize| usize::from(places.get(at).is_some_and(|place| passes(*place)));
-        let start = start + 2 * past(start + 1);
-        start + past(start)
-    }
-}
-
-/// Cells of a grid over places.
-const GRID_CELLS: u32 = 4096;
-
 /// Answers quickly: a grid over the places says at which knot to begin.
 #[derive(Clone, Debug)]
 pub(crate) struct Lookup {
     grid: Grid,
-    places: Vec<f64>,
     /// Segment `i` ends at knot `i`.
     segments: Vec<Segment>,
 }
 
-/// A straight line up to a knot.
-#[derive(Clone, Copy, Debug)]
-struct Segment {
-    begin: f64,
-    value: f64,
-    slope: f64,
+/// A straight line up to a knot: where it begins, its value there, its slope; and nothing.
+type Segment = Row;
+
+/// The straight line between two knots.
+fn segment([begin, end]: [f64; 2], [value, highest]: [f64; 2]) -> Segment {
+    // Two places may be so close that the slope overflows; an infinite one would be NaN at its beginning.
+    let slope_to = |highest: f64| ((highest - value) / (end - begin)).min(f64::MAX);
+    let segment = Row([begin, value, slope_to(highest), 0.0]);
+    // Rounding must not lift the last place of this segment above the first of the next.
+    if at(segment, end.next_down()) <= highest {
+        return segment;
+    }
+    Row([begin, value, slope_to(highest.next_down().next_down()), 0.0])
 }
 
-impl Segment {
-    fn new([begin, end]: [f64; 2], [value, highest]: [f64; 2]) -> Self {
-        // Two places may be so close that the slope overflows; an infinite one would be NaN at its beginning.
-        let slope_to = |highest: f64| ((highest - value) / (end - begin)).min(f64::MAX);
-        let segment = Self { begin, value, slope: slope_to(highest) };
-        // Rounding must not lift the last place of this segment above the first of the next.
-        if segment.at(end.next_down()) <= highest {
-            return segment;
-        }
-        Self { slope: slope_to(highest.next_down().next_down()), ..segment }
-    }
-
-    #[inline(always)]
-    fn at(self, place: f64) -> f64 {
-        self.value + self.slope * (place - self.begin)
-    }
+#[inline(always)]
+fn at(Row([begin, value, slope, _]): Segment, place: f64) -> f64 {
+    value + slope * (place - begin)
 }
 
 impl Lookup {
     /// Of sound knots, with a grid of so many `cells`.
     pub(crate) fn new(places: &[f64], values: &[f64], cells: u32) -> Self {
-        // Wild places can stretch the grid until one cell holds nearly all knots. What lies beyond it is in its last cell.
-        let ends = [100, 95, 75, 50].map(|percent| places[(places.len() - 1) * percent / 100]);
-        let grids = ends.into_iter().map(|end| Grid::new(places, [places[0], end], cells));
-        let grid = grids.min_by_key(|grid| grid.crowds().max()).expect("there are four");
-        Self::with(grid, places, values)
+        Self::with(Grid::of_cells(places, cells), values)
     }
 
     /// The same, the quickest where the `middle` ones of the knots are.
     pub(crate) fn of_middle(places: &[f64], values: &[f64], middle: Range<usize>) -> Self {
-        Self::with(Grid::of_places(places, middle), places, values)
+        Self::with(Grid::of_middle(places, middle), values)
     }
 
-    fn with(grid: Grid, places: &[f64], values: &[f64]) -> Self {
+    fn with(grid: Grid, values: &[f64]) -> Self {
         // Below the first knot, all have its value.
-        let mut segments = vec![Segment { begin: places[0], value: values[0], slope: 0.0 }];
-        for (places, values) in places.windows(2).zip(values.windows(2)) {
-            segments.push(Segment::new([places[0], places[1]], [values[0], values[1]]));
+        let mut segments = vec![Row([grid.places()[0], values[0], 0.0, 0.0])];
+        for (places, values) in grid.places().windows(2).zip(values.windows(2)) {
+            segments.push(segment([places[0], places[1]], [values[0], values[1]]));
         }
-        Self { grid, places: places.to_vec(), segments }
+        Self { grid, segments }
+    }
+
+    /// The first and the last knot.
+    fn ends(&self) -> [f64; 2] {
+        let places = self.grid.places();
+        [places[0], places[places.len() - 1]]
     }
 
     /// The value at `place`, which is not NaN: the first knot's below that; `None` from the last knot on.
     #[inline(always)]
     pub(crate) fn at(&self, place: f64) -> Option<f64> {
-        if place >= self.places[self.places.len() - 1] {
+        let [first, last] = self.ends();
+        if place >= last {
             return None;
         }
-        if place < self.places[0] {
-            return Some(self.segments[0].value);
+        if place < first {
+            return Some(self.segments[0].0[1]);
         }
-        let segment = self.grid.count(&self.places, place, |knot| knot <= place);
-        Some(self.segments[segment].at(place))
+        Some(at(self.segments[self.grid.up_to(place)], place))
+    }
+
+    /// Writes the value at each place; `beyond` says it of those from the last knot on, and of NaN.
+    pub(crate) fn each(&self, level: Level, places: &[f64], values: &mut [f64], beyond: impl Fn(f64) -> f64) {
+        let mut segments = [0; STRETCH];
+        for (places, values) in places.chunks(STRETCH).zip(values.chunks_mut(STRETCH)) {
+            self.grid.up_to_each(level, places, &mut segments);
+            if !follow(level, self, places, &segments, values) {
+                values.fill(f64::NAN);
+            }
+            for (place, value) in places.iter().zip(values).filter(|(_, value)| value.is_nan()) {
+                let known = if place.is_nan() { None } else { self.at(*place) };
+                *value = known.unwrap_or_else(|| beyond(*place));
+            }
+        }
+    }
+}
+
+registers! {
+    /// Writes the value at each place, of which this is the segment; NaN for those from the last knot on.
+    fn follow(lookup: &Lookup, places: &[f64], segments: &[u64], values: &mut [f64]) = follow_body;
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn follow_body<R: Registers>(r: R, lookup: &Lookup, places: &[f64], segments: &[u64], values: &mut [f64]) {
+    let whole = places.len() - places.len() % R::LANES;
+    values[whole..].fill(f64::NAN);
+    let [first, last] = lookup.ends().map(|end| r.splat(end));
+    let groups = places.chunks_exact(R::LANES).zip(segments.chunks_exact(R::LANES));
+    for ((places, segments), values) in groups.zip(values.chunks_exact_mut(R::LANES)) {
+        let place = r.load(places);
+        let [begin, value, slope, _] = r.gather_rows(&lookup.segments, r.load_wholes(segments));
+        let inside = r.add(value, r.mul(slope, r.sub(r.greater(place, first), begin)));
+        r.store(r.choose(r.less(place, last), inside, r.splat(f64::NAN)), values);
     }
 }
 
@@ -227,6 +179,31 @@ mod tests {
                 match (lookup.at(place), expected) {
                     (Some(found), Some(expected)) => assert!((found - expected).abs() < 1e-9, "{place}"),
                     (found, expected) => assert_eq!(found, expected, "{place}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_level_looks_up_alike_to_the_bit() {
+        let places: Vec<f64> = (0..500).map(|i| (f64::from(i) * 0.05).exp2() - 3.0).collect();
+        let values: Vec<f64> = (0..500).map(|i| f64::from(i).sqrt()).collect();
+        for (places, values) in [(&places[..], &values[..]), (&places[..1], &values[..1]), (&places[..2], &values[..2])]
+        {
+            let lookup = Lookup::of_middle(places, values, 0..places.len());
+            for length in 0..200 {
+                let far = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, -1e300, -0.0];
+                let asked = |i: usize| {
+                    far.get(i % 20).copied().unwrap_or(places[i * 31 % places.len()] + (i % 3) as f64 * 0.01)
+                };
+                let asked: Vec<f64> = (0..length).map(asked).collect();
+                for level in Level::available() {
+                    let mut found = vec![0.0; length];
+                    lookup.each(level, &asked, &mut found, |place| if place.is_nan() { -1.0 } else { place });
+                    for (place, found) in asked.iter().zip(found) {
+                        let expected = if place.is_nan() { -1.0 } else { lookup.at(*place).unwrap_or(*place) };
+                        assert_eq!(found.to_bits(), expected.to_bits(), "{level:?}: {place}");
+                    }
                 }
             }
         }

@@ -67,6 +67,7 @@ pub mod extended;
 mod fit;
 mod forest;
 mod freeze;
+mod grid;
 mod imported;
 mod keyed;
 mod knots;

@@ -213,8 +213,8 @@ impl Model {
 
     /// How severe scores are among those of the rows of the fit; of an imported model nobody knows.
     #[must_use]
-    pub fn severity(&self) -> Option<Severity> {
-        self.payload.scores.severity()
+    pub fn severity(&self, level: Level) -> Option<Severity> {
+        self.payload.scores.severity(level)
     }
 
     /// What is usual in each of the model's columns: nothing where no number was seen, or where the model is older than that.

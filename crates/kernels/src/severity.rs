@@ -11,7 +11,9 @@
 //!
 //! Where it is less than 99 it is rounded down to a 64th: there, nobody asks for more, and it takes a quarter of the room in a file.
 
+use crate::Level;
 use crate::knots::{Lookup, thinned};
+use crate::numbers::WHOLE;
 
 /// From here on, nothing is rounded, and every score that is known is a knot.
 const EXACT: f64 = 99.0;
@@ -28,6 +30,7 @@ const ABOVE: f64 = 0.001;
 /// Severities of scores.
 #[derive(Clone, Debug)]
 pub struct Severity {
+    level: Level,
     lookup: Lookup,
     highest: f64,
     /// What is left to 100 at the highest score.
@@ -38,7 +41,7 @@ pub struct Severity {
 
 impl Severity {
     /// Of scores at these ranks, both rising, among so many rows. There must be one at least.
-    pub(crate) fn new(ranks: &[u64], scores: &[f64], rows: u64) -> Self {
+    pub(crate) fn new(level: Level, ranks: &[u64], scores: &[f64], rows: u64) -> Self {
         let last = (rows - 1) as f64;
         let highest = scores[scores.len() - 1];
         let first = scores.partition_point(|score| *score < highest);
@@ -54,27 +57,38 @@ impl Severity {
         values.extend(severe.iter().map(|point| point.1));
         let median = scores[ranks.partition_point(|rank| *rank < rows / 2).min(scores.len() - 1)];
         let spread = [highest - median, highest.abs()].into_iter().find(|spread| *spread > 0.0 && spread.is_finite());
-        Self { lookup: Lookup::of_middle(&places, &values, 0..middle), highest, rest, scale: spread.unwrap_or(1.0) }
+        let lookup = Lookup::of_middle(&places, &values, 0..middle);
+        Self { level, lookup, highest, rest, scale: spread.unwrap_or(1.0) }
     }
 
     /// The severity of each score, from 0 to 100; NaN for NaN.
     #[must_use]
     pub fn of(&self, scores: &[f64]) -> Vec<f64> {
-        scores.iter().map(|score| self.at(*score)).collect()
+        let mut severities = vec![0.0; scores.len()];
+        self.lookup.each(self.level, scores, &mut severities, |score| self.beyond(score));
+        round(self.level, scores, self.highest, &mut severities);
+        severities
     }
 
-    #[inline(always)]
-    fn at(&self, score: f64) -> f64 {
-        match self.lookup.at(score) {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "steps of less than 99 percent"
-            )]
-            Some(percent) if percent < EXACT => f64::from((percent * STEPS) as u32) / STEPS,
-            Some(percent) => percent,
-            None => 100.0 - self.rest / (1.0 + (score - self.highest) / self.scale),
-        }
+    /// Of a score from the highest on.
+    fn beyond(&self, score: f64) -> f64 {
+        100.0 - self.rest / (1.0 + (score - self.highest) / self.scale)
+    }
+}
+
+levels! {
+    /// Rounds severities of less than 99 down to a step, but for those of scores from the highest on.
+    fn round(scores: &[f64], highest: f64, severities: &mut [f64]) = round_body;
+}
+
+#[inline(always)]
+fn round_body(scores: &[f64], highest: f64, severities: &mut [f64]) {
+    for (score, severity) in scores.iter().zip(severities) {
+        let steps = *severity * STEPS;
+        // The nearest whole number, and one less where that is above.
+        let nearest = (steps + WHOLE) - WHOLE;
+        let down = if nearest > steps { nearest - 1.0 } else { nearest };
+        *severity = if *score < highest && *severity < EXACT { down * (1.0 / STEPS) } else { *severity };
     }
 }
 
@@ -97,7 +111,7 @@ mod tests {
 
     fn of(scores: &[f64]) -> (Distribution, Severity) {
         let distribution = Distribution::new(scores.to_vec(), true);
-        let severity = distribution.severity().unwrap();
+        let severity = distribution.severity(Level::detect()).unwrap();
         (distribution, severity)
     }
 
@@ -163,6 +177,24 @@ mod tests {
             assert!(beyond.windows(2).all(|pair| pair[0] < pair[1]) && beyond.iter().all(|severity| *severity < 100.0));
             let [most, none] = severity.of(&[f64::MAX, f64::NAN])[..] else { unreachable!("two scores") };
             assert!(most <= 100.0 && none.is_nan());
+        }
+    }
+
+    #[test]
+    fn below_99_it_is_rounded_down_and_the_same_at_every_level() {
+        let scores: Vec<f64> = (0..5_000).map(|row| f64::from(row * 7919 % 5_000).powi(2)).collect();
+        let distribution = Distribution::new(scores.clone(), true);
+        let asked: Vec<f64> = scores.into_iter().chain([-1.0, 1e300, f64::NAN, 0.5]).collect();
+        let plain = distribution.severity(Level::BASELINE).unwrap();
+        let expected = plain.of(&asked);
+        for level in Level::available() {
+            let found = distribution.severity(level).unwrap().of(&asked);
+            assert!(found.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{level:?}");
+        }
+        for (score, severity) in asked.iter().zip(expected) {
+            let exact = plain.lookup.at(*score).unwrap_or(f64::NAN);
+            let down = if exact < EXACT { (exact * STEPS).floor() / STEPS } else { severity };
+            assert_eq!(severity.to_bits(), down.to_bits(), "{score}");
         }
     }
 }

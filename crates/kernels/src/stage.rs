@@ -163,7 +163,7 @@ impl Targets {
         writer.u8(u8::from(self.brackets.is_some()));
         encode_each(self.brackets.as_deref(), writer, Bracket::encode);
         encode_each(self.centers.as_deref(), writer, |center, writer| center.encode(writer));
-        self.places.iter().flat_map(|places| places.iter()).for_each(|places| writer.f64s(&places.cells));
+        self.places.iter().flat_map(|places| places.iter()).for_each(|places| writer.f64s(places.cells()));
     }
 }
 
@@ -195,7 +195,7 @@ fn encode_ranges(ranges: &[Range], writer: &mut Writer) {
 
 fn decode_places(reader: &mut Reader<'_>) -> Result<Places, CodecError> {
     let places = reader.f64s()?;
-    if places.is_sorted_by(|a, b| a < b) { Ok(Places::new(places)) } else { Err(CodecError::Damaged) }
+    if places.is_sorted_by(|a, b| a < b) { Ok(Places::new(&places)) } else { Err(CodecError::Damaged) }
 }
 
 fn decode_used(reader: &mut Reader<'_>, columns: usize) -> Result<Vec<usize>, CodecError> {

@@ -80,29 +80,45 @@ impl State for Copula {
         written(self)
     }
 
-    fn scorer(&self, _level: Level) -> Box<dyn Score + '_> {
-        Box::new(Terms(self.tails.sides()))
+    fn scorer(&self, level: Level) -> Box<dyn Score + '_> {
+        Box::new(Terms { sides: self.tails.sides(), level })
     }
 }
 
 /// Ready to score.
 #[derive(Debug)]
-struct Terms(Vec<Sides>);
+struct Terms {
+    sides: Vec<Sides>,
+    level: Level,
+}
 
 /// What a cell adds.
 #[inline(always)]
 fn term(pair: Pair, skew: f64) -> f64 {
-    longer(pair, skew).max((pair[0] + pair[1]) * 0.5)
+    let (longer, mean) = (longer(pair, skew), (pair[0] + pair[1]) * 0.5);
+    if mean > longer { mean } else { longer }
+}
+
+levels! {
+    /// Adds what each cell adds to the score of its row.
+    fn add_terms(pairs: [&[f64]; 2], skew: f64, scores: &mut [f64]) = add_terms_body;
+}
+
+#[inline(always)]
+fn add_terms_body([left, right]: [&[f64]; 2], skew: f64, scores: &mut [f64]) {
+    for ((left, right), score) in left.iter().zip(right).zip(scores) {
+        *score += term([*left, *right], skew);
+    }
 }
 
 impl Score for Terms {
     fn block(&self, columns: &[&[f64]], scores: &mut [f64]) {
-        for (sides, cells) in self.0.iter().zip(columns) {
-            sides.each(cells, |row, pair| scores[row] += term(pair, sides.skew));
+        for (sides, cells) in self.sides.iter().zip(columns) {
+            sides.each(self.level, cells, |rows, pairs| add_terms(self.level, pairs, sides.skew, &mut scores[rows]));
         }
     }
 
     fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        self.0.iter().zip(cells).map(|(sides, cell)| term(sides.at(*cell), sides.skew)).collect()
+        self.sides.iter().zip(cells).map(|(sides, cell)| term(sides.at(*cell), sides.skew)).collect()
     }
 }

@@ -83,9 +83,9 @@ impl State for Tails {
         written(self)
     }
 
-    fn scorer(&self, _level: Level) -> Box<dyn Score + '_> {
+    fn scorer(&self, level: Level) -> Box<dyn Score + '_> {
         let sides = self.tails.sides();
-        if self.is_pyod { Box::new(LargestOfCells(sides)) } else { Box::new(LargestOfSums { sides }) }
+        if self.is_pyod { Box::new(LargestOfCells { sides, level }) } else { Box::new(LargestOfSums { sides, level }) }
     }
 }
 
@@ -99,6 +99,7 @@ fn terms(pair: Pair, skew: f64) -> [f64; 3] {
 #[derive(Debug)]
 struct LargestOfSums {
     sides: Vec<Sides>,
+    level: Level,
 }
 
 impl LargestOfSums {
@@ -110,13 +111,16 @@ impl LargestOfSums {
 
 impl Score for LargestOfSums {
     fn block(&self, columns: &[&[f64]], scores: &mut [f64]) {
-        let mut sums = vec![[0.0; 3]; scores.len()];
+        let mut sums = [scores.to_vec(), scores.to_vec(), scores.to_vec()];
         for (sides, cells) in self.sides.iter().zip(columns) {
-            sides.each(cells, |row, pair| {
-                sums[row].iter_mut().zip(terms(pair, sides.skew)).for_each(|(sum, term)| *sum += term);
+            sides.each(self.level, cells, |rows, pairs| {
+                add_terms(self.level, pairs, sides.skew, sums.each_mut().map(|sums| &mut sums[rows.clone()]));
             });
         }
-        scores.iter_mut().zip(sums).for_each(|(score, sums)| *score = sums[Self::largest(sums)]);
+        for (row, score) in scores.iter_mut().enumerate() {
+            let sums = sums.each_ref().map(|sums| sums[row]);
+            *score = sums[Self::largest(sums)];
+        }
     }
 
     fn contributions(&self, cells: &[f64]) -> Vec<f64> {
@@ -130,24 +134,55 @@ impl Score for LargestOfSums {
     }
 }
 
+levels! {
+    /// Adds the three terms of each cell to the sums of its row.
+    fn add_terms(pairs: [&[f64]; 2], skew: f64, sums: [&mut [f64]; 3]) = add_terms_body;
+}
+
+#[inline(always)]
+fn add_terms_body([left, right]: [&[f64]; 2], skew: f64, [lefts, rights, longers]: [&mut [f64]; 3]) {
+    let sums = lefts.iter_mut().zip(rights).zip(longers);
+    for ((left, right), ((left_sum, right_sum), longer_sum)) in left.iter().zip(right).zip(sums) {
+        let [left, right, longer] = terms([*left, *right], skew);
+        *left_sum += left;
+        *right_sum += right;
+        *longer_sum += longer;
+    }
+}
+
 /// As `PyOD` has it.
 #[derive(Debug)]
-struct LargestOfCells(Vec<Sides>);
+struct LargestOfCells {
+    sides: Vec<Sides>,
+    level: Level,
+}
 
 /// The largest of the terms of a cell.
 #[inline(always)]
 fn largest(pair: Pair, skew: f64) -> f64 {
-    terms(pair, skew).into_iter().fold(0.0, f64::max)
+    terms(pair, skew).into_iter().fold(0.0, |most, term| if term > most { term } else { most })
+}
+
+levels! {
+    /// Adds the largest term of each cell to the score of its row.
+    fn add_largest(pairs: [&[f64]; 2], skew: f64, scores: &mut [f64]) = add_largest_body;
+}
+
+#[inline(always)]
+fn add_largest_body([left, right]: [&[f64]; 2], skew: f64, scores: &mut [f64]) {
+    for ((left, right), score) in left.iter().zip(right).zip(scores) {
+        *score += largest([*left, *right], skew);
+    }
 }
 
 impl Score for LargestOfCells {
     fn block(&self, columns: &[&[f64]], scores: &mut [f64]) {
-        for (sides, cells) in self.0.iter().zip(columns) {
-            sides.each(cells, |row, pair| scores[row] += largest(pair, sides.skew));
+        for (sides, cells) in self.sides.iter().zip(columns) {
+            sides.each(self.level, cells, |rows, pairs| add_largest(self.level, pairs, sides.skew, &mut scores[rows]));
         }
     }
 
     fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        self.0.iter().zip(cells).map(|(sides, cell)| largest(sides.at(*cell), sides.skew)).collect()
+        self.sides.iter().zip(cells).map(|(sides, cell)| largest(sides.at(*cell), sides.skew)).collect()
     }
 }

@@ -34,7 +34,7 @@ macro_rules! levels {
 /// Stamps a body that is generic over [`Registers`](crate::simd::Registers) once per kind, and defines the function that picks one: it
 /// answers false at a level without such registers, and has done nothing.
 ///
-/// The body must be `#[inline(always)]`, so that it takes on the features of the stamp.
+/// The body must be `#[inline(always)]`, so that it takes on the features of the stamp; it is named only where there are such registers.
 macro_rules! registers {
     ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) = $body:path;) => {
         $(#[$doc])*
@@ -49,10 +49,14 @@ macro_rules! registers {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
             fn avx512($($arg: $ty),*) {
-                // SAFETY: this is only called where there is AVX-512F.
+                // SAFETY: this is only called where there are these four features.
                 $body(unsafe { $crate::simd::Avx512::new() }, $($arg),*);
             }
 
+            #[cfg(not(target_arch = "x86_64"))]
+            {
+                $(let _ = $arg;)*
+            }
             match level.0 {
                 $crate::simd::Isa::Baseline => false,
                 #[cfg(target_arch = "x86_64")]

@@ -2,6 +2,7 @@
 
 use super::extremes::Extremes;
 use super::tally::FiniteCells;
+use crate::Level;
 use crate::codec::{CodecError, Reader, Writer};
 use crate::places::Places;
 
@@ -15,13 +16,13 @@ pub(crate) struct CountsBelow {
 
 impl CountsBelow {
     pub(crate) fn new(places: &Places, columns: usize) -> Self {
-        Self { counts: vec![0; places.cells.len() + 1], extremes: Extremes::new(Extremes::most(columns)) }
+        Self { counts: vec![0; places.cells().len() + 1], extremes: Extremes::new(Extremes::most(columns)) }
     }
 
     /// Adds one block, counted between `places`; nothing where there are none.
-    pub(crate) fn observe(&mut self, places: &Places, block: FiniteCells<'_>) {
-        if !places.cells.is_empty() {
-            places.each(block.cells, |place| self.counts[place] += 1);
+    pub(crate) fn observe(&mut self, level: Level, places: &Places, block: FiniteCells<'_>) {
+        if !places.cells().is_empty() {
+            places.count(level, block, &mut self.counts);
             self.extremes.observe(block.cells);
         }
     }
@@ -55,6 +56,6 @@ impl CountsBelow {
     pub(crate) fn decode(reader: &mut Reader<'_>, places: &Places, columns: usize) -> Result<Self, CodecError> {
         let counts = reader.u64s()?;
         let extremes = Extremes::decode(reader, Extremes::most(columns))?;
-        if counts.len() == places.cells.len() + 1 { Ok(Self { counts, extremes }) } else { Err(CodecError::Damaged) }
+        if counts.len() == places.cells().len() + 1 { Ok(Self { counts, extremes }) } else { Err(CodecError::Damaged) }
     }
 }

@@ -127,7 +127,7 @@ impl Summary {
             distances::observe(distances, level, column, bracket.sum_center(), cells);
         }
         if let (Some(counts), Some(places)) = (&mut self.counts_below, &recipe.places) {
-            counts[column].observe(&places[column], block);
+            counts[column].observe(level, &places[column], block);
         }
         if let Some(center) = recipe.centers.as_ref().and_then(|centers| centers[column]) {
             workspace.standardized.resize_with(recipe.columns, Vec::new);
