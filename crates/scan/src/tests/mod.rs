@@ -1,6 +1,7 @@
 //! The crate against the real library: each file states the laws of one concern.
 
 mod columns;
+mod conditions;
 mod errors;
 mod fixture;
 mod library;
