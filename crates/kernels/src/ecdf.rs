@@ -108,6 +108,9 @@ impl Ecdf {
                 if !inner.contains(&at) || risen >= (part * shorter).max(1.0) {
                     thin.push(self.knots[at], below, same);
                 }
+                if thin.knots.len() > most {
+                    break;
+                }
             }
             if thin.knots.len() <= most {
                 return thin;

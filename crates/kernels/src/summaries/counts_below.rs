@@ -23,7 +23,7 @@ impl CountsBelow {
     pub(crate) fn observe(&mut self, level: Level, places: &Places, block: FiniteCells<'_>) {
         if !places.cells().is_empty() {
             places.count(level, block, &mut self.counts);
-            self.extremes.observe(block.cells);
+            self.extremes.observe(level, block.cells);
         }
     }
 

@@ -3,7 +3,9 @@
 //! Kept are so many *different* cells at either end; all of them where there are no more, as in a column of few values. A cell that is among
 //! the lowest of all rows is among the lowest of its chunk, so that merging is exact, and takes any order.
 
+use crate::Level;
 use crate::codec::{CodecError, Reader, Writer};
+use crate::simd::LANES;
 
 /// So many cells wait until they are sorted together.
 const PENDING: usize = 8192;
@@ -20,8 +22,8 @@ pub(crate) struct Extremes {
     low: Vec<Counted>,
     /// The highest, rising; nothing while all are among the lowest.
     high: Vec<Counted>,
-    /// Cells that may be among them.
-    pending: Vec<f64>,
+    /// Cells that may be among them, by their [order](order_of).
+    pending: Vec<i64>,
 }
 
 impl Extremes {
@@ -36,10 +38,11 @@ impl Extremes {
     }
 
     /// Adds cells; NaN is none.
-    pub(crate) fn observe(&mut self, cells: &[f64]) {
-        let [lowest, highest] = self.bounds();
-        // Adding 0 makes both zeros one.
-        self.pending.extend(cells.iter().filter(|cell| **cell <= lowest || **cell >= highest).map(|cell| cell + 0.0));
+    pub(crate) fn observe(&mut self, level: Level, cells: &[f64]) {
+        let begun = self.pending.len();
+        self.pending.resize(begun + cells.len(), 0);
+        let more = take_outer(level, cells, self.bounds(), &mut self.pending[begun..]);
+        self.pending.truncate(begun + more);
         if self.pending.len() >= PENDING {
             self.settle();
         }
@@ -56,8 +59,9 @@ impl Extremes {
     /// Takes in the cells that wait. When this is called shows nowhere.
     pub(crate) fn settle(&mut self) {
         let mut pending = std::mem::take(&mut self.pending);
-        pending.sort_unstable_by(f64::total_cmp);
-        let counted: Vec<Counted> = pending.chunk_by(|a, b| a >= b).map(|same| (same[0], same.len() as u64)).collect();
+        pending.sort_unstable();
+        let counted = pending.chunk_by(|a, b| a == b).map(|same| (of_order(same[0]), same.len() as u64));
+        let counted: Vec<Counted> = counted.collect();
         self.add(&counted, &counted);
         pending.clear();
         self.pending = pending;
@@ -78,14 +82,17 @@ impl Extremes {
 
     /// Adds what may be among the lowest, and what may be among the highest; both are all there is while these are.
     fn add(&mut self, low: &[Counted], high: &[Counted]) {
-        let all_kept = self.high.is_empty();
-        self.low = united(&self.low, low);
-        if all_kept && self.low.len() <= self.most {
+        if self.high.is_empty() {
+            self.low = united(self.low.iter(), low.iter(), usize::MAX, |a, b| a < b);
+            if self.low.len() > self.most {
+                self.high = self.low[self.low.len() - self.most..].to_vec();
+                self.low.truncate(self.most);
+            }
             return;
         }
-        self.high = if all_kept { self.low.clone() } else { united(&self.high, high) };
-        self.low.truncate(self.most);
-        self.high.drain(..self.high.len() - self.most);
+        self.low = united(self.low.iter(), low.iter(), self.most, |a, b| a < b);
+        self.high = united(self.high.iter().rev(), high.iter().rev(), self.most, |a, b| a > b);
+        self.high.reverse();
     }
 
     /// The lowest, rising, and the highest, where the lowest are not all there are.
@@ -112,25 +119,67 @@ impl Extremes {
     }
 }
 
-/// The cells of both, rising, with what each is counted in both.
-fn united(one: &[Counted], other: &[Counted]) -> Vec<Counted> {
-    let (mut left, mut right) = (one.iter().copied().peekable(), other.iter().copied().peekable());
-    let mut all = Vec::with_capacity(one.len() + other.len());
-    loop {
-        let next = match (left.peek(), right.peek()) {
-            (Some(a), Some(b)) if a.0.total_cmp(&b.0).is_eq() => {
-                let (a, b) = (*a, *b);
-                left.next();
-                right.next();
-                Some((a.0, a.1 + b.1))
-            }
-            (Some(a), Some(b)) if a.0 > b.0 => right.next(),
-            (Some(_), _) => left.next(),
-            (None, _) => right.next(),
-        };
-        let Some(next) = next else { return all };
-        all.push(next);
+levels! {
+    /// Writes the orders of the cells up to the first of two bounds and from the second on; how many there are. There is room for all.
+    fn take_outer(cells: &[f64], bounds: [f64; 2], taken: &mut [i64]) -> usize = take_outer_body;
+}
+
+#[inline(always)]
+fn take_outer_body(cells: &[f64], [lowest, highest]: [f64; 2], taken: &mut [i64]) -> usize {
+    let is_outer = |cell: &f64| *cell <= lowest || *cell >= highest;
+    let mut count = 0;
+    // Most often none of eight is.
+    for cells in cells.chunks(LANES).filter(|cells| cells.iter().fold(false, |any, cell| any | is_outer(cell))) {
+        for cell in cells {
+            // Adding 0 makes both zeros one.
+            taken[count] = order_of(cell + 0.0);
+            count += usize::from(is_outer(cell));
+        }
     }
+    count
+}
+
+/// A whole number per double that is not NaN, in their order.
+#[inline(always)]
+fn order_of(cell: f64) -> i64 {
+    let bits = cell.to_bits().cast_signed();
+    // Of the negative ones, the larger magnitude is the lesser.
+    if bits < 0 { bits ^ i64::MAX } else { bits }
+}
+
+/// The double of an order.
+fn of_order(order: i64) -> f64 {
+    f64::from_bits(if order < 0 { order ^ i64::MAX } else { order }.cast_unsigned())
+}
+
+/// The first cells of both, so many at most, with what each is counted in both. In each they are in order.
+fn united<'a>(
+    mut one: impl Iterator<Item = &'a Counted>,
+    mut other: impl Iterator<Item = &'a Counted>,
+    most: usize,
+    is_before: impl Fn(f64, f64) -> bool,
+) -> Vec<Counted> {
+    let (mut left, mut right) = (one.next(), other.next());
+    let mut all = Vec::new();
+    while all.len() < most {
+        let (cell, count) = match (left, right) {
+            (Some(a), Some(b)) if !is_before(a.0, b.0) && !is_before(b.0, a.0) => {
+                (left, right) = (one.next(), other.next());
+                (a.0, a.1 + b.1)
+            }
+            (Some(a), b) if b.is_none_or(|b| is_before(a.0, b.0)) => {
+                left = one.next();
+                *a
+            }
+            (_, Some(b)) => {
+                right = other.next();
+                *b
+            }
+            _ => return all,
+        };
+        all.push((cell, count));
+    }
+    all
 }
 
 #[cfg(test)]
@@ -166,7 +215,7 @@ mod tests {
                     let mut total = Extremes::new(64);
                     for chunk in orders.chunks(orders.len().div_ceil(chunks).max(1)) {
                         let mut extremes = Extremes::new(64);
-                        chunk.chunks(2048).for_each(|block| extremes.observe(block));
+                        chunk.chunks(2048).for_each(|block| extremes.observe(Level::detect(), block));
                         extremes.settle();
                         let mut writer = Writer::new(*b"testtest");
                         extremes.encode(&mut writer);
