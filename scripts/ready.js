@@ -11,8 +11,10 @@ const steps = [
   ],
   [['rust tests', 'cargo test --workspace', countCargo]],
   [['tests', 'npx vitest run', countVitest]],
-  [['benches as tests', 'node bench/run.js --quick', countPlain]],
-  [['memory as tests', 'node bench/memory.js --quick', countPlain]],
+  [
+    ['benches as tests', 'node bench/run.js --quick', countPlain],
+    ['memory as tests', 'node bench/memory.js --quick', countPlain],
+  ],
 ];
 
 function sum(text, pattern) {
