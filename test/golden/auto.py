@@ -33,7 +33,10 @@ def main():
     width = max(len(file.stem) for file in files)
     print(f"{'':{width}} {'rows':>8} {'columns':>7}  ", *(f"{name:>14}" for name in names))
     figures, failures = [], []
+    cut = tempfile.TemporaryDirectory()
     for file in files:
+        if options.rows_max:
+            file = first_rows(file, options.rows_max, pathlib.Path(cut.name))
         label, features = read(file)
         row = [mean_figure(label, (forest(features, seed) for seed in range(options.seeds)))]
         for detector in detectors:
@@ -59,6 +62,7 @@ def parse(arguments):
     parser.add_argument("--reference-only", action="store_true", help="measure scikit-learn alone and run no command")
     parser.add_argument("--seeds", type=int, default=3, help="forests per set, seeds 0.. (default: 3)")
     parser.add_argument("--command-seeds", type=int, default=1, help="runs of our command per set, seeds 0.. (default: 1)")
+    parser.add_argument("--rows-max", type=int, help="of a larger set so many rows, drawn once (default: all)")
     parser.add_argument("--run-seconds-max", type=float, default=600, help="a longer run of the command has failed")
     return parser.parse_args(arguments)
 
@@ -67,6 +71,16 @@ def by_number(file):
     """ADBench numbers its sets: 4_breastw comes before 11_donors."""
     number = file.stem.split("_")[0]
     return (int(number) if number.isdigit() else sys.maxsize, file.name)
+
+
+def first_rows(file, rows_max, directory):
+    """A file of so many rows of another, drawn once, or that file."""
+    table = pq.read_table(file)
+    if len(table) <= rows_max:
+        return file
+    target = directory / file.name
+    pq.write_table(table.take(np.random.default_rng(1).permutation(len(table))[:rows_max]), target)
+    return target
 
 
 def read(file):
