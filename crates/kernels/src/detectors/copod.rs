@@ -87,8 +87,8 @@ impl State for Copula {
 
 /// Ready to score.
 #[derive(Debug)]
-struct Terms {
-    sides: Vec<Sides>,
+struct Terms<'s> {
+    sides: &'s [Sides],
     level: Level,
 }
 
@@ -111,7 +111,7 @@ fn add_terms_body([left, right]: [&[f64]; 2], skew: f64, scores: &mut [f64]) {
     }
 }
 
-impl Score for Terms {
+impl Score for Terms<'_> {
     fn block(&self, columns: &[&[f64]], scores: &mut [f64]) {
         for (sides, cells) in self.sides.iter().zip(columns) {
             sides.each(self.level, cells, |rows, pairs| add_terms(self.level, pairs, sides.skew, &mut scores[rows]));

@@ -97,19 +97,19 @@ fn terms(pair: Pair, skew: f64) -> [f64; 3] {
 
 /// As the paper has it.
 #[derive(Debug)]
-struct LargestOfSums {
-    sides: Vec<Sides>,
+struct LargestOfSums<'s> {
+    sides: &'s [Sides],
     level: Level,
 }
 
-impl LargestOfSums {
+impl LargestOfSums<'_> {
     /// Which of the sums is the largest, the first of those.
     fn largest(sums: [f64; 3]) -> usize {
         (1..3).fold(0, |most, sum| if sums[sum] > sums[most] { sum } else { most })
     }
 }
 
-impl Score for LargestOfSums {
+impl Score for LargestOfSums<'_> {
     fn block(&self, columns: &[&[f64]], scores: &mut [f64]) {
         let mut sums = [scores.to_vec(), scores.to_vec(), scores.to_vec()];
         for (sides, cells) in self.sides.iter().zip(columns) {
@@ -152,8 +152,8 @@ fn add_terms_body([left, right]: [&[f64]; 2], skew: f64, [lefts, rights, longers
 
 /// As `PyOD` has it.
 #[derive(Debug)]
-struct LargestOfCells {
-    sides: Vec<Sides>,
+struct LargestOfCells<'s> {
+    sides: &'s [Sides],
     level: Level,
 }
 
@@ -175,7 +175,7 @@ fn add_largest_body([left, right]: [&[f64]; 2], skew: f64, scores: &mut [f64]) {
     }
 }
 
-impl Score for LargestOfCells {
+impl Score for LargestOfCells<'_> {
     fn block(&self, columns: &[&[f64]], scores: &mut [f64]) {
         for (sides, cells) in self.sides.iter().zip(columns) {
             sides.each(self.level, cells, |rows, pairs| add_largest(self.level, pairs, sides.skew, &mut scores[rows]));

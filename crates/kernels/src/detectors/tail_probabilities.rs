@@ -15,6 +15,7 @@
 //! An infinite cell has on both sides more than any finite one can have. A missing one has what the median has.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,25 @@ pub(crate) struct TailProbabilities {
     pub(crate) columns: Vec<Ecdf>,
     /// Which tail of each column is the longer one: 1 the upper, -1 the lower, 0 neither.
     pub(crate) skews: Vec<f64>,
+    #[serde(skip)]
+    ready: Ready,
+}
+
+/// What is made of the columns when they are first asked: it takes some milliseconds, and a model scores many chunks.
+#[derive(Debug, Default)]
+struct Ready(OnceLock<Vec<Sides>>);
+
+impl Clone for Ready {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Ready {
+    /// Whatever was asked before.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl TailProbabilities {
@@ -49,7 +69,8 @@ impl TailProbabilities {
         let ecdfs: Vec<Ecdf> = known.used.iter().map(|&column| known.ecdf(column)).collect();
         let skews = ecdfs.iter().map(Ecdf::skew).collect();
         let most = (KNOTS_OF_ALL / known.used.len()).max(64);
-        Self { is_flat, columns: ecdfs.into_iter().map(|ecdf| ecdf.thinned(most)).collect(), skews }
+        let columns = ecdfs.into_iter().map(|ecdf| ecdf.thinned(most)).collect();
+        Self { is_flat, columns, skews, ready: Ready::default() }
     }
 
     pub(crate) fn is_sound(&self, columns: usize) -> bool {
@@ -59,8 +80,9 @@ impl TailProbabilities {
     }
 
     /// Ready to be asked.
-    pub(crate) fn sides(&self) -> Vec<Sides> {
-        self.columns.iter().zip(&self.skews).map(|(ecdf, skew)| Sides::new(ecdf, *skew, self.is_flat)).collect()
+    pub(crate) fn sides(&self) -> &[Sides] {
+        let sides = |(ecdf, skew): (&Ecdf, &f64)| Sides::new(ecdf, *skew, self.is_flat);
+        self.ready.0.get_or_init(|| self.columns.iter().zip(&self.skews).map(sides).collect())
     }
 }
 
