@@ -82,7 +82,11 @@ it('a fit that a home has is not made again, whatever is scored by it', async ()
     'p.parquet',
     '--json',
   );
-  expect(JSON.parse(plan.stdout).phases).toEqual(['score', 'publish']);
+  expect(JSON.parse(plan.stdout)).toMatchObject({ phases: ['score', 'publish'], fit: null });
+  const where = ['--fit-on', 'months', '--fit-where', 'f0 > 1'];
+  const told = await run(directory, 'plan', 'calm.parquet', ...given, ...where, '-o', 'p.parquet');
+  expect(told.stdout).toContain('fit       on 27,000 rows of 2 files, where f0 > 1\n');
+  expect(told.stdout).toContain('phases    fit-0 -> fit-1 ->');
 });
 
 it('a sample is of the rows of which the condition is true', async () => {

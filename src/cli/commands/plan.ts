@@ -14,7 +14,7 @@ export async function planCommand(sources: string[], options: ScoreOptions, json
     printJson(report);
     return EXIT.ok;
   }
-  const { source, chunks, resources, expected } = report;
+  const { source, fit, chunks, resources, expected } = report;
   const basis = expected.basedOnRuns > 0 ? 'as runs of this home took' : 'a guess: no run of this home tells yet';
   const ignored = source.ignored.map(({ column, reason }) => `${column} (${reason})`);
   printLines([
@@ -25,6 +25,11 @@ export async function planCommand(sources: string[], options: ScoreOptions, json
       ? ['          columns of a single value are left out when the fit finds them']
       : []),
     `detector  ${report.detector}`,
+    ...(fit
+      ? [
+          `fit       on ${rowsText(fit.rows)} rows of ${countText(fit.files, 'file')}${fit.condition === null ? '' : `, where ${fit.condition}`}`,
+        ]
+      : []),
     `phases    ${report.phases.join(' -> ')}`,
     `chunks    ${rowsText(chunks.planned)} per phase, at most ${rowsText(chunks.rowsMax)} rows each`,
     `workers   ${resources.workers} (${resources.engine}), memory budget ${bytesText(resources.memoryBudgetBytes)}`,

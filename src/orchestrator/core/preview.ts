@@ -16,6 +16,8 @@ export interface PlanReport {
   fingerprint: string;
   source: Report['source'];
   detector: string;
+  /** What would be fitted on: rows of so many files, of those the ones of which the SQL condition is true; null where nothing is fitted. */
+  fit: { files: number; rows: number; condition: string | null } | null;
   output: { path: string; layout: 'file' | 'directory' };
   /** Scans of the source, in order. */
   phases: string[];
@@ -56,6 +58,7 @@ export function planReport(prepared: Prepared, recent: readonly Report[]): PlanR
     fingerprint: prepared.fingerprint,
     source: reportedSource(prepared, spec.columns, (column) => unscoredReason(column, prepared.options)),
     detector,
+    fit: fitOf(prepared),
     output: { path: output.path, layout: output.layout },
     phases: [...scans, 'publish'],
     chunks: {
@@ -71,6 +74,12 @@ export function planReport(prepared: Prepared, recent: readonly Report[]): PlanR
     expected: expectedTime(work, recent),
     warnings,
   };
+}
+
+function fitOf({ fitting, spec }: Prepared): PlanReport['fit'] {
+  if (!fitting) return null;
+  const { facts, rows } = fitting;
+  return { files: facts.files.length, rows, condition: spec.fit?.condition ?? null };
 }
 
 /** The passes of a fit, as far as can be told before it: one more follows where the source's statistics are wrong. */
