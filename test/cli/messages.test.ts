@@ -79,13 +79,12 @@ describe('a command line that is wrong', () => {
 
 describe('what is not in this version', () => {
   const options = [
-    ...['--where', '--fit-where'].map((option) => [option, 'x > 1']),
+    ['--where', 'x > 1'],
     ...[
       '--time-limit',
       '--cpu-limit',
 
       '--max-quarantined',
-      '--fit-on',
       '--by',
       '--time',
     ].map((option) => [option, '1']),
