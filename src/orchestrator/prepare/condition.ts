@@ -3,7 +3,7 @@ import { type Database, literalPath, openMemory, quoteText } from '../../duckdb/
 import { BatchCoreError } from '../../errors.ts';
 import type { SourceFacts } from '../../source/facts.ts';
 import { conditionOf } from '../spec/condition.ts';
-import { columnNamed } from '../spec/jobSpec.ts';
+import { columnNamed, refuseMisread } from '../spec/jobSpec.ts';
 
 /**
  * Refuses what is no condition on the cells of a row: of other columns than there are, without a truth value, or that may be
@@ -46,12 +46,7 @@ const OF_A_SESSION = /^(current_|getvariable$|version$)/;
 async function refuseColumn(database: Database, facts: SourceFacts, name: string, option: string): Promise<void> {
   const column = facts.columns.find((one) => one.name.toLowerCase() === name.toLowerCase());
   if (!column && CALLED_AS_COLUMNS.test(name)) await refuseFunction(database, name.toLowerCase(), option);
-  const { type, unreadable, shifted } = column ?? columnNamed(facts, name, option);
-  if (!unreadable && !shifted) return;
-  throw new BatchCoreError('CONFIG', `${option}: column "${name}" is ${type}, which would be misread`, {
-    where: { column: name, option },
-    hint: 'leave it out, or write it to the file as a double or as text',
-  });
+  refuseMisread(column ?? columnNamed(facts, name, option), option);
 }
 
 /** What DuckDB takes the condition for, or its objection. */

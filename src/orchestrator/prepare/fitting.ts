@@ -4,7 +4,7 @@ import { BatchCoreError } from '../../errors.ts';
 import { type Extent, GROUP_NUMBERS, withoutGroups } from '../../source/extent.ts';
 import type { SourceFacts } from '../../source/facts.ts';
 import type { JobSpec } from '../spec/jobSpec.ts';
-import { type Pilot, type PlannedChunk, planPilot, planSample, planScan, SAMPLE_ROWS } from '../spec/plan.ts';
+import { type Pilot, type PlannedChunk, planPilot, planSample, SAMPLE_ROWS } from '../spec/plan.ts';
 
 export interface Fitting {
   /** Of the source that is fitted on. */
@@ -25,15 +25,15 @@ export interface Fitting {
 /** A source whose facts are known. */
 export type Source = Pick<Fitting, 'facts' | 'realPaths' | 'rows'>;
 
-/** How the fit of `spec` to a source begins. */
+/** How the fit of `spec` to a source of these chunks begins. */
 export function fittingOf(
   spec: JobSpec,
   { facts, ...source }: Source,
+  chunks: readonly PlannedChunk[],
   table: readonly DetectorInfo[],
 ): Fitting | undefined {
   const { fit, columns } = spec;
   if (!fit) return undefined;
-  const { chunks } = planScan(facts.files, spec.chunkRows);
   const pilot = fit.condition === undefined ? readFirst(fit, facts, table) : NO_PILOT;
   return {
     ...source,

@@ -98,13 +98,14 @@ export async function prepare(
   if (options.fitWhere !== undefined) await checkCondition(options.fitWhere, (other ?? from).facts, '--fit-where');
   const fingerprint = fingerprintOf(spec);
   const plan = planScan(facts.files, spec.chunkRows);
-  const fitting = fittingOf(spec, other ?? from, table);
+  const { chunks } = other ? planScan(other.facts.files, spec.chunkRows) : plan;
+  const fitting = fittingOf(spec, other ?? from, chunks, table);
   const needs = mostOf(
     needsOf(facts, spec.columns, spec.score?.keep ?? [], {
       topRows: spec.score?.flag.kind === 'top' ? spec.score.flag.rows : 0,
       chunks: plan.chunks.length,
     }),
-    other && needsOf(other.facts, spec.columns, [], { topRows: 0, chunks: fitting?.chunks.length ?? 0 }),
+    other && needsOf(other.facts, spec.columns, [], { topRows: 0, chunks: chunks.length }),
   );
   const workers = options.engine === 'sequential' ? 1 : options.workers;
   const budget = decideBudget(capacity, { workers, memoryBytes, needs });

@@ -363,10 +363,14 @@ function keptColumns(facts: SourceFacts, keep: ScoreOptions['keep']): string[] {
 
 /** What names rows must be there, and readable; it enters no output. */
 function refuseId(facts: SourceFacts, id: string | undefined): void {
-  const column = id === undefined ? undefined : columnNamed(facts, id, '--id');
-  if (!column?.unreadable && !column?.shifted) return;
-  throw new BatchCoreError('CONFIG', `--id: column "${column.name}" is ${column.type}, which would be misread`, {
-    where: { column: column.name, option: '--id' },
+  if (id !== undefined) refuseMisread(columnNamed(facts, id, '--id'), '--id');
+}
+
+/** Refuses a column whose cells DuckDB takes for others, where the scan does not put them right. */
+export function refuseMisread({ name, type, unreadable, shifted }: SourceColumn, option: string): void {
+  if (!unreadable && !shifted) return;
+  throw new BatchCoreError('CONFIG', `${option}: column "${name}" is ${type}, which would be misread`, {
+    where: { column: name, option },
     hint: REWRITE,
   });
 }

@@ -1,5 +1,4 @@
 //! What the integration tests share: a table in memory, fitted and scored in any cut.
-#![allow(dead_code, reason = "each test file uses a part")]
 
 use batch_core_kernels::{
     Batch, Claims, Column, Extent, Fit, FitError, FitSpec, Level, Missing, Model, Next, RowGroup,
