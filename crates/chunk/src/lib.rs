@@ -13,6 +13,7 @@ mod held;
 mod missing;
 mod operation;
 mod output;
+mod pending;
 mod rank;
 mod reader;
 mod receipt;

@@ -7,6 +7,16 @@ use batch_core_error::Error;
 use batch_core_kernels::{Reason, Usual};
 use std::sync::Arc;
 
+/// A batch, as the output has it.
+pub(crate) struct Scored {
+    pub(crate) first_row: u64,
+    pub(crate) copied: Vec<ArrayRef>,
+    pub(crate) scores: Vec<f64>,
+    pub(crate) severities: Option<Vec<f64>>,
+    /// The rows that are flagged.
+    pub(crate) marks: BooleanBuffer,
+}
+
 /// Which columns the output has.
 pub(crate) struct Layout {
     schema: SchemaRef,
@@ -50,15 +60,9 @@ impl Layout {
         self.schema.clone()
     }
 
-    /// One output batch. `reasons` holds (position in the batch, reasons) of the rows in `marks`, in order.
-    pub(crate) fn batch(
-        &self,
-        first_row: u64,
-        copied: &[ArrayRef],
-        (scores, severities): (Vec<f64>, Option<Vec<f64>>),
-        marks: BooleanBuffer,
-        reasons: &[(usize, Vec<Reason>)],
-    ) -> Result<RecordBatch, Error> {
+    /// One output batch. `lists` are the reasons of its rows, where they are written.
+    pub(crate) fn batch(&self, batch: Scored, lists: Option<ArrayRef>) -> Result<RecordBatch, Error> {
+        let Scored { first_row, copied, scores, severities, marks } = batch;
         let first = i64::try_from(first_row).map_err(|_| Error::data("row numbers beyond 2^63"))?;
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
         let rows = scores.len();
@@ -66,7 +70,7 @@ impl Layout {
         if let Some(file) = &self.file {
             columns.push(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(file, rows))));
         }
-        columns.extend(copied.iter().cloned());
+        columns.extend(copied);
         let nulls = self.skips.then(|| NullBuffer::new(BooleanBuffer::collect_bool(rows, |i| !scores[i].is_nan())));
         columns.push(Arc::new(Float64Array::new(scores.into(), nulls.clone())));
         columns.push(Arc::new(match severities {
@@ -74,11 +78,15 @@ impl Layout {
             None => Float64Array::new_null(rows),
         }));
         columns.push(Arc::new(BooleanArray::new(marks, nulls)));
-        if let Some(told) = &self.reasons {
-            columns.push(reason_lists(rows, reasons, told));
-        }
+        columns.extend(lists);
         // Arrow only complains of arrays that we built.
         RecordBatch::try_new(self.schema.clone(), columns).map_err(|e| Error::bug(format!("output batch: {e}")))
+    }
+
+    /// The reasons of `rows` rows: a list of each of the `flagged` ones, by their places, and null of the others. Nothing where they are not
+    /// written.
+    pub(crate) fn lists(&self, rows: usize, flagged: &[(usize, &[Reason])]) -> Option<ArrayRef> {
+        self.reasons.as_ref().map(|told| reason_lists(rows, flagged, told))
     }
 }
 
@@ -97,8 +105,8 @@ fn reason_field() -> Field {
 }
 
 /// A list per flagged row, null for the others.
-fn reason_lists(rows: usize, flagged: &[(usize, Vec<Reason>)], told: &[Told]) -> ArrayRef {
-    let entries = || flagged.iter().flat_map(|(_, list)| list).map(|reason| (reason, &told[reason.column as usize]));
+fn reason_lists(rows: usize, flagged: &[(usize, &[Reason])], told: &[Told]) -> ArrayRef {
+    let entries = || flagged.iter().flat_map(|(_, list)| *list).map(|reason| (reason, &told[reason.column as usize]));
     let names = StringArray::from_iter_values(entries().map(|(_, told)| &told.name));
     let value = |(reason, _): (&Reason, &Told)| (!reason.value.is_nan()).then_some(reason.value);
     let usual = |end: fn(Usual) -> f64| -> ArrayRef {

@@ -2,14 +2,15 @@
 
 use crate::Watch;
 use crate::best::{BestRow, BestRows};
-use crate::output::{Layout, Told};
+use crate::output::{Layout, Scored, Told};
+use crate::pending::Pending;
 use crate::reader::Reader;
 use crate::receipt::{BestRecord, Findings, Part, PartFile, ReasonRecord};
 use crate::task::{Flag, RowRange, Scoring};
 use arrow_buffer::BooleanBuffer;
 use arrow_schema::DataType;
 use batch_core_error::Error;
-use batch_core_kernels::{Batch, Level, Missing, Model, Reason, Scorer, Severity};
+use batch_core_kernels::{Level, Missing, Model, Severity};
 use batch_core_parts::{Disk, PartWriter};
 use std::path::PathBuf;
 
@@ -53,6 +54,7 @@ pub(crate) fn score(
     let level = Level::from_environment()?;
     let (mut kernel, severity) = (model.scorer(level, scoring.missing), model.severity(level));
     let mut output: Option<(Layout, PartWriter)> = None;
+    let mut pending = Pending::new(explain);
     let mut best = BestRows::new(scoring.best as usize);
     let (mut flagged, mut skipped) = (0, 0);
 
@@ -71,21 +73,23 @@ pub(crate) fn score(
                 }
             }
         }
-        let reasons = if explain > 0 { reasons(&kernel, batch, &marks, &mut best, explain) } else { Vec::new() };
-
         if output.is_none() {
             let kinds: Vec<_> = rows.copied.iter().map(|a| a.data_type().clone()).collect();
             output = Some(open(model, scoring, &kinds, range.chunk, target)?);
         }
-        let Some((layout, writer)) = &mut output else { return Err(Error::bug("no part to write to")) };
         let severities = severity.as_ref().map(|severity| severity.of(&scores));
-        writer.write(&layout.batch(first_row, rows.copied, (scores, severities), marks, &reasons)?)?;
-        Ok(())
+        let output_rows = Scored { first_row, copied: rows.copied.to_vec(), scores, severities, marks };
+        pending.push(batch, output_rows, &mut best);
+        match &mut output {
+            Some((layout, writer)) if pending.is_full() => pending.write(&kernel, layout, writer, &mut best),
+            _ => Ok(()),
+        }
     })?;
 
-    let Some((_, writer)) = output else {
+    let Some((layout, mut writer)) = output else {
         return Err(Error::bug("a chunk without rows was planned"));
     };
+    pending.write(&kernel, &layout, &mut writer, &mut best)?;
     let receipt = writer.finish()?;
     let told = told(model);
     let best = best.into_rows().into_iter().map(|row| record(row, severity.as_ref(), &told));
@@ -93,31 +97,6 @@ pub(crate) fn score(
         file: PartFile { rows: receipt.rows, bytes: receipt.bytes, sha256: receipt.sha256 },
         findings: Findings { best: best.collect(), flagged, skipped },
     })
-}
-
-/// The reasons of the marked rows of a batch, at most `count` of each; the best rows that are of the batch get theirs. All are asked for at
-/// once.
-fn reasons(
-    kernel: &Scorer<'_>,
-    batch: &Batch<'_>,
-    marks: &BooleanBuffer,
-    best: &mut BestRows,
-    count: usize,
-) -> Vec<(usize, Vec<Reason>)> {
-    let first_row = batch.first_row();
-    let position = |best: &BestRow| usize::try_from(best.row - first_row).expect("a batch is in memory");
-    let mut rows: Vec<usize> = marks.set_indices().collect();
-    rows.extend(best.since(first_row).map(|row| position(row)));
-    rows.sort_unstable();
-    rows.dedup();
-    let mut reasons: Vec<_> = rows.iter().copied().zip(kernel.reasons_of(batch, &rows, count)).collect();
-    for row in best.since(first_row) {
-        if let Ok(at) = rows.binary_search(&position(row)) {
-            row.reasons.clone_from(&reasons[at].1);
-        }
-    }
-    reasons.retain(|(row, _)| marks.value(*row));
-    reasons
 }
 
 fn open(

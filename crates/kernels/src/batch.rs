@@ -80,6 +80,14 @@ impl<'a> Batch<'a> {
         self.columns
     }
 
+    /// The cells of a row, NaN where one is missing.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn cells(&self, row: usize) -> impl Iterator<Item = f64> + use<'a> {
+        self.columns.iter().map(move |column| column.value(row))
+    }
+
     /// The number of the file in the plan.
     #[must_use]
     pub fn file(&self) -> u32 {

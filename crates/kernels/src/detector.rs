@@ -9,6 +9,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::iter::Zip;
+use std::slice::{ChunksExact, ChunksExactMut};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -102,28 +104,47 @@ pub(crate) trait Score: Debug + Send {
     /// columns; a missing cell is NaN and counts as its column's centre. The scores are 0 before. They come out finite.
     fn block(&self, columns: &[&[f64]], scores: &mut [f64]);
 
-    /// Each column's part of the score of the row that has these cells: 0 for a cell that is as ordinary as can be. A detector says this, or
-    /// [`explain`](Self::explain), or [`explain_rows`](Self::explain_rows) where it finds the score on the way; the others follow.
-    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        self.explain_rows(&[cells.to_vec()]).remove(0).1
+    /// Writes each column's part of the scores of some rows: 0 for a cell that is as ordinary as can be. The parts are 0 before, as many as
+    /// there are cells. A detector says this, or [`explain`](Self::explain) where it finds the scores on the way; the other follows.
+    fn contributions(&self, rows: Rows<'_>, parts: &mut [f64]) {
+        self.explain(rows, &mut vec![0.0; rows.len()], parts);
     }
 
-    /// The score of one row, as [`block`](Self::block) has it to the bit, and its contributions.
-    fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {
-        let one_row: Vec<&[f64]> = cells.iter().map(std::slice::from_ref).collect();
-        let mut score = [0.0];
-        self.block(&one_row, &mut score);
-        (score[0], self.contributions(cells))
+    /// The same, and writes the scores, as [`block`](Self::block) has them to the bit. They are 0 before.
+    fn explain(&self, rows: Rows<'_>, scores: &mut [f64], parts: &mut [f64]) {
+        for (cells, score) in rows.each().zip(scores.chunks_exact_mut(1)) {
+            let one_row: Vec<&[f64]> = cells.iter().map(std::slice::from_ref).collect();
+            self.block(&one_row, score);
+        }
+        self.contributions(rows, parts);
+    }
+}
+
+/// Some rows, cell after cell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows<'c> {
+    pub(crate) cells: &'c [f64],
+    pub(crate) columns: usize,
+}
+
+impl<'c> Rows<'c> {
+    pub(crate) fn len(self) -> usize {
+        self.cells.len() / self.columns
     }
 
-    /// [`contributions`](Self::contributions) of several rows.
-    fn contributions_of(&self, rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
-        rows.iter().map(|cells| self.contributions(cells)).collect()
+    /// The cells of each row.
+    pub(crate) fn each(self) -> ChunksExact<'c, f64> {
+        self.cells.chunks_exact(self.columns)
     }
 
-    /// [`explain`](Self::explain) of several rows.
-    fn explain_rows(&self, rows: &[Vec<f64>]) -> Vec<(f64, Vec<f64>)> {
-        rows.iter().map(|cells| self.explain(cells)).collect()
+    /// As many rows of other `cells`.
+    pub(crate) fn of(self, cells: &[f64]) -> Rows<'_> {
+        Rows { cells, columns: self.columns }
+    }
+
+    /// The cells of each row, and its parts of `parts`.
+    pub(crate) fn each_with<'p>(self, parts: &'p mut [f64]) -> Zip<ChunksExact<'c, f64>, ChunksExactMut<'p, f64>> {
+        self.each().zip(parts.chunks_exact_mut(self.columns))
     }
 }
 

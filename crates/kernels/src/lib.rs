@@ -111,7 +111,7 @@ pub use merger::{Merger, Next};
 pub use model::Model;
 pub use observer::Observer;
 pub use parameter::{ParameterDefault, ParameterInfo, ParameterKind};
-pub use scorer::{Reason, Scorer};
+pub use scorer::{Reason, Reasons, Scorer};
 pub use severity::Severity;
 pub use simd::{Level, LevelError};
 pub use spec::{FitRows, FitSpec, Missing};

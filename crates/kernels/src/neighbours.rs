@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 use crate::Level;
+use crate::detector::Rows;
 use crate::nearest::{self, Tiles, distances_in_registers, squares_of_row};
 use crate::numbers::STRETCH;
 use crate::simd::{LANES, Lanes};
@@ -56,21 +57,28 @@ impl Neighbours {
         self.tiles.get_or_init(|| Tiles::new(&self.rows, [false, true].map(|twin| self.place(twin))))
     }
 
-    /// The distance of one row, and each column's part of it: they add up to it.
-    pub(crate) fn explain(&self, level: Level, cells: &[f64]) -> (f64, Vec<f64>) {
-        let (distance, neighbour) = self.neighbour(level, cells);
-        let part = |(x, r): (&f64, &f64)| if distance > 0.0 { (x - r) * (x - r) / distance } else { 0.0 };
-        (distance, cells.iter().zip(neighbour).map(part).collect())
+    /// Writes the distances of some rows, and each column's part of them: they add up to it.
+    pub(crate) fn explain(&self, level: Level, rows: Rows<'_>, distances: &mut [f64], parts: &mut [f64]) {
+        let mut squares = vec![0.0; self.rows.len().next_multiple_of(nearest::ABREAST)];
+        let mut order = Vec::with_capacity(self.rows.len());
+        for ((cells, parts), distance) in rows.each_with(parts).zip(distances) {
+            squares_of_row(level, self.tiles(), cells, &mut squares);
+            let neighbour;
+            (*distance, neighbour) = self.neighbour(&squares[..self.rows.len()], &mut order);
+            if *distance > 0.0 {
+                for ((x, r), part) in cells.iter().zip(neighbour).zip(parts) {
+                    *part = (x - r) * (x - r) / *distance;
+                }
+            }
+        }
     }
 
-    /// The distance of one row, and its neighbour at that distance: the first of those.
-    fn neighbour(&self, level: Level, cells: &[f64]) -> (f64, &[f64]) {
-        let mut squares = vec![0.0; self.rows.len().next_multiple_of(nearest::ABREAST)];
-        squares_of_row(level, self.tiles(), cells, &mut squares);
-        squares.truncate(self.rows.len());
+    /// The distance of a row whose squared distances from the reference rows these are, and its neighbour at that distance: the first of those.
+    fn neighbour(&self, squares: &[f64], order: &mut Vec<u64>) -> (f64, &[f64]) {
         let place = self.place(squares.contains(&0.0));
         // No square has a sign, so that their bits are in their order.
-        let mut order: Vec<u64> = squares.iter().map(|square| square.to_bits()).collect();
+        order.clear();
+        order.extend(squares.iter().map(|square| square.to_bits()));
         let (nearer, &mut bits, _) = order.select_nth_unstable(place);
         let equal = place - nearer.iter().filter(|nearer| **nearer < bits).count();
         let row = (0..squares.len()).filter(|row| squares[*row].to_bits() == bits).nth(equal);
@@ -160,12 +168,12 @@ mod tests {
             for level in Level::available() {
                 let mut distances = [f64::NAN; STRETCH];
                 reference.distances(level, &cells, &mut distances);
-                for (row, distance) in table.iter().zip(distances) {
-                    assert_eq!(
-                        reference.neighbour(level, row).0.to_bits(),
-                        distance.to_bits(),
-                        "{level:?}, {columns} columns"
-                    );
+                let (rows, mut explained) = (table.concat(), [0.0; STRETCH]);
+                let mut parts = vec![0.0; rows.len()];
+                reference.explain(level, Rows { cells: &rows, columns }, &mut explained, &mut parts);
+                assert_eq!(explained.map(f64::to_bits), distances.map(f64::to_bits), "{level:?}, {columns} columns");
+                for (parts, distance) in parts.chunks(columns).zip(distances) {
+                    assert!((parts.iter().sum::<f64>() - distance).abs() < 1e-12, "{parts:?} of {distance}");
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Scores batches with a frozen model.
 
-use crate::detector::{Score, State};
+use crate::detector::{Rows, Score, State};
 use crate::numbers::BLOCK;
 use crate::{Batch, Level, Missing};
 
@@ -68,46 +68,78 @@ impl<'m> Scorer<'m> {
     /// When the batch has not the model's columns, or no such row.
     #[must_use]
     pub fn reasons(&self, batch: &Batch<'_>, row: usize, count: usize) -> Vec<Reason> {
-        self.reasons_of(batch, &[row], count).remove(0)
+        let cells: Vec<f64> = batch.cells(row).collect();
+        self.reasons_of(&cells, count).of(0).to_vec()
     }
 
-    /// [`reasons`](Self::reasons) of several rows, which take less time together.
+    /// The [`reasons`](Self::reasons) of several rows, which take less time together. `cells` are those of the first row, one of each of the
+    /// model's columns and NaN where it is missing, then those of the next.
     ///
     /// # Panics
-    /// When the batch has not the model's columns, or no such rows.
+    /// When there is a part of a row.
     #[must_use]
-    pub fn reasons_of(&self, batch: &Batch<'_>, rows: &[usize], count: usize) -> Vec<Vec<Reason>> {
-        assert_eq!(batch.columns().len(), self.columns, "a batch must bring the columns of its model");
-        let cells = |&row: &usize| batch.columns().iter().map(|column| column.value(row)).collect();
-        let explained = rows.chunks(EXPLAINED).flat_map(|rows| {
-            let rows: Vec<Vec<f64>> = rows.iter().map(cells).collect();
-            let contributions = self.state.contributions_of(&rows);
-            rows.into_iter().zip(contributions)
-        });
-        explained.map(|(cells, contributions)| greatest(&cells, contributions, count)).collect()
+    pub fn reasons_of(&self, cells: &[f64], count: usize) -> Reasons {
+        assert!(cells.len().is_multiple_of(self.columns), "rows must bring the columns of their model");
+        let mut reasons = Reasons { entries: Vec::new(), ends: vec![0] };
+        let mut parts = Vec::new();
+        for cells in cells.chunks(EXPLAINED * self.columns) {
+            parts.clear();
+            parts.resize(cells.len(), 0.0);
+            let rows = Rows { cells, columns: self.columns };
+            self.state.contributions(rows, &mut parts);
+            rows.each_with(&mut parts).for_each(|(cells, parts)| reasons.push(cells, parts, count));
+        }
+        reasons
     }
 }
 
 /// Rows that are explained together.
-const EXPLAINED: usize = 64;
+const EXPLAINED: usize = 256;
 
-/// The columns with the greatest contributions, at most `count`.
-fn greatest(cells: &[f64], contributions: Vec<f64>, count: usize) -> Vec<Reason> {
-    // What could be left out beside the largest part without a change of the score is no reason for it.
-    let least = contributions.iter().copied().fold(0.0, f64::max) * f64::EPSILON;
-    let mut reasons: Vec<Reason> = (0..)
-        .zip(contributions)
-        .zip(cells)
-        .map(|((column, contribution), &value)| Reason { column, value, contribution })
-        .filter(|reason| reason.contribution > least && !reason.value.is_nan())
-        .collect();
-    let order = |a: &Reason, b: &Reason| b.contribution.total_cmp(&a.contribution).then(a.column.cmp(&b.column));
-    if count > 0 && count < reasons.len() {
-        reasons.select_nth_unstable_by(count - 1, order);
+/// Why some rows scored as they did.
+#[derive(Clone, Debug)]
+pub struct Reasons {
+    entries: Vec<Reason>,
+    /// Where those of each row end, after a 0.
+    ends: Vec<usize>,
+}
+
+impl Reasons {
+    /// How many rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.ends.len() - 1
     }
-    reasons.truncate(count);
-    reasons.sort_unstable_by(order);
-    reasons
+
+    /// Those of a row, most unusual first.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    #[must_use]
+    pub fn of(&self, row: usize) -> &[Reason] {
+        &self.entries[self.ends[row]..self.ends[row + 1]]
+    }
+
+    /// Adds a row, of which the columns with the greatest contributions are the reasons, at most `count`.
+    fn push(&mut self, cells: &[f64], contributions: &[f64], count: usize) {
+        // What could be left out beside the largest part without a change of the score is no reason for it.
+        let least = contributions.iter().copied().fold(0.0, f64::max) * f64::EPSILON;
+        let first = self.entries.len();
+        let reasons = (0..)
+            .zip(contributions)
+            .zip(cells)
+            .map(|((column, &contribution), &value)| Reason { column, value, contribution })
+            .filter(|reason| reason.contribution > least && !reason.value.is_nan());
+        self.entries.extend(reasons);
+        let found = self.entries.len() - first;
+        let order = |a: &Reason, b: &Reason| b.contribution.total_cmp(&a.contribution).then(a.column.cmp(&b.column));
+        if count > 0 && count < found {
+            self.entries[first..].select_nth_unstable_by(count - 1, order);
+        }
+        self.entries.truncate(first + count.min(found));
+        self.entries[first..].sort_unstable_by(order);
+        self.ends.push(self.entries.len());
+    }
 }
 
 levels! {

@@ -72,10 +72,12 @@ fn reasons_of_several_rows_are_those_of_each() {
         let model = table.fit(detector, &parameters).unwrap();
         table.batch(&table.all(), 0, 2500, &mut |batch| {
             let scorer = model.scorer(Level::detect(), Missing::Center);
-            let rows: Vec<usize> = (0..2500).step_by(19).collect();
-            assert!(scorer.reasons_of(batch, &[], 3).is_empty());
-            for (row, together) in rows.iter().zip(scorer.reasons_of(batch, &rows, 4)) {
-                assert_eq!(scorer.reasons(batch, *row, 4), together, "{detector} {parameters}, row {row}");
+            assert_eq!(scorer.reasons_of(&[], 3).rows(), 0);
+            let cells: Vec<f64> = (0..2500).step_by(7).flat_map(|row| batch.cells(row)).collect();
+            let together = scorer.reasons_of(&cells, 4);
+            assert_eq!(together.rows(), 358);
+            for (at, row) in (0..2500).step_by(7).enumerate() {
+                assert_eq!(scorer.reasons(batch, row, 4), together.of(at), "{detector} {parameters}, row {row}");
             }
         });
     }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::tail_probabilities::{Pair, Sides, TailProbabilities, longer};
-use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
+use crate::detector::{Detector, DetectorInfo, Method, Rows, Score, Settings, State, sound, written};
 use crate::known::Known;
 use crate::parameter::choice;
 use crate::wants::Wants;
@@ -118,7 +118,11 @@ impl Score for Terms<'_> {
         }
     }
 
-    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        self.sides.iter().zip(cells).map(|(sides, cell)| term(sides.at(*cell), sides.skew)).collect()
+    fn contributions(&self, rows: Rows<'_>, parts: &mut [f64]) {
+        for (cells, parts) in rows.each_with(parts) {
+            for ((sides, cell), part) in self.sides.iter().zip(cells).zip(parts) {
+                *part = term(sides.at(*cell), sides.skew);
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::Level;
 use crate::center::Center;
-use crate::detector::{Score, State, written};
+use crate::detector::{Rows, Score, State, written};
 use crate::numbers::STRETCH;
 use crate::scale;
 
@@ -59,8 +59,12 @@ impl Score for Distances<'_> {
         }
     }
 
-    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        cells.iter().enumerate().map(|(column, cell)| self.state.contribution(column, *cell)).collect()
+    fn contributions(&self, rows: Rows<'_>, parts: &mut [f64]) {
+        for (cells, parts) in rows.each_with(parts) {
+            for (column, (cell, part)) in cells.iter().zip(parts).enumerate() {
+                *part = self.state.contribution(column, *cell);
+            }
+        }
     }
 }
 

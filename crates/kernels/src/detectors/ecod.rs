@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::tail_probabilities::{Pair, Sides, TailProbabilities, longer};
-use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
+use crate::detector::{Detector, DetectorInfo, Method, Rows, Score, Settings, State, sound, written};
 use crate::known::Known;
 use crate::parameter::choice;
 use crate::wants::Wants;
@@ -123,14 +123,20 @@ impl Score for LargestOfSums<'_> {
         }
     }
 
-    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        let terms: Vec<[f64; 3]> =
-            self.sides.iter().zip(cells).map(|(sides, cell)| terms(sides.at(*cell), sides.skew)).collect();
-        let sums = terms.iter().fold([0.0; 3], |sums, terms| std::array::from_fn(|sum| sums[sum] + terms[sum]));
-        let score = sums[Self::largest(sums)];
-        let rarest: Vec<f64> = terms.iter().map(|terms| terms.iter().copied().fold(0.0, f64::max)).collect();
-        let all: f64 = rarest.iter().sum();
-        rarest.iter().map(|rarest| if all > 0.0 { score * (rarest / all) } else { 0.0 }).collect()
+    fn contributions(&self, rows: Rows<'_>, parts: &mut [f64]) {
+        for (cells, parts) in rows.each_with(parts) {
+            let mut sums = [0.0; 3];
+            for ((sides, cell), part) in self.sides.iter().zip(cells).zip(parts.iter_mut()) {
+                let terms = terms(sides.at(*cell), sides.skew);
+                sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+                *part = terms.into_iter().fold(0.0, f64::max);
+            }
+            let score = sums[Self::largest(sums)];
+            let all: f64 = parts.iter().sum();
+            for part in parts {
+                *part = if all > 0.0 { score * (*part / all) } else { 0.0 };
+            }
+        }
     }
 }
 
@@ -182,7 +188,11 @@ impl Score for LargestOfCells<'_> {
         }
     }
 
-    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        self.sides.iter().zip(cells).map(|(sides, cell)| largest(sides.at(*cell), sides.skew)).collect()
+    fn contributions(&self, rows: Rows<'_>, parts: &mut [f64]) {
+        for (cells, parts) in rows.each_with(parts) {
+            for ((sides, cell), part) in self.sides.iter().zip(cells).zip(parts) {
+                *part = largest(sides.at(*cell), sides.skew);
+            }
+        }
     }
 }

@@ -25,10 +25,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::iforest::finish;
+use super::iforest::{finish, give};
 use super::whitening::{bring_in, standardize, standardized};
 use crate::center::Center;
-use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
+use crate::detector::{Detector, DetectorInfo, Method, Rows, Score, Settings, State, sound, written};
 use crate::forest::grow::Growth;
 use crate::forest::oblique::Oblique;
 use crate::forest::oblique::grow::grow;
@@ -223,21 +223,13 @@ impl Score for Paths<'_> {
         }
     }
 
-    fn contributions_of(&self, rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
-        self.explain_rows(rows).into_iter().map(|(_, parts)| parts).collect()
-    }
-
-    fn explain_rows(&self, rows: &[Vec<f64>]) -> Vec<(f64, Vec<f64>)> {
-        let mut cells: Vec<f64> = rows.iter().flat_map(|cells| standardized(self.level, self.columns, cells)).collect();
-        let mut infinities = vec![0.0; cells.len()];
-        bring_in(self.level, &mut cells, &mut infinities);
-        let columns = self.columns.len();
-        let shares = self.walk.shares(&cells, columns).into_iter().zip(infinities.chunks_exact(columns));
-        let explained = shares.map(|((length, mut parts), infinities)| {
-            let score = exp2(-length / self.normal_path);
-            parts.iter_mut().zip(infinities).for_each(|(part, infinity)| *part = *part * score + infinity);
-            (score + infinities.iter().fold(0.0, |sum, infinity| sum + infinity), parts)
-        });
-        explained.collect()
+    fn explain(&self, rows: Rows<'_>, scores: &mut [f64], parts: &mut [f64]) {
+        let mut z = standardized(self.level, self.columns, rows);
+        let mut infinities = vec![0.0; z.len()];
+        bring_in(self.level, &mut z, &mut infinities);
+        self.walk.shares(rows.of(&z), scores, parts);
+        for ((infinities, parts), score) in rows.of(&infinities).each_with(parts).zip(scores) {
+            give(exp2(-*score / self.normal_path), infinities.iter().copied(), score, parts);
+        }
     }
 }

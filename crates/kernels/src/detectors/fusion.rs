@@ -5,7 +5,7 @@
 //! keeps all of that.
 
 use crate::Level;
-use crate::detector::{Score, State, score_columns};
+use crate::detector::{Rows, Score, State, score_columns};
 use crate::numbers::BLOCK;
 use crate::scale;
 use crate::tail::{Tail, TailLookup};
@@ -38,22 +38,23 @@ impl Score for Members<'_> {
         }
     }
 
-    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        self.contributions_of(&[cells.to_vec()]).remove(0)
-    }
-
     /// They add up to the score, unless to every member the row is as ordinary as can be: then all are 0.
-    fn contributions_of(&self, rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
-        let mut parts: Vec<Vec<f64>> = rows.iter().map(|cells| vec![0.0; cells.len()]).collect();
+    fn contributions(&self, rows: Rows<'_>, parts: &mut [f64]) {
         // The rarity of members to which every cell is the most ordinary: that rarity is not 0, for many rows share it.
         let mut unshared = vec![0.0; rows.len()];
+        let (mut scores, mut own) = (unshared.clone(), vec![0.0; parts.len()]);
         for (member, tail) in &self.0 {
-            let own = member.explain_rows(rows).into_iter().zip(rows);
-            for (((own, cells), parts), unshared) in own.zip(&mut parts).zip(&mut unshared) {
-                share_out(tail, own, cells, parts, unshared);
+            scores.fill(0.0);
+            own.fill(0.0);
+            member.explain(rows, &mut scores, &mut own);
+            for (own, cell) in own.iter_mut().zip(rows.cells) {
+                // What a cell takes away from the score is no reason for it, and neither is one that is not there.
+                *own = if *own > 0.0 && !cell.is_nan() { *own } else { 0.0 };
             }
+            let each = rows.of(&own).each_with(parts).zip(&scores).zip(&mut unshared);
+            each.for_each(|(((own, parts), score), unshared)| share_out(tail.rarity(*score), own, parts, unshared));
         }
-        for (parts, unshared) in parts.iter_mut().zip(unshared) {
+        for (parts, unshared) in parts.chunks_exact_mut(rows.columns).zip(unshared) {
             let shared: f64 = parts.iter().sum();
             if shared > 0.0 {
                 for part in parts {
@@ -61,22 +62,16 @@ impl Score for Members<'_> {
                 }
             }
         }
-        parts
     }
 }
 
 /// Adds to the parts of a row's cells a member's rarity, in proportion to what each cell added to its score; or all of it to `unshared`.
-fn share_out(tail: &TailLookup<'_>, own: (f64, Vec<f64>), cells: &[f64], parts: &mut [f64], unshared: &mut f64) {
-    let (score, own) = own;
-    let rarity = tail.rarity(score);
-    // What a cell takes away from the score is no reason for it, and neither is one that is not there.
-    let counts = |(own, cell): (f64, &f64)| if own > 0.0 && !cell.is_nan() { own } else { 0.0 };
-    let own: Vec<f64> = own.into_iter().zip(cells).map(counts).collect();
+fn share_out(rarity: f64, own: &[f64], parts: &mut [f64], unshared: &mut f64) {
     // Where cells are as far out as can be, their sum is beyond all doubles, but a part of each is not.
     let unit = if own.iter().sum::<f64>().is_finite() { 1.0 } else { scale::power(-64) };
     let total: f64 = own.iter().map(|own| own * unit).sum();
     if total > 0.0 {
-        parts.iter_mut().zip(&own).for_each(|(part, own)| *part += rarity * (own * unit / total));
+        parts.iter_mut().zip(own).for_each(|(part, own)| *part += rarity * (own * unit / total));
     } else {
         *unshared += rarity;
     }

@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::iforest::{Ground, explained, take};
-use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
+use super::iforest::{Ground, give, infinity, take};
+use crate::detector::{Detector, DetectorInfo, Method, Rows, Score, Settings, State, sound, written};
 use crate::forest::Forest;
 use crate::forest::grow::{between, partition};
 use crate::forest::tree::{Node, Tree, Values, Visit};
@@ -258,16 +258,12 @@ impl Score for Boxes<'_> {
         }
     }
 
-    fn contributions_of(&self, rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
-        self.explain_rows(rows).into_iter().map(|(_, parts)| parts).collect()
-    }
-
-    fn explain_rows(&self, rows: &[Vec<f64>]) -> Vec<(f64, Vec<f64>)> {
-        let finite = |cells: &Vec<f64>| {
-            cells.iter().zip(self.columns).map(|(cell, ground)| ground.take(*cell)).collect::<Vec<f64>>()
-        };
-        let finite: Vec<f64> = rows.iter().flat_map(finite).collect();
-        let shares = self.walk.shares(&finite, self.columns.len()).into_iter().zip(rows);
-        shares.map(|((density, shares), cells)| explained(1.0 - density, shares, cells)).collect()
+    fn explain(&self, rows: Rows<'_>, scores: &mut [f64], parts: &mut [f64]) {
+        let grounds = self.columns.iter().cycle();
+        let finite: Vec<f64> = rows.cells.iter().zip(grounds).map(|(cell, ground)| ground.take(*cell)).collect();
+        self.walk.shares(rows.of(&finite), scores, parts);
+        for ((cells, parts), score) in rows.each_with(parts).zip(scores) {
+            give(1.0 - *score, cells.iter().map(|cell| infinity(*cell)), score, parts);
+        }
     }
 }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
+use crate::detector::{Detector, DetectorInfo, Method, Rows, Score, Settings, State, sound, written};
 use crate::forest::Forest;
 use crate::forest::grow::{Growth, grow};
 use crate::forest::tree::leaf_length;
@@ -250,37 +250,42 @@ impl Score for Paths<'_> {
         }
     }
 
-    fn contributions_of(&self, rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
-        self.explain_rows(rows).into_iter().map(|(_, parts)| parts).collect()
-    }
-
-    fn explain_rows(&self, rows: &[Vec<f64>]) -> Vec<(f64, Vec<f64>)> {
-        let views = self.columns.iter().enumerate();
-        let finite = |cells: &Vec<f64>| {
-            views.clone().map(|(view, ground)| ground.take(cells[self.column(view).0])).collect::<Vec<f64>>()
-        };
-        let finite: Vec<f64> = rows.iter().flat_map(finite).collect();
-        let shares = self.walk.shares(&finite, self.columns.len());
-        let explained = shares.into_iter().zip(rows).map(|((length, shares), cells)| {
-            let mut parts = vec![0.0; cells.len()];
-            for (view, share) in shares.into_iter().enumerate() {
-                parts[self.column(view).0] += share;
+    fn explain(&self, rows: Rows<'_>, scores: &mut [f64], parts: &mut [f64]) {
+        let mut finite = Vec::with_capacity(rows.len() * self.columns.len());
+        for cells in rows.each() {
+            let views = self.columns.iter().enumerate();
+            finite.extend(views.map(|(view, ground)| ground.take(cells[self.column(view).0])));
+        }
+        let views = Rows { cells: &finite, columns: self.columns.len() };
+        if self.views.is_empty() {
+            self.walk.shares(views, scores, parts);
+        } else {
+            let mut shares = vec![0.0; finite.len()];
+            self.walk.shares(views, scores, &mut shares);
+            for (shares, parts) in views.of(&shares).each().zip(parts.chunks_exact_mut(rows.columns)) {
+                shares.iter().enumerate().for_each(|(view, share)| parts[self.column(view).0] += share);
             }
-            explained(exp2(-length / self.normal_path), parts, cells)
-        });
-        explained.collect()
+        }
+        for ((cells, parts), score) in rows.each_with(parts).zip(scores) {
+            give(exp2(-*score / self.normal_path), cells.iter().map(|cell| infinity(*cell)), score, parts);
+        }
     }
 }
 
-/// A row's score, which `shares` share, with infinite cells, each of which adds 1; and contributions.
-pub(crate) fn explained(score: f64, mut shares: Vec<f64>, cells: &[f64]) -> (f64, Vec<f64>) {
-    let mut infinities = 0.0;
-    for (share, cell) in shares.iter_mut().zip(cells) {
-        let infinity = if cell.is_infinite() { 1.0 } else { 0.0 };
-        *share = *share * score + infinity;
-        infinities += infinity;
+/// What an infinite cell adds to a score of at most 1.
+pub(crate) fn infinity(cell: f64) -> f64 {
+    if cell.is_infinite() { 1.0 } else { 0.0 }
+}
+
+/// Makes of shares the parts of a score, and adds infinite cells to those and to it.
+pub(crate) fn give(shared: f64, infinities: impl Iterator<Item = f64>, score: &mut f64, parts: &mut [f64]) {
+    *score = shared;
+    let mut added = 0.0;
+    for (part, infinity) in parts.iter_mut().zip(infinities) {
+        *part = *part * shared + infinity;
+        added += infinity;
     }
-    (score + infinities, shares)
+    *score += added;
 }
 
 levels! {

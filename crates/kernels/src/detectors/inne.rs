@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use super::whitening::{bring_in, standardize, standardized, standardized_rows};
 use crate::center::{Center, FAR};
-use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
+use crate::detector::{Detector, DetectorInfo, Method, Rows, Score, Settings, State, sound, written};
 use crate::keyed::{Deck, subkey};
 use crate::known::Known;
 use crate::nearest::tiled;
@@ -206,25 +206,37 @@ impl Score for Smallest<'_> {
         }
     }
 
-    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        let mut z = standardized(self.level, self.columns, cells);
+    fn contributions(&self, rows: Rows<'_>, parts: &mut [f64]) {
+        let mut z = standardized(self.level, self.columns, rows);
         let mut infinities = vec![0.0; z.len()];
         bring_in(self.level, &mut z, &mut infinities);
-        let mut parts = vec![0.0; z.len()];
+        for (z, parts) in rows.of(&z).each_with(parts) {
+            self.share(z, parts);
+        }
+        for (part, infinities) in parts.iter_mut().zip(infinities) {
+            *part = *part / self.sets.len() as f64 + infinities;
+        }
+    }
+}
+
+impl Smallest<'_> {
+    /// Adds to the parts of a row's cells what they have of each set's ratio.
+    fn share(&self, z: &[f64], parts: &mut [f64]) {
+        let mut squares = Vec::new();
         for (set, Balls { each: balls, .. }) in self.sets.iter().zip(self.balls) {
-            let squares: Vec<f64> = set.iter().map(|row| square(row, &z)).collect();
+            squares.clear();
+            squares.extend(set.iter().map(|row| square(row, z)));
             let ratio =
                 balls.iter().fold(1.0, |ratio, ball| if squares[ball.row] <= ball.radius { ball.ratio } else { ratio });
             let nearest = balls.iter().map(|ball| ball.row).min_by(|&a, &b| squares[a].total_cmp(&squares[b]));
             let nearest = nearest.expect("a set has rows");
             let all = squares[nearest];
             if all > 0.0 {
-                for ((part, z), center) in parts.iter_mut().zip(&z).zip(&set[nearest]) {
+                for ((part, z), center) in parts.iter_mut().zip(z).zip(&set[nearest]) {
                     *part += ratio * ((z - center) * (z - center) / all);
                 }
             }
         }
-        parts.iter().zip(infinities).map(|(part, infinities)| part / self.sets.len() as f64 + infinities).collect()
     }
 }
 

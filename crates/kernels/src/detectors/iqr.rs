@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::center::Center;
-use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
+use crate::detector::{Detector, DetectorInfo, Method, Rows, Score, Settings, State, sound, written};
 use crate::ecdf::Ecdf;
 use crate::known::Known;
 use crate::numbers;
@@ -147,11 +147,12 @@ impl Score for Excesses<'_> {
         }
     }
 
-    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        let excess = |(fence, cell): (&Fence, &f64)| {
-            excess(*cell, *fence, scale::power(fence.exponent), 1.0 / fence.unit, self.most)
-        };
-        self.state.columns.iter().zip(cells).map(excess).collect()
+    fn contributions(&self, rows: Rows<'_>, parts: &mut [f64]) {
+        for (cells, parts) in rows.each_with(parts) {
+            for ((fence, cell), part) in self.state.columns.iter().zip(cells).zip(parts) {
+                *part = excess(*cell, *fence, scale::power(fence.exponent), 1.0 / fence.unit, self.most);
+            }
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::whitening::{standardize, standardized, standardized_rows};
 use crate::center::{Center, FAR};
-use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
+use crate::detector::{Detector, DetectorInfo, Method, Rows, Score, Settings, State, sound, written};
 use crate::keyed::{self, subkey};
 use crate::known::Known;
 use crate::neighbours::Neighbours;
@@ -149,7 +149,8 @@ impl Score for Distances<'_> {
         }
     }
 
-    fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {
-        self.state.neighbours.explain(self.level, &standardized(self.level, &self.state.columns, cells))
+    fn explain(&self, rows: Rows<'_>, scores: &mut [f64], parts: &mut [f64]) {
+        let z = standardized(self.level, &self.state.columns, rows);
+        self.state.neighbours.explain(self.level, rows.of(&z), scores, parts);
     }
 }

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use super::whitening::{bring_in, standardize, standardized};
 use crate::center::Center;
-use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
+use crate::detector::{Detector, DetectorInfo, Method, Rows, Score, Settings, State, sound, written};
 use crate::keyed::{Sequence, subkey};
 use crate::known::Known;
 use crate::numbers::{STRETCH, ends_of, ln, normal_quantile};
@@ -265,18 +265,27 @@ impl Score for Rarities<'_> {
         }
     }
 
-    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        let mut z = standardized(self.level, &self.state.columns, cells);
+    fn contributions(&self, rows: Rows<'_>, parts: &mut [f64]) {
+        let mut z = standardized(self.level, &self.state.columns, rows);
         let mut infinities = vec![0.0; z.len()];
         bring_in(self.level, &mut z, &mut infinities);
-        let mut parts = vec![0.0; z.len()];
+        for (z, parts) in rows.of(&z).each_with(parts) {
+            self.share(z, parts);
+        }
+        for (part, it) in parts.iter_mut().zip(infinities) {
+            *part = *part * self.state.unit + it * self.infinite;
+        }
+    }
+}
+
+impl Rarities<'_> {
+    /// Adds to the parts of a row's cells what they have of each projection's rarity.
+    fn share(&self, z: &[f64], parts: &mut [f64]) {
+        let mut terms = Vec::new();
         for projection in &self.state.projections {
-            let terms: Vec<f64> = projection
-                .columns
-                .iter()
-                .zip(&projection.weights)
-                .map(|(column, weight)| weight * z[*column])
-                .collect();
+            terms.clear();
+            terms
+                .extend(projection.columns.iter().zip(&projection.weights).map(|(column, weight)| weight * z[*column]));
             let more = projection.value(terms.iter().fold(0.0, |sum, term| sum + term)) - projection.least();
             let all: f64 = terms.iter().map(|term| term.abs()).sum();
             if all > 0.0 {
@@ -285,7 +294,6 @@ impl Score for Rarities<'_> {
                 }
             }
         }
-        parts.iter().zip(infinities).map(|(part, it)| part * self.state.unit + it * self.infinite).collect()
     }
 }
 

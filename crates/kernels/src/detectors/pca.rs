@@ -23,7 +23,7 @@ use serde_json::value::RawValue;
 
 use super::whitening::{self, Whitening};
 use crate::center::Center;
-use crate::detector::{Detector, DetectorInfo, Method, Score, Settings, State, sound, written};
+use crate::detector::{Detector, DetectorInfo, Method, Rows, Score, Settings, State, sound, written};
 use crate::eigen::Pair;
 use crate::known::Known;
 use crate::numbers::STRETCH;
@@ -199,18 +199,18 @@ impl Score for Nearness<'_> {
         }
     }
 
-    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        let z = whitening::standardized(self.level, &self.state.columns, cells);
-        let mut parts = vec![0.0; z.len()];
+    fn contributions(&self, rows: Rows<'_>, parts: &mut [f64]) {
+        let z = whitening::standardized(self.level, &self.state.columns, rows);
         for Point { vector, weight } in &self.state.points {
-            let distance = z.iter().zip(vector).fold(0.0, |sum, (z, part)| sum + (z - part) * (z - part)).sqrt();
-            if distance > 0.0 {
-                for ((sum, z), part) in parts.iter_mut().zip(&z).zip(vector) {
-                    *sum += (z - part) * (z - part) / distance * weight;
+            for (z, parts) in rows.of(&z).each_with(parts) {
+                let distance = z.iter().zip(vector).fold(0.0, |sum, (z, part)| sum + (z - part) * (z - part)).sqrt();
+                if distance > 0.0 {
+                    for ((sum, z), part) in parts.iter_mut().zip(z).zip(vector) {
+                        *sum += (z - part) * (z - part) / distance * weight;
+                    }
                 }
             }
         }
-        parts
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::Level;
-use crate::detector::{Score, State, written};
+use crate::detector::{Rows, Score, State, written};
 use crate::knots::{self, Lookup, thinned};
 use crate::neighbours::Neighbours;
 use crate::numbers::{self, STRETCH, normal_quantile};
@@ -184,9 +184,12 @@ impl Score for Distances<'_> {
         }
     }
 
-    fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {
-        let places: Vec<f64> = cells.iter().zip(&self.columns).map(|(cell, column)| column.of(*cell)).collect();
-        self.neighbours.explain(self.level, &places)
+    fn explain(&self, rows: Rows<'_>, scores: &mut [f64], parts: &mut [f64]) {
+        let mut places = vec![0.0; rows.cells.len()];
+        for (cells, places) in rows.each_with(&mut places) {
+            cells.iter().zip(&self.columns).zip(places).for_each(|((cell, column), place)| *place = column.of(*cell));
+        }
+        self.neighbours.explain(self.level, rows.of(&places), scores, parts);
     }
 }
 

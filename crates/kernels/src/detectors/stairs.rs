@@ -1,7 +1,7 @@
 //! A function of one number that is constant between cuts: `values[how many cuts lie below x]`.
 
 use crate::Level;
-use crate::detector::Score;
+use crate::detector::{Rows, Score};
 use crate::simd::{LANES, Lanes};
 use crate::summaries::histogram::{Cuts, LADDER_MAX};
 
@@ -34,8 +34,12 @@ impl Score for Steps {
         }
     }
 
-    fn contributions(&self, cells: &[f64]) -> Vec<f64> {
-        self.columns.iter().zip(cells).map(|(stairs, cell)| stairs.contribution(*cell)).collect()
+    fn contributions(&self, rows: Rows<'_>, parts: &mut [f64]) {
+        for (cells, parts) in rows.each_with(parts) {
+            for ((stairs, cell), part) in self.columns.iter().zip(cells).zip(parts) {
+                *part = stairs.contribution(*cell);
+            }
+        }
     }
 }
 

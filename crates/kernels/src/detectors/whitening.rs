@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::center::{Center, FAR};
-use crate::detector::{Score, State, written};
+use crate::detector::{Rows, Score, State, written};
 use crate::eigen::{self, Pair};
 use crate::known::Known;
 use crate::numbers::{BLOCK, STRETCH};
@@ -139,15 +139,16 @@ impl Score for Projections<'_> {
         }
     }
 
-    fn explain(&self, cells: &[f64]) -> (f64, Vec<f64>) {
-        let z = standardized(self.level, &self.state.columns, cells);
-        let (mut score, mut parts) = (0.0, vec![0.0; z.len()]);
-        for direction in &self.state.directions {
-            let along: f64 = direction.iter().zip(&z).fold(0.0, |sum, (part, z)| sum + part * z);
-            score += along * along;
-            parts.iter_mut().zip(direction).for_each(|(sum, part)| *sum += part * along);
+    fn explain(&self, rows: Rows<'_>, scores: &mut [f64], parts: &mut [f64]) {
+        let z = standardized(self.level, &self.state.columns, rows);
+        for ((z, parts), score) in rows.of(&z).each_with(parts).zip(scores) {
+            for direction in &self.state.directions {
+                let along: f64 = direction.iter().zip(z).fold(0.0, |sum, (part, z)| sum + part * z);
+                *score += along * along;
+                parts.iter_mut().zip(direction).for_each(|(sum, part)| *sum += part * along);
+            }
+            parts.iter_mut().zip(z).for_each(|(part, z)| *part *= z);
         }
-        (score, parts.iter().zip(&z).map(|(part, z)| part * z).collect())
     }
 }
 
@@ -171,18 +172,19 @@ pub(crate) fn standardized_rows(
     columns: &[Vec<f64>],
     rows: &[usize],
 ) -> Vec<Vec<f64>> {
-    let row = |&row: &usize| {
-        let cells: Vec<f64> = columns.iter().map(|cells| cells[row]).collect();
-        standardized(level, centers, &cells)
-    };
-    rows.iter().map(row).collect()
+    let cells: Vec<f64> = rows.iter().flat_map(|row| columns.iter().map(|cells| cells[*row])).collect();
+    let rows = Rows { cells: &cells, columns: columns.len() };
+    rows.of(&standardized(level, centers, rows)).each().map(<[f64]>::to_vec).collect()
 }
 
-/// Those of one row.
-pub(crate) fn standardized(level: Level, centers: &[Center], cells: &[f64]) -> Vec<f64> {
-    let mut z = vec![0.0; cells.len()];
-    for ((center, cell), z) in centers.iter().zip(cells).zip(&mut z) {
-        center.standardize(level, std::slice::from_ref(cell), std::slice::from_mut(z));
+/// Those of some rows, cell after cell.
+pub(crate) fn standardized(level: Level, centers: &[Center], rows: Rows<'_>) -> Vec<f64> {
+    let mut z = vec![0.0; rows.cells.len()];
+    let (mut cells, mut standardized) = (vec![0.0; rows.len()], vec![0.0; rows.len()]);
+    for (column, center) in centers.iter().enumerate() {
+        cells.iter_mut().zip(rows.each()).for_each(|(cell, row)| *cell = row[column]);
+        center.standardize(level, &cells, &mut standardized);
+        z.chunks_exact_mut(rows.columns).zip(&standardized).for_each(|(row, cell)| row[column] = *cell);
     }
     z
 }

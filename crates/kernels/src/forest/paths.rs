@@ -17,12 +17,22 @@ pub(crate) struct Step {
     pub(crate) left: u32,
 }
 
-/// What the cut above a node earns where it leads to the node.
+/// What the cuts of a column above a leaf earn of each row that ends there.
 #[derive(Clone, Copy, Debug)]
-struct Earned {
+struct Credit {
     column: u32,
-    /// By how much less the rows have, in the mean, that come to the node than those that come to the cut.
-    less: f64,
+    amount: f64,
+}
+
+/// A node that is still to be laid out.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    preorder: usize,
+    /// The place in its tree of the cut above it.
+    parent: usize,
+    /// What that cut earns where it leads here: its column, and by how much less the rows have, in the mean, that come here than those that come
+    /// to the cut.
+    earned: Credit,
 }
 
 /// The nodes of all trees, one tree after the other.
@@ -31,9 +41,10 @@ pub(crate) struct Paths {
     pub(crate) steps: Vec<Step>,
     /// Of each node that is a leaf: what the rows have that end there, in units.
     pub(crate) ends: Vec<i32>,
-    earned: Vec<Earned>,
-    /// Of each node: the cuts above it.
-    depths: Vec<usize>,
+    /// Of the leaves, one after the other,
+    credits: Vec<Credit>,
+    /// and where those of each node end: where those of the next one begin.
+    credits_end: Vec<u32>,
     /// The root of each tree.
     pub(crate) roots: Vec<u32>,
     /// The most cuts above a node.
@@ -52,8 +63,8 @@ impl Paths {
         let mut paths = Self {
             steps: vec![],
             ends: vec![],
-            earned: vec![],
-            depths: vec![],
+            credits: vec![],
+            credits_end: vec![],
             roots: vec![],
             depth: forest.trees.iter().map(Tree::depth).max().unwrap_or(0),
             unit: 1.0 / (per_value * forest.trees.len() as f64),
@@ -71,29 +82,51 @@ impl Paths {
         let root = self.steps.len();
         let place = |place: usize| u32::try_from(root + place).expect("a forest has fewer than 2^32 nodes");
         self.roots.push(place(0));
-        // The place in preorder of each node, and what the cut above it earns.
-        let mut order = vec![(0, Earned { column: 0, less: 0.0 })];
+        let mut order = vec![Pending { preorder: 0, parent: 0, earned: Credit { column: 0, amount: 0.0 } }];
         let mut at = 0;
         while at < order.len() {
-            let (preorder, earned) = order[at];
-            let Visit { node, depth } = visits[preorder];
+            let Visit { node, depth } = visits[order[at].preorder];
+            let preorder = order[at].preorder;
             let step = match node {
                 Node::Cut { column, threshold } => {
                     let left = place(order.len());
                     let column = u32::try_from(column).expect("fewer than 2^32 columns");
                     order.extend([preorder + 1, ends[preorder + 1]].map(|child| {
                         let less = values.means[preorder] - values.means[child];
-                        (child, Earned { column, less: if less > 0.0 { less } else { 0.0 } })
+                        let earned = Credit { column, amount: if less > 0.0 { less } else { 0.0 } };
+                        Pending { preorder: child, parent: at, earned }
                     }));
                     Step { threshold, column, left }
                 }
-                Node::Leaf { .. } => Step { threshold: f64::INFINITY, column: 0, left: place(at) },
+                Node::Leaf { .. } => {
+                    self.add_credits(&order, at, depth);
+                    Step { threshold: f64::INFINITY, column: 0, left: place(at) }
+                }
             };
             self.steps.push(step);
             self.ends.push(units[preorder]);
-            self.earned.push(earned);
-            self.depths.push(depth);
+            self.credits_end.push(u32::try_from(self.credits.len()).expect("a forest has fewer than 2^32 credits"));
             at += 1;
+        }
+    }
+
+    /// Adds the credits of the leaf at place `leaf` of its tree, below `depth` cuts.
+    ///
+    /// A cut earns by how much less the rows have, in the mean, that come to the node behind it than those before it, divided by the square
+    /// of the cuts that the tree takes: where few were enough, those few are the reason.
+    fn add_credits(&mut self, order: &[Pending], leaf: usize, depth: usize) {
+        let weight = 1.0 / (depth * depth).max(1) as f64;
+        let first = self.credits.len();
+        let mut at = leaf;
+        for _ in 0..depth {
+            let Pending { parent, earned: Credit { column, amount }, .. } = order[at];
+            at = parent;
+            let amount = weight * amount;
+            match self.credits[first..].iter_mut().find(|credit| credit.column == column) {
+                Some(credit) => credit.amount += amount,
+                None if amount > 0.0 => self.credits.push(Credit { column, amount }),
+                None => {}
+            }
         }
     }
 
@@ -104,74 +137,61 @@ impl Paths {
         }
     }
 
-    /// The means of what some rows have, of which one goes right where `is_above` says so of it, a column and a threshold. Each row's credit
-    /// of each cut is given to `credit`, with the cut's column.
-    ///
-    /// A cut earns by how much less the rows have, in the mean, that come to the node behind it than those before it, divided by the square
-    /// of the cuts that the tree takes: where few were enough, those few are the reason.
+    /// Writes the means of what some rows have, of which one goes right where `is_above` says so of it, a column and a threshold. Each row's
+    /// credits are given to `credit`, with their columns.
     #[inline(always)]
     pub(crate) fn credits(
         &self,
-        rows: usize,
+        means: &mut [f64],
         is_above: impl Fn(usize, u32, f64) -> bool,
         mut credit: impl FnMut(usize, u32, f64),
-    ) -> Vec<f64> {
+    ) {
+        let rows = means.len();
         let mut sums = vec![0; rows];
-        let mut way = vec![[0; ABREAST]; self.depth];
         for root in &self.roots {
             for first in (0..rows).step_by(ABREAST) {
-                let abreast = ABREAST.min(rows - first);
-                let leaves = if abreast == ABREAST {
-                    self.descend::<ABREAST>(*root, &mut way, |row, column, threshold| {
-                        is_above(first + row, column, threshold)
-                    })
-                } else {
-                    // Some walk as the last row does, for nothing.
-                    self.descend(*root, &mut way, |row, column, threshold| {
-                        is_above(first + row.min(abreast - 1), column, threshold)
-                    })
-                };
-                for (row, leaf) in leaves[..abreast].iter().enumerate() {
-                    sums[first + row] += self.ends[*leaf as usize];
-                    let depth = self.depths[*leaf as usize];
-                    let weight = 1.0 / (depth * depth).max(1) as f64;
-                    for nodes in &way[..depth] {
-                        let Earned { column, less } = self.earned[nodes[row] as usize];
-                        credit(first + row, column, weight * less);
+                // Where fewer rows are left, the last walks again, for nothing.
+                let last = ABREAST.min(rows - first) - 1;
+                let leaves =
+                    self.descend(*root, |row, column, threshold| is_above(first + row.min(last), column, threshold));
+                for (row, leaf) in (first..).zip(&leaves[..=last]) {
+                    sums[row] += self.ends[*leaf as usize];
+                    for Credit { column, amount } in self.credits_of(*leaf as usize) {
+                        credit(row, *column, *amount);
                     }
                 }
             }
         }
-        sums.into_iter().map(|sum| f64::from(sum) * self.unit).collect()
+        self.means(&sums, means);
     }
 
-    /// Where some rows end that walk from `root`; `way` gets the nodes to which each step leads.
+    fn credits_of(&self, node: usize) -> &[Credit] {
+        let begin = node.checked_sub(1).map_or(0, |before| self.credits_end[before]);
+        &self.credits[begin as usize..self.credits_end[node] as usize]
+    }
+
+    /// Where some rows end that walk from `root`.
     #[inline(always)]
-    fn descend<const N: usize>(
-        &self,
-        root: u32,
-        way: &mut [[u32; N]],
-        is_above: impl Fn(usize, u32, f64) -> bool,
-    ) -> [u32; N] {
-        let mut at = [root; N];
-        for nodes in way {
-            for (row, (at, node)) in at.iter_mut().zip(nodes).enumerate() {
+    fn descend(&self, root: u32, is_above: impl Fn(usize, u32, f64) -> bool) -> [u32; ABREAST] {
+        let mut at = [root; ABREAST];
+        for _ in 0..self.depth {
+            for (row, at) in at.iter_mut().enumerate() {
                 let Step { threshold, column, left } = self.steps[*at as usize];
                 *at = left + u32::from(is_above(row, column, threshold));
-                *node = *at;
             }
         }
         at
     }
 }
 
-/// The means of rows, each with its parts, so many of which are of each, divided by their sum, unless that is 0.
-pub(crate) fn shares(means: Vec<f64>, parts: &[f64], columns: usize) -> Vec<(f64, Vec<f64>)> {
-    let share = |(mean, parts): (f64, &[f64])| {
-        let all: f64 = parts.iter().sum();
-        (mean, parts.iter().map(|part| if all > 0.0 { part / all } else { *part }).collect())
-    };
-    means.into_iter().zip(parts.chunks_exact(columns)).map(share).collect()
+/// Divides the credits of a row's columns by their sum, unless that is 0.
+pub(crate) fn share_out(credits: &mut [f64]) {
+    let all: f64 = credits.iter().sum();
+    if all > 0.0 {
+        for credit in credits {
+            *credit /= all;
+        }
+    }
 }
 
 /// How many units are one, where the values of so many trees are all below `most`: a power of two, so that a product with it is exact, and

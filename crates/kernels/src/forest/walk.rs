@@ -1,13 +1,14 @@
 //! Rows walk through trees: how long their paths are, or what else the leaves have where they end.
 
 use super::Forest;
-use super::paths::{Paths, Step, shares, units_per_value};
+use super::paths::{Paths, Step, share_out, units_per_value};
 #[cfg(target_arch = "x86_64")]
 use super::ranked::Ranked;
 use super::tree::{Values, leaf_length};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
 use crate::Level;
+use crate::detector::Rows;
 use crate::numbers::STRETCH;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::Isa;
@@ -74,16 +75,15 @@ impl Walk {
         false
     }
 
-    /// The mean of what each of some rows has, and each column's share of its cuts' credit: they add up to 1, or all are 0 where no cut says
-    /// anything of it. `rows` are their cells, as many `columns` of each.
-    pub(crate) fn shares(&self, rows: &[f64], columns: usize) -> Vec<(f64, Vec<f64>)> {
-        let mut parts = vec![0.0; rows.len()];
-        let means = self.paths.credits(
-            rows.len() / columns,
-            |row, column, threshold| rows[row * columns + column as usize] > threshold,
-            |row, column, credit| parts[row * columns + column as usize] += credit,
+    /// Writes the mean of what each of some rows has, and each column's share of its cuts' credit: they add up to 1, or all are 0 where no
+    /// cut says anything of it. The shares are 0 before.
+    pub(crate) fn shares(&self, Rows { cells, columns }: Rows<'_>, means: &mut [f64], shares: &mut [f64]) {
+        self.paths.credits(
+            means,
+            |row, column, threshold| cells[row * columns + column as usize] > threshold,
+            |row, column, credit| shares[row * columns + column as usize] += credit,
         );
-        shares(means, &parts, columns)
+        shares.chunks_exact_mut(columns).for_each(share_out);
     }
 }
 

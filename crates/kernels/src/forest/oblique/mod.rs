@@ -89,6 +89,7 @@ mod tests {
     use super::walk::Walk;
     use super::*;
     use crate::Level;
+    use crate::detector::Rows;
     use crate::forest::grow::Growth;
     use crate::forest::tree::{Node, Tree, leaf_length};
     use crate::keyed::Sequence;
@@ -152,8 +153,9 @@ mod tests {
                 let all = oblique.forest.trees.iter().map(|tree| length(tree, &oblique.planes, &row)).sum::<f64>();
                 let mean = all / trees as f64;
                 assert!((mean - expected).abs() < 1e-6, "{columns} columns, row {at}: {mean} {expected}");
-                let (alone, shares) = walk.shares(&row, columns).remove(0);
-                assert_eq!(alone.to_bits(), expected.to_bits());
+                let (mut alone, mut shares) = ([0.0], vec![0.0; columns]);
+                walk.shares(Rows { cells: &row, columns }, &mut alone, &mut shares);
+                assert_eq!(alone[0].to_bits(), expected.to_bits());
                 let shares: f64 = shares.iter().sum();
                 let none = shares == 0.0 && trees <= 30;
                 assert!(none || (shares - 1.0).abs() < 1e-9, "{columns} columns, row {at}: {shares}");

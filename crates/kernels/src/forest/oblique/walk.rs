@@ -8,7 +8,8 @@ use super::avx512;
 use super::dense::Dense;
 use super::{Oblique, Planes};
 use crate::Level;
-use crate::forest::paths::{Paths, Step, shares};
+use crate::detector::Rows;
+use crate::forest::paths::{Paths, Step, share_out};
 use crate::forest::tree::Values;
 use crate::numbers::STRETCH;
 #[cfg(target_arch = "x86_64")]
@@ -74,23 +75,18 @@ impl Walk {
         false
     }
 
-    /// The mean of what each of some rows has, and each column's share of its cuts' credit: they add up to 1, or all are 0 where no cut says
-    /// anything of it. The credit of a cut is shared among its columns as the magnitudes of its products are. `rows` are their cells, as
-    /// many `columns` of each.
-    pub(crate) fn shares(&self, rows: &[f64], columns: usize) -> Vec<(f64, Vec<f64>)> {
-        let mut parts = vec![0.0; rows.len()];
+    /// Writes the mean of what each of some rows has, and each column's share of its cuts' credit: they add up to 1, or all are 0 where no
+    /// cut says anything of it. The credit of a cut is shared among its columns as the magnitudes of its products are. The shares are 0
+    /// before.
+    pub(crate) fn shares(&self, Rows { cells, columns }: Rows<'_>, means: &mut [f64], shares: &mut [f64]) {
         let of = |row: usize| row * columns..(row + 1) * columns;
         let product = |plane: u32, row: &[f64]| self.planes.product(plane as usize, |column| row[column]);
-        let means = self.paths.credits(
-            rows.len() / columns,
-            |row, plane, offset| product(plane, &rows[of(row)]) > offset,
-            |row, plane, credit| {
-                if credit > 0.0 {
-                    self.share(plane as usize, credit, &rows[of(row)], &mut parts[of(row)]);
-                }
-            },
+        self.paths.credits(
+            means,
+            |row, plane, offset| product(plane, &cells[of(row)]) > offset,
+            |row, plane, credit| self.share(plane as usize, credit, &cells[of(row)], &mut shares[of(row)]),
         );
-        shares(means, &parts, columns)
+        shares.chunks_exact_mut(columns).for_each(share_out);
     }
 
     /// Adds to the parts of a row's columns the credit of a hyperplane.
