@@ -261,7 +261,7 @@ impl Score for Boxes<'_> {
     fn explain(&self, rows: Rows<'_>, scores: &mut [f64], parts: &mut [f64]) {
         let grounds = self.columns.iter().cycle();
         let finite: Vec<f64> = rows.cells.iter().zip(grounds).map(|(cell, ground)| ground.take(*cell)).collect();
-        self.walk.shares(rows.of(&finite), scores, parts);
+        self.walk.shares(self.level, rows.of(&finite), scores, parts);
         for ((cells, parts), score) in rows.each_with(parts).zip(scores) {
             give(1.0 - *score, cells.iter().map(|cell| infinity(*cell)), score, parts);
         }

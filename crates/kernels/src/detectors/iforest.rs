@@ -258,10 +258,10 @@ impl Score for Paths<'_> {
         }
         let views = Rows { cells: &finite, columns: self.columns.len() };
         if self.views.is_empty() {
-            self.walk.shares(views, scores, parts);
+            self.walk.shares(self.level, views, scores, parts);
         } else {
             let mut shares = vec![0.0; finite.len()];
-            self.walk.shares(views, scores, &mut shares);
+            self.walk.shares(self.level, views, scores, &mut shares);
             for (shares, parts) in views.of(&shares).each().zip(parts.chunks_exact_mut(rows.columns)) {
                 shares.iter().enumerate().for_each(|(view, share)| parts[self.column(view).0] += share);
             }

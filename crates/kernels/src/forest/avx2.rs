@@ -7,7 +7,7 @@ use std::arch::x86_64::{
     _mm256_storeu_si256, _mm256_sub_epi32, _mm256_sub_epi64,
 };
 
-use super::ranked::{DEPTH, GROUP, Ladder, Ranked, Table};
+use super::ranked::{DEPTH, GROUP, GROUPS, Ladder, Ranked, Table};
 use crate::numbers::STRETCH;
 
 /// Rows in a register of 32-bit places,
@@ -18,11 +18,41 @@ const DOUBLES: usize = 4;
 /// Adds to each sum the lengths of its row's paths. `cells` are those of [`STRETCH`] rows, column after column.
 #[target_feature(enable = "avx2")]
 pub(crate) fn add_lengths(forest: &Ranked, cells: &[f64], sums: &mut [i32; STRETCH]) {
+    let (sums, _) = sums.as_chunks_mut::<GROUP>();
+    walk(forest, cells, GROUPS, |tree, group, leaves| {
+        let lengths = &forest.tables[tree].lengths;
+        for (leaves, sums) in leaves.into_iter().zip(sums[group].as_chunks_mut::<LANES>().0) {
+            // SAFETY: by `walk_group` a leaf is below 256, and there are as many lengths.
+            add(sums, unsafe { _mm256_i32gather_epi32::<4>(lengths.as_ptr(), leaves) });
+        }
+    });
+}
+
+/// Writes the leaf in which each row of the first groups ends, tree after tree.
+#[target_feature(enable = "avx2")]
+pub(crate) fn find_leaves(forest: &Ranked, cells: &[f64], groups: usize, leaves: &mut [[u16; STRETCH]]) {
+    walk(forest, cells, groups, |tree, group, found| {
+        let leaves = &mut leaves[tree].as_chunks_mut::<GROUP>().0[group];
+        for (found, leaves) in found.into_iter().zip(leaves.as_chunks_mut::<LANES>().0) {
+            let mut wide = [0_u32; LANES];
+            // SAFETY: eight leaves are 32 bytes.
+            unsafe { _mm256_storeu_si256(wide.as_mut_ptr().cast(), found) };
+            #[expect(clippy::cast_possible_truncation, reason = "a leaf is below 256, by `walk_group`")]
+            let narrow = wide.map(|leaf| leaf as u16);
+            *leaves = narrow;
+        }
+    });
+}
+
+/// Walks the rows of the first groups through all trees. `ended` is given each tree, each group of rows, and the leaves in which those end.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn walk(forest: &Ranked, cells: &[f64], groups: usize, mut ended: impl FnMut(usize, usize, [__m256i; GROUP / LANES])) {
     let columns = forest.ladders.len();
-    let ranks = forest.ranks(cells, |ladder, cells| ranks_of(ladder, cells));
-    for table in &forest.tables {
-        for (group, sums) in sums.as_chunks_mut::<GROUP>().0.iter_mut().enumerate() {
-            walk(table, &ranks[group * columns..=(group + 1) * columns], sums);
+    let ranks = forest.ranks(cells, groups, |ladder, cells| ranks_of(ladder, cells));
+    for (tree, table) in forest.tables.iter().enumerate() {
+        for group in 0..groups {
+            ended(tree, group, walk_group(table, &ranks[group * columns..=(group + 1) * columns]));
         }
     }
 }
@@ -55,10 +85,11 @@ fn ranks_of(ladder: &Ladder, cells: &[f64; GROUP]) -> [u16; GROUP] {
     ranks
 }
 
-/// Adds the lengths of the paths of a group. `cells` are the ranks of its cells in each column, and one more that is not of it.
+/// The leaves in which the rows of a group end, each below 256. `cells` are the ranks of its cells in each column, and one more that is not
+/// of it.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn walk(table: &Table, cells: &[[u16; GROUP]], sums: &mut [i32; GROUP]) {
+fn walk_group(table: &Table, cells: &[[u16; GROUP]]) -> [__m256i; GROUP / LANES] {
     let (one, low) = (_mm256_set1_epi32(1), _mm256_set1_epi32(0xffff));
     let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     let eight = _mm256_set1_epi32(8);
@@ -79,12 +110,8 @@ fn walk(table: &Table, cells: &[[u16; GROUP]], sums: &mut [i32; GROUP]) {
             *place = _mm256_add_epi32(_mm256_add_epi32(_mm256_add_epi32(*place, *place), one), left);
         }
     }
-    for (place, sums) in places.into_iter().zip(sums.as_chunks_mut::<LANES>().0) {
-        let leaves = _mm256_sub_epi32(place, _mm256_set1_epi32(256));
-        // SAFETY: after eight steps from 1 a place is from 256 to 511, and there are 256 lengths.
-        let lengths = unsafe { _mm256_i32gather_epi32::<4>(table.lengths.as_ptr(), leaves) };
-        add(sums, lengths);
-    }
+    // After eight steps from 1 a place is from 256 to 511.
+    places.map(|place| _mm256_sub_epi32(place, _mm256_set1_epi32(256)))
 }
 
 #[inline]

@@ -7,11 +7,11 @@ use std::arch::x86_64::{
     _mm512_extracti64x4_epi64, _mm512_i32gather_epi32, _mm512_i64gather_pd, _mm512_inserti64x4, _mm512_loadu_pd,
     _mm512_loadu_si512, _mm512_mask_add_epi16, _mm512_mask_add_epi64, _mm512_mask_blend_epi16, _mm512_mask_mov_epi16,
     _mm512_permutex2var_epi16, _mm512_permutex2var_pd, _mm512_permutexvar_epi16, _mm512_set1_epi16, _mm512_set1_epi32,
-    _mm512_set1_epi64, _mm512_setr_epi32, _mm512_slli_epi32, _mm512_storeu_si512, _mm512_sub_epi32, _mm512_sub_epi64,
+    _mm512_set1_epi64, _mm512_setr_epi32, _mm512_slli_epi32, _mm512_storeu_si512, _mm512_sub_epi16, _mm512_sub_epi64,
     _mm512_test_epi16_mask,
 };
 
-use super::ranked::{GROUP, Ladder, Ranked, TOP_STEPS, Table};
+use super::ranked::{GROUP, GROUPS, LEAVES, Ladder, Ranked, TOP_STEPS, Table};
 use crate::numbers::STRETCH;
 
 /// Of up to so many columns all are looked through for the cells that are compared; of more, each is looked up.
@@ -23,18 +23,54 @@ const LANES: usize = 8;
 /// Adds to each sum the lengths of its row's paths. `cells` are those of [`STRETCH`] rows, column after column.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
 pub(crate) fn add_lengths(forest: &Ranked, cells: &[f64], sums: &mut [i32; STRETCH]) {
+    let (sums, _) = sums.as_chunks_mut::<GROUP>();
+    walk(forest, cells, GROUPS, |tree, group, leaves| add(&forest.tables[tree].lengths, leaves, &mut sums[group]));
+}
+
+/// Writes the leaf in which each row of the first groups ends, tree after tree.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+pub(crate) fn find_leaves(forest: &Ranked, cells: &[f64], groups: usize, leaves: &mut [[u16; STRETCH]]) {
+    walk(forest, cells, groups, |tree, group, found| {
+        let leaves = &mut leaves[tree].as_chunks_mut::<GROUP>().0[group];
+        // SAFETY: 32 leaves are 64 bytes.
+        unsafe { _mm512_storeu_si512(leaves.as_mut_ptr().cast(), found) };
+    });
+}
+
+/// Walks the rows of the first groups through all trees. `ended` is given each tree, each group of rows, and the leaves in which those end.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+fn walk(forest: &Ranked, cells: &[f64], groups: usize, mut ended: impl FnMut(usize, usize, __m512i)) {
     let columns = forest.ladders.len();
-    let ranks = forest.ranks(cells, |ladder, cells| ranks_of(ladder, cells));
-    for table in &forest.tables {
+    let ranks = forest.ranks(cells, groups, |ladder, cells| ranks_of(ladder, cells));
+    for (tree, table) in forest.tables.iter().enumerate() {
         let table = Registers::of(table);
-        for (group, sums) in sums.as_chunks_mut::<GROUP>().0.iter_mut().enumerate() {
+        for group in 0..groups {
             let cells = &ranks[group * columns..=(group + 1) * columns];
-            if columns <= SCANNED_MAX {
-                table.walk(sums, |places, ranks, columns| step(places, scanned(cells, columns), ranks));
+            let leaves = if columns <= SCANNED_MAX {
+                table.walk(|places, ranks, columns| step(places, scanned(cells, columns), ranks))
             } else {
-                table.walk(sums, |places, ranks, columns| step(places, looked_up(cells, columns), ranks));
-            }
+                table.walk(|places, ranks, columns| step(places, looked_up(cells, columns), ranks))
+            };
+            ended(tree, group, leaves);
         }
+    }
+}
+
+/// Adds to each sum the length of the path to its row's leaf.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+fn add(lengths: &[i32; LEAVES], leaves: __m512i, sums: &mut [i32; GROUP]) {
+    let halves = [_mm512_castsi512_si256(leaves), _mm512_extracti64x4_epi64::<1>(leaves)];
+    for (half, sums) in halves.into_iter().zip(sums.as_chunks_mut::<16>().0) {
+        let leaves = _mm512_cvtepu16_epi32(half);
+        // SAFETY: by `Registers::walk` a leaf is below 256, and there are as many lengths.
+        let lengths = unsafe { _mm512_i32gather_epi32::<4>(leaves, lengths.as_ptr()) };
+        // SAFETY: sixteen sums are 64 bytes.
+        let before = unsafe { _mm512_loadu_si512(sums.as_ptr().cast()) };
+        let after = _mm512_add_epi32(before, lengths);
+        // SAFETY: as above.
+        unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast(), after) };
     }
 }
 
@@ -71,16 +107,15 @@ fn ranks_of(ladder: &Ladder, cells: &[f64; GROUP]) -> [u16; GROUP] {
 }
 
 /// A tree whose cuts lie in registers.
-struct Registers<'t> {
+struct Registers {
     ranks: [__m512i; 8],
     columns: [__m512i; 8],
-    lengths: &'t [i32; 256],
 }
 
-impl<'t> Registers<'t> {
+impl Registers {
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-    fn of(table: &'t Table) -> Self {
+    fn of(table: &Table) -> Self {
         let load = |words: &[u16; 256]| {
             let words: &[[u16; GROUP]; 8] = words.as_chunks().0.try_into().expect("256 are 8 times 32");
             [
@@ -94,14 +129,14 @@ impl<'t> Registers<'t> {
                 self::words(&words[7]),
             ]
         };
-        Self { ranks: load(&table.ranks), columns: load(&table.columns), lengths: &table.lengths }
+        Self { ranks: load(&table.ranks), columns: load(&table.columns) }
     }
 
-    /// Adds the lengths of the paths of a group. `step` takes its rows from their places to the next ones, given the ranks and columns of
-    /// the cuts there.
+    /// The leaves in which the rows of a group end, each below 256. `step` takes its rows from their places to the next ones, given the ranks
+    /// and columns of the cuts there.
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-    fn walk(&self, sums: &mut [i32; GROUP], step: impl Fn(__m512i, __m512i, __m512i) -> __m512i) {
+    fn walk(&self, step: impl Fn(__m512i, __m512i, __m512i) -> __m512i) -> __m512i {
         let mut places = _mm512_set1_epi16(1);
         for _ in 0..5 {
             // Places below 32.
@@ -122,18 +157,8 @@ impl<'t> Registers<'t> {
             let lower = _mm512_permutex2var_epi16(tables[4], places, tables[5]);
             _mm512_mask_blend_epi16(upper, lower, _mm512_permutex2var_epi16(tables[6], places, tables[7]))
         });
-        places = step(places, ranks, columns);
-        let halves = [_mm512_castsi512_si256(places), _mm512_extracti64x4_epi64::<1>(places)];
-        for (half, sums) in halves.into_iter().zip(sums.as_chunks_mut::<16>().0) {
-            let leaves = _mm512_sub_epi32(_mm512_cvtepu16_epi32(half), _mm512_set1_epi32(256));
-            // SAFETY: after eight steps from 1 a place is from 256 to 511, and there are 256 lengths.
-            let lengths = unsafe { _mm512_i32gather_epi32::<4>(leaves, self.lengths.as_ptr()) };
-            // SAFETY: sixteen sums are 64 bytes.
-            let before = unsafe { _mm512_loadu_si512(sums.as_ptr().cast()) };
-            let after = _mm512_add_epi32(before, lengths);
-            // SAFETY: as above.
-            unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast(), after) };
-        }
+        // After eight steps from 1 a place is from 256 to 511.
+        _mm512_sub_epi16(step(places, ranks, columns), _mm512_set1_epi16(256))
     }
 }
 

@@ -12,6 +12,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod earned;
 pub(crate) mod grow;
 pub(crate) mod oblique;
 mod paths;
@@ -125,14 +127,20 @@ mod tests {
                 let tile: Vec<f64> = cells.iter().flat_map(|cells| &cells[start..start + STRETCH]).copied().collect();
                 let mut expected = [0.0; STRETCH];
                 walk.means(Level::BASELINE, &tile, &mut expected);
+                let tabled: Vec<f64> =
+                    (start..start + STRETCH).flat_map(|row| cells.iter().map(move |cells| cells[row])).collect();
+                let shares_at = |level| {
+                    let (mut lengths, mut shares) = ([0.0; STRETCH], vec![0.0; tabled.len()]);
+                    walk.shares(level, Rows { cells: &tabled, columns }, &mut lengths, &mut shares);
+                    assert_eq!(lengths.map(f64::to_bits), expected.map(f64::to_bits), "{level:?}, {columns} columns");
+                    shares
+                };
+                let shares = shares_at(Level::BASELINE);
                 for (at, expected) in expected.iter().enumerate() {
-                    let row: Vec<f64> = cells.iter().map(|cells| cells[start + at]).collect();
-                    let mean = forest.trees.iter().map(|tree| length(tree, &row)).sum::<f64>() / trees as f64;
+                    let row = &tabled[at * columns..(at + 1) * columns];
+                    let mean = forest.trees.iter().map(|tree| length(tree, row)).sum::<f64>() / trees as f64;
                     assert!((mean - expected).abs() < 1e-6, "{columns} columns, row {at}: {mean} {expected}");
-                    let (mut alone, mut shares) = ([0.0], vec![0.0; columns]);
-                    walk.shares(Rows { cells: &row, columns }, &mut alone, &mut shares);
-                    assert_eq!(alone[0].to_bits(), expected.to_bits());
-                    let shares: f64 = shares.iter().sum();
+                    let shares: f64 = shares[at * columns..(at + 1) * columns].iter().sum();
                     // Where no cut says anything of a row, nothing is its reason; where cells are few, that is so of some rows.
                     let none = shares == 0.0 && (rows == 2 || columns == 70);
                     assert!(none || (shares - 1.0).abs() < 1e-9, "{columns} columns, row {at}: {shares}");
@@ -141,6 +149,8 @@ mod tests {
                     let mut lengths = [0.0; STRETCH];
                     walk.means(level, &tile, &mut lengths);
                     assert_eq!(lengths.map(f64::to_bits), expected.map(f64::to_bits), "{level:?}, {columns} columns");
+                    let bits = |shares: &[f64]| shares.iter().map(|share| share.to_bits()).collect::<Vec<_>>();
+                    assert_eq!(bits(&shares_at(level)), bits(&shares), "{level:?}, {columns} columns");
                 }
             }
         }

@@ -17,22 +17,17 @@ pub(crate) struct Step {
     pub(crate) left: u32,
 }
 
-/// What the cuts of a column above a leaf earn of each row that ends there.
+/// What leads to a node. Of single precision, for it is read from far away.
 #[derive(Clone, Copy, Debug)]
-struct Credit {
+pub(crate) struct Above {
+    /// The cut above it, and that cut's column. The root is below itself.
+    parent: u32,
     column: u32,
-    amount: f64,
-}
-
-/// A node that is still to be laid out.
-#[derive(Clone, Copy, Debug)]
-struct Pending {
-    preorder: usize,
-    /// The place in its tree of the cut above it.
-    parent: usize,
-    /// What that cut earns where it leads here: its column, and by how much less the rows have, in the mean, that come here than those that come
-    /// to the cut.
-    earned: Credit,
+    /// By how much less the rows have, in the mean, that come to the node than those that come to the cut; 0 where it is more.
+    pub(crate) less: f32,
+    /// How much that counts of the rows that end here, where it is a leaf: 1 divided by the square of the cuts above it. Where few were
+    /// enough, those few are the reason.
+    pub(crate) weight: f32,
 }
 
 /// The nodes of all trees, one tree after the other.
@@ -41,10 +36,8 @@ pub(crate) struct Paths {
     pub(crate) steps: Vec<Step>,
     /// Of each node that is a leaf: what the rows have that end there, in units.
     pub(crate) ends: Vec<i32>,
-    /// Of the leaves, one after the other,
-    credits: Vec<Credit>,
-    /// and where those of each node end: where those of the next one begin.
-    credits_end: Vec<u32>,
+    /// Of each node.
+    pub(crate) above: Vec<Above>,
     /// The root of each tree.
     pub(crate) roots: Vec<u32>,
     /// The most cuts above a node.
@@ -63,8 +56,7 @@ impl Paths {
         let mut paths = Self {
             steps: vec![],
             ends: vec![],
-            credits: vec![],
-            credits_end: vec![],
+            above: vec![],
             roots: vec![],
             depth: forest.trees.iter().map(Tree::depth).max().unwrap_or(0),
             unit: 1.0 / (per_value * forest.trees.len() as f64),
@@ -82,51 +74,32 @@ impl Paths {
         let root = self.steps.len();
         let place = |place: usize| u32::try_from(root + place).expect("a forest has fewer than 2^32 nodes");
         self.roots.push(place(0));
-        let mut order = vec![Pending { preorder: 0, parent: 0, earned: Credit { column: 0, amount: 0.0 } }];
+        #[expect(clippy::cast_possible_truncation, reason = "as much of a credit as a reader can tell apart")]
+        let above = |parent, column, less: f64, depth: usize| {
+            let less = if less > 0.0 { less as f32 } else { 0.0 };
+            Above { parent: place(parent), column, less, weight: 1.0 / (depth * depth).max(1) as f32 }
+        };
+        // The place in preorder of each node, and what leads to it.
+        let mut order = vec![(0, above(0, 0, 0.0, 0))];
         let mut at = 0;
         while at < order.len() {
-            let Visit { node, depth } = visits[order[at].preorder];
-            let preorder = order[at].preorder;
+            let (preorder, leads) = order[at];
+            let Visit { node, depth } = visits[preorder];
             let step = match node {
                 Node::Cut { column, threshold } => {
                     let left = place(order.len());
                     let column = u32::try_from(column).expect("fewer than 2^32 columns");
                     order.extend([preorder + 1, ends[preorder + 1]].map(|child| {
-                        let less = values.means[preorder] - values.means[child];
-                        let earned = Credit { column, amount: if less > 0.0 { less } else { 0.0 } };
-                        Pending { preorder: child, parent: at, earned }
+                        (child, above(at, column, values.means[preorder] - values.means[child], depth + 1))
                     }));
                     Step { threshold, column, left }
                 }
-                Node::Leaf { .. } => {
-                    self.add_credits(&order, at, depth);
-                    Step { threshold: f64::INFINITY, column: 0, left: place(at) }
-                }
+                Node::Leaf { .. } => Step { threshold: f64::INFINITY, column: 0, left: place(at) },
             };
             self.steps.push(step);
             self.ends.push(units[preorder]);
-            self.credits_end.push(u32::try_from(self.credits.len()).expect("a forest has fewer than 2^32 credits"));
+            self.above.push(leads);
             at += 1;
-        }
-    }
-
-    /// Adds the credits of the leaf at place `leaf` of its tree, below `depth` cuts.
-    ///
-    /// A cut earns by how much less the rows have, in the mean, that come to the node behind it than those before it, divided by the square
-    /// of the cuts that the tree takes: where few were enough, those few are the reason.
-    fn add_credits(&mut self, order: &[Pending], leaf: usize, depth: usize) {
-        let weight = 1.0 / (depth * depth).max(1) as f64;
-        let first = self.credits.len();
-        let mut at = leaf;
-        for _ in 0..depth {
-            let Pending { parent, earned: Credit { column, amount }, .. } = order[at];
-            at = parent;
-            let amount = weight * amount;
-            match self.credits[first..].iter_mut().find(|credit| credit.column == column) {
-                Some(credit) => credit.amount += amount,
-                None if amount > 0.0 => self.credits.push(Credit { column, amount }),
-                None => {}
-            }
         }
     }
 
@@ -156,18 +129,24 @@ impl Paths {
                     self.descend(*root, |row, column, threshold| is_above(first + row.min(last), column, threshold));
                 for (row, leaf) in (first..).zip(&leaves[..=last]) {
                     sums[row] += self.ends[*leaf as usize];
-                    for Credit { column, amount } in self.credits_of(*leaf as usize) {
-                        credit(row, *column, *amount);
-                    }
+                    self.climb(*leaf, |column, amount| credit(row, column, amount));
                 }
             }
         }
         self.means(&sums, means);
     }
 
-    fn credits_of(&self, node: usize) -> &[Credit] {
-        let begin = node.checked_sub(1).map_or(0, |before| self.credits_end[before]);
-        &self.credits[begin as usize..self.credits_end[node] as usize]
+    /// Gives `credit` what each cut above a leaf earns of a row that ends there, with its column: by how much less the rows have, in the mean,
+    /// that come to the node behind it than those before it, where few cuts were enough more of it.
+    #[inline(always)]
+    fn climb(&self, leaf: u32, mut credit: impl FnMut(u32, f64)) {
+        let (mut at, mut above) = (leaf, self.above[leaf as usize]);
+        let weight = f64::from(above.weight);
+        while above.parent != at {
+            credit(above.column, weight * f64::from(above.less));
+            at = above.parent;
+            above = self.above[at as usize];
+        }
     }
 
     /// Where some rows end that walk from `root`.

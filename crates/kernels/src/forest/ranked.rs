@@ -12,14 +12,14 @@ use crate::numbers::STRETCH;
 /// Cuts above each leaf.
 pub(crate) const DEPTH: usize = 8;
 /// Leaves of a tree, and one more than its cuts.
-const LEAVES: usize = 1 << DEPTH;
+pub(crate) const LEAVES: usize = 1 << DEPTH;
 /// Of what is no cut: no rank is as large.
 const NEVER: u16 = u16::MAX;
 
 /// Rows of a group: the ranks of one column in one register.
 pub(crate) const GROUP: usize = 32;
 /// Groups of a stretch.
-const GROUPS: usize = STRETCH / GROUP;
+pub(crate) const GROUPS: usize = STRETCH / GROUP;
 
 /// A tree, as registers walk it.
 #[derive(Clone, Debug)]
@@ -87,18 +87,19 @@ impl Ranked {
         Some(Self { tables, ladders })
     }
 
-    /// The ranks of the cells of a stretch, group by group and column after column; `rank` finds those of a group in a column. There is a group
+    /// The ranks of the cells of a stretch's first groups, group by group and column after column; `rank` finds those of a group in a column. There is a group
     /// more than that, for a look-up of 32 bits reads the rank behind the one it looks for too.
     #[inline(always)]
     pub(crate) fn ranks(
         &self,
         cells: &[f64],
+        groups: usize,
         rank: impl Fn(&Ladder, &[f64; GROUP]) -> [u16; GROUP],
     ) -> Vec<[u16; GROUP]> {
         let columns = self.ladders.len();
-        let mut ranks = vec![[0; GROUP]; columns * GROUPS + 1];
+        let mut ranks = vec![[0; GROUP]; columns * groups + 1];
         for (column, (ladder, cells)) in self.ladders.iter().zip(cells.as_chunks::<STRETCH>().0).enumerate() {
-            for (group, cells) in cells.as_chunks::<GROUP>().0.iter().enumerate() {
+            for (group, cells) in cells.as_chunks::<GROUP>().0[..groups].iter().enumerate() {
                 ranks[group * columns + column] = rank(ladder, cells);
             }
         }

@@ -1,9 +1,11 @@
 //! Rows walk through trees: how long their paths are, or what else the leaves have where they end.
 
 use super::Forest;
+#[cfg(target_arch = "x86_64")]
+use super::earned::{Earned, add_credits};
 use super::paths::{Paths, Step, share_out, units_per_value};
 #[cfg(target_arch = "x86_64")]
-use super::ranked::Ranked;
+use super::ranked::{GROUP, Ranked};
 use super::tree::{Values, leaf_length};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
@@ -23,6 +25,9 @@ pub(crate) struct Walk {
     /// Where trees are shallow enough.
     #[cfg(target_arch = "x86_64")]
     ranked: Option<Ranked>,
+    /// And what their cuts earn.
+    #[cfg(target_arch = "x86_64")]
+    earned: Vec<Earned>,
 }
 
 impl Walk {
@@ -31,10 +36,14 @@ impl Walk {
         let (paths, units) = Paths::new(forest, values, most);
         #[cfg(target_arch = "x86_64")]
         let ranked = Ranked::new(forest, columns, &units);
+        #[cfg(target_arch = "x86_64")]
+        let earned = ranked.iter().flat_map(|_| &paths.roots).map(|root| Earned::new(&paths, *root)).collect();
         Self {
             paths,
             #[cfg(target_arch = "x86_64")]
             ranked,
+            #[cfg(target_arch = "x86_64")]
+            earned,
         }
     }
 
@@ -77,13 +86,52 @@ impl Walk {
 
     /// Writes the mean of what each of some rows has, and each column's share of its cuts' credit: they add up to 1, or all are 0 where no
     /// cut says anything of it. The shares are 0 before.
-    pub(crate) fn shares(&self, Rows { cells, columns }: Rows<'_>, means: &mut [f64], shares: &mut [f64]) {
-        self.paths.credits(
-            means,
-            |row, column, threshold| cells[row * columns + column as usize] > threshold,
-            |row, column, credit| shares[row * columns + column as usize] += credit,
-        );
+    pub(crate) fn shares(&self, level: Level, rows: Rows<'_>, means: &mut [f64], shares: &mut [f64]) {
+        let Rows { cells, columns } = rows;
+        if !self.add_credits_ranked(level, rows, means, shares) {
+            self.paths.credits(
+                means,
+                |row, column, threshold| cells[row * columns + column as usize] > threshold,
+                |row, column, credit| shares[row * columns + column as usize] += credit,
+            );
+        }
         shares.chunks_exact_mut(columns).for_each(share_out);
+    }
+
+    /// Writes the means of what rows have and adds the credits of their cuts where this processor has registers for all of a tree; else
+    /// answers false.
+    #[cfg(target_arch = "x86_64")]
+    fn add_credits_ranked(&self, level: Level, rows: Rows<'_>, means: &mut [f64], credits: &mut [f64]) -> bool {
+        let Some(ranked) = self.ranked.as_ref().filter(|_| level.0 != Isa::Baseline) else { return false };
+        let mut leaves = vec![[0; STRETCH]; self.earned.len()];
+        let mut tile = vec![0.0; rows.columns * STRETCH];
+        let credits = credits.chunks_mut(rows.columns * STRETCH);
+        for ((cells, means), credits) in
+            rows.cells.chunks(rows.columns * STRETCH).zip(means.chunks_mut(STRETCH)).zip(credits)
+        {
+            for (row, cells) in rows.of(cells).each().enumerate() {
+                cells.iter().enumerate().for_each(|(column, cell)| tile[column * STRETCH + row] = *cell);
+            }
+            let groups = means.len().div_ceil(GROUP);
+            match level.0 {
+                Isa::Baseline => return false,
+                // SAFETY: a `Level` holding `Avx2` is only made by `Level::available`, after the CPU reported AVX2.
+                Isa::Avx2 => unsafe { avx2::find_leaves(ranked, &tile, groups, &mut leaves) },
+                // SAFETY: a `Level` holding `Avx512` is only made by `Level::available`, after the CPU reported each of the
+                // four features.
+                Isa::Avx512 => unsafe { avx512::find_leaves(ranked, &tile, groups, &mut leaves) },
+            }
+            let mut sums = vec![0; means.len()];
+            add_credits(ranked, &self.earned, &leaves, &mut sums, (credits, rows.columns));
+            self.paths.means(&sums, means);
+        }
+        true
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    #[expect(clippy::unused_self, reason = "it is used where there are such registers")]
+    fn add_credits_ranked(&self, _: Level, _: Rows<'_>, _: &mut [f64], _: &mut [f64]) -> bool {
+        false
     }
 }
 

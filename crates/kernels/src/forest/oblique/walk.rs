@@ -84,7 +84,11 @@ impl Walk {
         self.paths.credits(
             means,
             |row, plane, offset| product(plane, &cells[of(row)]) > offset,
-            |row, plane, credit| self.share(plane as usize, credit, &cells[of(row)], &mut shares[of(row)]),
+            |row, plane, credit| {
+                if credit > 0.0 {
+                    self.share(plane as usize, credit, &cells[of(row)], &mut shares[of(row)]);
+                }
+            },
         );
         shares.chunks_exact_mut(columns).for_each(share_out);
     }
