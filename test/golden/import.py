@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import treelite
 from skl2onnx import to_onnx
 from sklearn.ensemble import IsolationForest
@@ -82,7 +83,7 @@ def case(name, cells, rows_missing=False, **parameters):
     (directory / f"{name}.treelite.json").write_text(treelite.sklearn.import_model(forest).dump_as_json(pretty_print=False))
     # skl2onnx refuses a forest whose trees see some of the columns only.
     if parameters.get("max_features", 1.0) == 1.0:
-        graph = to_onnx(forest, cells[:1].astype(np.float32), target_opset={"": 18, "ai.onnx.ml": 3})
+        graph = as_onnx(forest, cells)
         (directory / f"{name}.onnx").write_bytes(graph.SerializeToString())
         forms.append("onnx")
     return {
@@ -93,6 +94,13 @@ def case(name, cells, rows_missing=False, **parameters):
         "rows": [[None if np.isnan(cell) else cell for cell in row] for row in rows.tolist()],
         "scores": (-forest.score_samples(rows)).tolist(),
     }
+
+
+def as_onnx(estimator, cells):
+    graph = to_onnx(estimator, cells[:1].astype(np.float32), target_opset={"": 18, "ai.onnx.ml": 3})
+    # They come from a set, whose order is another in each process.
+    graph.opset_import.sort(key=lambda one: one.domain)
+    return graph
 
 
 def changed(graph, change):
@@ -119,12 +127,8 @@ def graphs():
     """Writes import/graphs/: Small graphs that are no isolation forest, each in one thing."""
     random = np.random.default_rng(0)
     cells = random.normal(size=(50, 2))
-    opsets = {"": 18, "ai.onnx.ml": 3}
     forest = IsolationForest(random_state=0, n_estimators=2, max_samples=4).fit(cells)
-    graph = to_onnx(forest, cells[:1].astype(np.float32), target_opset=opsets)
-
-    def as_onnx(estimator):
-        return to_onnx(estimator, cells[:1].astype(np.float32), target_opset=opsets).SerializeToString()
+    graph = as_onnx(forest, cells)
 
     def mode(graph):
         attribute(graph, "TreeEnsembleRegressor", "nodes_modes").strings[0] = b"BRANCH_LT"
@@ -159,16 +163,58 @@ def graphs():
 
     changes = [mode, length, divisor, transformed, operator, twice, circle, base, domain, rows]
     files = {change.__name__: changed(graph, change) for change in changes}
-    files["scaled"] = as_onnx(make_pipeline(StandardScaler(), IsolationForest(random_state=0, n_estimators=1, max_samples=4)).fit(cells))
-    files["regressor"] = as_onnx(DecisionTreeRegressor(max_depth=2).fit(cells, cells[:, 0]))
+    pipeline = make_pipeline(StandardScaler(), IsolationForest(random_state=0, n_estimators=1, max_samples=4)).fit(cells)
+    files["scaled"] = as_onnx(pipeline, cells).SerializeToString()
+    files["regressor"] = as_onnx(DecisionTreeRegressor(max_depth=2).fit(cells, cells[:, 0]), cells).SerializeToString()
     directory = HERE / "import" / "graphs"
     directory.mkdir(exist_ok=True)
     for name, file in files.items():
         (directory / f"{name}.onnx").write_bytes(file)
 
 
+def missing():
+    """Writes import/missing/: what ONNX Runtime makes of rows with missing cells, by what a graph says of them, or does not."""
+    random = np.random.default_rng(0)
+    cells = random.normal(size=(200, 3))
+    forest = IsolationForest(random_state=0, n_estimators=10, max_samples=16).fit(cells)
+    graph = as_onnx(forest, cells)
+    tracks = "nodes_missing_value_tracks_true"
+
+    def absent(graph):
+        for node in graph.node:
+            kept = [one for one in node.attribute if one.name != tracks]
+            del node.attribute[:]
+            node.attribute.extend(kept)
+
+    def some(graph):
+        for node in graph.node:
+            for one in node.attribute:
+                if one.name == tracks:
+                    one.ints[:] = random.integers(2, size=len(one.ints)).tolist()
+
+    rows = random.normal(size=(60, 3)).astype(np.float32)
+    rows[random.random(rows.shape) < 0.4] = np.nan
+    directory = HERE / "import" / "missing"
+    directory.mkdir(exist_ok=True)
+    files = {"written": graph.SerializeToString(), "absent": changed(graph, absent), "some": changed(graph, some)}
+    scores = {}
+    for name, file in files.items():
+        (directory / f"{name}.onnx").write_bytes(file)
+        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+        # A graph answers `decision_function`: `score_samples` less the offset.
+        (decided,) = session.run(["scores"], {session.get_inputs()[0].name: rows})
+        scores[name] = (-(decided.ravel().astype(float) + forest.offset_)).tolist()
+    cells = [[None if np.isnan(cell) else cell for cell in row] for row in rows.tolist()]
+    (directory / "scores.json").write_text(json.dumps({"versions": versions("onnxruntime"), "rows": cells, "scores": scores}) + "\n")
+
+
+def versions(*more):
+    return {name: importlib.metadata.version(name) for name in [*PACKAGES, *more]}
+
+
 def main():
     graphs()
+    missing()
     cases = [
         case("plain", lambda random: gaussian(random, 3), n_estimators=100, max_samples=16),
         case("large", large, n_estimators=20, max_samples=64, contamination=0.1),
@@ -178,8 +224,7 @@ def main():
         case("deep", lambda random: gaussian(random, 2), n_estimators=3, max_samples=600, contamination=0.02),
         case("least", lambda random: gaussian(random, 1), n_estimators=1, max_samples=2),
     ]
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
-    (HERE / "import" / "cases.json").write_text(json.dumps({"versions": versions, "cases": cases}, allow_nan=False) + "\n")
+    (HERE / "import" / "cases.json").write_text(json.dumps({"versions": versions(), "cases": cases}, allow_nan=False) + "\n")
 
 
 main()

@@ -40,7 +40,7 @@ impl Case {
 
     fn wishes(&self) -> Wishes {
         let columns = (0..self.rows[0].len()).map(|column| format!("x{column}")).collect();
-        Wishes { columns: Some(columns), missing: Missing::Center }
+        Wishes { columns: Some(columns), ..Wishes::default() }
     }
 
     fn model(&self, form: &str) -> Model {
@@ -163,4 +163,34 @@ fn names_are_the_files_or_those_that_are_given() {
     assert_eq!(import(named.as_bytes(), &case.wishes()).unwrap().columns(), ["x0", "x1", "x2"]);
     let twice = text.replacen(r#""feature_names": null"#, r#""feature_names": ["a", "b", "a"]"#, 1);
     assert_eq!(refused(twice.as_bytes(), &Wishes::default()).code, Code::ForestInvalid);
+}
+
+#[derive(Deserialize)]
+struct Runtime {
+    rows: Vec<Vec<Option<f64>>>,
+    scores: std::collections::BTreeMap<String, Vec<f64>>,
+}
+
+#[test]
+fn missing_cells_go_where_the_onnx_runtime_sends_them() {
+    let directory = directory().join("missing");
+    let runtime: Runtime = serde_json::from_slice(&fs::read(directory.join("scores.json")).unwrap()).unwrap();
+    assert_eq!(runtime.scores["absent"], runtime.scores["written"], "skl2onnx writes that none goes left");
+    assert_ne!(runtime.scores["some"], runtime.scores["written"]);
+    for (name, theirs) in &runtime.scores {
+        let case = Case {
+            name: name.clone(),
+            forms: vec![],
+            trees: 10,
+            offset: 0.0,
+            rows: runtime.rows.clone(),
+            scores: theirs.clone(),
+        };
+        let file = fs::read(directory.join(format!("{name}.onnx"))).unwrap();
+        let scores = case.score(&import(&file, &case.wishes()).unwrap(), Level::detect());
+        for (row, (ours, theirs)) in scores.iter().zip(theirs).enumerate() {
+            // It computes in single precision.
+            assert!((ours - theirs).abs() <= 1e-6, "{name}, row {row}: {ours} {theirs}");
+        }
+    }
 }
