@@ -5,6 +5,7 @@ import { BatchCoreError } from './errors.ts';
 import { placeOf } from './files/paths.ts';
 import { inPackageWords, reading, readOnce } from './orchestrator/core/call.ts';
 import { type ModelOrigin, saveModelCopy } from './orchestrator/core/runs.ts';
+import { CALIBRATE, UNKNOWN_SHARES } from './orchestrator/spec/jobSpec.ts';
 import { checkOptions, checkPath, checkShare, refuseMore } from './orchestrator/spec/options.ts';
 import { DEFAULTS } from './orchestrator/spec/optionTable.ts';
 import type { Missing } from './orchestrator/spec/optionTypes.ts';
@@ -35,7 +36,7 @@ export class Model {
   get detector(): string {
     return this.#native.facts.detector;
   }
-  /** Rows it was fitted on; null where another program fitted it. */
+  /** Rows it was fitted on, or calibrated on where another program fitted it; null where it was neither here. */
   get fitRows(): number | null {
     return this.#native.facts.fitRows;
   }
@@ -71,7 +72,7 @@ export class Model {
    * The score above which a share `contamination` of the fitted rows lies.
    *
    * @param contamination - In (0, 0.5]. Default: what the model was fitted for, or the threshold that it was imported with.
-   * @throws {@link BatchCoreError} `MODEL_MISMATCH` when the model was imported, and nothing is known of the rows it was fitted on.
+   * @throws {@link BatchCoreError} `MODEL_MISMATCH` when the model was imported and not calibrated: what share scores how high is not known.
    */
   threshold(contamination?: number, ...more: never[]): number {
     if (contamination !== undefined) checkShare(contamination);
@@ -80,11 +81,10 @@ export class Model {
     if (contamination === undefined && threshold !== null) return threshold;
     const found = this.#native.threshold(contamination ?? share ?? DEFAULTS.contamination);
     if (found) return found.value;
-    throw new BatchCoreError(
-      'MODEL_MISMATCH',
-      'contamination: the model was imported: what share of rows scores how high is not known',
-      { where: { option: 'contamination' }, hint: 'choose a threshold from the scores of rows' },
-    );
+    throw new BatchCoreError('MODEL_MISMATCH', `contamination: ${UNKNOWN_SHARES}`, {
+      where: { option: 'contamination' },
+      hint: `choose a threshold from the scores of rows, or ${CALIBRATE}`,
+    });
   }
 
   /**

@@ -21,7 +21,7 @@ export interface TopRow {
   /** What the column of `--id` has there. */
   id?: RowId;
   score: ReportedNumber;
-  /** Which share of the rows scores lower, in percent; null with an imported model. */
+  /** Which share of the rows scores lower, in percent; null with a model that was imported and not calibrated. */
   severity: number | null;
   reasons: {
     column: string;
@@ -57,7 +57,7 @@ export interface Report {
     ignored: { column: string; reason: string }[];
   };
   detector: string;
-  /** `sourceRows`: the rows of the source that the model was fitted to, of which `fitRows` were looked at; null of an imported one. */
+  /** `sourceRows`: the rows of the source that the model was fitted to, of which `fitRows` were looked at; null of an imported one that was not calibrated. */
   model: { digest: string; fitRows: number | null; sourceRows: number | null };
   output: {
     path: string;

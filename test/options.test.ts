@@ -112,7 +112,7 @@ describe.each(takers)('%s', (taker, call) => {
       expect(refused.where).toEqual({ option: name });
       expect(refused.hint).toContain(takers[0]);
     }
-    expect(elsewhere.length).toBe({ score: 2, fit: 11, plan: 5 }[taker]);
+    expect(elsewhere.length).toBe({ score: 3, fit: 12, plan: 6 }[taker]);
   });
 });
 

@@ -44,9 +44,9 @@ export interface ModelFacts {
   columns: string[];
   /** Columns of the fit that play no part, and why. */
   leftOut: LeftOut[];
-  /** Whether it is a forest that another program fitted: what of its fit nobody here saw is null. */
+  /** Whether it is a forest that another program fitted. */
   imported: boolean;
-  /** Rows it was fitted on, */
+  /** Rows it was fitted on, or calibrated on where it was imported; null where nobody here has seen a row with it, */
   fitRows: number | null;
   /** and those of the source that they are all of, or a sample. */
   sourceRows: number | null;
@@ -175,7 +175,7 @@ export class NativeModel {
     if (contamination === this.facts.contamination) return this;
     return new NativeModel(call(() => this.#native.withContamination(contamination)));
   }
-  /** Nothing of an imported model: how its scores are distributed is not known. */
+  /** Nothing of an imported model that was not calibrated: how its scores are distributed is not known. */
   threshold(contamination: number): Threshold | undefined {
     return call(() => this.#native.threshold(contamination)) ?? undefined;
   }
@@ -228,9 +228,17 @@ export const putBack = (swap: string, target: string, ours: FileId | undefined):
   call(() => addon().putBack(swap, target, ours));
 export const commitFile = (temporary: string, target: string, replaces: FileId | undefined): void =>
   call(() => addon().commitFile(temporary, target, replaces));
-/** The bytes of a model of the forest in another program's file; `columns` in place of the names that it has. */
-export const importModel = (bytes: Uint8Array, columns: string[] | undefined, missing: string): Uint8Array =>
-  call(() => addon().importModel(buffer(bytes), columns, missing));
+/** What of a forest's file is wished otherwise. */
+export interface ForestWishes {
+  /** In place of the names that it has. */
+  columns?: string[] | undefined;
+  missing: string;
+  /** The threshold that it has is left out. */
+  withoutThreshold: boolean;
+}
+/** The bytes of a model of the forest in another program's file. */
+export const importModel = (bytes: Uint8Array, { columns, missing, withoutThreshold }: ForestWishes): Uint8Array =>
+  call(() => addon().importModel(buffer(bytes), columns, missing, withoutThreshold));
 export const createDirectories = (path: string): void => call(() => addon().createDirectories(path));
 export const partFacts = (path: string): PartFacts => call(() => addon().partFacts(path));
 export const detectorTable = (): DetectorInfo[] => JSON.parse(call(() => addon().detectorTable()));
@@ -288,8 +296,9 @@ export const checkSummary = async (kept: Uint8Array): Promise<void> => {
 /** The summaries of one fit pass, as they were kept, merged as they come: one call after the other. */
 export class FitMerger {
   readonly #native: Addon.FitMerger;
-  constructor(state: Uint8Array) {
-    this.#native = call(() => addon().FitMerger.ofState(buffer(state)));
+  /** `forest` is the model that is calibrated, where that is what the fit does. */
+  constructor(state: Uint8Array, forest?: Uint8Array) {
+    this.#native = call(() => addon().FitMerger.ofState(buffer(state), forest && buffer(forest)));
   }
   /** Resolves to the bytes of the summary. */
   async add(kept: Uint8Array): Promise<number> {

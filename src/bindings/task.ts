@@ -207,7 +207,7 @@ export type BestRecord = {
   row: number;
   /** Its score. */
   score: Double;
-  /** Which share of the rows scores lower, in percent; nobody knows of an imported model. */
+  /** Which share of the rows scores lower, in percent; nobody knows where the model was imported and not calibrated. */
   severity: number | null;
   /** What made it so, greatest first. */
   reasons: Array<ReasonRecord>;

@@ -62,14 +62,14 @@ function optionOf(row: OptionRow, otherwise: string | undefined): Option {
 }
 
 /** Flags that say what is printed. */
-export function withOutputFlags(command: Command): Command {
+export function withOutputFlags(command: Command, json = 'print the report as JSON on stdout'): Command {
   return command
     .addOption(
       new Option('--progress <how>', 'progress on stderr')
         .choices(['auto', 'bar', 'plain', 'json', 'none'])
         .default('auto'),
     )
-    .addOption(new Option('--json', 'print the report as JSON on stdout'))
+    .addOption(new Option('--json', json))
     .addOption(new Option('-q, --quiet', 'print errors only'))
     .addOption(new Option('-v, --verbose', 'print more, and the stack of an error'));
 }

@@ -3,7 +3,9 @@ import { Command, type CommanderError, Option } from 'commander';
 import { editDistance } from '../distance.ts';
 import { BatchCoreError, EXIT } from '../errors.ts';
 import { shellWord } from '../files/paths.ts';
-import { EVALUATE, HOW } from '../orchestrator/spec/optionFacts.ts';
+import type { OptionRow } from '../orchestrator/spec/option.ts';
+import { CALIBRATION, EVALUATE, HOW } from '../orchestrator/spec/optionFacts.ts';
+import type { ImportFlags } from './commands/model.ts';
 import { addLaterCommands, withLaterJobsFlags } from './later.ts';
 import { HOME_HERE, splitFlags, withOptions, withOutputFlags, withRows, wordsOf } from './options.ts';
 import { printLine, printLines } from './streams.ts';
@@ -181,7 +183,7 @@ function addModelCommands(program: Command, runs: Runs): void {
 }
 
 function addImportCommand(model: Command, runs: Runs): void {
-  model
+  const command = model
     .command('import')
     .description('make a model of an isolation forest that another program fitted')
     .argument(
@@ -201,14 +203,30 @@ function addImportCommand(model: Command, runs: Runs): void {
         .default('center'),
     )
     .option('--force', 'replace another file')
-    .option('--json', 'print what was made as JSON')
+    .addOption(
+      new Option(
+        '--calibrate <source>',
+        'Parquet files, a directory or a glob: their scores tell what share of rows scores how high; repeatable',
+      ).argParser(wordsOf('paths') as (text: string, before: string[] | undefined) => string[]),
+    );
+  const [rule, others] = [CALIBRATION.filter(isShare), CALIBRATION.filter((row) => !isShare(row))];
+  withRows(withRows(command, rule, 'the threshold in the file; where it has none, 0.01'), others);
+  withOutputFlags(command, 'print what was made as JSON; the report where it is calibrated')
+    .addHelpText(
+      'after',
+      '\nAll but --columns, --missing, --force, --json and --quiet take effect with --calibrate only.',
+    )
     .action(
       runs(async (file: string, { model: path, ...flags }, command: Command) => {
         if (path === undefined) throw missingOption(command, '-m, --model <file>');
-        return (await import('./commands/model.ts')).importCommand(file, path, flags);
+        if (flags.calibrate !== undefined) await refuseTightAddressSpace();
+        const { options, output } = splitFlags(flags);
+        return (await import('./commands/model.ts')).importCommand(file, path, options as ImportFlags, output);
       }),
     );
 }
+
+const isShare = ({ kind }: OptionRow): boolean => kind === 'share';
 
 function addJobCommands(program: Command, runs: Runs): void {
   program

@@ -173,14 +173,14 @@ export function fittedText({ fitRows, sourceRows }: { fitRows: number | null; so
     : `a sample of ${rowsText(fitRows)} of ${rowsText(sourceRows)} rows`;
 }
 
-/** What a fit says. */
-export function fitLines(report: Report): Line[] {
+/** What a fit says, or a calibration, which is one. */
+export function fitLines(report: Report, did: 'fitted' | 'calibrated'): Line[] {
   const { model, timing, source, output } = report;
   return [
     report.recalled
-      ? [green('already fitted'), `: nothing was run (--fresh runs it again)`]
+      ? [green(`already ${did}`), `: nothing was run (--fresh runs it again)`]
       : [
-          green(report.fit.executed === 0 ? 'already fitted' : 'fitted'),
+          green(report.fit.executed === 0 ? `already ${did}` : did),
           ` ${report.detector} on ${fittedText(model)} in ${secondsText(timing.totalSeconds)}`,
         ],
     `  columns   ${source.columns.length}: ${shortList(source.columns)}`,

@@ -59,7 +59,7 @@ describe('an imported forest', () => {
   it('has no share of rows to flag, and says so', async () => {
     const refused = async (...flags: string[]) =>
       errorOf(await run(directory, 'score', 'source.parquet', '-o', 'no.parquet', '--json', ...flags));
-    const unknown = 'the model was imported: what share of rows scores how high is not known';
+    const unknown = 'the model was imported and not calibrated: what share of rows scores how high is not known';
     expect(await refused('-m', 'exported.bcm', '--contamination', '0.1')).toMatchObject({
       code: 'MODEL_MISMATCH',
       message: `--contamination: ${unknown}`,
@@ -68,7 +68,7 @@ describe('an imported forest', () => {
     expect(await refused('-m', 'dumped.bcm')).toMatchObject({
       code: 'MODEL_MISMATCH',
       message: `which rows to flag is not said, and ${unknown}`,
-      hint: 'say which rows to flag by --threshold or --top',
+      hint: 'say which rows to flag by --threshold or --top, or calibrate it with "batch-core model import --calibrate <source>"',
     });
   });
 

@@ -46,6 +46,19 @@ const MODELS = [
     scored: { scores: '102f29370aa77328fff4fb2a3851199d', severities: null, flagged: '30' },
     reason: { usualLow: null, usualHigh: null },
   },
+  {
+    format: 3,
+    file: 'calibrated.bcm',
+    digest: 'sha256:e65a54e231b23887e3a26a0a4005e081f76b3c53a605bcb7bf35cf7415334cad',
+    facts: { contamination: null, detector: 'iforest', fitRows: 64, imported: true },
+    anomalies: { threshold: 0.5, method: 'threshold 0.5' },
+    scored: {
+      scores: '102f29370aa77328fff4fb2a3851199d',
+      severities: '2b347a140da82eecca559bd914596bb0',
+      flagged: '30',
+    },
+    reason: { column: 'a', usualLow: -1.4821875, usualHigh: 1.4821875 },
+  },
 ];
 
 const directory = scratch();

@@ -146,6 +146,7 @@ impl Road {
             fit_rows: None,
             condition: None,
             maybe_identifiers: Vec::new(),
+            forest: None,
         })
         .expect("a fit");
         let work = Work::Summarize { fit: artifact(&directory, "fit.state", &fit.observer_bytes()) };

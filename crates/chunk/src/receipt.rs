@@ -90,7 +90,7 @@ pub struct BestRecord {
     #[serde(with = "double")]
     #[cfg_attr(test, ts(type = "Double"))]
     pub score: f64,
-    /// Which share of the rows scores lower, in percent; nobody knows of an imported model.
+    /// Which share of the rows scores lower, in percent; nobody knows where the model was imported and not calibrated.
     pub severity: Option<f64>,
     /// What made it so, greatest first.
     pub reasons: Vec<ReasonRecord>,

@@ -111,7 +111,7 @@ fn open(
     let layout = Layout::new(
         scoring.file_column.clone(),
         &kept,
-        [scoring.missing == Missing::Skip, model.is_imported()],
+        [scoring.missing == Missing::Skip, !model.is_calibrated()],
         reasons,
     );
     let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {

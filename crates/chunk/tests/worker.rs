@@ -154,6 +154,7 @@ fn fit() -> Fit {
         fit_rows: None,
         condition: None,
         maybe_identifiers: Vec::new(),
+        forest: None,
     })
     .unwrap()
 }

@@ -34,6 +34,8 @@ pub struct Wishes {
     pub columns: Option<Vec<String>>,
     /// What a missing cell means.
     pub missing: Missing,
+    /// Whether the threshold that the file has is left out.
+    pub without_threshold: bool,
 }
 
 /// Imports a forest; what kind of file it is in, its beginning tells.
@@ -45,6 +47,7 @@ pub fn import(bytes: &[u8], wishes: &Wishes) -> Result<Model, Error> {
     let forest = read(bytes)?;
     let columns = names(&forest, wishes)?;
     let Forest { rows, trees, threshold, .. } = forest;
+    let threshold = threshold.filter(|_| !wishes.without_threshold);
     let forest = ImportedForest { columns, rows, trees, threshold, missing: wishes.missing };
     Model::imported(&forest).map_err(|error| invalid(error.to_string()))
 }

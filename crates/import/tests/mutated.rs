@@ -34,7 +34,7 @@ fn check(model: &Model, number: u64) {
 fn changed(name: &str, other: &str, columns: usize, count: u64) -> usize {
     let (whole, other) = (golden(name), golden(other));
     let columns = (0..columns).map(|column| format!("x{column}")).collect();
-    let wishes = Wishes { columns: Some(columns), missing: Missing::Center };
+    let wishes = Wishes { columns: Some(columns), ..Wishes::default() };
     assert!(import(&whole, &wishes).is_ok(), "{name} is whole");
     let mut models = 0;
     for number in 0..count {

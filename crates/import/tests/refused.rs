@@ -4,7 +4,6 @@ use std::path::Path;
 
 use batch_core_error::{Code, Error};
 use batch_core_import::{Wishes, import};
-use batch_core_kernels::Missing;
 
 fn golden(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test/golden/import").join(name)).unwrap()
@@ -12,7 +11,7 @@ fn golden(name: &str) -> Vec<u8> {
 
 fn refused(bytes: &[u8], columns: usize) -> Error {
     let columns = (0..columns).map(|column| format!("x{column}")).collect();
-    import(bytes, &Wishes { columns: Some(columns), missing: Missing::Center }).unwrap_err()
+    import(bytes, &Wishes { columns: Some(columns), ..Wishes::default() }).unwrap_err()
 }
 
 /// Refuses the file `name` after each change of its text, with that code, and words in the message.

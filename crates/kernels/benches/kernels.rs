@@ -76,6 +76,7 @@ fn spec(source: &Source, detector: &str, parameters: &Value) -> FitSpec {
         fit_rows: None,
         condition: None,
         maybe_identifiers: Vec::new(),
+        forest: None,
     }
 }
 

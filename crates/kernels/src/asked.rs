@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::calibration::Calibration;
 use crate::detector::{Method, Parameters};
 use crate::detectors;
 use crate::summaries::sample::Sampling;
-use crate::{FitError, FitRows, FitSpec};
+use crate::{FitError, FitRows, FitSpec, Model};
 
 /// A spec that names what there is, and what it names.
 #[derive(Clone, Debug)]
@@ -14,14 +15,32 @@ pub(crate) struct Asked {
     pub(crate) method: Arc<dyn Method>,
     /// All of the detector's, with those that the spec leaves to it.
     pub(crate) parameters: Parameters,
+    /// The model that is calibrated, where the end of the fit is to come.
+    pub(crate) forest: Option<Arc<Model>>,
 }
 
 impl Asked {
     pub(crate) fn new(spec: FitSpec) -> Result<Self, FitError> {
-        let (method, parameters) = detectors::choose(&spec.detector, &spec.parameters)?;
+        let (method, parameters) = match spec.forest {
+            // Those of another program's fit, whatever our own fits may be told.
+            Some(_) => (Arc::new(Calibration) as Arc<dyn Method>, spec.parameters.clone()),
+            None => detectors::choose(&spec.detector, &spec.parameters)?,
+        };
         spec.check()?;
         method.check(&spec)?;
-        Ok(Self { spec, method, parameters })
+        Ok(Self { spec, method, parameters, forest: None })
+    }
+
+    /// The same, with the model that its spec names as the one to calibrate.
+    pub(crate) fn calibrating(self, forest: Model) -> Result<Self, FitError> {
+        let spec = &self.spec;
+        let same = spec.forest.as_ref() == Some(&forest.digest())
+            && (spec.detector.as_str(), spec.columns.as_slice()) == (forest.detector(), forest.columns())
+            && (&spec.parameters, spec.missing) == (forest.parameters(), forest.missing());
+        if !same {
+            return Err(FitError::Bug("a calibration was given another model than its spec names".to_owned()));
+        }
+        Ok(Self { forest: Some(Arc::new(forest)), ..self })
     }
 
     pub(crate) fn sampling(&self) -> Sampling {

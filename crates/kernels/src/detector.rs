@@ -86,6 +86,11 @@ pub(crate) trait State: Debug + Send + Sync {
         1
     }
 
+    /// Whether another program found it.
+    fn is_imported(&self) -> bool {
+        false
+    }
+
     /// As a model file has it. Numbers read back to the same double.
     fn to_json(&self) -> Box<RawValue>;
 

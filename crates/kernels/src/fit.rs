@@ -21,7 +21,7 @@ use crate::stage::Stage;
 use crate::summaries::range::Range;
 use crate::summaries::sample::{Sample, Sampling};
 use crate::summaries::{Recipe, Summary};
-use crate::{FitError, FitSpec, Level, Missing, Observer};
+use crate::{FitError, FitSpec, Level, Missing, Model, Observer};
 
 const MAGIC: [u8; 8] = *b"bcfitpas";
 
@@ -74,6 +74,14 @@ impl Fit {
             wants.counts.and_then(|_| freeze::guess(&self.asked, ranges, None))
         };
         Self { stage: stage.unwrap_or(Stage::Blank), ..self }
+    }
+
+    /// The same calibration, with the model that its spec names.
+    ///
+    /// # Errors
+    /// When it is another.
+    pub fn calibrating(self, forest: Model) -> Result<Self, FitError> {
+        Ok(Self { asked: self.asked.calibrating(forest)?, ..self })
     }
 
     /// What is fitted.

@@ -39,20 +39,23 @@ pub(crate) fn model(
     let used = used(asked, total)?;
     let (names, missing) = (asked.spec.columns.as_slice(), asked.spec.missing);
     let known = Known { level, seed: asked.spec.seed, names, used: &used, missing, total, counted };
-    let state = asked.method.freeze(&known)?;
+    let state = match &asked.forest {
+        Some(forest) => forest.shared_state(),
+        None => asked.method.freeze(&known)?,
+    };
     let rows = known.scored_rows()?;
     let scores = score_columns(&*state.scorer(level), &borrow(&rows));
     Ok(Model::new(Payload {
         detector: asked.spec.detector.clone(),
         parameters: asked.parameters.clone(),
         columns: used.iter().map(|&column| names[column].clone()).collect(),
-        left_out: left_out(names, &causes(asked, total)),
+        left_out: if asked.spec.forest.is_some() { vec![] } else { left_out(names, &causes(asked, total)) },
         fit_rows: total.rows,
         source_rows: None,
         seed: asked.spec.seed,
         contamination: None,
         missing,
-        threshold: None,
+        threshold: asked.forest.as_ref().and_then(|forest| forest.own_threshold()),
         state,
         scores: Distribution::new(scores, asked.sampling().takes_all()),
         usual: Some(rows.into_iter().map(Usual::of).collect()),
@@ -170,8 +173,11 @@ pub(crate) fn cuts(asked: &Asked, ranges: &[Range], used: &[usize]) -> Result<Op
     settings.map(|settings| Ok(binning::cuts(&binning::bins(ranges, used, &asked.spec.columns, settings)?))).transpose()
 }
 
-/// The columns that vary, but for identifiers. There must be one.
+/// The columns that vary, but for identifiers. There must be one. A model that is calibrated has the columns that it has.
 fn used(asked: &Asked, total: &Summary) -> Result<Vec<usize>, FitError> {
+    if asked.spec.forest.is_some() {
+        return Ok((0..asked.spec.columns.len()).collect());
+    }
     let causes = causes(asked, total);
     let used = varying(&causes);
     if !used.is_empty() {

@@ -21,6 +21,7 @@
 //!     fit_rows: None,
 //!     condition: None,
 //!     maybe_identifiers: Vec::new(),
+//!     forest: None,
 //! })?;
 //! let model = loop {
 //!     let mut observer = fit.observer(Level::detect());
@@ -51,6 +52,7 @@ mod simd;
 mod asked;
 mod batch;
 mod binning;
+mod calibration;
 mod center;
 mod chi_squared;
 mod cholesky;

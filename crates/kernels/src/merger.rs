@@ -187,7 +187,7 @@ fn model_of_sample(asked: Asked, mut sample: Sample, level: Level) -> Result<Mod
         *cells = chosen.iter().map(|&row| cells[row]).collect();
     }
     let spec = FitSpec { rows: chosen.len() as u64, fit_rows: Some(FitRows::All), condition: None, ..asked.spec };
-    let model = fit_in_memory(Fit::new(spec)?, sample.columns, level)?;
+    let model = fit_in_memory(Fit::of_counted(Asked { spec, ..asked }), sample.columns, level)?;
     Ok(model.of_sample(source_rows))
 }
 

@@ -193,25 +193,37 @@ impl Model {
         self.contamination
     }
 
+    /// The same, where the model has it: it has a threshold instead, or neither, where it was imported.
+    #[must_use]
+    pub fn share(&self) -> Option<f64> {
+        (self.is_calibrated() && self.own_threshold().is_none()).then_some(self.contamination)
+    }
+
     /// What a missing cell meant in the fit.
     #[must_use]
     pub fn missing(&self) -> Missing {
         self.payload.missing
     }
 
-    /// Whether it was fitted elsewhere: nobody here saw a row of its fit, nor knows how its scores are distributed.
+    /// Whether another program fitted it: nobody here saw a row of its fit.
     #[must_use]
     pub fn is_imported(&self) -> bool {
-        !self.payload.scores.is_known()
+        self.payload.state.is_imported()
     }
 
-    /// The score above which the share `contamination` of rows lies; none of an imported model.
+    /// Whether it is known how its scores are distributed: always, but for an imported model that was not calibrated.
+    #[must_use]
+    pub fn is_calibrated(&self) -> bool {
+        self.payload.scores.is_known()
+    }
+
+    /// The score above which the share `contamination` of rows lies; none where it is not calibrated.
     #[must_use]
     pub fn threshold(&self, contamination: f64) -> Option<Threshold> {
         self.payload.scores.threshold(contamination)
     }
 
-    /// How severe scores are among those of the rows of the fit; of an imported model nobody knows.
+    /// How severe scores are among those of the rows of the fit; nobody knows where it is not calibrated.
     #[must_use]
     pub fn severity(&self, level: Level) -> Option<Severity> {
         self.payload.scores.severity(level)
@@ -239,8 +251,8 @@ impl Model {
     #[must_use]
     pub fn describe(&self) -> Value {
         let payload = &self.payload;
-        // Of a forest that was fitted elsewhere nobody here knows them.
-        let fitted = !self.is_imported();
+        // Nobody here has seen a row with it.
+        let fitted = self.is_calibrated();
         json!({
             "detector": payload.detector,
             "parameters": payload.parameters,
@@ -249,7 +261,7 @@ impl Model {
             "fit_rows": fitted.then_some(payload.fit_rows),
             "source_rows": fitted.then(|| self.source_rows()),
             "seed": fitted.then_some(payload.seed),
-            "contamination": fitted.then_some(self.contamination),
+            "contamination": self.share(),
             "missing": payload.missing,
             "threshold": self.threshold(self.contamination),
             "scored_rows": payload.scores.rows(),
@@ -261,6 +273,10 @@ impl Model {
 
     pub(crate) fn state(&self) -> &dyn State {
         &*self.payload.state
+    }
+
+    pub(crate) fn shared_state(&self) -> Arc<dyn State> {
+        Arc::clone(&self.payload.state)
     }
 }
 
@@ -322,10 +338,15 @@ impl Payload<Written> {
             .usual
             .as_ref()
             .is_none_or(|usual| usual.len() == self.columns.len() && usual.iter().flatten().all(Usual::is_sound));
-        let own = self.threshold.is_none_or(|threshold| threshold.is_finite() && !self.scores.is_known());
-        let sound = !self.columns.is_empty() && self.scores.is_sound() && usual && own;
-        let state = state.filter(|_| sound).ok_or_else(contradiction)?;
+        let sound = !self.columns.is_empty() && self.scores.is_sound() && usual;
+        let state = state.filter(|state| sound && self.is_whole(state.is_imported())).ok_or_else(contradiction)?;
         Ok(self.with(state))
+    }
+
+    /// Whether it has what only an imported model may have, or be without, where it is one.
+    fn is_whole(&self, imported: bool) -> bool {
+        let threshold = self.threshold.is_none_or(|threshold| imported && threshold.is_finite());
+        threshold && (imported || self.scores.is_known())
     }
 }
 

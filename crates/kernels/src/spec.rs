@@ -48,6 +48,9 @@ pub struct FitSpec {
     /// Those of the columns that are left out where they turn out to be identifiers: columns of whole numbers that nobody asked for by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub maybe_identifiers: Vec<String>,
+    /// The digest of an imported model, of which only how its scores are distributed is to be found out: a [calibration](crate::calibration).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forest: Option<String>,
 }
 
 /// How many rows a fit looks at.

@@ -1,5 +1,6 @@
 //! The tests of the whole crate, as one program: what they share is compiled once, and no core waits for the last test of a file.
 
+mod calibration;
 mod common;
 mod culprit;
 mod detectors;

@@ -58,6 +58,7 @@ fn fit(case: &Case) -> Model {
         fit_rows: None,
         condition: None,
         maybe_identifiers: Vec::new(),
+        forest: None,
     };
     let fit = Fit::new(spec).unwrap();
     assert_eq!(fit.passes(), 1, "small data are fitted from memory");

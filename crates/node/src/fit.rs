@@ -4,7 +4,7 @@ use crate::error::{Thrown, waist};
 use crate::long::{FitStep, LongCall, LongOutcome, RankedRow, Shared};
 use batch_core_chunk::{keep_summary, kept_summary};
 use batch_core_error::Error;
-use batch_core_kernels::{Claims, Extent, Fit, Level, Merger, Next, RowGroup, TopRow, TopRows};
+use batch_core_kernels::{Claims, Extent, Fit, Level, Merger, Model, Next, RowGroup, TopRow, TopRows};
 use napi::bindgen_prelude::{AsyncTask, Buffer, Float64Array};
 use napi_derive::napi;
 use std::path::Path;
@@ -61,11 +61,15 @@ pub struct FitMerger {
 
 #[napi]
 impl FitMerger {
-    /// A merger of the pass that `state` began.
+    /// A merger of the pass that `state` began; `forest` is the model that it calibrates, where that is what the fit does.
     #[napi(factory)]
-    pub fn of_state(state: Buffer) -> Result<Self, Thrown> {
+    pub fn of_state(state: Buffer, forest: Option<Buffer>) -> Result<Self, Thrown> {
         waist(|| {
             let fit = Fit::from_bytes(&state)?;
+            let fit = match forest {
+                Some(forest) => fit.calibrating(Model::from_bytes(&forest)?)?,
+                None => fit,
+            };
             let (pass, passes) = (fit.pass(), fit.passes());
             Ok(Self { merger: Shared::new(fit.merger(Level::from_environment()?)), pass, passes })
         })

@@ -37,17 +37,17 @@ impl NativeModel {
     pub fn describe(&self) -> Result<String, Thrown> {
         waist(|| {
             let model = &self.model;
-            let fitted = !model.is_imported();
+            let fitted = model.is_calibrated();
             let facts = serde_json::json!({
                 "digest": model.digest(),
                 "detector": model.detector(),
                 "columns": model.columns(),
                 "leftOut": model.left_out().iter().map(left_out).collect::<Vec<_>>(),
                 "imported": model.is_imported(),
-                // Of a forest that was fitted elsewhere nobody here knows them.
+                // Nobody here has seen a row with it.
                 "fitRows": fitted.then(|| model.fit_rows()),
                 "sourceRows": fitted.then(|| model.source_rows()),
-                "contamination": fitted.then(|| model.contamination()),
+                "contamination": model.share(),
                 "threshold": model.own_threshold(),
                 "missing": model.missing(),
                 "seed": fitted.then(|| model.seed()),
@@ -93,9 +93,14 @@ impl NativeModel {
 /// The bytes of a model of the forest that another program's file holds. `columns` are their names, where the file has none or
 /// others are wanted.
 #[napi]
-pub fn import_model(bytes: Buffer, columns: Option<Vec<String>>, missing: String) -> Result<Buffer, Thrown> {
+pub fn import_model(
+    bytes: Buffer,
+    columns: Option<Vec<String>>,
+    missing: String,
+    without_threshold: bool,
+) -> Result<Buffer, Thrown> {
     waist(|| {
-        let wishes = Wishes { columns, missing: missing_of(&missing)? };
+        let wishes = Wishes { columns, missing: missing_of(&missing)?, without_threshold };
         Ok(import(&bytes, &wishes)?.to_bytes().into())
     })
 }

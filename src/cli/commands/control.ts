@@ -28,7 +28,8 @@ export async function resumeCommand(id: string, { home, ...how }: ScoreOptions, 
     else printLine(`job ${jobId} is running already (pid ${pid}): there is nothing to resume`);
     return EXIT.ok;
   }
+  const { command } = resumed;
   return follow(output, resumed.run, (report, width) =>
-    report.output.format === 'model' ? fitLines(report) : reportLines(report, width),
+    command === 'score' ? reportLines(report, width) : fitLines(report, command === 'fit' ? 'fitted' : 'calibrated'),
   );
 }

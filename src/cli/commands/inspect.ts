@@ -60,19 +60,30 @@ function directoryLines({ path, rows, bytes, model, parts, flags }: InspectedDir
 }
 
 function modelLines(model: InspectedModel): Line[] {
-  const { detector, columns, bytes, digest, leftOut, seed, contamination, threshold, imported, parameters } = model;
-  const origin = imported ? 'imported' : `fitted on ${fittedText(model)}`;
+  const { detector, columns, bytes, digest, leftOut, parameters } = model;
   return [
-    `model     ${detector}, ${countText(columns.length, 'column')}, ${origin}, ${bytesText(bytes)}`,
+    `model     ${detector}, ${countText(columns.length, 'column')}, ${originText(model)}, ${bytesText(bytes)}`,
     `digest    ${digest}`,
     `columns   ${columns.join(', ')}`,
     ...(leftOut.length > 0
       ? [`left out  ${leftOut.map(({ column, reason }) => `${column} (${reason})`).join(', ')}`]
       : []),
-    imported
-      ? `threshold ${threshold ?? 'none: score needs --threshold or --top'}`
-      : `seed      ${seed}, contamination ${contamination}`,
+    ...ruleLines(model),
     `set       ${JSON.stringify(parameters)}`,
+  ];
+}
+
+function originText(model: InspectedModel): string {
+  if (!model.imported) return `fitted on ${fittedText(model)}`;
+  return model.fitRows === null ? 'imported' : `imported, calibrated on ${fittedText(model)}`;
+}
+
+/** Which rows it flags, and what was drawn. */
+function ruleLines({ threshold, contamination, seed, fitRows }: InspectedModel): string[] {
+  const share = contamination === null ? '' : `, contamination ${contamination}`;
+  return [
+    ...(contamination === null ? [`threshold ${threshold ?? 'none: score needs --threshold or --top'}`] : []),
+    ...(fitRows === null ? [] : [`seed      ${seed}${share}`]),
   ];
 }
 

@@ -1,25 +1,49 @@
 /** `model`: a forest of another program becomes a model, and two models are compared. */
-import { EXIT } from '../../errors.ts';
-import { diffModels, type ImportOptions, importModel, type ModelDiff } from '../../orchestrator/core/models.ts';
+import { BatchCoreError, EXIT } from '../../errors.ts';
+import {
+  type CalibrationOptions,
+  calibrateModel,
+  diffModels,
+  type ImportOptions,
+  importModel,
+  type ModelDiff,
+} from '../../orchestrator/core/models.ts';
+import { CALIBRATION, flagOf } from '../../orchestrator/spec/optionFacts.ts';
+import type { OutputFlags } from '../options.ts';
 import { bytesText, countText, shortList } from '../print.ts';
 import { answerColumns, green, type Line, printJson, printLines } from '../streams.ts';
-import { tableLines } from '../tables.ts';
+import { fitLines, tableLines } from '../tables.ts';
+import { follow, refuseDirectory } from './score.ts';
 
 /** Differences that are shown; JSON has them all. */
 const SHOWN_MAX = 40;
 /** Characters of a value that are shown. */
 const VALUE_MAX = 60;
 
-export function importCommand(
+/** What `model import` was told, apart from what is printed. */
+export type ImportFlags = CalibrationOptions & Omit<ImportOptions, 'model'> & { calibrate?: string[] };
+
+export async function importCommand(
   file: string,
   model: string,
-  { json, ...options }: Omit<ImportOptions, 'model'> & { json?: boolean },
-): number {
+  { calibrate, ...options }: ImportFlags,
+  output: OutputFlags,
+): Promise<number> {
+  if (calibrate !== undefined) {
+    refuseDirectory(model);
+    return follow(
+      output,
+      (hooks) => calibrateModel(file, calibrate, model, options, hooks),
+      (report) => fitLines(report, 'calibrated'),
+    );
+  }
+  refuseUncalibrated(options, output);
   const made = importModel(file, { ...options, model });
-  if (json) {
+  if (output.json) {
     printJson(made);
     return EXIT.ok;
   }
+  if (output.quiet) return EXIT.ok;
   const { detector, parameters, columns, threshold, digest, path, bytes } = made;
   printLines([
     [green('imported'), ` ${detector} of ${countText(Number(parameters['n_estimators']), 'tree')} from ${file}`],
@@ -28,6 +52,17 @@ export function importCommand(
     `  model     ${path} (${bytesText(bytes)}), ${digest.slice(0, 19)}`,
   ]);
   return EXIT.ok;
+}
+
+/** What says how a source is read does nothing where none is. */
+function refuseUncalibrated(options: CalibrationOptions, { progress }: OutputFlags): void {
+  const given = CALIBRATION.find(({ name }) => (options as Readonly<Record<string, unknown>>)[name] !== undefined);
+  const option = given ? flagOf(given) : progress === 'auto' ? undefined : '--progress';
+  if (option === undefined) return;
+  throw new BatchCoreError('USAGE', `${option}: applies with --calibrate only`, {
+    where: { option },
+    hint: 'leave it out, or name a source with --calibrate',
+  });
 }
 
 export function diffCommand(a: string, b: string, flags: { json?: boolean }): number {

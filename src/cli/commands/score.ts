@@ -21,12 +21,20 @@ export async function fitCommand(
   options: ScoreOptions,
   output: OutputFlags,
 ): Promise<number> {
-  if (/[/\\]$/.test(model) || (existsSync(model) && statSync(model).isDirectory()))
-    throw new BatchCoreError('USAGE', `--model: "${model}" is a directory; a model is one file`, {
-      where: { option: '--model', file: model },
-      hint: 'name the file, for example model.bcm',
-    });
-  return follow(output, (hooks) => runFit(sources, model, options, hooks), fitLines);
+  refuseDirectory(model);
+  return follow(
+    output,
+    (hooks) => runFit(sources, model, options, hooks),
+    (report) => fitLines(report, 'fitted'),
+  );
+}
+
+export function refuseDirectory(model: string): void {
+  if (!/[/\\]$/.test(model) && !(existsSync(model) && statSync(model).isDirectory())) return;
+  throw new BatchCoreError('USAGE', `--model: "${model}" is a directory; a model is one file`, {
+    where: { option: '--model', file: model },
+    hint: 'name the file, for example model.bcm',
+  });
 }
 
 /** Runs with progress and signals, then prints the report; the exit code is the signal's when one stopped the run. */

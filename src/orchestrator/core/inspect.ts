@@ -12,7 +12,7 @@ import { knownJobs } from '../../store/home.ts';
 import type { JobStatus } from '../../store/status.ts';
 import { jobStatus } from '../job/told.ts';
 import { lookFrom } from '../prepare/home.ts';
-import { loadModelFile } from '../prepare/prepare.ts';
+import { loadModelFile } from '../prepare/modelFile.ts';
 import { refuseRowNumbers } from '../spec/jobSpec.ts';
 import { damaged, unfinished } from '../verify/verified.ts';
 import { type FlagFacts, readFlagFacts } from './flagFacts.ts';

@@ -15,6 +15,8 @@ export type Resumed =
   | {
       kind: 'here';
       jobId: string;
+      /** The command that began it. */
+      command: 'score' | 'fit' | 'model import';
       run: (hooks: RunHooks) => Promise<Report>;
     };
 
@@ -51,17 +53,20 @@ export async function resumeJob(home: string | undefined, id: string, how: objec
       where: { job: id },
       hint: 'run the command that began it',
     });
+  const { spec } = request;
+  const command = spec.fit?.forest === undefined ? spec.kind : 'model import';
   return {
     kind: 'here',
+    command,
     jobId: status.jobId,
     run: (hooks) => {
       const options = { ...request.asked, ...request.options, ...said, home: path };
       const running =
-        request.spec.kind === 'fit'
+        spec.kind === 'fit'
           ? runFit(request.sources, request.out || undefined, options, { ...hooks, resumes: status.jobId })
           : runScore(request.sources, { ...options, out: request.out }, { ...hooks, resumes: status.jobId });
       return running.catch((thrown) => {
-        throw ofItsCommand(BatchCoreError.from(thrown), request.spec.kind);
+        throw ofItsCommand(BatchCoreError.from(thrown), command);
       });
     },
   };
@@ -79,10 +84,10 @@ function refuseHow(said: Record<string, unknown>, { jobId, pid }: JobStatus): vo
 }
 
 /** What to do about it is an option of the command that began the job, where `resume` has no such option. */
-function ofItsCommand(error: BatchCoreError, kind: 'score' | 'fit'): BatchCoreError {
+function ofItsCommand(error: BatchCoreError, command: string): BatchCoreError {
   const { hint } = error;
   const plain = hint?.replaceAll(/"batch-core [^"]*"/g, '') ?? '';
   const own: readonly string[] = ['--home', ...HOW.map(flagOf)];
   if (hint === undefined || (plain.match(/--[a-z-]+/g) ?? []).every((flag) => own.includes(flag))) return error;
-  return restate(error, { hint: `${hint} (options of the "batch-core ${kind}" that began this job)` });
+  return restate(error, { hint: `${hint} (options of the "batch-core ${command}" that began this job)` });
 }

@@ -5,7 +5,7 @@ import { type PlanReport, preview } from './preview.ts';
 
 export { returnLargeBuffers } from '../../bindings/native.ts';
 export { type ModelOrigin, saveModelCopy } from '../places/save.ts';
-export { loadModelFile } from '../prepare/prepare.ts';
+export { loadModelFile } from '../prepare/modelFile.ts';
 export { type RunHooks, runFit, runFitOf, runScore } from '../work/run.ts';
 export type { PlanReport } from './preview.ts';
 

@@ -46,10 +46,12 @@ const sameSources = (before: StoredRequest, now: Asked): boolean =>
 
 /** What the job was asked can be asked again, unless what was asked for by name is another thing now: a resume would meet that too. */
 function hintFor(jobId: string, before: StoredRequest, now: Asked, differences: readonly SpecDifference[]): string {
-  const { model } = now.options;
+  const { model, forest } = now.options;
   const remedies = differences.flatMap(({ field }) => {
     if (field === 'model' && model !== undefined && before.asked['model'] === model)
       return [`put the old model back at ${model}`];
+    if (field === 'fit.forest' && forest !== undefined && before.asked['forest'] === forest)
+      return [`put the old forest back at ${forest}`];
     if (field.startsWith('versions')) return ['use the version that it began with'];
     return OF_SOURCES.test(field) && sameSources(before, now) ? ['put the old source back'] : [];
   });

@@ -34,6 +34,7 @@ export function refusePlaces(prepared: Prepared): void {
   const { kind, home, options } = prepared;
   const inputs = filesOf(prepared).map((file) => file.path);
   if (kind === 'score' && options.model !== undefined) inputs.push(options.model);
+  if (options.forest !== undefined) inputs.push(options.forest);
   checkPlaces(placesOf(prepared), { inputs, home });
 }
 

@@ -1,10 +1,7 @@
 /** From what was asked to what will be done: facts, model, identity and plan. Reads the source's footers; writes nothing. */
-import { readFileSync, statSync } from 'node:fs';
-import { basename } from 'node:path';
-import { detectorTable, duckdbVersion, NativeModel } from '../../bindings/native.ts';
-import { BatchCoreError, readError } from '../../errors.ts';
-import { specialWords } from '../../files/head.ts';
-import { fromHere, isLost, notUtf8, placeOf } from '../../files/paths.ts';
+import { type DetectorInfo, detectorTable, duckdbVersion, type NativeModel } from '../../bindings/native.ts';
+import { BatchCoreError } from '../../errors.ts';
+import { fromHere, placeOf } from '../../files/paths.ts';
 import { readFacts, type SourceFacts, type SourceFile } from '../../source/facts.ts';
 import { storage } from '../../storage/sources.ts';
 import { publications } from '../../store/home.ts';
@@ -12,15 +9,19 @@ import { measureCapacity } from '../../system.ts';
 import { fingerprintOf, type JobSpec, jobIdOf, refuseNul, refuseRowNumbers, specOf } from '../spec/jobSpec.ts';
 import { checkOptions, checkParameters } from '../spec/options.ts';
 import { DEFAULTS } from '../spec/optionTable.ts';
-import type { ScoreOptions } from '../spec/optionTypes.ts';
+import type { Parameters as DetectorParameters, ForestOptions, ScoreOptions } from '../spec/optionTypes.ts';
 import { type Plan, planScan } from '../spec/plan.ts';
 import { type Budget, decideBudget, type MemoryNeeds, parseBytes, refuseAddressLimit } from '../spec/resources.ts';
 import { RESULT_VERSION } from '../spec/resultVersion.ts';
 import { checkCondition } from './condition.ts';
 import { type Fitting, fittingOf, ofWholeSource, type Source } from './fitting.ts';
 import { jobPaths, refuseHome, resolveHome } from './home.ts';
+import { loadForest, loadModelFile } from './modelFile.ts';
 import { mostOf, needsOf } from './needs.ts';
 import { inputFiles, type Output, outputAt, resolveOutput, writtenPlaces } from './output.ts';
+
+/** What is asked of a run; a forest to calibrate is no model that scores, and takes the place of a detector. */
+export type RunOptions = ScoreOptions & Partial<Pick<ForestOptions, 'forest'>>;
 
 export interface Prepared {
   kind: 'score' | 'fit';
@@ -29,10 +30,12 @@ export interface Prepared {
   sources: string[];
   /** Of each file, with links resolved: a job is its content and where it lies. */
   realPaths: string[];
-  options: ScoreOptions;
+  options: RunOptions;
   facts: SourceFacts;
   /** The saved model, where one scores. */
   model: NativeModel | undefined;
+  /** The imported forest, where one is calibrated. */
+  forest: NativeModel | undefined;
   output: Output;
   spec: JobSpec;
   fingerprint: string;
@@ -54,14 +57,15 @@ export function filesOf({ facts, fitting }: Pick<Prepared, 'facts' | 'fitting'>)
 export async function prepare(
   kind: 'score' | 'fit',
   source: string | readonly string[],
-  options: ScoreOptions,
+  options: RunOptions,
   modelOut?: string,
 ): Promise<Prepared> {
-  checkOptions(options, kind);
+  checkOptions(options, options.forest === undefined ? kind : 'model import');
   options = absolutePaths(options);
   const model = options.model === undefined ? undefined : loadModelFile(options.model);
+  const forest = forestOf(options);
   const table = model ? [] : detectorTable();
-  const parameters = model ? {} : checkParameters(table, options.detector ?? DEFAULTS.detector, options.parameters);
+  const parameters = model ? {} : parametersOf(forest, table, options);
   const capacity = measureCapacity();
   refuseAddressLimit(capacity);
   const memoryBytes = options.memory === undefined ? undefined : memoryWish(options.memory, capacity.memoryBytes);
@@ -75,7 +79,8 @@ export async function prepare(
   refuseHome(home);
   const look = { places: writtenPlaces(output, options.saveModel), jobs: () => publications(home), of: asked };
   const fitOn = options.fitOn === undefined ? undefined : [options.fitOn].flat();
-  const from = await readSource(asked, look, { groups: !model && !fitOn, purpose: kind });
+  const purpose = forest ? 'calibrate on' : kind;
+  const from = await readSource(asked, look, { groups: !model && !fitOn, purpose });
   const other = fitOn && (await readSource(fitOn, look, { groups: true, purpose: 'fit on' }));
   const { facts, realPaths, rows } = from;
   const spec = specOf({
@@ -90,7 +95,9 @@ export async function prepare(
       contamination: model.facts.contamination,
       threshold: model.facts.threshold,
       missing: model.facts.missing ?? DEFAULTS.missing,
+      calibrated: model.facts.fitRows !== null,
     },
+    forest: forest?.facts,
     layout: output.layout,
     versions: { result: RESULT_VERSION, duckdb: duckdbVersion() },
   });
@@ -122,6 +129,7 @@ export async function prepare(
     options,
     facts: { ...facts, extents: ofWholeSource(facts.extents) },
     model,
+    forest,
     output: published,
     spec,
     fingerprint,
@@ -152,14 +160,33 @@ async function readSource(
 }
 
 /** Paths that mean the same from any directory: a job may be resumed from another one. */
-function absolutePaths(options: ScoreOptions): ScoreOptions {
-  const { model, saveModel, fitOn } = options;
+function absolutePaths(options: RunOptions): RunOptions {
+  const { model, saveModel, fitOn, forest } = options;
   return {
     ...options,
     ...(model !== undefined && { model: fromHere(model) }),
+    ...(forest !== undefined && { forest: fromHere(forest) }),
     ...(fitOn !== undefined && { fitOn: [fitOn].flat().map((path) => fromHere(path)) }),
     ...(saveModel !== undefined && { saveModel: placeOf(saveModel, '--save-model') }),
   };
+}
+
+/** The forest to calibrate. A share of rows to flag takes the place of the threshold that its file has. */
+function forestOf({ forest, columns, missing, contamination }: RunOptions): NativeModel | undefined {
+  if (forest === undefined) return undefined;
+  const wishes = { missing: missing ?? DEFAULTS.missing, withoutThreshold: contamination !== undefined };
+  return loadForest(forest, { ...wishes, ...(columns && { columns: [...columns] }) });
+}
+
+/** Those of the fit: another program's, or those of the detector's table that were not asked for otherwise. */
+function parametersOf(
+  forest: NativeModel | undefined,
+  table: readonly DetectorInfo[],
+  { detector, parameters }: RunOptions,
+): DetectorParameters {
+  // They are numbers.
+  if (forest) return forest.facts.parameters as DetectorParameters;
+  return checkParameters(table, detector ?? DEFAULTS.detector, parameters);
 }
 
 function memoryWish(text: string, capacityBytes: number): number {
@@ -169,48 +196,4 @@ function memoryWish(text: string, capacityBytes: number): number {
     where: { option: '--memory' },
     hint: 'for example 512MiB, 2GB or 50%',
   });
-}
-
-/** Reads a saved model. */
-export function loadModelFile(path: string): NativeModel {
-  const bytes = readModelBytes(path, 'model', {
-    absent: 'make one with "batch-core fit <source> -m <path>"',
-    other: 'name the file that "batch-core fit <source> -m <path>" wrote',
-  });
-  try {
-    return new NativeModel(bytes);
-  } catch (cause) {
-    const { code, message } = BatchCoreError.from(cause);
-    // Not the file's fault.
-    if (code === 'ADDON_MISSING' || code === 'OUT_OF_MEMORY') throw cause;
-    throw new BatchCoreError('MODEL_INVALID', `${path}: ${message}`, {
-      where: { file: path },
-      hint: 'the file is damaged, of a newer version or not a model; fit it again',
-      cause,
-    });
-  }
-}
-
-/** What is asked to do where there is no such file, and where it is no file. */
-interface FileHints {
-  absent: string;
-  other: string;
-}
-
-/** Reads a file that holds a model, or what `what` says. */
-export function readModelBytes(path: string, what: string, hints: FileHints): Buffer {
-  try {
-    // Asked before it is opened: opening a pipe waits for whoever writes into it.
-    const stats = statSync(path);
-    if (!stats.isFile())
-      throw new BatchCoreError('MODEL_NOT_FOUND', `cannot read the ${what} ${path}: it is ${specialWords(stats)}`, {
-        where: { file: path },
-        hint: hints.other,
-      });
-    return readFileSync(path);
-  } catch (cause) {
-    if (cause instanceof BatchCoreError) throw cause;
-    if (isLost(path, path)) throw notUtf8(basename(path), path, 'MODEL_NOT_FOUND');
-    throw readError(cause, `the ${what} ${path}`, { path, absent: 'MODEL_NOT_FOUND', absentHint: hints.absent });
-  }
 }

@@ -41,6 +41,8 @@ export interface JobSpec {
     condition?: string;
     fitRows?: number | 'all';
     maybeIdentifiers?: string[];
+    /** Digest of the imported model that is calibrated: nothing but the distribution of its scores is fitted. */
+    forest?: string;
   } | null;
   /** Of a job that only fits: the share that its model's file flags. What a job that scores flags, its rule says. */
   contamination: number | null;
@@ -64,6 +66,16 @@ interface SavedModel {
   /** which may have a threshold instead. */
   threshold: number | null;
   missing: Missing;
+  /** Whether it is known how its scores are distributed. */
+  calibrated: boolean;
+}
+
+/** What an imported model says that is calibrated. */
+interface Forest {
+  digest: string;
+  detector: string;
+  columns: readonly string[];
+  missing: Missing;
 }
 
 export interface SpecRequest {
@@ -75,6 +87,7 @@ export interface SpecRequest {
   /** Parameters as the detector's table completed them. */
   parameters: Parameters;
   model: SavedModel | undefined;
+  forest?: Forest | undefined;
   layout: 'file' | 'directory';
   versions: { result: number; duckdb: string };
 }
@@ -83,9 +96,9 @@ export interface SpecRequest {
 export const OUTPUT_COLUMNS = ['row', 'file', 'score', 'severity', 'anomaly', 'reasons'] as const;
 
 export function specOf(request: SpecRequest): JobSpec {
-  const { kind, facts, fitFacts, options, model } = request;
+  const { kind, facts, fitFacts, options, model, forest } = request;
   refuseId(facts, options.id);
-  const columns = model ? modelColumns(facts, model.columns) : featureColumns(facts, options);
+  const columns = columnsOf(request);
   if (fitFacts) for (const name of columns) convertible(fitFacts, name, '--fit-on');
   return {
     schema: 'batch-core.job/1',
@@ -93,18 +106,19 @@ export function specOf(request: SpecRequest): JobSpec {
     versions: { ...request.versions, plan: PLAN_VERSION },
     inputs: inputsOf(facts),
     columns,
-    missing: missingOf(options, model),
+    missing: forest?.missing ?? missingOf(options, model),
     chunkRows: options.chunkRows ?? DEFAULTS.chunkRows,
     fit: model
       ? null
       : {
-          detector: options.detector ?? DEFAULTS.detector,
+          detector: forest?.detector ?? options.detector ?? DEFAULTS.detector,
           parameters: request.parameters,
           seed: options.seed ?? DEFAULTS.seed,
+          ...(forest && { forest: forest.digest }),
           ...(fitFacts && { inputs: inputsOf(fitFacts) }),
           ...(options.fitWhere !== undefined && { condition: options.fitWhere }),
           ...(options.fitRows !== undefined && { fitRows: options.fitRows }),
-          maybeIdentifiers: maybeIdentifiers(fitFacts ?? facts, columns, options),
+          maybeIdentifiers: forest ? [] : maybeIdentifiers(fitFacts ?? facts, columns, options),
         },
     contamination: kind === 'fit' ? (options.contamination ?? DEFAULTS.contamination) : null,
     model: model?.digest ?? null,
@@ -119,6 +133,11 @@ export function specOf(request: SpecRequest): JobSpec {
             compression: parseCompression(options.compression ?? DEFAULTS.compression),
           },
   };
+}
+
+function columnsOf({ facts, options, model, forest }: SpecRequest): string[] {
+  if (model) return modelColumns(facts, model.columns, OF_MODEL);
+  return forest ? modelColumns(facts, forest.columns, OF_FOREST) : featureColumns(facts, options);
 }
 
 function inputsOf({ files }: SourceFacts): SpecInput[] {
@@ -144,23 +163,26 @@ function missingOf({ missing }: ScoreOptions, model: SpecRequest['model']): Miss
 }
 
 /** Without a wish of the caller's, a saved model is flagged at the share it was fitted for, or at its threshold. */
-function flagRuleOf({ contamination, threshold }: SavedModel, options: ScoreOptions): FlagRule {
-  if (contamination !== null) return flagRule(ruleGiven(options) ? options : { ...options, contamination });
+function flagRuleOf({ contamination, threshold, calibrated }: SavedModel, options: ScoreOptions): FlagRule {
   const option = '--contamination';
-  if (options.contamination !== undefined)
+  if (options.contamination !== undefined && !calibrated)
     throw new BatchCoreError('MODEL_MISMATCH', `${option}: ${UNKNOWN_SHARES}`, {
       where: { option },
-      hint: 'flag rows by --threshold or --top',
+      hint: `flag rows by --threshold or --top, or ${CALIBRATE}`,
     });
   if (ruleGiven(options)) return flagRule(options);
   if (threshold !== null) return { kind: 'threshold', score: threshold };
+  if (contamination !== null) return { kind: 'contamination', share: contamination };
   throw new BatchCoreError('MODEL_MISMATCH', `which rows to flag is not said, and ${UNKNOWN_SHARES}`, {
-    hint: 'say which rows to flag by --threshold or --top',
+    hint: `say which rows to flag by --threshold or --top, or ${CALIBRATE}`,
   });
 }
 
-/** Why no share of rows can be flagged by an imported model. */
-const UNKNOWN_SHARES = 'the model was imported: what share of rows scores how high is not known';
+/** Why no share of rows can be flagged by a model that was not calibrated, */
+export const UNKNOWN_SHARES =
+  'the model was imported and not calibrated: what share of rows scores how high is not known';
+/** and what to do about it. */
+export const CALIBRATE = 'calibrate it with "batch-core model import --calibrate <source>"';
 
 function ruleGiven(options: ScoreOptions): boolean {
   return options.contamination !== undefined || options.threshold !== undefined || options.top !== undefined;
@@ -318,18 +340,30 @@ function maybeIdentifiers(
   return columns.filter((name) => whole.has(name));
 }
 
+/** Of a model that scores a source, and of a forest that is calibrated on one: what it is called, what names it, what to do. */
+const OF_MODEL = {
+  whose: "the model's",
+  option: '--model',
+  hint: 'score a source with the columns the model was fitted on, or fit a new model',
+};
+const OF_FOREST = {
+  whose: "the forest's",
+  option: '--calibrate',
+  hint: 'calibrate on a source that has the columns of the forest, or name these as the source does with --columns',
+};
+
 /** The model's columns, all of which the source must have as numbers. */
-function modelColumns(facts: SourceFacts, columns: readonly string[]): string[] {
+function modelColumns(facts: SourceFacts, columns: readonly string[], words: typeof OF_MODEL): string[] {
   const missing = columns.filter((name) => !facts.columns.some((column) => column.name === name && column.convertible));
   if (missing.length === 0) return [...columns];
   const column = facts.columns.find((candidate) => candidate.name === missing[0]);
   const trouble = column ? `is ${column.type} in the source` : 'is not in the source';
   throw new BatchCoreError(
     'MODEL_MISMATCH',
-    `the model's column "${missing[0]}" ${trouble}${missing.length > 1 ? `, and ${missing.length - 1} more do not match` : ''}`,
+    `${words.whose} column "${missing[0]}" ${trouble}${missing.length > 1 ? `, and ${missing.length - 1} more do not match` : ''}`,
     {
-      where: { column: missing[0] ?? '', ...(facts.files[0] && { file: facts.files[0].path }), option: '--model' },
-      hint: 'score a source with the columns the model was fitted on, or fit a new model',
+      where: { column: missing[0] ?? '', ...(facts.files[0] && { file: facts.files[0].path }), option: words.option },
+      hint: words.hint,
     },
   );
 }

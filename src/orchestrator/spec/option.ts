@@ -3,16 +3,16 @@ import type { Check } from './checks.ts';
 import type { Kind } from './words.ts';
 
 /** What takes options. `plan` takes those of `score`, so that the same ones can be asked about first. */
-export type Taker = 'score' | 'fit' | 'plan' | 'evaluate' | 'Model.score' | 'Model.save';
+export type Taker = 'score' | 'fit' | 'plan' | 'model import' | 'evaluate' | 'Model.score' | 'Model.save';
 
 /**
  * `fit`: how a model is fitted; `score`: what is said of the rows; `run`: how the work is carried out; `call`: how a
- * program follows it; `evaluate`: what an output is compared with.
+ * program follows it; `evaluate`: what an output is compared with; `forest`: what is calibrated.
  */
-export type Group = 'fit' | 'score' | 'run' | 'call' | 'evaluate';
+export type Group = 'fit' | 'score' | 'run' | 'call' | 'evaluate' | 'forest';
 
 /** The groups of options of a run that the command line has. */
-export type RunGroup = Exclude<Group, 'call' | 'evaluate'>;
+export type RunGroup = Exclude<Group, 'call' | 'evaluate' | 'forest'>;
 
 /** An option, as whoever reads the table has it. */
 export interface OptionRow {
@@ -49,9 +49,10 @@ export interface OptionRow {
 const TAKERS: Readonly<Record<Group, readonly Taker[]>> = {
   fit: ['score', 'fit', 'plan'],
   score: ['score', 'plan'],
-  run: ['score', 'fit', 'plan'],
+  run: ['score', 'fit', 'plan', 'model import'],
   call: ['score', 'fit'],
   evaluate: ['evaluate'],
+  forest: ['model import'],
 };
 
 /** As the table gives it. */

@@ -13,6 +13,11 @@ export const EVALUATE: readonly OptionRow[] = [
   ...OPTIONS.filter(({ group, takers }) => group !== 'evaluate' && takers.includes('evaluate')),
 ];
 
+/** What says how a forest is calibrated, beside what says how it is imported. */
+export const CALIBRATION: readonly OptionRow[] = OPTIONS.filter(
+  ({ name, takers }) => takers.includes('model import') && !['forest', 'columns', 'missing', 'force'].includes(name),
+);
+
 /** The options of which one says which rows are flagged. */
 export const FLAG_RULES = ['contamination', 'threshold', 'top'] as const;
 

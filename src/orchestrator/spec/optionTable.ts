@@ -67,6 +67,7 @@ const FIT = rows('fit', [
     kind: 'names',
     check: someNames,
     decides: 'bytes',
+    also: ['model import'],
     doc: 'columns to score',
     flagDoc: 'columns to score, or a JSON array of them; repeatable',
     otherwise: 'every numeric and boolean one that varies, but for identifiers',
@@ -86,7 +87,7 @@ const FIT = rows('fit', [
     kind: 'word',
     type: 'Missing',
     decides: 'bytes',
-    also: ['Model.score'],
+    also: ['model import', 'Model.score'],
     check: choice('a way to treat missing values', ['center', 'skip', 'error']),
     doc: 'null and NaN cells: center, skip or error',
   },
@@ -96,6 +97,7 @@ const FIT = rows('fit', [
     kind: 'share',
     check: share,
     decides: 'bytes',
+    also: ['model import'],
     doc: 'share of rows to flag, in (0, 0.5]',
     flagDoc: 'share of rows to flag, in (0, 0.5], such as 0.02 or 2%',
   },
@@ -105,6 +107,7 @@ const FIT = rows('fit', [
     kind: 'count',
     check: whole(0, Number.MAX_SAFE_INTEGER),
     decides: 'bytes',
+    also: ['model import'],
     doc: 'seed of everything drawn',
   },
   {
@@ -113,6 +116,7 @@ const FIT = rows('fit', [
     kind: 'countOrAll',
     check: wholeOrAll(1),
     decides: 'bytes',
+    also: ['model import'],
     doc: 'rows to fit on: a sample of so many, or all',
     otherwise: 'a sample where the detector needs no more, else all',
   },
@@ -122,6 +126,7 @@ const FIT = rows('fit', [
     kind: 'word',
     check: text('an SQL condition'),
     decides: 'bytes',
+    also: ['model import'],
     doc: 'fit on the rows of which this SQL condition is true, such as "not incident"',
     otherwise: 'every row',
   },
@@ -344,5 +349,17 @@ const EVALUATE = rows('evaluate', [
   },
 ]);
 
+const FOREST = rows('forest', [
+  {
+    name: 'forest',
+    kind: 'none',
+    type: 'string',
+    check: path,
+    decides: 'bytes',
+    needed: true,
+    doc: 'file of the forest that another program fitted, which is calibrated on the source',
+  },
+]);
+
 /** Every option there is. */
-export const OPTIONS: readonly OptionRow[] = [...FIT, ...SCORE, ...RUN, ...CALL, ...EVALUATE];
+export const OPTIONS: readonly OptionRow[] = [...FIT, ...SCORE, ...RUN, ...CALL, ...EVALUATE, ...FOREST];

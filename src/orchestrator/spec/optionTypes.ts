@@ -87,3 +87,9 @@ export interface EvaluateOptions {
   /** Where the source lies, whose rows count by their numbers. Default: where the job says that it scored it. */
   source?: string | readonly string[] | undefined;
 }
+
+/** How a forest is calibrated that another program fitted. */
+export interface ForestOptions extends Omit<FitOptions, 'detector' | 'parameters' | 'exclude'> {
+  /** File of the forest that another program fitted, which is calibrated on the source. */
+  forest: string;
+}

@@ -10,7 +10,7 @@ import { isFinished } from '../../store/states.ts';
 import type { JobStatus } from '../../store/status.ts';
 import { jobStatus } from '../job/told.ts';
 import { homeOf } from '../prepare/home.ts';
-import { loadModelFile } from '../prepare/prepare.ts';
+import { loadModelFile } from '../prepare/modelFile.ts';
 import { verifyDirectory } from './directory.ts';
 import {
   AGAIN,

@@ -10,7 +10,7 @@ import { statsAt } from '../../store/smallFile.ts';
 import { readPublication } from '../job/job.ts';
 import { homeJobs, isAlive } from '../job/told.ts';
 import { homeOf, jobPaths, resolveHome } from '../prepare/home.ts';
-import { loadModelFile } from '../prepare/prepare.ts';
+import { loadModelFile } from '../prepare/modelFile.ts';
 import { damaged, type Expected } from './verified.ts';
 
 /** The job is looked for in the home that is named; else beside its output, and where its command may have been given. */

@@ -83,7 +83,7 @@ async function fitPasses(prepared: Prepared, job: OpenJob, run: PhaseRun, counts
         target: summaryName(job, name),
         paths: job.paths,
       },
-      () => new FitMerger(state),
+      () => new FitMerger(state, prepared.forest?.bytes),
     );
     step = await placed(fitting.facts.files, () => merger.finish());
   }

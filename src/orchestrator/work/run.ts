@@ -32,7 +32,7 @@ import { refuseAnother, settleRivals } from '../places/rivals.ts';
 import { type ModelOrigin, saveModel } from '../places/save.ts';
 import { approveTargets, placesOf, refusePlaces, refuseUnwritable, savedPlace } from '../places/targets.ts';
 import { jobPaths } from '../prepare/home.ts';
-import { filesOf, type Prepared, prepare } from '../prepare/prepare.ts';
+import { filesOf, type Prepared, prepare, type RunOptions } from '../prepare/prepare.ts';
 import { splitOptions } from '../spec/options.ts';
 import type { ScoreOptions } from '../spec/optionTypes.ts';
 import { afterDeaths, type Budget } from '../spec/resources.ts';
@@ -76,7 +76,7 @@ export async function runFit(...asked: Parameters<typeof runFitOf>): Promise<Rep
 export async function runFitOf(
   source: string | readonly string[],
   path: string | undefined,
-  options: ScoreOptions,
+  options: RunOptions,
   hooks: RunHooks = {},
 ): Promise<{ report: Report; origin: ModelOrigin }> {
   const timing = new Timing();

@@ -84,9 +84,9 @@ describe('what an option decides', () => {
     },
     ...{ engine: 'sequential', workers: 7, memory: '1GiB', retries: 9, home: '/elsewhere', fresh: true, force: true },
     ...{ verifyInput: true, signal: new AbortController().signal, onProgress: () => {}, onEvent: () => {} },
-    ...{ id: 'x', label: 'x', source: 'elsewhere.parquet' },
+    ...{ id: 'x', label: 'x', source: 'elsewhere.parquet', forest: 'forest.json' },
   };
-  const apart = ['parameters', 'model', 'fitOn'];
+  const apart = ['parameters', 'model', 'fitOn', 'forest'];
 
   it.each(OPTIONS.filter(({ name }) => !apart.includes(name)).map((row) => [row.name, row] as const))(
     '%s',
@@ -111,7 +111,7 @@ describe('what an option decides', () => {
 
   it('the detector’s parameters, a saved model and what is fitted on decide bytes', () => {
     const rows = OPTIONS.filter(({ name }) => apart.includes(name));
-    expect(rows.map(({ decides }) => decides)).toEqual(['bytes', 'bytes', 'bytes']);
+    expect(rows.map(({ decides }) => decides)).toEqual(Array(4).fill('bytes'));
     expect(idOf({}, { parameters: { n_bins: 3 } })).not.toBe(idOf({}));
     expect(idOf({}, { fitFacts: facts })).not.toBe(idOf({}));
     const model = {
@@ -119,6 +119,7 @@ describe('what an option decides', () => {
       columns: ['x', 'y'],
       contamination: 0.01,
       threshold: null,
+      calibrated: true,
       missing: 'center',
     } as const;
     expect(idOf({}, { model })).not.toBe(idOf({}));
@@ -253,6 +254,7 @@ describe('columns', () => {
       columns: ['x', 'gone'],
       contamination: 0.05,
       threshold: null,
+      calibrated: true,
       missing: 'center' as const,
     };
     expect(() => specOf(request({ model: 'm' }, { model }))).toThrow(
@@ -269,6 +271,7 @@ it('a saved model flags the share it was fitted for unless told otherwise', () =
     columns: ['x'],
     contamination: 0.05,
     threshold: null,
+    calibrated: true,
     missing: 'center' as const,
   };
   expect(specOf(request({ model: 'm' }, { model })).score?.flag).toEqual({ kind: 'contamination', share: 0.05 });
@@ -279,8 +282,46 @@ it('a saved model flags the share it was fitted for unless told otherwise', () =
   expect(specOf(request({ model: 'm', top: 3 }, { model })).score?.flag).toEqual({ kind: 'top', rows: 3 });
 });
 
+it('an imported model is flagged by its threshold, and by a share only once it was calibrated', () => {
+  const model = {
+    digest: 'sha256:1',
+    columns: ['x'],
+    contamination: null,
+    threshold: 0.6,
+    calibrated: true,
+    missing: 'center' as const,
+  };
+  const flagOf = (options: ScoreOptions, more: Partial<typeof model>) =>
+    specOf(request({ model: 'm', ...options }, { model: { ...model, ...more } })).score?.flag;
+  expect(flagOf({}, {})).toEqual({ kind: 'threshold', score: 0.6 });
+  expect(flagOf({ contamination: 0.2 }, {})).toEqual({ kind: 'contamination', share: 0.2 });
+  expect(flagOf({}, { calibrated: false })).toEqual({ kind: 'threshold', score: 0.6 });
+  expect(() => flagOf({ contamination: 0.2 }, { calibrated: false })).toThrow(/imported and not calibrated/);
+});
+
+it('a forest that is calibrated has its own columns, and decides what the fit is', () => {
+  const forest = { digest: 'sha256:1', detector: 'iforest', columns: ['y', 'x'], missing: 'skip' as const };
+  const fitOf = (more: Partial<typeof forest>) =>
+    specOf({ ...request({}, { forest: { ...forest, ...more } }), kind: 'fit', parameters: { max_samples: 5000 } });
+  const spec = fitOf({});
+  expect(spec).toMatchObject({ kind: 'fit', columns: ['y', 'x'], missing: 'skip', model: null });
+  expect(spec.fit).toEqual({
+    ...{ detector: 'iforest', parameters: { max_samples: 5000 }, seed: 0, maybeIdentifiers: [] },
+    forest: 'sha256:1',
+  });
+  expect(fitFingerprintOf(fitOf({ digest: 'sha256:2' }))).not.toBe(fitFingerprintOf(spec));
+  expect(() => fitOf({ columns: ['x', 'gone'] })).toThrow(`the forest's column "gone" is not in the source`);
+});
+
 it('a saved model brings its rule for missing cells, and takes no other', () => {
-  const model = { digest: 'sha256:1', columns: ['x'], contamination: 0.05, threshold: null, missing: 'skip' as const };
+  const model = {
+    digest: 'sha256:1',
+    columns: ['x'],
+    contamination: 0.05,
+    threshold: null,
+    calibrated: true,
+    missing: 'skip' as const,
+  };
   expect(specOf(request({ model: 'm' }, { model })).missing).toBe('skip');
   expect(specOf(request({ model: 'm', missing: 'skip' }, { model })).missing).toBe('skip');
   expect(() => specOf(request({ model: 'm', missing: 'center' }, { model }))).toThrow(

@@ -45,6 +45,7 @@ it('optionTypes.ts says what the table does', async () => {
     `/** How a model is fitted, and how the work is carried out. */\nexport interface FitOptions {\n${properties('fit', 'run')}\n}\n`,
     `/** How a source is scored. */\nexport interface ScoreOptions extends FitOptions {\n${properties('score')}\n}\n`,
     `/** What an output is compared with. */\nexport interface EvaluateOptions {\n${properties('evaluate', 'home')}\n}\n`,
+    `/** How a forest is calibrated that another program fitted. */\nexport interface ForestOptions extends Omit<FitOptions, 'detector' | 'parameters' | 'exclude'> {\n${properties('forest')}\n}\n`,
   ];
   await expect(text.join('\n')).toMatchFileSnapshot('../../../src/orchestrator/spec/optionTypes.ts');
 });

@@ -185,7 +185,11 @@ pub(crate) struct View {
 
 impl State for Isolation {
     fn version(&self) -> u32 {
-        if self.views.is_empty() { 1 } else { 2 }
+        if self.is_imported() { 2 } else { 1 }
+    }
+
+    fn is_imported(&self) -> bool {
+        !self.views.is_empty()
     }
 
     fn to_json(&self) -> Box<RawValue> {
@@ -197,7 +201,7 @@ impl State for Isolation {
         let (trees, rows) = (self.forest.trees.len(), self.forest.rows);
         let cuts: usize = self.forest.trees.iter().map(|tree| tree.nodes() / 2).sum();
         // Where an imported forest sends missing cells, its cuts say.
-        let columns = self.views.is_empty().then_some(&self.columns);
+        let columns = (!self.is_imported()).then_some(&self.columns);
         json!({ "columns": columns, "trees": trees, "cuts": cuts, "rows": rows })
     }
 

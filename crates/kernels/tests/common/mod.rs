@@ -110,6 +110,7 @@ impl Table {
             fit_rows: None,
             condition: None,
             maybe_identifiers: Vec::new(),
+            forest: None,
         }
     }
 
