@@ -19,6 +19,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Level;
 use crate::knots::{self, Lookup, thinned};
 use crate::numbers::{ln, log2};
 
@@ -150,6 +151,11 @@ impl<'m> TailLookup<'m> {
     pub(crate) fn rarity(&self, score: f64) -> f64 {
         self.knots.at(score).unwrap_or_else(|| self.tail.beyond(score))
     }
+
+    /// Writes the rarity of each of `scores`, none of which is NaN.
+    pub(crate) fn each(&self, level: Level, scores: &[f64], rarities: &mut [f64]) {
+        self.knots.each(level, scores, rarities, |score| self.tail.beyond(score));
+    }
 }
 
 #[cfg(test)]
@@ -162,6 +168,24 @@ mod tests {
         let mut scores: Vec<f64> = (0..count).map(|i| (1.0 / (1.0 - f64::from(i) / f64::from(count))).sqrt()).collect();
         scores.sort_unstable_by(f64::total_cmp);
         scores
+    }
+
+    #[test]
+    fn every_level_says_of_many_scores_what_it_does_of_one() {
+        for sorted in [heavy(20_000), (0..3000).map(|i| f64::from(i) / 7.0).collect(), vec![2.0; 9]] {
+            let tail = Tail::new(&sorted);
+            let lookup = TailLookup::new(&tail);
+            let asked: Vec<f64> = (sorted.iter().step_by(7).flat_map(|score| [*score, score * 1.7 - 0.5]))
+                .chain([-1e308, -0.0, 1e308])
+                .collect();
+            for level in Level::available() {
+                let mut rarities = vec![f64::NAN; asked.len()];
+                lookup.each(level, &asked, &mut rarities);
+                for (score, found) in asked.iter().zip(rarities) {
+                    assert_eq!(found.to_bits(), lookup.rarity(*score).to_bits(), "{level:?}: {score}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -19,22 +19,28 @@ pub(crate) fn tail(state: &dyn State, level: Level, columns: &[&[f64]]) -> Tail 
 
 /// Members, ready to score.
 #[derive(Debug)]
-pub(crate) struct Members<'s>(Vec<(Box<dyn Score + 's>, TailLookup<'s>)>);
+pub(crate) struct Members<'s> {
+    members: Vec<(Box<dyn Score + 's>, TailLookup<'s>)>,
+    level: Level,
+}
 
 impl<'s> Members<'s> {
     /// Of states, each with the distribution of its scores.
     pub(crate) fn new(level: Level, states: &[&'s dyn State], tails: &'s [Tail]) -> Self {
-        Self(states.iter().zip(tails).map(|(state, tail)| (state.scorer(level), TailLookup::new(tail))).collect())
+        let member = |(state, tail): (&&'s dyn State, &'s Tail)| (state.scorer(level), TailLookup::new(tail));
+        Self { members: states.iter().zip(tails).map(member).collect(), level }
     }
 }
 
 impl Score for Members<'_> {
     fn block(&self, columns: &[&[f64]], scores: &mut [f64]) {
-        for (member, tail) in &self.0 {
-            let mut own = [0.0; BLOCK];
-            let own = &mut own[..scores.len()];
+        let (mut own, mut rarities) = ([0.0; BLOCK], [0.0; BLOCK]);
+        let (own, rarities) = (&mut own[..scores.len()], &mut rarities[..scores.len()]);
+        for (member, tail) in &self.members {
+            own.fill(0.0);
             member.block(columns, own);
-            scores.iter_mut().zip(own).for_each(|(score, own)| *score += tail.rarity(*own));
+            tail.each(self.level, own, rarities);
+            scores.iter_mut().zip(&*rarities).for_each(|(score, rarity)| *score += rarity);
         }
     }
 
@@ -43,7 +49,7 @@ impl Score for Members<'_> {
         // The rarity of members to which every cell is the most ordinary: that rarity is not 0, for many rows share it.
         let mut unshared = vec![0.0; rows.len()];
         let (mut scores, mut own) = (unshared.clone(), vec![0.0; parts.len()]);
-        for (member, tail) in &self.0 {
+        for (member, tail) in &self.members {
             scores.fill(0.0);
             own.fill(0.0);
             member.explain(rows, &mut scores, &mut own);

@@ -128,39 +128,60 @@ struct Place {
     power: f64,
     knots: Lookup,
     unit: f64,
-    /// Of a cell from the last knot on.
+    /// Before it is multiplied by the unit, that of a cell from the last knot on,
     last: f64,
-    /// Of a missing cell.
+    /// and of a missing one.
     middle: f64,
 }
 
 impl Place {
     fn new(Standing { exponent, center, cells, quantiles, deviation }: &Standing) -> Self {
-        let unit = 1.0 / deviation;
-        let mut place = Self {
-            power: scale::power(*exponent),
-            knots: Lookup::new(cells, quantiles, GRID),
-            unit,
-            last: quantiles[quantiles.len() - 1] * unit,
-            middle: 0.0,
-        };
-        place.middle = place.finite(*center);
-        place
-    }
-
-    fn finite(&self, shifted: f64) -> f64 {
-        self.knots.at(shifted).map_or(self.last, |quantile| quantile * self.unit)
+        let (knots, last) = (Lookup::new(cells, quantiles, GRID), quantiles[quantiles.len() - 1]);
+        let middle = knots.at(*center).unwrap_or(last);
+        Self { power: scale::power(*exponent), knots, unit: 1.0 / deviation, last, middle }
     }
 
     #[inline(always)]
     fn of(&self, cell: f64) -> f64 {
-        if cell.is_nan() {
-            self.middle
-        } else if cell.is_infinite() {
-            INFINITE * self.unit
-        } else {
-            self.finite(cell * self.power)
+        if cell.is_infinite() {
+            return INFINITE * self.unit;
         }
+        let shifted = cell * self.power;
+        let quantile = if cell.is_nan() { self.middle } else { self.knots.at(shifted).unwrap_or(self.last) };
+        quantile * self.unit
+    }
+
+    /// Writes where each cell stands; there are at most [`STRETCH`].
+    fn each(&self, level: Level, cells: &[f64], places: &mut [f64]) {
+        let mut shifted = [0.0; STRETCH];
+        shift(level, cells, self.power, &mut shifted);
+        let beyond = |cell: f64| if cell.is_nan() { self.middle } else { self.last };
+        self.knots.each(level, &shifted[..cells.len()], places, beyond);
+        to_units(level, cells, self.unit, places);
+    }
+}
+
+levels! {
+    fn shift(cells: &[f64], power: f64, shifted: &mut [f64]) = shift_body;
+}
+
+#[inline(always)]
+fn shift_body(cells: &[f64], power: f64, shifted: &mut [f64]) {
+    for (cell, shifted) in cells.iter().zip(shifted) {
+        *shifted = cell * power;
+    }
+}
+
+levels! {
+    /// Multiplies the quantile of each cell by its column's unit; that of an infinite one is not among the knots.
+    fn to_units(cells: &[f64], unit: f64, places: &mut [f64]) = to_units_body;
+}
+
+#[inline(always)]
+fn to_units_body(cells: &[f64], unit: f64, places: &mut [f64]) {
+    for (cell, place) in cells.iter().zip(places) {
+        let quantile = if cell.is_infinite() { INFINITE } else { *place };
+        *place = quantile * unit;
     }
 }
 
@@ -178,7 +199,7 @@ impl Score for Distances<'_> {
         for (stretch, scores) in scores.chunks_mut(STRETCH).enumerate() {
             let rows = stretch * STRETCH..stretch * STRETCH + scores.len();
             for ((cells, column), places) in columns.iter().zip(&self.columns).zip(places.chunks_exact_mut(STRETCH)) {
-                cells[rows.clone()].iter().zip(places).for_each(|(cell, place)| *place = column.of(*cell));
+                column.each(self.level, &cells[rows.clone()], &mut places[..rows.len()]);
             }
             self.neighbours.distances(self.level, &places, scores);
         }
@@ -220,6 +241,29 @@ mod tests {
         }
         assert!(place.of(f64::NAN).abs() < 1e-3 && place.of(f64::NEG_INFINITY) == place.of(f64::INFINITY));
         assert!(place.of(f64::INFINITY) > 13.0);
+    }
+
+    #[test]
+    fn every_level_places_many_cells_as_it_does_one() {
+        let cells: Vec<f64> = (0..3000_u32).map(|i| f64::from(i.wrapping_mul(2_654_435_761) >> 20)).collect();
+        for power in [0, 900, -900] {
+            let unit = 2.0_f64.powi(power);
+            let standing = Standing::of(&cells.iter().map(|cell| cell * unit).collect::<Vec<_>>());
+            let place = Place::new(&standing);
+            // The greatest doubles overflow where the column's cells are small.
+            let far = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, -0.0];
+            for length in [0, 1, 77, STRETCH] {
+                let asked = |i: usize| far.get(i % 40).copied().unwrap_or((i as f64 * 17.5 - 20.0) * unit);
+                let asked: Vec<f64> = (0..length).map(asked).collect();
+                for level in Level::available() {
+                    let mut places = vec![f64::NAN; length];
+                    place.each(level, &asked, &mut places);
+                    for (cell, found) in asked.iter().zip(places) {
+                        assert_eq!(found.to_bits(), place.of(*cell).to_bits(), "{level:?}: {cell}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]
