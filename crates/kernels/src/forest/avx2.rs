@@ -1,19 +1,17 @@
 //! The walk in registers of 256 bits: 8 rows in each, which look up their cuts and the ranks of their cells in memory.
 
 use std::arch::x86_64::{
-    __m256i, _CMP_LT_OQ, _mm256_add_epi32, _mm256_add_epi64, _mm256_and_si256, _mm256_castpd_si256, _mm256_cmp_pd,
-    _mm256_cmpgt_epi32, _mm256_i32gather_epi32, _mm256_i64gather_pd, _mm256_loadu_pd, _mm256_loadu_si256,
-    _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_setr_epi32, _mm256_slli_epi32, _mm256_srli_epi32,
-    _mm256_storeu_si256, _mm256_sub_epi32, _mm256_sub_epi64,
+    __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_cmpgt_epi32, _mm256_i32gather_epi32, _mm256_loadu_si256,
+    _mm256_set1_epi32, _mm256_setr_epi32, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_storeu_si256, _mm256_sub_epi32,
 };
 
-use super::ranked::{DEPTH, GROUP, GROUPS, Ladder, Ranked, Table};
+use super::ranked::{DEPTH, GROUP, GROUPS, Ranked, Table};
+use crate::Level;
 use crate::numbers::STRETCH;
+use crate::simd::Isa;
 
-/// Rows in a register of 32-bit places,
+/// Rows in a register of 32-bit places.
 const LANES: usize = 8;
-/// and of doubles.
-const DOUBLES: usize = 4;
 
 /// Adds to each sum the lengths of its row's paths. `cells` are those of [`STRETCH`] rows, column after column.
 #[target_feature(enable = "avx2")]
@@ -44,45 +42,18 @@ pub(crate) fn find_leaves(forest: &Ranked, cells: &[f64], groups: usize, leaves:
     });
 }
 
-/// Walks the rows of the first groups through all trees. `ended` is given each tree, each group of rows, and the leaves in which those end.
+/// Walks the rows of the first groups through all trees. `ended` is given each tree, each group, and the leaves in which its rows end.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn walk(forest: &Ranked, cells: &[f64], groups: usize, mut ended: impl FnMut(usize, usize, [__m256i; GROUP / LANES])) {
-    let columns = forest.ladders.len();
-    let ranks = forest.ranks(cells, groups, |ladder, cells| ranks_of(ladder, cells));
+    let columns = forest.columns();
+    // What this function is compiled for is what this level says.
+    let ranks = forest.ranks(Level(Isa::Avx2), cells, groups);
     for (tree, table) in forest.tables.iter().enumerate() {
         for group in 0..groups {
             ended(tree, group, walk_group(table, &ranks[group * columns..=(group + 1) * columns]));
         }
     }
-}
-
-/// How many thresholds lie below each cell.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn ranks_of(ladder: &Ladder, cells: &[f64; GROUP]) -> [u16; GROUP] {
-    let mut places = [_mm256_set1_epi64x(1); GROUP / DOUBLES];
-    for _ in 0..ladder.depth {
-        for (place, cells) in places.iter_mut().zip(cells.as_chunks::<DOUBLES>().0) {
-            // SAFETY: four doubles are 32 bytes.
-            let cells = unsafe { _mm256_loadu_pd(cells.as_ptr()) };
-            // SAFETY: a place is below 2^(step + 1), and `thresholds` has 2^depth, by `Ladder::new`.
-            let threshold = unsafe { _mm256_i64gather_pd::<8>(ladder.thresholds.as_ptr(), *place) };
-            let above = _mm256_castpd_si256(_mm256_cmp_pd::<_CMP_LT_OQ>(threshold, cells));
-            // What holds is -1.
-            *place = _mm256_sub_epi64(_mm256_add_epi64(*place, *place), above);
-        }
-    }
-    let mut ranks = [0; GROUP];
-    for (place, ranks) in places.into_iter().zip(ranks.as_chunks_mut::<DOUBLES>().0) {
-        let mut wide = [0_u64; DOUBLES];
-        // SAFETY: four places are 32 bytes.
-        unsafe { _mm256_storeu_si256(wide.as_mut_ptr().cast(), place) };
-        #[expect(clippy::cast_possible_truncation, reason = "fewer thresholds than ranks, by `Ranked::new`")]
-        let narrow = wide.map(|place| (place - (1 << ladder.depth)) as u16);
-        *ranks = narrow;
-    }
-    ranks
 }
 
 /// The leaves in which the rows of a group end, each below 256. `cells` are the ranks of its cells in each column, and one more that is not

@@ -1,24 +1,17 @@
 //! The walk in registers of 512 bits: 32 rows at a time, no branch, and no memory but the ranks.
 
 use std::arch::x86_64::{
-    __m512d, __m512i, _CMP_LT_OQ, _mm_storeu_si128, _mm512_add_epi16, _mm512_add_epi32, _mm512_add_epi64,
-    _mm512_castsi256_si512, _mm512_castsi512_si256, _mm512_cmp_pd_mask, _mm512_cmpeq_epi16_mask,
-    _mm512_cmpge_epu16_mask, _mm512_cvtepi32_epi16, _mm512_cvtepi64_epi16, _mm512_cvtepu16_epi32,
-    _mm512_extracti64x4_epi64, _mm512_i32gather_epi32, _mm512_i64gather_pd, _mm512_inserti64x4, _mm512_loadu_pd,
-    _mm512_loadu_si512, _mm512_mask_add_epi16, _mm512_mask_add_epi64, _mm512_mask_blend_epi16, _mm512_mask_mov_epi16,
-    _mm512_permutex2var_epi16, _mm512_permutex2var_pd, _mm512_permutexvar_epi16, _mm512_set1_epi16, _mm512_set1_epi32,
-    _mm512_set1_epi64, _mm512_setr_epi32, _mm512_slli_epi32, _mm512_storeu_si512, _mm512_sub_epi16, _mm512_sub_epi64,
-    _mm512_test_epi16_mask,
+    __m512i, __mmask32, _mm512_add_epi16, _mm512_add_epi32, _mm512_castsi256_si512, _mm512_castsi512_si256,
+    _mm512_cmpge_epu16_mask, _mm512_cvtepi32_epi16, _mm512_cvtepu16_epi32, _mm512_extracti64x4_epi64,
+    _mm512_i32gather_epi32, _mm512_inserti64x4, _mm512_loadu_si512, _mm512_mask_add_epi16, _mm512_mask_blend_epi16,
+    _mm512_permutex2var_epi16, _mm512_permutexvar_epi16, _mm512_set1_epi16, _mm512_set1_epi32, _mm512_setr_epi32,
+    _mm512_slli_epi32, _mm512_storeu_si512, _mm512_sub_epi16, _mm512_test_epi16_mask,
 };
 
-use super::ranked::{GROUP, GROUPS, LEAVES, Ladder, Ranked, TOP_STEPS, Table};
+use super::ranked::{GROUP, GROUPS, LEAVES, Ranked, Table};
+use crate::Level;
 use crate::numbers::STRETCH;
-
-/// Of up to so many columns all are looked through for the cells that are compared; of more, each is looked up.
-const SCANNED_MAX: usize = 24;
-
-/// Doubles in a register.
-const LANES: usize = 8;
+use crate::simd::Isa;
 
 /// Adds to each sum the lengths of its row's paths. `cells` are those of [`STRETCH`] rows, column after column.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
@@ -37,20 +30,44 @@ pub(crate) fn find_leaves(forest: &Ranked, cells: &[f64], groups: usize, leaves:
     });
 }
 
-/// Walks the rows of the first groups through all trees. `ended` is given each tree, each group of rows, and the leaves in which those end.
+/// Walks the rows of the first groups through all trees. `ended` is given each tree, each group, and the leaves in which its rows end.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-fn walk(forest: &Ranked, cells: &[f64], groups: usize, mut ended: impl FnMut(usize, usize, __m512i)) {
-    let columns = forest.ladders.len();
-    let ranks = forest.ranks(cells, groups, |ladder, cells| ranks_of(ladder, cells));
+fn walk(forest: &Ranked, cells: &[f64], groups: usize, ended: impl FnMut(usize, usize, __m512i)) {
+    // What this function is compiled for is what this level says.
+    let ranks = forest.ranks(Level(Isa::Avx512), cells, groups);
+    match forest.columns() {
+        ..=4 => walk_ranks::<4>(forest, &ranks, groups, ended),
+        5..=8 => walk_ranks::<8>(forest, &ranks, groups, ended),
+        9..=12 => walk_ranks::<12>(forest, &ranks, groups, ended),
+        13..=16 => walk_ranks::<16>(forest, &ranks, groups, ended),
+        17..=24 => walk_ranks::<24>(forest, &ranks, groups, ended),
+        25..=32 => walk_ranks::<32>(forest, &ranks, groups, ended),
+        _ => walk_ranks::<0>(forest, &ranks, groups, ended),
+    }
+}
+
+/// The same, given the ranks of the cells. Of up to `N` columns all are looked through for the cells that are compared; where `N` is 0, each
+/// cell is looked up.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+fn walk_ranks<const N: usize>(
+    forest: &Ranked,
+    ranks: &[[u16; GROUP]],
+    groups: usize,
+    mut ended: impl FnMut(usize, usize, __m512i),
+) {
+    let columns = forest.columns();
     for (tree, table) in forest.tables.iter().enumerate() {
         let table = Registers::of(table);
         for group in 0..groups {
-            let cells = &ranks[group * columns..=(group + 1) * columns];
-            let leaves = if columns <= SCANNED_MAX {
-                table.walk(|places, ranks, columns| step(places, scanned(cells, columns), ranks))
-            } else {
-                table.walk(|places, ranks, columns| step(places, looked_up(cells, columns), ranks))
+            let cells = &ranks[group * columns..];
+            let leaves = match cells.first_chunk::<N>() {
+                Some(cells) if N > 0 => table.walk(cells, |columns| selected(cells, columns)),
+                _ => {
+                    let cells = &cells[..=columns];
+                    table.walk(cells, |columns| looked_up(cells, columns))
+                }
             };
             ended(tree, group, leaves);
         }
@@ -74,48 +91,18 @@ fn add(lengths: &[i32; LEAVES], leaves: __m512i, sums: &mut [i32; GROUP]) {
     }
 }
 
-/// How many thresholds lie below each cell.
-#[inline]
-#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-fn ranks_of(ladder: &Ladder, cells: &[f64; GROUP]) -> [u16; GROUP] {
-    let top: &[[f64; LANES]] = ladder.thresholds.as_chunks().0;
-    let top = [doubles(&top[0]), doubles(&top[1])];
-    let (one, leaves) = (_mm512_set1_epi64(1), _mm512_set1_epi64(1 << ladder.depth));
-    let lanes: &[[f64; LANES]; GROUP / LANES] = cells.as_chunks().0.try_into().expect("32 are 4 times 8");
-    let lanes = [doubles(&lanes[0]), doubles(&lanes[1]), doubles(&lanes[2]), doubles(&lanes[3])];
-    let mut places = [one; GROUP / LANES];
-    for step in 0..ladder.depth {
-        for (place, cells) in places.iter_mut().zip(lanes) {
-            let threshold = if step < TOP_STEPS {
-                _mm512_permutex2var_pd(top[0], *place, top[1])
-            } else {
-                // SAFETY: a place is below 2^(step + 1), and `thresholds` has 2^depth, by `Ladder::new`.
-                unsafe { _mm512_i64gather_pd::<8>(*place, ladder.thresholds.as_ptr()) }
-            };
-            let above = _mm512_cmp_pd_mask::<_CMP_LT_OQ>(threshold, cells);
-            *place = _mm512_add_epi64(*place, *place);
-            *place = _mm512_mask_add_epi64(*place, above, *place, one);
-        }
-    }
-    let mut ranks = [0; GROUP];
-    for (place, ranks) in places.into_iter().zip(ranks.as_chunks_mut::<LANES>().0) {
-        let bits = _mm512_cvtepi64_epi16(_mm512_sub_epi64(place, leaves));
-        // SAFETY: eight ranks are 16 bytes.
-        unsafe { _mm_storeu_si128(ranks.as_mut_ptr().cast(), bits) };
-    }
-    ranks
-}
-
 /// A tree whose cuts lie in registers.
-struct Registers {
+struct Registers<'t> {
     ranks: [__m512i; 8],
     columns: [__m512i; 8],
+    /// The columns once more, in memory.
+    columns_of: &'t [u16; LEAVES],
 }
 
-impl Registers {
+impl<'t> Registers<'t> {
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-    fn of(table: &Table) -> Self {
+    fn of(table: &'t Table) -> Self {
         let load = |words: &[u16; 256]| {
             let words: &[[u16; GROUP]; 8] = words.as_chunks().0.try_into().expect("256 are 8 times 32");
             [
@@ -129,63 +116,99 @@ impl Registers {
                 self::words(&words[7]),
             ]
         };
-        Self { ranks: load(&table.ranks), columns: load(&table.columns) }
+        Self { ranks: load(&table.ranks), columns: load(&table.columns), columns_of: &table.columns }
     }
 
-    /// The leaves in which the rows of a group end, each below 256. `step` takes its rows from their places to the next ones, given the ranks
-    /// and columns of the cuts there.
+    /// Where rows come to after four cuts, each of which is of one column where few are met.
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-    fn walk(&self, step: impl Fn(__m512i, __m512i, __m512i) -> __m512i) -> __m512i {
-        let mut places = _mm512_set1_epi16(1);
-        for _ in 0..5 {
-            // Places below 32.
-            let [ranks, columns] =
-                [self.ranks[0], self.columns[0]].map(|table| _mm512_permutexvar_epi16(places, table));
-            places = step(places, ranks, columns);
-        }
-        // From 32 to 63,
+    fn descend(&self, cells: &[[u16; GROUP]]) -> __m512i {
+        let node = |place: usize| words(&cells[usize::from(self.columns_of[place])]);
+        let goes_right = |cells, places| goes_right(cells, _mm512_permutexvar_epi16(places, self.ranks[0]));
+        let places = _mm512_set1_epi16(1);
+        let first = goes_right(node(1), places);
+        let places = below(places, first);
+        let second = goes_right(either(first, [node(2), node(3)]), places);
+        let places = below(places, second);
+        let two = |at| either(second, [node(at), node(at + 1)]);
+        let third = goes_right(either(first, [two(4), two(6)]), places);
+        let places = below(places, third);
+        let two = |at| either(third, [node(at), node(at + 1)]);
+        let four = |at| either(second, [two(at), two(at + 2)]);
+        let fourth = goes_right(either(first, [four(8), four(12)]), places);
+        below(places, fourth)
+    }
+
+    /// The leaves in which the rows of a group end, each below 256. Its ranks are `cells`; `select` says of each row the rank of its cell in a
+    /// column.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+    fn walk(&self, cells: &[[u16; GROUP]], select: impl Fn(__m512i) -> __m512i) -> __m512i {
+        let mut places = self.descend(cells);
+        // Places from 16 to 31,
+        let [ranks, columns] = [self.ranks[0], self.columns[0]].map(|table| _mm512_permutexvar_epi16(places, table));
+        places = below(places, goes_right(select(columns), ranks));
+        // to 63,
         let [ranks, columns] = [self.ranks[1], self.columns[1]].map(|table| _mm512_permutexvar_epi16(places, table));
-        places = step(places, ranks, columns);
+        places = below(places, goes_right(select(columns), ranks));
         // to 127,
         let [ranks, columns] =
             [&self.ranks, &self.columns].map(|tables| _mm512_permutex2var_epi16(tables[2], places, tables[3]));
-        places = step(places, ranks, columns);
+        places = below(places, goes_right(select(columns), ranks));
         // and to 255.
         let upper = _mm512_test_epi16_mask(places, _mm512_set1_epi16(64));
         let [ranks, columns] = [&self.ranks, &self.columns].map(|tables| {
             let lower = _mm512_permutex2var_epi16(tables[4], places, tables[5]);
             _mm512_mask_blend_epi16(upper, lower, _mm512_permutex2var_epi16(tables[6], places, tables[7]))
         });
-        // After eight steps from 1 a place is from 256 to 511.
-        _mm512_sub_epi16(step(places, ranks, columns), _mm512_set1_epi16(256))
+        places = below(places, goes_right(select(columns), ranks));
+        // After eight cuts from 1 a place is from 256 to 511.
+        _mm512_sub_epi16(places, _mm512_set1_epi16(256))
     }
 }
 
-/// The children that rows come to: right ones where the rank of the cell is at least that of the cut.
+/// Which rows go right: those whose cell has at least the rank of the cut.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-fn step(places: __m512i, cells: __m512i, ranks: __m512i) -> __m512i {
-    let right = _mm512_cmpge_epu16_mask(cells, ranks);
+fn goes_right(cells: __m512i, ranks: __m512i) -> __mmask32 {
+    _mm512_cmpge_epu16_mask(cells, ranks)
+}
+
+/// The children that rows come to.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+fn below(places: __m512i, right: __mmask32) -> __m512i {
     let places = _mm512_add_epi16(places, places);
     _mm512_mask_add_epi16(places, right, places, _mm512_set1_epi16(1))
 }
 
-/// Of each row, the rank of its cell in its column. `cells` are those of each column, and one more that is of none.
+/// The second of two where a row goes right, else the first.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-fn scanned(cells: &[[u16; GROUP]], columns: __m512i) -> __m512i {
-    let (one, mut column) = (_mm512_set1_epi16(1), _mm512_set1_epi16(0));
-    let mut found = column;
-    for cells in &cells[..cells.len() - 1] {
-        let here = _mm512_cmpeq_epi16_mask(columns, column);
-        found = _mm512_mask_mov_epi16(found, here, words(cells));
-        column = _mm512_add_epi16(column, one);
-    }
-    found
+fn either(right: __mmask32, [left, other]: [__m512i; 2]) -> __m512i {
+    _mm512_mask_blend_epi16(right, left, other)
 }
 
-/// The same.
+/// Of each row, the rank of its cell in its column: of each two, of each four, and so on the one that the bits of the column say.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+fn selected<const N: usize>(cells: &[[u16; GROUP]; N], columns: __m512i) -> __m512i {
+    let bit = |bit: i16| _mm512_test_epi16_mask(columns, _mm512_set1_epi16(1 << bit));
+    let two = |at: usize| either(bit(0), [words(&cells[at]), words(&cells[at + 1])]);
+    let four = |at| either(bit(1), [two(at), two(at + 2)]);
+    let eight = |at| either(bit(2), [four(at), four(at + 4)]);
+    let sixteen = |at| either(bit(3), [eight(at), eight(at + 8)]);
+    match N {
+        4 => four(0),
+        8 => eight(0),
+        12 => either(bit(3), [eight(0), four(8)]),
+        16 => sixteen(0),
+        24 => either(bit(4), [sixteen(0), eight(16)]),
+        _ => either(bit(4), [sixteen(0), sixteen(16)]),
+    }
+}
+
+/// The same, where there is a group more than columns.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
 fn looked_up(cells: &[[u16; GROUP]], columns: __m512i) -> __m512i {
@@ -209,11 +232,4 @@ fn looked_up(cells: &[[u16; GROUP]], columns: __m512i) -> __m512i {
 fn words(words: &[u16; GROUP]) -> __m512i {
     // SAFETY: 32 words are 64 bytes.
     unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn doubles(doubles: &[f64; LANES]) -> __m512d {
-    // SAFETY: eight doubles are 64 bytes.
-    unsafe { _mm512_loadu_pd(doubles.as_ptr()) }
 }

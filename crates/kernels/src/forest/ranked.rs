@@ -7,6 +7,8 @@
 
 use super::Forest;
 use super::tree::{Node, Tree, Visit};
+use crate::Level;
+use crate::grid::Grid;
 use crate::numbers::STRETCH;
 
 /// Cuts above each leaf.
@@ -20,6 +22,10 @@ const NEVER: u16 = u16::MAX;
 pub(crate) const GROUP: usize = 32;
 /// Groups of a stretch.
 pub(crate) const GROUPS: usize = STRETCH / GROUP;
+/// Cells of the grid over the thresholds of a column, at most.
+const CELLS_MAX: u32 = 4096;
+/// Groups of ranks that are of no column.
+const SPARE: usize = 8;
 
 /// A tree, as registers walk it.
 #[derive(Clone, Debug)]
@@ -35,23 +41,12 @@ pub(crate) struct Table {
     pub(crate) lengths: [i32; LEAVES],
 }
 
-/// The thresholds of a column, as a perfect search tree.
-#[derive(Clone, Debug)]
-pub(crate) struct Ladder {
-    /// In heap order, from 1 on; infinity where there is none.
-    pub(crate) thresholds: Vec<f64>,
-    /// Of the search.
-    pub(crate) depth: usize,
-}
-
-/// Thresholds at the top of a [`Ladder`] that a search has in registers: so many steps.
-pub(crate) const TOP_STEPS: usize = 4;
-
 /// A forest, as registers walk it.
 #[derive(Clone, Debug)]
 pub(crate) struct Ranked {
     pub(crate) tables: Vec<Table>,
-    pub(crate) ladders: Vec<Ladder>,
+    /// The thresholds of each column, where there are some.
+    thresholds: Vec<Option<Grid>>,
 }
 
 impl Ranked {
@@ -83,24 +78,33 @@ impl Ranked {
             u16::try_from(below + 1).expect("fewer thresholds than ranks")
         };
         let tables = forest.trees.iter().zip(units).map(|(tree, units)| Table::new(tree, units, rank)).collect();
-        let ladders = thresholds.iter().map(|thresholds| Ladder::new(thresholds)).collect();
-        Some(Self { tables, ladders })
+        let grid = |places: &Vec<f64>| {
+            // As many cells as thresholds, and some more: a forest may be over many columns.
+            let cells = u32::try_from(4 * places.len()).unwrap_or(CELLS_MAX).next_power_of_two().min(CELLS_MAX);
+            (!places.is_empty()).then(|| Grid::of_cells(places, cells))
+        };
+        Some(Self { tables, thresholds: thresholds.iter().map(grid).collect() })
     }
 
-    /// The ranks of the cells of a stretch's first groups, group by group and column after column; `rank` finds those of a group in a column. There is a group
-    /// more than that, for a look-up of 32 bits reads the rank behind the one it looks for too.
+    /// How many columns it is over.
+    pub(crate) fn columns(&self) -> usize {
+        self.thresholds.len()
+    }
+
+    /// The ranks of the cells of a stretch's first groups, group by group and column after column; then some more, for a walk reads past those of the last
+    /// column.
     #[inline(always)]
-    pub(crate) fn ranks(
-        &self,
-        cells: &[f64],
-        groups: usize,
-        rank: impl Fn(&Ladder, &[f64; GROUP]) -> [u16; GROUP],
-    ) -> Vec<[u16; GROUP]> {
-        let columns = self.ladders.len();
-        let mut ranks = vec![[0; GROUP]; columns * groups + 1];
-        for (column, (ladder, cells)) in self.ladders.iter().zip(cells.as_chunks::<STRETCH>().0).enumerate() {
-            for (group, cells) in cells.as_chunks::<GROUP>().0[..groups].iter().enumerate() {
-                ranks[group * columns + column] = rank(ladder, cells);
+    #[expect(clippy::cast_possible_truncation, reason = "fewer thresholds than ranks, by `new`")]
+    pub(crate) fn ranks(&self, level: Level, cells: &[f64], groups: usize) -> Vec<[u16; GROUP]> {
+        let columns = self.columns();
+        let mut ranks = vec![[0; GROUP]; columns * groups + SPARE];
+        let mut below = [0; STRETCH];
+        let rows = ..groups * GROUP;
+        for (column, (grid, cells)) in self.thresholds.iter().zip(cells.as_chunks::<STRETCH>().0).enumerate() {
+            let Some(grid) = grid else { continue };
+            grid.below_each(level, &cells[rows], &mut below[rows]);
+            for (group, below) in below[rows].as_chunks::<GROUP>().0.iter().enumerate() {
+                ranks[group * columns + column] = below.map(|below| below as u16);
             }
         }
         ranks
@@ -127,20 +131,5 @@ impl Table {
             }
         }
         table
-    }
-}
-
-impl Ladder {
-    /// Of rising thresholds.
-    fn new(sorted: &[f64]) -> Self {
-        let depth = (sorted.len() + 1).next_power_of_two().ilog2().max(u32::try_from(TOP_STEPS).expect("few")) as usize;
-        let mut thresholds = vec![f64::INFINITY; 1 << depth];
-        for (place, threshold) in thresholds.iter_mut().enumerate().skip(1) {
-            // The node lies between its subtrees, each of which is perfect.
-            let level = place.ilog2() as usize;
-            let rank = ((2 * (place - (1 << level)) + 1) << (depth - level - 1)) - 1;
-            *threshold = sorted.get(rank).copied().unwrap_or(f64::INFINITY);
-        }
-        Self { thresholds, depth }
     }
 }
