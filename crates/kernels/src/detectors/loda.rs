@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::projections::{Projection, Projections};
 use super::whitening::{bring_in, standardize, standardized};
 use crate::center::Center;
 use crate::detector::{Detector, DetectorInfo, Method, Rows, Score, Settings, State, sound, written};
@@ -28,7 +29,6 @@ use crate::keyed::{Sequence, subkey};
 use crate::known::Known;
 use crate::numbers::{STRETCH, ends_of, ln, normal_quantile};
 use crate::parameter::{choice, count};
-use crate::simd::{LANES, Lanes};
 use crate::wants::Wants;
 use crate::{FitError, Level};
 
@@ -158,44 +158,6 @@ fn ends(values: &[f64]) -> [f64; 2] {
     if low < high { [low, high] } else { [low - 0.5, high + 0.5] }
 }
 
-/// A projection, and what its histogram says of each place.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Projection {
-    columns: Vec<usize>,
-    /// Of each of the columns.
-    weights: Vec<f64>,
-    /// Rising.
-    cuts: Vec<f64>,
-    /// Of what lies above none of the cuts, one, and so on.
-    values: Vec<f64>,
-}
-
-impl Projection {
-    fn is_sound(&self, columns: usize) -> bool {
-        let finite = |numbers: &[f64]| numbers.iter().all(|number| number.is_finite());
-        let in_order = self.cuts.is_sorted();
-        self.columns.len() == self.weights.len()
-            && self.columns.iter().all(|column| *column < columns)
-            && self.weights.iter().all(|weight| weight.abs() <= 1e3)
-            && self.values.len() == self.cuts.len() + 1
-            && self.values.iter().all(|value| (-1e3..=1e3).contains(value))
-            && (finite(&self.cuts) && in_order)
-    }
-
-    /// The value of a projection.
-    fn value(&self, projected: f64) -> f64 {
-        self.values[self.cuts.partition_point(|cut| *cut < projected)]
-    }
-
-    fn most(&self) -> f64 {
-        self.values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
-    }
-
-    fn least(&self) -> f64 {
-        self.values.iter().copied().fold(f64::INFINITY, f64::min)
-    }
-}
-
 /// Frozen projections.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Histograms {
@@ -231,7 +193,8 @@ impl State for Histograms {
     }
 
     fn scorer(&self, level: Level) -> Box<dyn Score + '_> {
-        Box::new(Rarities { state: self, infinite: self.infinite(), level })
+        let projections = Projections::new(&self.projections, level);
+        Box::new(Rarities { state: self, projections, infinite: self.infinite(), level })
     }
 }
 
@@ -239,6 +202,7 @@ impl State for Histograms {
 #[derive(Debug)]
 struct Rarities<'s> {
     state: &'s Histograms,
+    projections: Projections<'s>,
     infinite: f64,
     level: Level,
 }
@@ -254,11 +218,7 @@ impl Score for Rarities<'_> {
                 bring_in(self.level, cells, &mut infinities);
             }
             let mut sums = [0.0; STRETCH];
-            if !add_values_in_registers(self.level, &self.state.projections, &cells, &mut sums) {
-                for projection in &self.state.projections {
-                    add_values(projection, &cells, &mut sums);
-                }
-            }
+            self.projections.add_values(&cells, &mut sums);
             for ((score, sum), infinities) in scores.iter_mut().zip(sums).zip(infinities) {
                 *score = sum * self.state.unit + infinities * self.infinite;
             }
@@ -293,62 +253,6 @@ impl Rarities<'_> {
                     parts[*column] += more * (term.abs() / all);
                 }
             }
-        }
-    }
-}
-
-/// Adds to each sum what a projection says of its row. `cells` are those of [`STRETCH`] rows, column after column.
-fn add_values(projection: &Projection, cells: &[f64], sums: &mut [f64]) {
-    let cells: &[[f64; LANES]] = cells.as_chunks().0;
-    for (group, sums) in sums.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-        let mut projected = Lanes::splat(0.0);
-        for (column, weight) in projection.columns.iter().zip(&projection.weights) {
-            let cells = Lanes(cells[column * (STRETCH / LANES) + group]);
-            projected = projected.zip(cells, |sum, cell| sum + weight * cell);
-        }
-        let mut value = Lanes::splat(projection.values[0]);
-        for (cut, above) in projection.cuts.iter().zip(&projection.values[1..]) {
-            value = value.zip(projected, |value, projected| if projected > *cut { *above } else { value });
-        }
-        *sums = Lanes(*sums).add(value).0;
-    }
-}
-
-/// The same of each of some projections; false where there are no registers for it.
-fn add_values_in_registers(level: Level, projections: &[Projection], cells: &[f64], sums: &mut [f64; STRETCH]) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return registers::add_values(level, projections, cells, sums);
-    #[cfg(not(target_arch = "x86_64"))]
-    false
-}
-
-#[cfg(target_arch = "x86_64")]
-mod registers {
-    use super::Projection;
-    use crate::numbers::STRETCH;
-    use crate::simd::Registers;
-
-    registers! {
-        pub(super) fn add_values(projections: &[Projection], cells: &[f64], sums: &mut [f64; STRETCH]) = body;
-    }
-
-    #[inline(always)]
-    fn body<R: Registers>(r: R, projections: &[Projection], cells: &[f64], sums: &mut [f64; STRETCH]) {
-        for (group, out) in sums.chunks_exact_mut(R::LANES).enumerate() {
-            let mut sum = r.splat(0.0);
-            for Projection { columns, weights, cuts, values } in projections {
-                let mut projected = r.splat(0.0);
-                for (column, weight) in columns.iter().zip(weights) {
-                    let cells = r.load(&cells[column * STRETCH + group * R::LANES..]);
-                    projected = r.add(projected, r.mul(r.splat(*weight), cells));
-                }
-                let mut value = r.splat(values[0]);
-                for (cut, above) in cuts.iter().zip(&values[1..]) {
-                    value = r.where_at_most(projected, r.splat(*cut), value, r.splat(*above));
-                }
-                sum = r.add(sum, value);
-            }
-            r.store(sum, out);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The detectors, one file each, and the table of them. What several share has a file too: `deviation`
-//! distances from a centre, `stairs` functions that are constant between cuts, `whitening` directions in which columns vary together,
+//! distances from a centre, `stairs` functions that are constant between cuts, `even_steps` such functions in registers, `projections` sums of cells and their
+//! histograms, `whitening` directions in which columns vary together,
 //! `concentration` the rows that lie closest together, `fast_mcd` those as scikit-learn finds them, `fusion` several scores as one, `ranks` neighbours by ranks,
 //! `tail_probabilities` how rare a cell is on either side of its column.
 
@@ -10,6 +11,8 @@ pub(crate) mod copod;
 pub(crate) mod deviation;
 pub(crate) mod ecod;
 pub(crate) mod eif;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod even_steps;
 pub(crate) mod fast_mcd;
 pub(crate) mod fusion;
 pub(crate) mod hbos;
@@ -23,6 +26,7 @@ pub(crate) mod mad;
 pub(crate) mod mahalanobis;
 pub(crate) mod mcd;
 pub(crate) mod pca;
+pub(crate) mod projections;
 pub(crate) mod ranks;
 pub(crate) mod stairs;
 pub(crate) mod tail_probabilities;

@@ -13,9 +13,9 @@ use std::arch::x86_64::{
     _mm512_add_epi64, _mm512_add_pd, _mm512_and_si512, _mm512_castpd_si512, _mm512_castpd256_pd512, _mm512_cmp_pd_mask,
     _mm512_cmpgt_epu64_mask, _mm512_i64gather_epi64, _mm512_i64gather_pd, _mm512_insertf64x4, _mm512_loadu_pd,
     _mm512_loadu_si512, _mm512_mask_add_epi64, _mm512_mask_blend_epi64, _mm512_mask_blend_pd, _mm512_max_pd,
-    _mm512_min_epu32, _mm512_min_pd, _mm512_mul_pd, _mm512_set1_epi64, _mm512_set1_pd, _mm512_shuffle_f64x2,
-    _mm512_sqrt_pd, _mm512_srli_epi64, _mm512_storeu_pd, _mm512_storeu_si512, _mm512_sub_epi64, _mm512_sub_pd,
-    _mm512_unpackhi_pd, _mm512_unpacklo_pd,
+    _mm512_min_epu32, _mm512_min_pd, _mm512_mul_pd, _mm512_permutex2var_pd, _mm512_set1_epi64, _mm512_set1_pd,
+    _mm512_shuffle_f64x2, _mm512_sqrt_pd, _mm512_srli_epi64, _mm512_storeu_pd, _mm512_storeu_si512, _mm512_sub_epi64,
+    _mm512_sub_pd, _mm512_unpackhi_pd, _mm512_unpacklo_pd,
 };
 
 use super::Row;
@@ -75,6 +75,8 @@ pub(crate) trait Registers: Copy {
 
     /// What is in the table at each place, of which only the lower 32 bits count; its last where that is past it. There is one at least.
     fn gather(self, table: &[f64], at: Self::Wholes) -> Self::Doubles;
+    /// What is in a small table at each place, of which only the lowest four bits count.
+    fn pick(self, table: &[f64; 16], at: Self::Wholes) -> Self::Doubles;
     /// The number at each place in the lower half, and its neighbour in the upper one; the last two where that is past them. There are two at least.
     fn gather_pairs(self, table: &[u32], at: Self::Wholes) -> Self::Wholes;
     /// The row at each place, number after number; the last where that is past it. There is one at least.
@@ -129,7 +131,7 @@ fn last_place(length: usize, read: usize) -> u64 {
 macro_rules! operations {
     ($kind:ident of $lanes:literal $doubles:ident $wholes:ident $mask:ident {
         $(fn $name:ident($($arg:ident: $ty:ty),+) -> $out:ty = $operation:expr;)+
-    }, $load:ident, $store:ident, $load_wholes:ident, $store_wholes:ident, $clamp:ident, $gather:ident, $gather_pairs:ident, $transposed:ident) => {
+    }, $load:ident, $store:ident, $load_wholes:ident, $store_wholes:ident, $clamp:ident, $gather:ident, $gather_pairs:ident, $pick:ident, $transposed:ident) => {
         impl Registers for $kind {
             type Doubles = $doubles;
             type Wholes = $wholes;
@@ -179,6 +181,12 @@ macro_rules! operations {
                 let at = unsafe { $clamp(at, last) };
                 // SAFETY: as above; no place is past the last, by the line before.
                 unsafe { $gather(table.as_ptr(), at) }
+            }
+
+            #[inline(always)]
+            fn pick(self, table: &[f64; 16], at: $wholes) -> $doubles {
+                // SAFETY: `self` is the proof that the processor has these instructions, by `new`.
+                unsafe { $pick(table, at) }
             }
 
             #[inline(always)]
@@ -232,7 +240,7 @@ operations!(Avx512 of 8 __m512d __m512i __mmask8 {
     fn plus_where(mask: __mmask8, a: __m512i, b: __m512i) -> __m512i = _mm512_mask_add_epi64(a, mask, a, b);
     fn above(a: __m512i, than: u64) -> u32 =
         _cvtmask8_u32(_mm512_cmpgt_epu64_mask(a, _mm512_set1_epi64(than.cast_signed())));
-}, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_loadu_si512, _mm512_storeu_si512, _mm512_min_epu32, gather_512, gather_pairs_512, transposed_512);
+}, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_loadu_si512, _mm512_storeu_si512, _mm512_min_epu32, gather_512, gather_pairs_512, pick_512, transposed_512);
 
 operations!(Avx2 of 4 __m256d __m256i __m256d {
     fn splat(value: f64) -> __m256d = _mm256_set1_pd(value);
@@ -262,7 +270,7 @@ operations!(Avx2 of 4 __m256d __m256i __m256d {
         let above = _mm256_cmpgt_epi64(a, _mm256_set1_epi64x(than.cast_signed()));
         _mm256_movemask_pd(_mm256_castsi256_pd(above)).cast_unsigned()
     };
-}, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_min_epu32, gather_256, gather_pairs_256, transposed_256);
+}, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_min_epu32, gather_256, gather_pairs_256, pick_256, transposed_256);
 
 /// The numbers of eight rows, one after the other.
 #[inline]
@@ -296,6 +304,25 @@ fn transposed_256(rows: [&Row; 4]) -> [__m256d; 4] {
         _mm256_permute2f128_pd::<0x31>(even[0], even[1]),
         _mm256_permute2f128_pd::<0x31>(odd[0], odd[1]),
     ]
+}
+
+/// What is in the table at each place, of which only the lowest four bits count.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+fn pick_512(table: &[f64; 16], at: __m512i) -> __m512d {
+    let halves = table.as_chunks::<8>().0;
+    // SAFETY: eight doubles are 64 bytes.
+    let half = |half: usize| unsafe { _mm512_loadu_pd(halves[half].as_ptr()) };
+    _mm512_permutex2var_pd(half(0), at, half(1))
+}
+
+/// The same.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn pick_256(table: &[f64; 16], at: __m256i) -> __m256d {
+    let at = _mm256_and_si256(at, _mm256_set1_epi64x(15));
+    // SAFETY: no place is past the sixteenth, by the line before.
+    unsafe { gather_256(table.as_ptr(), at) }
 }
 
 /// # Safety

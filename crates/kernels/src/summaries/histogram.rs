@@ -63,6 +63,12 @@ impl Cuts {
         self.padded.len() - 1
     }
 
+    /// Where arithmetic finds them: the lowest, and cuts per unit; nothing where it is not close enough.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn by_arithmetic(&self) -> Option<[f64; 2]> {
+        self.near.then_some([self.low, self.scale])
+    }
+
     #[inline(always)]
     fn nearest(&self, cell: f64) -> u64 {
         let last = (self.padded.len() - 3) as f64;
