@@ -258,11 +258,21 @@ fn hyperplanes_through_columns_that_are_not_there_and_too_many_of_them_are_refus
     assert_eq!(refused.code(), Code::Config);
     assert_eq!(refused.to_string(), "extension is 3, of 3 columns: it must be less; full looks at all");
     assert!(table.fit("eif", &json!({"extension": 2})).is_ok());
-    let wide = Table::new(400, 40, |_, _, uniform| Some(uniform));
+    // Of columns that do not vary no cut looks at any.
+    let constant = Table::new(3, 300, |column, _, uniform| Some(if column == 1 { 7.0 } else { uniform }));
+    let refused = constant.fit("eif", &json!({"extension": 2})).unwrap_err();
+    assert_eq!(refused.code(), Code::Config);
+    assert_eq!(refused.to_string(), "extension is 2, of 2 columns that vary: it must be less; full looks at all");
+    assert!(constant.fit("eif", &json!({"extension": 1})).is_ok());
+    let most = Table::new(400, 256, |column, _, uniform| Some(if column < 20 { uniform } else { 7.0 }));
+    assert_eq!(most.fit("eif", &json!({})).unwrap().columns().len(), 20);
+    let wide = Table::new(400, 256, |_, _, uniform| Some(uniform));
     let refused = wide.fit("eif", &json!({})).unwrap_err();
     assert_eq!(refused.code(), Code::Config);
     assert!(refused.to_string().contains("keeps up to 10240000 numbers, and 8388608 are the most"), "{refused}");
     assert!(wide.fit("eif", &json!({"extension": 9, "n_estimators": 9})).is_ok());
+    let few = Table::new(400, 40, |_, _, uniform| Some(uniform));
+    assert!(few.fit("eif", &json!({"n_estimators": 9})).is_ok());
 }
 
 #[test]

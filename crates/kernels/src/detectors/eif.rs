@@ -100,30 +100,15 @@ impl Method for Fitting {
         Wants::default()
     }
 
+    /// What holds of all columns holds of those that vary.
     fn check(&self, spec: &FitSpec) -> Result<(), FitError> {
-        let columns = spec.columns.len();
-        if let Some(extension) = self.extension
-            && extension >= columns
-        {
-            return Err(FitError::Config(format!(
-                "extension is {extension}, of {columns} columns: it must be less; full looks at all"
-            )));
-        }
-        let parts = self.trees * self.rows * self.terms(columns);
-        if parts <= PARTS_MAX {
-            return Ok(());
-        }
-        Err(FitError::Config(format!(
-            "eif with {} trees of {} rows (n_estimators, max_samples), each cut looking at {} columns, keeps up to {parts} numbers, and \
-             {PARTS_MAX} are the most: choose fewer columns, fewer trees or rows, or a smaller extension",
-            self.trees,
-            self.rows,
-            self.terms(columns)
-        )))
+        self.check_extension(spec.columns.len(), "columns")
     }
 
     fn freeze(&self, known: &Known<'_>) -> Result<Arc<dyn State>, FitError> {
         let mut sampled = known.scored_rows()?;
+        self.check_extension(sampled.len(), "columns that vary")?;
+        self.check_parts(sampled.len(), sampled[0].len())?;
         let columns =
             if self.is_compatible { vec![Center::AS_IT_IS; sampled.len()] } else { known.sample_centers(&sampled) };
         for (cells, center) in sampled.iter_mut().zip(&columns) {
@@ -141,7 +126,29 @@ impl Method for Fitting {
 impl Fitting {
     /// At how many of so many columns a cut looks.
     fn terms(&self, columns: usize) -> usize {
-        self.extension.map_or(columns, |extension| columns.min(extension + 1))
+        self.extension.map_or(columns, |extension| extension + 1)
+    }
+
+    fn check_extension(&self, columns: usize, what: &str) -> Result<(), FitError> {
+        match self.extension {
+            Some(extension) if extension >= columns => Err(FitError::Config(format!(
+                "extension is {extension}, of {columns} {what}: it must be less; full looks at all"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses more normal vectors than a model keeps, those of trees over so many columns and sampled rows.
+    fn check_parts(&self, columns: usize, rows: usize) -> Result<(), FitError> {
+        let (trees, rows, terms) = (self.trees, self.rows.min(rows), self.terms(columns));
+        let parts = trees * rows * terms;
+        if parts <= PARTS_MAX {
+            return Ok(());
+        }
+        Err(FitError::Config(format!(
+            "eif with {trees} trees of {rows} rows (n_estimators, max_samples), each cut looking at {terms} columns, keeps up to {parts} \
+             numbers, and {PARTS_MAX} are the most: choose fewer columns, fewer trees or rows, or a smaller extension"
+        )))
     }
 }
 
