@@ -1,7 +1,7 @@
 //! A model from a forest that was fitted elsewhere.
 //!
 //! Its trees come as nodes that name their children, in any order. What they are is checked here, whoever read them: that they are
-//! trees, cut columns that there are, and are not too deep or too many to be scored as exactly as is promised. Nobody here saw a
+//! trees, cut columns that there are, and are not too deep. Nobody here saw a
 //! row of the fit: how the scores are distributed is not known, nor the seed.
 
 use std::collections::{BTreeMap, HashSet};
@@ -15,11 +15,7 @@ use crate::detectors::iforest::{Isolation, View};
 use crate::distribution::Distribution;
 use crate::forest::Forest;
 use crate::forest::tree::{DEPTH_MAX, Node, Tree};
-use crate::forest::walk::Walk;
 use crate::model::{Model, Payload};
-
-/// By how much a score may be off for paths being added as whole numbers of a small unit.
-const SCORE_ERROR_MAX: f64 = 1e-6;
 
 /// An isolation forest, as a file of it says.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +71,7 @@ impl Model {
     /// The model of a forest that was fitted elsewhere.
     ///
     /// # Errors
-    /// When it is no forest, or one that cannot be scored to a millionth.
+    /// When it is no forest.
     pub fn imported(forest: &ImportedForest) -> Result<Self, ForestError> {
         check_names(&forest.columns)?;
         if forest.rows < 2 {
@@ -92,7 +88,9 @@ impl Model {
             tree_of(nodes, forest, &views).map_err(|what| ForestError(format!("tree {number}: {what}")))
         });
         let grown = Forest { rows: forest.rows, trees: trees.collect::<Result<_, _>>()? };
-        check_exact(&grown)?;
+        if grown.trees.is_empty() {
+            return Err(ForestError("it has no trees".to_owned()));
+        }
         let state = Isolation::imported(&views.list, grown);
         debug_assert!(state.is_sound_imported(forest.columns.len()), "what was checked is sound");
         Ok(Self::new(Payload {
@@ -125,22 +123,6 @@ fn check_names(columns: &[String]) -> Result<(), ForestError> {
         Some(twice) => Err(ForestError(format!("two of its columns are named {twice:?}"))),
         None => Ok(()),
     }
-}
-
-/// Refuses a forest of which nothing can be said, and one whose unit of length would be too coarse.
-fn check_exact(forest: &Forest) -> Result<(), ForestError> {
-    if forest.trees.is_empty() {
-        return Err(ForestError("it has no trees".to_owned()));
-    }
-    // Every path is off by half a unit at most, and so is their mean; d(2^-x) is at most ln 2 dx.
-    let error = 0.5 * Walk::unit_of(forest) / forest.normal_path() * std::f64::consts::LN_2;
-    if error <= SCORE_ERROR_MAX {
-        return Ok(());
-    }
-    let trees = forest.trees.len();
-    Err(ForestError(format!(
-        "it has {trees} trees: its scores would be known to {error:.1e} only, which is more than 1e-6"
-    )))
 }
 
 /// The views that the cuts take: of each column in turn those that are needed, and one at least.

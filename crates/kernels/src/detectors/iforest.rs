@@ -207,6 +207,9 @@ impl State for Isolation {
 
     fn scorer(&self, level: Level) -> Box<dyn Score + '_> {
         let walk = self.walk.get_or_init(|| {
+            if self.is_imported() {
+                return Walk::exact(&self.forest, self.columns.len());
+            }
             let (lengths, most) = self.forest.lengths(leaf_length);
             Walk::new(&self.forest, self.columns.len(), &lengths, most)
         });

@@ -157,6 +157,37 @@ mod tests {
     }
 
     #[test]
+    fn many_trees_are_as_exact_as_few() {
+        for (trees, rows, parts) in [(1000, 256, 1), (2500, 256, 10), (2500, 16, 10), (10_000, 64, 40)] {
+            let cells = cells(2, 600);
+            let forest = grown(trees, rows, &cells);
+            let walk = Walk::exact(&forest, 2);
+            assert_eq!(walk.parts(), parts, "{trees} trees of {rows} rows");
+            let tile: Vec<f64> = cells.iter().flat_map(|cells| &cells[..STRETCH]).copied().collect();
+            let tabled: Vec<f64> = (0..STRETCH).flat_map(|row| cells.iter().map(move |cells| cells[row])).collect();
+            let of = |level| {
+                let (mut means, mut alone, mut shares) = ([0.0; STRETCH], [0.0; STRETCH], vec![0.0; tabled.len()]);
+                walk.means(level, &tile, &mut means);
+                walk.shares(level, Rows { cells: &tabled, columns: 2 }, &mut alone, &mut shares);
+                assert_eq!(alone.map(f64::to_bits), means.map(f64::to_bits), "{level:?}, {trees} trees");
+                (means, shares.into_iter().map(f64::to_bits).collect::<Vec<_>>())
+            };
+            let (expected, shares) = of(Level::BASELINE);
+            let score = |length: f64| (-length / forest.normal_path()).exp2();
+            for (at, expected) in expected.iter().enumerate().step_by(29) {
+                let row = &tabled[2 * at..2 * at + 2];
+                let mean = forest.trees.iter().map(|tree| length(tree, row)).sum::<f64>() / trees as f64;
+                assert!((score(mean) - score(*expected)).abs() <= 1e-6, "{trees} trees, row {at}: {mean} {expected}");
+            }
+            for level in Level::available() {
+                let (means, others) = of(level);
+                assert_eq!(means.map(f64::to_bits), expected.map(f64::to_bits), "{level:?}, {trees} trees");
+                assert_eq!(others, shares, "{level:?}, {trees} trees");
+            }
+        }
+    }
+
+    #[test]
     fn more_trees_are_the_same_and_some_more_and_another_seed_grows_others() {
         let cells = cells(3, 1000);
         let forest = grown(10, 100, &cells);

@@ -3,7 +3,6 @@
 //! A leaf is its own left child, and nothing is above its threshold, so that all rows take as many steps and none looks where it
 //! is. What leaves have is added as whole numbers of a small unit: in any order, to the same sum.
 
-use super::Forest;
 use super::tree::{Node, Tree, Values, Visit};
 
 /// Rows that are walked in turn, so that the processor waits for several at a time.
@@ -42,14 +41,26 @@ pub(crate) struct Paths {
     pub(crate) roots: Vec<u32>,
     /// The most cuts above a node.
     pub(crate) depth: usize,
-    /// By what a sum over all trees is multiplied to be their mean.
+    /// By what a sum over the trees is multiplied to be their part of the mean over all trees.
     pub(crate) unit: f64,
 }
 
+/// In what values are added.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Units {
+    /// How many are one.
+    pub(crate) per_value: f64,
+    /// How many trees there are in all.
+    pub(crate) trees: usize,
+}
+
 impl Paths {
-    /// Of a forest whose trees have these values, all below `most`. Answers what each leaf has, tree by tree in preorder, in units.
-    pub(crate) fn new(forest: &Forest, values: &[Values], most: f64) -> (Self, Vec<Vec<i32>>) {
-        let per_value = units_per_value(most, forest.trees.len());
+    /// Of trees that have these values, which are added in such units. Answers what each leaf has, tree by tree in preorder, in units.
+    pub(crate) fn new(
+        trees: &[Tree],
+        values: &[Values],
+        Units { per_value, trees: all }: Units,
+    ) -> (Self, Vec<Vec<i32>>) {
         let units: Vec<Vec<i32>> = (values.iter())
             .map(|values| values.ends.iter().map(|value| in_units(value * per_value)).collect())
             .collect();
@@ -58,10 +69,10 @@ impl Paths {
             ends: vec![],
             above: vec![],
             roots: vec![],
-            depth: forest.trees.iter().map(Tree::depth).max().unwrap_or(0),
-            unit: 1.0 / (per_value * forest.trees.len() as f64),
+            depth: trees.iter().map(Tree::depth).max().unwrap_or(0),
+            unit: 1.0 / (per_value * all as f64),
         };
-        for ((tree, values), units) in forest.trees.iter().zip(values).zip(&units) {
+        for ((tree, values), units) in trees.iter().zip(values).zip(&units) {
             paths.add(tree, values, units);
         }
         (paths, units)
@@ -103,14 +114,14 @@ impl Paths {
         }
     }
 
-    /// Writes the means of sums over all trees.
-    pub(crate) fn means(&self, sums: &[i32], means: &mut [f64]) {
+    /// Adds to means over all trees the part of sums over these.
+    pub(crate) fn add_means(&self, sums: &[i32], means: &mut [f64]) {
         for (mean, sum) in means.iter_mut().zip(sums) {
-            *mean = f64::from(*sum) * self.unit;
+            *mean += f64::from(*sum) * self.unit;
         }
     }
 
-    /// Writes the means of what some rows have, of which one goes right where `is_above` says so of it, a column and a threshold. Each row's
+    /// Adds to the means what some rows have, of which one goes right where `is_above` says so of it, a column and a threshold. Each row's
     /// credits are given to `credit`, with their columns.
     #[inline(always)]
     pub(crate) fn credits(
@@ -133,7 +144,7 @@ impl Paths {
                 }
             }
         }
-        self.means(&sums, means);
+        self.add_means(&sums, means);
     }
 
     /// Gives `credit` what each cut above a leaf earns of a row that ends there, with its column: by how much less the rows have, in the mean,
@@ -173,9 +184,20 @@ pub(crate) fn share_out(credits: &mut [f64]) {
     }
 }
 
-/// How many units are one, where the values of so many trees are all below `most`: a power of two, so that a product with it is exact, and
-/// the sum over all trees is an i32.
-pub(crate) fn units_per_value(most: f64, trees: usize) -> f64 {
+impl Units {
+    /// The smallest in which the sum over all of so many trees is an i32, whose values are all below `most`.
+    pub(crate) fn of_all(most: f64, trees: usize) -> Self {
+        Self { per_value: per_value(most, trees), trees }
+    }
+
+    /// The same where a sum is over no more than `part` of the trees.
+    pub(crate) fn of_part(most: f64, trees: usize, part: usize) -> Self {
+        Self { per_value: per_value(most, part), trees }
+    }
+}
+
+/// How many units are one where the values of so many trees are added: a power of two, so that a product with it is exact.
+fn per_value(most: f64, trees: usize) -> f64 {
     let most = f64::from(i32::MAX) / (most * trees as f64);
     (0..31).rev().map(|power| f64::from(1 << power)).find(|power| *power <= most).unwrap_or(1.0)
 }

@@ -5,7 +5,6 @@
 //! Every tree is filled up to the same 255 cuts in heap order (children of `i` at `2 i` and `2 i + 1`), so that the place of a node is
 //! computed and its tables fit into registers.
 
-use super::Forest;
 use super::tree::{Node, Tree, Visit};
 use crate::Level;
 use crate::grid::Grid;
@@ -50,14 +49,13 @@ pub(crate) struct Ranked {
 }
 
 impl Ranked {
-    /// The forest over so many columns, of whose trees each leaf, in preorder, has these units; none where a tree is too deep, or ranks were
-    /// too large.
-    pub(crate) fn new(forest: &Forest, columns: usize, units: &[Vec<i32>]) -> Option<Self> {
-        if columns > usize::from(NEVER) || forest.trees.iter().any(|tree| tree.depth() > DEPTH) {
+    /// Trees over so many columns, of which each leaf, in preorder, has these units; none where a tree is too deep, or ranks were too large.
+    pub(crate) fn new(trees: &[Tree], columns: usize, units: &[Vec<i32>]) -> Option<Self> {
+        if columns > usize::from(NEVER) || trees.iter().any(|tree| tree.depth() > DEPTH) {
             return None;
         }
         let mut thresholds = vec![Vec::new(); columns];
-        for visit in forest.trees.iter().flat_map(Tree::visits) {
+        for visit in trees.iter().flat_map(Tree::visits) {
             if let Node::Cut { column, threshold } = visit.node {
                 thresholds[column].push(threshold);
             }
@@ -77,7 +75,7 @@ impl Ranked {
             let below = thresholds[column].partition_point(|other| *other < threshold);
             u16::try_from(below + 1).expect("fewer thresholds than ranks")
         };
-        let tables = forest.trees.iter().zip(units).map(|(tree, units)| Table::new(tree, units, rank)).collect();
+        let tables = trees.iter().zip(units).map(|(tree, units)| Table::new(tree, units, rank)).collect();
         let grid = |places: &Vec<f64>| {
             // As many cells as thresholds, and some more: a forest may be over many columns.
             let cells = u32::try_from(4 * places.len()).unwrap_or(CELLS_MAX).next_power_of_two().min(CELLS_MAX);

@@ -9,7 +9,7 @@ use super::dense::Dense;
 use super::{Oblique, Planes};
 use crate::Level;
 use crate::detector::Rows;
-use crate::forest::paths::{Paths, Step, share_out};
+use crate::forest::paths::{Paths, Step, Units, share_out};
 use crate::forest::tree::Values;
 use crate::numbers::STRETCH;
 #[cfg(target_arch = "x86_64")]
@@ -31,7 +31,7 @@ pub(crate) struct Walk {
 impl Walk {
     /// Of trees over so many columns, which have these values, all below `most`.
     pub(crate) fn new(trees: &Oblique, columns: usize, values: &[Values], most: f64) -> Self {
-        let (paths, units) = Paths::new(&trees.forest, values, most);
+        let (paths, units) = Paths::new(&trees.forest.trees, values, Units::of_all(most, trees.forest.trees.len()));
         #[cfg(target_arch = "x86_64")]
         let dense = Dense::new(trees, columns, &units);
         Self {
@@ -57,7 +57,8 @@ impl Walk {
                 }
             }
         }
-        self.paths.means(&sums, means);
+        means.fill(0.0);
+        self.paths.add_means(&sums, means);
     }
 
     /// Adds what rows have where this processor has registers for it; else answers false.
@@ -81,6 +82,7 @@ impl Walk {
     pub(crate) fn shares(&self, Rows { cells, columns }: Rows<'_>, means: &mut [f64], shares: &mut [f64]) {
         let of = |row: usize| row * columns..(row + 1) * columns;
         let product = |plane: u32, row: &[f64]| self.planes.product(plane as usize, |column| row[column]);
+        means.fill(0.0);
         self.paths.credits(
             means,
             |row, plane, offset| product(plane, &cells[of(row)]) > offset,
