@@ -119,18 +119,20 @@ fn reason_lists(rows: usize, flagged: &[(usize, &[Reason])], told: &[Told]) -> A
         usual(|usual| usual.low),
         usual(|usual| usual.high),
     ];
-    let mut lengths = vec![0; rows];
+    let (mut offsets, mut end) = (Vec::with_capacity(rows + 1), 0);
     let mut there = BooleanBufferBuilder::new(rows);
     there.append_n(rows, false);
     for (row, list) in flagged {
-        lengths[*row] = list.len();
+        offsets.resize(row + 1, end);
+        end += i32::try_from(list.len()).expect("no row has so many reasons");
         there.set_bit(*row, true);
     }
+    offsets.resize(rows + 1, end);
     let nulls = NullBuffer::new(there.finish());
     let entries = StructArray::new(reason_fields(), fields, None);
     Arc::new(ListArray::new(
         Arc::new(reason_field()),
-        OffsetBuffer::from_lengths(lengths),
+        OffsetBuffer::new(offsets.into()),
         Arc::new(entries),
         Some(nulls),
     ))
