@@ -13,7 +13,7 @@ import type { JobStatus } from '../../store/status.ts';
 import { jobStatus } from '../job/told.ts';
 import { lookFrom } from '../prepare/home.ts';
 import { loadModelFile } from '../prepare/modelFile.ts';
-import { refuseRowNumbers } from '../spec/jobSpec.ts';
+import { refuseRowNumbers } from '../spec/columns.ts';
 import { damaged, unfinished } from '../verify/verified.ts';
 import { type FlagFacts, readFlagFacts } from './flagFacts.ts';
 

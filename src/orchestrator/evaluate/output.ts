@@ -6,7 +6,7 @@ import { fromHere, isLost, notUtf8 } from '../../files/paths.ts';
 import { lookAt } from '../../sink/look.ts';
 import { MANIFEST, readManifest } from '../../sink/manifest.ts';
 import { readFacts, type SourceColumn } from '../../source/facts.ts';
-import { OUTPUT_COLUMNS } from '../spec/jobSpec.ts';
+import { OUTPUT_COLUMNS } from '../spec/columns.ts';
 import { damaged, type Verified } from '../verify/verified.ts';
 import { verifyPath } from '../verify/verify.ts';
 import { writerOf } from '../verify/writers.ts';

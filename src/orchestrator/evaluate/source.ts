@@ -10,7 +10,8 @@ import {
 import { resolveSource } from '../../source/resolve.ts';
 import { type Beginning, readBeginning } from '../job/beginning.ts';
 import { lookFrom } from '../prepare/home.ts';
-import { columnNamed, refuseRowNumbers, relativeNames, type SpecInput } from '../spec/jobSpec.ts';
+import { columnNamed, refuseRowNumbers } from '../spec/columns.ts';
+import { relativeNames, type SpecInput } from '../spec/jobSpec.ts';
 import type { Output } from './output.ts';
 import type { LabelledFile } from './pieces.ts';
 

@@ -2,8 +2,8 @@
 import { type Database, literalPath, openMemory, quoteText } from '../../duckdb/client.ts';
 import { BatchCoreError } from '../../errors.ts';
 import type { SourceFacts } from '../../source/facts.ts';
+import { columnNamed, refuseMisread } from '../spec/columns.ts';
 import { conditionOf } from '../spec/condition.ts';
-import { columnNamed, refuseMisread } from '../spec/jobSpec.ts';
 
 /**
  * Refuses what is no condition on the cells of a row: of other columns than there are, without a truth value, or that may be

@@ -6,7 +6,8 @@ import { readFacts, type SourceFacts, type SourceFile } from '../../source/facts
 import { storage } from '../../storage/sources.ts';
 import { publications } from '../../store/home.ts';
 import { measureCapacity } from '../../system.ts';
-import { fingerprintOf, type JobSpec, jobIdOf, refuseNul, refuseRowNumbers, specOf } from '../spec/jobSpec.ts';
+import { refuseRowNumbers } from '../spec/columns.ts';
+import { fingerprintOf, type JobSpec, jobIdOf, refuseNul, specOf } from '../spec/jobSpec.ts';
 import { checkOptions, checkParameters } from '../spec/options.ts';
 import { DEFAULTS } from '../spec/optionTable.ts';
 import type { Parameters as DetectorParameters, ForestOptions, ScoreOptions } from '../spec/optionTypes.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { featureColumns } from '../../../src/orchestrator/spec/columns.ts';
 import { fitFingerprintOf, shareOf } from '../../../src/orchestrator/spec/fitIdentity.ts';
 import {
-  featureColumns,
   fingerprintOf,
   jobIdOf,
   relativeNames,
