@@ -81,9 +81,9 @@ impl Pending {
     ) -> Result<(), Error> {
         let reasons = scorer.reasons_of(&self.cells, self.explain);
         let first_row = self.batches.first().map_or(u64::MAX, |first| first.first_row);
-        for best in best.since(first_row) {
-            if let Ok(at) = self.explained.binary_search_by_key(&best.row, |explained| explained.row) {
-                best.reasons = reasons.of(at).to_vec();
+        for row in best.since(first_row) {
+            if let Ok(at) = self.explained.binary_search_by_key(&row.row, |explained| explained.row) {
+                row.reasons = reasons.of(at).to_vec();
             }
         }
         let flagged = self.explained.iter().enumerate().filter(|(_, explained)| explained.is_flagged);
