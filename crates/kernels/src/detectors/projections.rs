@@ -8,8 +8,6 @@ use crate::Level;
 use crate::numbers::STRETCH;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::Registers;
-use crate::simd::{LANES, Lanes};
-#[cfg(target_arch = "x86_64")]
 use crate::summaries::histogram::Cuts;
 
 /// A projection, and what its histogram says of each place.
@@ -54,84 +52,74 @@ impl Projection {
 #[derive(Debug)]
 pub(crate) struct Projections<'s> {
     all: &'s [Projection],
-    #[cfg(target_arch = "x86_64")]
     level: Level,
+    /// Of each.
+    cuts: Vec<Cuts>,
     /// The histogram of each, where all can be looked up in registers.
     #[cfg(target_arch = "x86_64")]
     steps: Option<Vec<EvenSteps>>,
 }
 
 impl<'s> Projections<'s> {
-    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "there are no other registers"))]
-    pub(crate) fn new(projections: &'s [Projection], level: Level) -> Self {
+    pub(crate) fn new(all: &'s [Projection], level: Level) -> Self {
+        let cuts: Vec<Cuts> = all.iter().map(|projection| even(&projection.cuts)).collect();
+        #[cfg(target_arch = "x86_64")]
+        let steps = all.iter().zip(&cuts).map(|(projection, cuts)| EvenSteps::new(cuts, &projection.values)).collect();
         Self {
-            all: projections,
-            #[cfg(target_arch = "x86_64")]
+            all,
             level,
+            cuts,
             #[cfg(target_arch = "x86_64")]
-            steps: projections.iter().map(steps_of).collect(),
+            steps,
         }
     }
 
     /// Adds to each sum what all projections say of its row. `cells` are those of [`STRETCH`] rows, column after column.
     pub(crate) fn add_values(&self, cells: &[f64], sums: &mut [f64; STRETCH]) {
-        if !self.add_in_registers(cells, sums) {
-            for projection in self.all {
-                add_values(projection, cells, sums);
-            }
+        #[cfg(target_arch = "x86_64")]
+        if self.steps.as_ref().is_some_and(|steps| look_up(self.level, (self.all, steps), cells, sums)) {
+            return;
         }
-    }
-
-    /// The same; false where there are no registers for it.
-    #[cfg(target_arch = "x86_64")]
-    fn add_in_registers(&self, cells: &[f64], sums: &mut [f64; STRETCH]) -> bool {
-        match &self.steps {
-            Some(steps) => look_up(self.level, (self.all, steps), cells, sums),
-            None => compare(self.level, self.all, cells, sums),
+        for (projection, cuts) in self.all.iter().zip(&self.cuts) {
+            add_values(self.level, (projection, cuts), cells, sums);
         }
-    }
-
-    #[cfg(not(target_arch = "x86_64"))]
-    #[expect(clippy::unused_self, reason = "it is used where there are such registers")]
-    fn add_in_registers(&self, _: &[f64], _: &mut [f64; STRETCH]) -> bool {
-        false
     }
 }
 
-/// The histogram of a projection, where arithmetic finds its bins.
-#[cfg(target_arch = "x86_64")]
-fn steps_of(Projection { cuts, values, .. }: &Projection) -> Option<EvenSteps> {
-    let (first, last) = (*cuts.first()?, *cuts.last()?);
-    let width = (last - first) / cuts.len().saturating_sub(1).max(1) as f64;
-    EvenSteps::new(&Cuts::new(cuts, first, width), values)
+/// Cuts that are as far from each other, or are taken to be.
+fn even(cuts: &[f64]) -> Cuts {
+    let [first, last] = [cuts.first(), cuts.last()].map(|cut| cut.copied().unwrap_or_default());
+    Cuts::new(cuts, first, (last - first) / cuts.len().saturating_sub(1).max(1) as f64)
 }
 
-/// Adds to each sum what a projection says of its row.
-fn add_values(projection: &Projection, cells: &[f64], sums: &mut [f64]) {
-    let cells: &[[f64; LANES]] = cells.as_chunks().0;
-    for (group, sums) in sums.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-        let mut projected = Lanes::splat(0.0);
-        for (column, weight) in projection.columns.iter().zip(&projection.weights) {
-            let cells = Lanes(cells[column * (STRETCH / LANES) + group]);
-            projected = projected.zip(cells, |sum, cell| sum + weight * cell);
+levels! {
+    /// Adds to each sum what a projection says of its row.
+    fn add_values(projection: (&Projection, &Cuts), cells: &[f64], sums: &mut [f64; STRETCH]) = add_values_body;
+}
+
+#[inline(always)]
+fn add_values_body((projection, cuts): (&Projection, &Cuts), cells: &[f64], sums: &mut [f64; STRETCH]) {
+    let Projection { columns, weights, values, .. } = projection;
+    if cuts.as_slice().is_empty() {
+        for sum in sums {
+            *sum += values[0];
         }
-        let mut value = Lanes::splat(projection.values[0]);
-        for (cut, above) in projection.cuts.iter().zip(&projection.values[1..]) {
-            value = value.zip(projected, |value, projected| if projected > *cut { *above } else { value });
-        }
-        *sums = Lanes(*sums).add(value).0;
+        return;
     }
+    let mut projected = [0.0; STRETCH];
+    let cells = cells.as_chunks::<STRETCH>().0;
+    for (column, weight) in columns.iter().zip(weights) {
+        for (sum, cell) in projected.iter_mut().zip(&cells[*column]) {
+            *sum += weight * cell;
+        }
+    }
+    cuts.ranks(&projected, |row, rank| sums[row] += values[rank]);
 }
 
 #[cfg(target_arch = "x86_64")]
 registers! {
-    /// The same of all projections: each is looked up.
+    /// The same of all projections, whose histograms are looked up in registers.
     fn look_up(projections: (&[Projection], &[EvenSteps]), cells: &[f64], sums: &mut [f64; STRETCH]) = look_up_body;
-}
-#[cfg(target_arch = "x86_64")]
-registers! {
-    /// The same: each is compared with every cut.
-    fn compare(projections: &[Projection], cells: &[f64], sums: &mut [f64; STRETCH]) = compare_body;
 }
 
 /// Registers of rows whose projections are found at once, so that none waits and the tables are loaded for all of them.
@@ -152,29 +140,6 @@ fn look_up_body<R: Registers>(
             let projected = project(r, (columns, weights), cells, part * R::LANES * ABREAST);
             for (sum, projected) in sums.iter_mut().zip(projected) {
                 *sum = r.add(*sum, steps.at(r, projected));
-            }
-        }
-        for (sum, out) in sums.into_iter().zip(out.chunks_exact_mut(R::LANES)) {
-            r.store(sum, out);
-        }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-fn compare_body<R: Registers>(r: R, projections: &[Projection], cells: &[f64], sums: &mut [f64; STRETCH]) {
-    for (part, out) in sums.chunks_exact_mut(R::LANES * ABREAST).enumerate() {
-        let mut sums = [r.splat(0.0); ABREAST];
-        for Projection { columns, weights, cuts, values } in projections {
-            let projected = project(r, (columns, weights), cells, part * R::LANES * ABREAST);
-            let mut value = [r.splat(values[0]); ABREAST];
-            for (cut, above) in cuts.iter().zip(&values[1..]) {
-                for (value, projected) in value.iter_mut().zip(projected) {
-                    *value = r.where_at_most(projected, r.splat(*cut), *value, r.splat(*above));
-                }
-            }
-            for (sum, value) in sums.iter_mut().zip(value) {
-                *sum = r.add(*sum, value);
             }
         }
         for (sum, out) in sums.into_iter().zip(out.chunks_exact_mut(R::LANES)) {
