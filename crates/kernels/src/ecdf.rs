@@ -141,8 +141,16 @@ impl Ecdf {
     /// Finds a cell among the knots, where there are some; the quicker, the more cells lie near it.
     pub(crate) fn grid(&self) -> Option<Grid> {
         let [low, high] = [0.001, 0.999].map(|share| self.quantile(self.cells.saturating_sub(1) as f64 * share));
-        let from = self.knots.partition_point(|knot| Some(*knot) < low);
-        let to = self.knots.partition_point(|knot| Some(*knot) <= high);
+        let (mut from, mut to) = (
+            self.knots.partition_point(|knot| Some(*knot) < low),
+            self.knots.partition_point(|knot| Some(*knot) <= high),
+        );
+        // Farther out too where cells lie between knots: beyond those each cell is a knot, and one in some thousands is found there.
+        let hides = |knot: &usize| self.below[*knot] + self.same[*knot] < self.below[knot + 1];
+        let gaps = self.knots.len().saturating_sub(1);
+        if let (Some(first), Some(last)) = ((0..gaps).find(hides), (0..gaps).rfind(hides)) {
+            (from, to) = (from.min(first), to.max(last + 2));
+        }
         let middle = if from < to { from..to } else { 0..self.knots.len() };
         (!middle.is_empty()).then(|| Grid::of_middle(&self.knots, middle))
     }
