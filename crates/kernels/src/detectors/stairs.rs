@@ -1,7 +1,11 @@
 //! A function of one number that is constant between cuts: `values[how many cuts lie below x]`.
 
+#[cfg(target_arch = "x86_64")]
+use super::even_steps::EvenSteps;
 use crate::Level;
 use crate::detector::{Rows, Score};
+#[cfg(target_arch = "x86_64")]
+use crate::simd::Registers;
 use crate::simd::{LANES, Lanes};
 use crate::summaries::histogram::{Cuts, LADDER_MAX};
 
@@ -65,6 +69,9 @@ pub(crate) struct Stairs {
     /// One per rank; those outside are infinite, and the last, for missing cells, is the least of the others.
     values: Vec<f64>,
     outside: Outside,
+    /// The same, where registers hold them.
+    #[cfg(target_arch = "x86_64")]
+    steps: Option<EvenSteps>,
 }
 
 /// What lies below the first cut or above the last.
@@ -82,12 +89,20 @@ impl Stairs {
         debug_assert_eq!(cuts.as_slice().len(), between.len() + 1, "a value between each two cuts");
         let mut values = [vec![f64::INFINITY], between, vec![f64::INFINITY]].concat();
         values.resize(cuts.missing_rank() + 1, gap);
-        Self { cuts, values, outside }
+        Self {
+            #[cfg(target_arch = "x86_64")]
+            steps: EvenSteps::new(&cuts, &values[..=cuts.as_slice().len()]),
+            cuts,
+            values,
+            outside,
+        }
     }
 
     /// Adds the value of each cell to the score of its row: infinity where it lies outside, which is rare, so that not every
     /// cell need be compared with what is far out. [`Stairs::value`] tells what to add there.
     fn accumulate(&self, level: Level, cells: &[f64], scores: &mut [f64]) {
+        let rest = self.accumulate_in_registers(level, cells, scores);
+        let (cells, scores) = (&cells[rest..], &mut scores[rest..]);
         match self.cuts.as_slice().len() {
             0..=4 => climb_4(level, cells, self, scores),
             5..=8 => climb_8(level, cells, self, scores),
@@ -95,6 +110,20 @@ impl Stairs {
             12..=LADDER_MAX => climb_16(level, cells, self, scores),
             _ => look_up(level, cells, self, scores),
         }
+    }
+
+    /// The same of the first cells, so many as fill whole registers.
+    #[cfg(target_arch = "x86_64")]
+    fn accumulate_in_registers(&self, level: Level, cells: &[f64], scores: &mut [f64]) -> usize {
+        let Some(steps) = &self.steps else { return 0 };
+        let whole = cells.len() - cells.len() % LANES;
+        if look_up_steps(level, steps, self.gap(), &cells[..whole], &mut scores[..whole]) { whole } else { 0 }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    #[expect(clippy::unused_self, reason = "it is used where there are such registers")]
+    fn accumulate_in_registers(&self, _: Level, _: &[f64], _: &mut [f64]) -> usize {
+        0
     }
 
     /// The value of one cell.
@@ -136,6 +165,23 @@ levels! {
 }
 levels! {
     fn look_up(cells: &[f64], stairs: &Stairs, scores: &mut [f64]) = look_up_body;
+}
+
+#[cfg(target_arch = "x86_64")]
+registers! {
+    /// Adds the value of each cell, the gap where it is missing. There are whole registers of them.
+    fn look_up_steps(steps: &EvenSteps, gap: f64, cells: &[f64], scores: &mut [f64]) = look_up_steps_body;
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn look_up_steps_body<R: Registers>(r: R, steps: &EvenSteps, gap: f64, cells: &[f64], scores: &mut [f64]) {
+    let gap = r.splat(gap);
+    for (cells, scores) in cells.chunks_exact(R::LANES).zip(scores.chunks_exact_mut(R::LANES)) {
+        let cell = r.load(cells);
+        let value = r.choose(r.is_nan(cell), gap, steps.at(r, cell));
+        r.store(r.add(r.load(scores), value), scores);
+    }
 }
 
 /// Compares every cell with every cut. Each cut that a cell passes turns the bits of one value into those of the next:
