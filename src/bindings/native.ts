@@ -231,14 +231,14 @@ export const commitFile = (temporary: string, target: string, replaces: FileId |
 /** What of a forest's file is wished otherwise. */
 export interface ForestWishes {
   /** In place of the names that it has. */
-  columns?: string[] | undefined;
+  columns: readonly string[] | undefined;
   missing: string;
   /** The threshold that it has is left out. */
   withoutThreshold: boolean;
 }
 /** The bytes of a model of the forest in another program's file. */
 export const importModel = (bytes: Uint8Array, { columns, missing, withoutThreshold }: ForestWishes): Uint8Array =>
-  call(() => addon().importModel(buffer(bytes), columns, missing, withoutThreshold));
+  call(() => addon().importModel(buffer(bytes), columns && [...columns], missing, withoutThreshold));
 export const createDirectories = (path: string): void => call(() => addon().createDirectories(path));
 export const partFacts = (path: string): PartFacts => call(() => addon().partFacts(path));
 export const detectorTable = (): DetectorInfo[] => JSON.parse(call(() => addon().detectorTable()));

@@ -8,9 +8,7 @@ use batch_core_error::Error;
 use batch_core_kernels::{Batch, Scorer};
 use batch_core_parts::PartWriter;
 
-/// So many rows are explained together.
-const EXPLAINED: usize = 256;
-/// But no more cells, which are a mebibyte,
+/// Rows wait until [`Scorer::EXPLAINED`] are to be explained. But no more cells do, which are a mebibyte,
 const CELLS_MAX: usize = 1 << 17;
 /// and of no more rows,
 const ROWS_MAX: usize = 1 << 14;
@@ -65,7 +63,7 @@ impl Pending {
     /// Whether to wait for more rows gains nothing, or takes too much memory.
     pub(crate) fn is_full(&self) -> bool {
         self.explain == 0
-            || self.explained.len() >= EXPLAINED
+            || self.explained.len() >= Scorer::EXPLAINED
             || self.cells.len() >= CELLS_MAX
             || self.rows >= ROWS_MAX
             || self.copied_bytes >= COPIED_BYTES_MAX

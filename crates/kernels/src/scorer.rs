@@ -30,6 +30,9 @@ pub struct Reason {
 }
 
 impl<'m> Scorer<'m> {
+    /// Rows that are explained together: to ask for the reasons of fewer takes longer a row.
+    pub const EXPLAINED: usize = 256;
+
     pub(crate) fn new(state: &'m dyn State, columns: usize, level: Level, missing: Missing) -> Self {
         let nulls = vec![Vec::new(); columns];
         Self { columns, level, missing, state: state.scorer(level), nulls, gaps: vec![0.0; BLOCK] }
@@ -82,7 +85,7 @@ impl<'m> Scorer<'m> {
         assert!(cells.len().is_multiple_of(self.columns), "rows must bring the columns of their model");
         let mut reasons = Reasons { entries: Vec::new(), ends: vec![0] };
         let mut parts = Vec::new();
-        for cells in cells.chunks(EXPLAINED * self.columns) {
+        for cells in cells.chunks(Self::EXPLAINED * self.columns) {
             parts.clear();
             parts.resize(cells.len(), 0.0);
             let rows = Rows { cells, columns: self.columns };
@@ -92,9 +95,6 @@ impl<'m> Scorer<'m> {
         reasons
     }
 }
-
-/// Rows that are explained together.
-const EXPLAINED: usize = 256;
 
 /// Why some rows scored as they did.
 #[derive(Clone, Debug)]

@@ -32,11 +32,7 @@ export function importModel(file: string, options: ImportOptions): InspectedMode
   const home = resolveHome(undefined, path);
   checkPlaces([place], { inputs: [source], home, inputWords: 'the file that is imported' });
   const { columns, missing } = options;
-  const { bytes, facts } = loadForest(source, {
-    missing,
-    withoutThreshold: false,
-    ...(columns && { columns: [...columns] }),
-  });
+  const { bytes, facts } = loadForest(source, { columns, missing, withoutThreshold: false });
   saveModel(
     place,
     bytes,

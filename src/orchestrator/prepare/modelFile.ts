@@ -56,10 +56,8 @@ function readModelBytes(path: string, what: string, hints: FileHints): Buffer {
 /** Reads the forest of another program. */
 export function loadForest(path: string, wishes: ForestWishes): NativeModel {
   refuseLarge(path);
-  const bytes = readModelBytes(path, 'forest', {
-    absent: 'name a file that skl2onnx, Treelite or export_isolation_forest.py wrote',
-    other: 'name a file that skl2onnx, Treelite or export_isolation_forest.py wrote',
-  });
+  const hint = 'name a file that skl2onnx, Treelite or export_isolation_forest.py wrote';
+  const bytes = readModelBytes(path, 'forest', { absent: hint, other: hint });
   try {
     return new NativeModel(importModel(bytes, wishes));
   } catch (thrown) {

@@ -175,8 +175,11 @@ function absolutePaths(options: RunOptions): RunOptions {
 /** The forest to calibrate. A share of rows to flag takes the place of the threshold that its file has. */
 function forestOf({ forest, columns, missing, contamination }: RunOptions): NativeModel | undefined {
   if (forest === undefined) return undefined;
-  const wishes = { missing: missing ?? DEFAULTS.missing, withoutThreshold: contamination !== undefined };
-  return loadForest(forest, { ...wishes, ...(columns && { columns: [...columns] }) });
+  return loadForest(forest, {
+    columns,
+    missing: missing ?? DEFAULTS.missing,
+    withoutThreshold: contamination !== undefined,
+  });
 }
 
 /** Those of the fit: another program's, or those of the detector's table that were not asked for otherwise. */

@@ -58,6 +58,16 @@ it('a job is its content and its paths: the same content elsewhere is another jo
   expect(one).toMatch(/^[0-9a-f]{16}$/);
 });
 
+/** What a model says that was fitted here. */
+const SAVED_MODEL = {
+  digest: 'sha256:1',
+  columns: ['x'],
+  contamination: 0.05,
+  threshold: null,
+  calibrated: true,
+  missing: 'center' as const,
+};
+
 describe('what an option decides', () => {
   /** A value of each option that is not its default; of a model nothing but its digest counts. */
   const OTHERS: Readonly<Record<string, unknown>> = {
@@ -249,14 +259,7 @@ describe('columns', () => {
   });
 
   it('of the model must all be there as numbers', () => {
-    const model = {
-      digest: 'sha256:1',
-      columns: ['x', 'gone'],
-      contamination: 0.05,
-      threshold: null,
-      calibrated: true,
-      missing: 'center' as const,
-    };
+    const model = { ...SAVED_MODEL, columns: ['x', 'gone'] };
     expect(() => specOf(request({ model: 'm' }, { model }))).toThrow(
       expect.objectContaining({ code: 'MODEL_MISMATCH' }),
     );
@@ -266,14 +269,7 @@ describe('columns', () => {
 });
 
 it('a saved model flags the share it was fitted for unless told otherwise', () => {
-  const model = {
-    digest: 'sha256:1',
-    columns: ['x'],
-    contamination: 0.05,
-    threshold: null,
-    calibrated: true,
-    missing: 'center' as const,
-  };
+  const model = SAVED_MODEL;
   expect(specOf(request({ model: 'm' }, { model })).score?.flag).toEqual({ kind: 'contamination', share: 0.05 });
   expect(specOf(request({ model: 'm', contamination: 0.2 }, { model })).score?.flag).toEqual({
     kind: 'contamination',
@@ -283,14 +279,7 @@ it('a saved model flags the share it was fitted for unless told otherwise', () =
 });
 
 it('an imported model is flagged by its threshold, and by a share only once it was calibrated', () => {
-  const model = {
-    digest: 'sha256:1',
-    columns: ['x'],
-    contamination: null,
-    threshold: 0.6,
-    calibrated: true,
-    missing: 'center' as const,
-  };
+  const model = { ...SAVED_MODEL, contamination: null, threshold: 0.6 };
   const flagOf = (options: ScoreOptions, more: Partial<typeof model>) =>
     specOf(request({ model: 'm', ...options }, { model: { ...model, ...more } })).score?.flag;
   expect(flagOf({}, {})).toEqual({ kind: 'threshold', score: 0.6 });
@@ -314,14 +303,7 @@ it('a forest that is calibrated has its own columns, and decides what the fit is
 });
 
 it('a saved model brings its rule for missing cells, and takes no other', () => {
-  const model = {
-    digest: 'sha256:1',
-    columns: ['x'],
-    contamination: 0.05,
-    threshold: null,
-    calibrated: true,
-    missing: 'skip' as const,
-  };
+  const model = { ...SAVED_MODEL, missing: 'skip' as const };
   expect(specOf(request({ model: 'm' }, { model })).missing).toBe('skip');
   expect(specOf(request({ model: 'm', missing: 'skip' }, { model })).missing).toBe('skip');
   expect(() => specOf(request({ model: 'm', missing: 'center' }, { model }))).toThrow(

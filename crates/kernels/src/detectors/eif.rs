@@ -26,7 +26,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::iforest::{finish, give};
-use super::whitening::{bring_in, standardize, standardized};
+use super::whitening::{bring_in, standardize, standardized_finite};
 use crate::center::Center;
 use crate::detector::{Detector, DetectorInfo, Method, Rows, Score, Settings, State, sound, written};
 use crate::forest::grow::Growth;
@@ -231,9 +231,7 @@ impl Score for Paths<'_> {
     }
 
     fn explain(&self, rows: Rows<'_>, scores: &mut [f64], parts: &mut [f64]) {
-        let mut z = standardized(self.level, self.columns, rows);
-        let mut infinities = vec![0.0; z.len()];
-        bring_in(self.level, &mut z, &mut infinities);
+        let [z, infinities] = standardized_finite(self.level, self.columns, rows);
         self.walk.shares(rows.of(&z), scores, parts);
         for ((infinities, parts), score) in rows.of(&infinities).each_with(parts).zip(scores) {
             give(exp2(-*score / self.normal_path), infinities.iter().copied(), score, parts);

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::whitening::{bring_in, standardize, standardized, standardized_rows};
+use super::whitening::{bring_in, standardize, standardized_finite, standardized_rows};
 use crate::center::{Center, FAR};
 use crate::detector::{Detector, DetectorInfo, Method, Rows, Score, Settings, State, sound, written};
 use crate::keyed::{Deck, subkey};
@@ -207,9 +207,7 @@ impl Score for Smallest<'_> {
     }
 
     fn contributions(&self, rows: Rows<'_>, parts: &mut [f64]) {
-        let mut z = standardized(self.level, self.columns, rows);
-        let mut infinities = vec![0.0; z.len()];
-        bring_in(self.level, &mut z, &mut infinities);
+        let [z, infinities] = standardized_finite(self.level, self.columns, rows);
         for (z, parts) in rows.of(&z).each_with(parts) {
             self.share(z, parts);
         }

@@ -22,7 +22,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::projections::{Projection, Projections};
-use super::whitening::{bring_in, standardize, standardized};
+use super::whitening::{bring_in, standardize, standardized_finite};
 use crate::center::Center;
 use crate::detector::{Detector, DetectorInfo, Method, Rows, Score, Settings, State, sound, written};
 use crate::keyed::{Sequence, subkey};
@@ -226,9 +226,7 @@ impl Score for Rarities<'_> {
     }
 
     fn contributions(&self, rows: Rows<'_>, parts: &mut [f64]) {
-        let mut z = standardized(self.level, &self.state.columns, rows);
-        let mut infinities = vec![0.0; z.len()];
-        bring_in(self.level, &mut z, &mut infinities);
+        let [z, infinities] = standardized_finite(self.level, &self.state.columns, rows);
         for (z, parts) in rows.of(&z).each_with(parts) {
             self.share(z, parts);
         }

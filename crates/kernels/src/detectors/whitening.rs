@@ -189,6 +189,14 @@ pub(crate) fn standardized(level: Level, centers: &[Center], rows: Rows<'_>) -> 
     z
 }
 
+/// The same, with what is as far out as can be at the centre, and what that adds to a score.
+pub(crate) fn standardized_finite(level: Level, centers: &[Center], rows: Rows<'_>) -> [Vec<f64>; 2] {
+    let mut z = standardized(level, centers, rows);
+    let mut infinities = vec![0.0; z.len()];
+    bring_in(level, &mut z, &mut infinities);
+    [z, infinities]
+}
+
 levels! {
     /// Puts what is as far out as can be to the centre, and counts it.
     pub(crate) fn bring_in(cells: &mut [f64], infinities: &mut [f64]) = bring_in_body;
